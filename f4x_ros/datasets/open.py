@@ -3,36 +3,52 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from f4x_ros.datasets.rgbd_folder import RgbdFolder, is_rgbd_folder
 from f4x_ros.datasets.source import Source
 
+_DEMO = re.compile(r"demo(?::(?P<width>\d+)x(?P<height>\d+))?(?::(?P<frames>\d+))?")
+
 
 def open_source(spec: str | Path, **options: Any) -> Source:
     """Open a source of frames.
 
     Args:
-        spec: a folder laid out like `RgbdFolder`.
-        options: passed to the source's constructor, e.g. ``rate_hz=15.0``.
+        spec: ``demo``, ``demo:WIDTHxHEIGHT`` or ``demo:WIDTHxHEIGHT:FRAMES`` for the demo world
+            (`World`), or a folder laid out like `RgbdFolder`.
+        options: passed to the source's constructor, e.g. ``rate_hz=15.0`` or ``seed=3``.
 
     Raises:
         ValueError: nothing is there, the layout is unknown, or an option does not fit; the message
             names the path or option and what was expected.
     """
+    if demo := _DEMO.fullmatch(str(spec)):
+        # Imported here: the ray caster is only needed by those who ask for the demo world.
+        from f4x_ros.datasets.world import World
+
+        numbers = {name: int(text) for name, text in demo.groupdict().items() if text}
+        return _construct(World, (), {**numbers, **options})
     path = Path(spec).expanduser()
     if is_rgbd_folder(path):
-        return _construct(RgbdFolder, path, options)
+        return _construct(RgbdFolder, (path,), options)
+    problem = "layout not recognised" if path.exists() else "no such file or folder"
     raise ValueError(
-        f"source {str(spec)!r}: " + ("layout not recognised" if path.exists() else "no such path")
-        + ", expected an RGB-D folder (images/, K.txt)"
+        f"source {str(spec)!r}: {problem}, expected 'demo', 'demo:320x240:150' "
+        "or an RGB-D folder (images/, K.txt)"
     )
 
 
-def _construct(kind: type[Source], path: Path, options: dict[str, Any]) -> Source:
-    """Call the constructor and turn an unknown option into a ValueError."""
-    try:
-        return kind(path, **options)  # type: ignore[call-arg]
-    except TypeError as error:
-        raise ValueError(f"options {sorted(options)} of {kind.__name__}: {error}") from error
+def _construct(
+    kind: Callable[..., Source], arguments: tuple[Any, ...], options: dict[str, Any]
+) -> Source:
+    """Call the constructor; an option it does not have is a ValueError that lists those it has."""
+    known = list(inspect.signature(kind).parameters)[len(arguments) :]
+    for name in options:
+        if name not in known:
+            raise ValueError(f"option {name!r} of {kind.__name__}, expected one of {known}")
+    return kind(*arguments, **options)

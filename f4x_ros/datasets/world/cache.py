@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drawn frames on disk, one file each, never half-written and never trusted when damaged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import zipfile
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from f4x_ros.datasets.world.raycast import Drawing
+
+_log = logging.getLogger(__name__)
+
+
+def cache_root() -> Path:
+    """``$XDG_CACHE_HOME/f4x_ros/worlds``, or the same under ``~/.cache``."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG specification: a relative path is invalid and to be ignored.
+    root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
+    return root / "f4x_ros" / "worlds"
+
+
+def generator_version() -> str:
+    """A hash of everything that decides what a frame looks like, apart from its parameters."""
+    digest = hashlib.sha256()
+    here = Path(__file__).parent
+    for source in sorted(here.rglob("*.py")):
+        digest.update(source.relative_to(here).as_posix().encode())
+        digest.update(source.read_bytes())
+    for package in ("embreex", "numpy", "scipy"):
+        digest.update(f"{package} {version(package)}".encode())
+    return digest.hexdigest()[:16]
+
+
+class FrameCache:
+    """A folder of drawings, named after a hash of the world's parameters and the generator."""
+
+    def __init__(self, parameters: Mapping[str, Any], root: Path | None = None) -> None:
+        """Find or make the folder; raises OSError if it cannot be made."""
+        key = {"generator": generator_version(), **parameters}
+        text = json.dumps(key, sort_keys=True, indent=1)
+        name = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self.folder = (root or cache_root()) / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._shape = (int(parameters["height"]), int(parameters["width"]))
+        about = self.folder / "world.json"
+        if not about.exists():
+            self._write(about, lambda path: path.write_text(text))
+
+    def path(self, index: int) -> Path:
+        """File of a frame."""
+        return self.folder / f"frame_{index:06d}.npz"
+
+    def __contains__(self, index: int) -> bool:
+        return self.path(index).exists()
+
+    def get(self, index: int) -> Drawing | None:
+        """A frame from disk, or None if it is not there; a damaged file is removed and logged."""
+        path = self.path(index)
+        try:
+            with np.load(path) as data:  # checks the CRC of each array
+                drawing = Drawing(data["rgb"], data["depth"], data["instances"])
+            self._check(drawing)
+        except FileNotFoundError:
+            return None
+        except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError) as error:
+            _log.warning("%s is damaged and will be drawn again (%s)", path, error)
+            path.unlink(missing_ok=True)
+            return None
+        return drawing
+
+    def put(self, index: int, drawing: Drawing) -> None:
+        """Store a frame; raises OSError (with nothing left behind) if it cannot be written."""
+
+        def save(path: Path) -> None:
+            with path.open("wb") as file:
+                np.savez(file, **drawing._asdict())
+
+        self._write(self.path(index), save)
+
+    def _check(self, drawing: Drawing) -> None:
+        expected = ((*self._shape, 3), np.uint8), (self._shape, np.float32), (self._shape, np.uint16)
+        for array, (shape, kind) in zip(drawing, expected, strict=True):
+            if array.shape != shape or array.dtype != kind:
+                raise ValueError(f"array of {array.shape} {array.dtype}, expected {shape} {kind}")
+
+    def _write(self, path: Path, write: Any) -> None:
+        """Write under a temporary name, then rename, so that readers see all or nothing."""
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            write(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How things and the camera move: poses as pure functions of time in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from f4x_ros.datasets.world.mesh import rotation
+
+Pose = NDArray[np.float64]  # [4, 4]
+Vec3 = tuple[float, float, float]
+
+#: The step over which velocities are measured [s].
+_STEP_S = 1e-3
+
+
+class Motion(Protocol):
+    """Pose ``[4, 4]`` at time ``t`` [s], relative to where the thing was placed."""
+
+    def __call__(self, t: float) -> Pose: ...
+
+
+def pose_from(turn: ArrayLike, position: ArrayLike) -> Pose:
+    """A pose from a rotation ``[3, 3]`` and a position ``[3]``."""
+    pose = np.eye(4)
+    pose[:3, :3] = turn
+    pose[:3, 3] = position
+    return pose
+
+
+def upright(x: float, y: float, z: float, yaw_rad: float = 0.0) -> Pose:
+    """The pose of something standing at a place, turned about z."""
+    return pose_from(rotation("z", yaw_rad), (x, y, z))
+
+
+def look_at(eye: ArrayLike, target: ArrayLike, roll_rad: float = 0.0) -> Pose:
+    """``T_map_camera`` of an optical frame (z forward, x right, y down) with z up in the map."""
+    position = np.asarray(eye, np.float64)
+    forward = np.asarray(target, np.float64) - position
+    forward /= np.linalg.norm(forward)
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    axes = np.stack([right, np.cross(forward, right), forward], 1)
+    return pose_from(axes @ rotation("z", roll_rad), position)
+
+
+def velocity_of(T_map_object: Motion, t: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Velocity of the origin [m/s] and angular velocity [rad/s], both in the map frame."""
+    before, after = T_map_object(t - _STEP_S), T_map_object(t + _STEP_S)
+    linear = (after[:3, 3] - before[:3, 3]) / (2 * _STEP_S)
+    spin = (after[:3, :3] @ before[:3, :3].T - np.eye(3)) / (2 * _STEP_S)
+    angular = 0.5 * np.array([spin[2, 1] - spin[1, 2], spin[0, 2] - spin[2, 0], spin[1, 0] - spin[0, 1]])
+    return linear, angular
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Turn about z without pause."""
+
+    rate_rad_s: float
+
+    def __call__(self, t: float) -> Pose:
+        return upright(0, 0, 0, self.rate_rad_s * t)
+
+
+@dataclass(frozen=True)
+class Drive:
+    """Wait, then drive round an ellipse, nose forward, reaching full speed within a second."""
+
+    radii_m: tuple[float, float]
+    lap_s: float
+    phase_rad: float = 0.0
+    wait_s: float = 0.0
+
+    def __call__(self, t: float) -> Pose:
+        moving = max(t - self.wait_s, 0.0)
+        ramp = moving**2 / 2 if moving < 1 else moving - 0.5
+        angle = self.phase_rad + 2 * np.pi * ramp / self.lap_s
+        a, b = self.radii_m
+        heading = np.arctan2(b * np.cos(angle), -a * np.sin(angle))
+        return upright(a * np.cos(angle), b * np.sin(angle), 0, heading)
+
+
+@dataclass(frozen=True)
+class Bounce:
+    """Hop to and fro between the start and ``reach``, rolling forward; the origin is the centre."""
+
+    reach: Vec3
+    there_and_back_s: float
+    hop_s: float
+    hop_m: float
+    radius_m: float
+
+    def __call__(self, t: float) -> Pose:
+        share = 0.5 - 0.5 * np.cos(2 * np.pi * t / self.there_and_back_s)
+        place = np.asarray(self.reach) * share
+        u = (t / self.hop_s) % 1.0
+        height = self.radius_m + 4 * self.hop_m * u * (1 - u)
+        heading = np.arctan2(self.reach[1], self.reach[0])
+        rolled = float(np.linalg.norm(self.reach)) * share / self.radius_m
+        turn = rotation("z", heading) @ rotation("y", rolled) @ rotation("x", 0.9)
+        return pose_from(turn, place + [0, 0, height])
+
+
+@dataclass(frozen=True)
+class WalkAround:
+    """A person walking to and fro on an arc around ``center`` with a camera held in the hand.
+
+    The walk takes ``half_period_s`` from ``start_rad`` to ``stop_rad``, and as long back. Sums of
+    sines stand for steps and an unsteady hand; ``phase`` shifts them.
+    """
+
+    center: Vec3
+    radius_m: float
+    start_rad: float
+    stop_rad: float
+    height_m: float
+    half_period_s: float = 5.0
+    phase: float = 0.0
+
+    def __call__(self, t: float) -> Pose:
+        share = 0.5 - 0.5 * np.cos(np.pi * t / self.half_period_s)
+        angle = self.start_rad + (self.stop_rad - self.start_rad) * share
+        radius = self.radius_m - 0.28 * np.sin(np.pi * share)
+        x, y, z = self.center
+        eye = (
+            x + radius * np.cos(angle) + 0.012 * self._sway(t, 0.9, 0.0) + 0.004 * self._sway(t, 2.3, 1.0),
+            y + radius * np.sin(angle) + 0.012 * self._sway(t, 0.7, 2.0),
+            self.height_m
+            - 0.12 * np.sin(2 * np.pi * share)
+            + 0.01 * self._sway(t, 1.1, 0.5)
+            + 0.003 * self._sway(t, 2.9, 2.0),
+        )
+        target = (x - 0.03 + 0.03 * self._sway(t, 0.3, 1.0), y + 0.05, z + 0.015 * self._sway(t, 0.8, 0.0))
+        roll = 0.015 * self._sway(t, 0.6, 0.3) + 0.006 * self._sway(t, 1.9, 1.0)
+        return look_at(eye, target, roll)
+
+    def _sway(self, t: float, hz: float, phase: float) -> float:
+        return float(np.sin(2 * np.pi * hz * t + phase + self.phase))

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pieces an object is made of."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from f4x_ros.datasets.world.materials import Material
+from f4x_ros.datasets.world.mesh import Mesh
+
+
+class Part(NamedTuple):
+    """A mesh in the object's frame (origin at the centre of its base, z up) and its surface.
+
+    ``material`` is a `Material`, the name of one in ``materials.FIXED``, or "body" / "body dark",
+    which take the object's own colour and finish.
+    """
+
+    mesh: Mesh
+    material: Material | str
+
+
+Parts = list[Part]
