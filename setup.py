@@ -57,9 +57,7 @@ def check_toolchain() -> None:
         raise SystemExit("f4x_ros: no C++ compiler found (Debian, Ubuntu: apt install g++).")
     header = Path(sysconfig.get_path("include"), "Python.h")
     if not header.exists():
-        raise SystemExit(
-            f"f4x_ros: {header} is missing (Debian, Ubuntu: apt install python3-dev)."
-        )
+        raise SystemExit(f"f4x_ros: {header} is missing (Debian, Ubuntu: apt install python3-dev).")
 
 
 class BuildWithCMake(build_ext):

@@ -45,7 +45,9 @@ def pip(python: Path, log: Path, what: str, *arguments: str) -> None:
     env = {k: v for k, v in os.environ.items() if k not in ("LD_LIBRARY_PATH", "PYTHONPATH")}
     command = [str(python), "-m", "pip", "install", "-c", str(ROOT / "constraints.txt")]
     with log.open("a", encoding="utf-8") as file:
-        done = subprocess.run([*command, *arguments], env=env, stdout=file, stderr=file, check=False)
+        done = subprocess.run(
+            [*command, *arguments], env=env, stdout=file, stderr=file, check=False
+        )
     if done.returncode:
         end = log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:]
         sys.exit("\n".join([*end, f"make_venv: pip failed while {what}; all of it is in {log}"]))

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings that hold for every test: a quiet corner of the ROS network, and no clock in hypothesis."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Two test runs on one machine, or a robot on the same network, must not hear each other. (101 is the
+# highest domain whose ports are free on every operating system.)
+os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 101)
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+os.environ.setdefault("ROS_LOG_DIR", tempfile.mkdtemp(prefix="f4x-test-log-"))
+
+# The machines that run this are shared: a slow example is no failure.
+settings.register_profile("f4x", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("f4x")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The folder of the source checkout."""
+    return Path(__file__).resolve().parents[1]
