@@ -4,26 +4,33 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MODELS_VENV := .venv-models
 
-# What an installation is made from. Python files are not in the list: the installation is
-# editable and follows them.
-INSTALLED_FROM := pyproject.toml setup.py setup.cfg constraints.txt tools/make_venv.py package.xml CMakeLists.txt \
-	$(wildcard cmake/* config/* launch/* msg/*.msg srv/*.srv scripts/* pip_vendor/*/*.txt pip_vendor/*/msg/*.msg) \
-	$(wildcard f4x_ros/core/render/csrc/*)
+# The libraries of a sourced ROS installation must not mix with the wheels in .venv.
+unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH PYTHONPATH
+
+# What an installation is made from. Python files are not in the list: the installation is editable
+# and follows them.
+INSTALLED_FROM := pyproject.toml setup.py setup.cfg package.xml CMakeLists.txt tools/make_venv.py \
+	$(wildcard cmake/* config/* launch/* msg/*.msg srv/*.srv scripts/*) \
+	$(wildcard pip_vendor/*/*.txt pip_vendor/*/msg/*.msg f4x_ros/core/render/csrc/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-models lint bench clean
+.PHONY: help setup demo test test-models lint format bench clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: $(VENV)/.installed  ## make .venv with everything but the models (once; later calls do nothing)
+setup: $(VENV)/.installed  ## make .venv with everything but the models; once, later calls do nothing
 
 demo: setup  ## the demo world through the node: pictures and a table
 	$(BIN)/f4x demo
 
-test: lint  ## linters, types, import rules, tests, coverage
+test: lint  ## linters, types, import rules, then the tests with their coverage
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+test-models: $(MODELS_VENV)/.installed  ## the wrappers of published models, in .venv-models (6 GB)
+	$(MODELS_VENV)/bin/python -m pytest -m models
 
 lint: setup  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
@@ -31,6 +38,22 @@ lint: setup  ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-$(VENV)/.installed: $(INSTALLED_FROM)
-	@$(PYTHON) tools/make_venv.py $(VENV) dev
+format: setup  ## let ruff lay out the code and repair what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  ## the rasterisers against each other
+	$(BIN)/python bench/render.py
+
+clean:  ## remove builds and caches, not the environments
+	rm -rf build dist *.egg-info .coverage .hypothesis .import_linter_cache
+	rm -rf .mypy_cache .pytest_cache .ruff_cache
+	find f4x_ros test tools bench launch -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.installed: $(INSTALLED_FROM) constraints.txt
+	@$(PYTHON) tools/make_venv.py $(VENV) constraints.txt dev
+	@touch $@
+
+$(MODELS_VENV)/.installed: $(INSTALLED_FROM) constraints-models.txt
+	@$(PYTHON) tools/make_venv.py $(MODELS_VENV) constraints-models.txt dev models
 	@touch $@

@@ -11,8 +11,8 @@ installation where there are no such wheels. What CMake installs then goes here:
                                                ros-wheels-bootstrapper sets finds them
 
 An editable install leaves the source tree alone, so that several environments can share it: the
-generated modules and the rasteriser go to <sys.prefix>/lib/f4x_ros-editable, where f4x_ros/__init__.py
-looks too.
+generated modules and the rasteriser go to <sys.prefix>/lib/f4x_ros-editable, where
+f4x_ros/__init__.py looks, too.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def check_toolchain() -> None:
 class BuildWithCMake(build_ext):
     """Builds with CMake where setuptools would compile the extension named below."""
 
-    user_options = [
+    user_options = [  # noqa: RUF012 (setuptools' own declaration)
         *build_ext.user_options,
         ("cmake-build-type=", None, "CMAKE_BUILD_TYPE of the interfaces and the rasteriser"),
     ]

@@ -14,8 +14,9 @@ import sys
 
 __version__ = "0.1.0"
 
-# A source checkout has no generated msg and srv and no compiled rasteriser, and it hides the installed
-# package of the same name, which has them: look there, too, and where an editable install puts them.
+# A source checkout has no generated msg and srv and no compiled rasteriser, and it hides the
+# installed package of the same name, which has them: look there, too, and where an editable install
+# puts them.
 __path__ = pkgutil.extend_path(__path__, __name__)
 __path__.append(os.path.join(sys.prefix, "lib", "f4x_ros-editable"))
 

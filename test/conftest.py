@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings that hold for every test: a quiet corner of the ROS network, and no clock in hypothesis."""
+"""Settings for every test: a quiet corner of the ROS network, and no clock in hypothesis."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# Two test runs on one machine, or a robot on the same network, must not hear each other. (101 is the
-# highest domain whose ports are free on every operating system.)
+# Two test runs on one machine, or a robot on the same network, must not hear each other. (101 is
+# the highest domain whose ports are free on every operating system.)
 os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 101)
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ.setdefault("ROS_LOG_DIR", tempfile.mkdtemp(prefix="f4x-test-log-"))
