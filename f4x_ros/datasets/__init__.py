@@ -7,7 +7,8 @@ and, where exact ground truth exists, ``source.truth(i)``.
 
 from __future__ import annotations
 
+from f4x_ros.datasets.bag_writer import write_bag
 from f4x_ros.datasets.open import open_source
 from f4x_ros.datasets.source import START_NS, Source
 
-__all__ = ["START_NS", "Source", "open_source"]
+__all__ = ["START_NS", "Source", "open_source", "write_bag"]

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from f4x_ros.datasets.bags import BagSource, is_bag
 from f4x_ros.datasets.rgbd_folder import RgbdFolder, is_rgbd_folder
 from f4x_ros.datasets.source import Source
+from f4x_ros.datasets.tum import TumFolder, is_tum_folder
 
 _DEMO = re.compile(r"demo(?::(?P<width>\d+)x(?P<height>\d+))?(?::(?P<frames>\d+))?")
 
@@ -20,7 +22,8 @@ def open_source(spec: str | Path, **options: Any) -> Source:
 
     Args:
         spec: ``demo``, ``demo:WIDTHxHEIGHT`` or ``demo:WIDTHxHEIGHT:FRAMES`` for the demo world
-            (`World`), or a folder laid out like `RgbdFolder`.
+            (`World`); a folder laid out like `RgbdFolder` or `TumFolder`; or a ROS 2 bag, given as
+            its folder or as a ``.mcap`` or ``.db3`` file (`BagSource`).
         options: passed to the source's constructor, e.g. ``rate_hz=15.0`` or ``seed=3``.
 
     Raises:
@@ -36,10 +39,15 @@ def open_source(spec: str | Path, **options: Any) -> Source:
     path = Path(spec).expanduser()
     if is_rgbd_folder(path):
         return _construct(RgbdFolder, (path,), options)
+    if is_tum_folder(path):
+        return _construct(TumFolder, (path,), options)
+    if is_bag(path):
+        return _construct(BagSource, (path,), options)
     problem = "layout not recognised" if path.exists() else "no such file or folder"
     raise ValueError(
-        f"source {str(spec)!r}: {problem}, expected 'demo', 'demo:320x240:150' "
-        "or an RGB-D folder (images/, K.txt)"
+        f"source {str(spec)!r}: {problem}, expected 'demo', 'demo:320x240:150', an RGB-D folder "
+        "(images/, K.txt), a TUM folder (rgb.txt, depth.txt) or a ROS 2 bag (metadata.yaml, "
+        "*.mcap, *.db3)"
     )
 
 

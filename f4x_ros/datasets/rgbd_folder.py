@@ -9,8 +9,10 @@ import numpy as np
 
 from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.frame import Frame
+from f4x_ros.core.poses import check_pose
 from f4x_ros.datasets.images import list_images, read_depth, read_rgb
 from f4x_ros.datasets.source import Source, stamps_at_rate
+from f4x_ros.datasets.transforms import nearest_rotation
 
 
 def is_rgbd_folder(path: Path) -> bool:
@@ -44,18 +46,16 @@ class RgbdFolder(Source):
         self._depths = self._find_depths()
         self._K = _read_matrix(self.path / "K.txt", (3, 3))
         self._poses = self._read_poses()
-        lost = sum(not np.isfinite(pose).all() for pose in self._poses)
-        self.counts = {"frames_without_pose": lost if self._poses else len(self)}
+        self.counts = {"frames_without_pose": sum(pose is None for pose in self._poses)}
 
     def load(self, index: int) -> Frame:
         rgb = read_rgb(self._images[index])
-        pose = self._poses[index] if self._poses else None
         return Frame(
             stamp_ns=int(self.stamps_ns[index]),
             rgb=rgb,
             camera=PinholeCamera.from_opencv(self._K, rgb.shape[1], rgb.shape[0]),
             depth=read_depth(self._depths[index]) if self._depths else None,
-            T_map_camera=pose if pose is not None and np.isfinite(pose).all() else None,
+            T_map_camera=self._poses[index],
         )
 
     def _find_depths(self) -> list[Path]:
@@ -70,16 +70,24 @@ class RgbdFolder(Source):
             )
         return depths
 
-    def _read_poses(self) -> list[np.ndarray]:
+    def _read_poses(self) -> list[np.ndarray | None]:
         path = self.path / "poses.txt"
         if not path.is_file():
-            return []
+            return [None] * len(self._images)
         poses = _read_matrix(path, (-1, 16))
         if len(poses) != len(self._images):
             raise ValueError(
                 f"{path}: {len(poses)} poses, expected {len(self._images)}, one per image"
             )
-        return list(poses.reshape(-1, 4, 4))
+        return [
+            _valid_pose(f"{path} line {number}", pose) if np.isfinite(pose).all() else None
+            for number, pose in enumerate(poses.reshape(-1, 4, 4), start=1)
+        ]
+
+
+def _valid_pose(where: str, pose: np.ndarray) -> np.ndarray:
+    """The pose with its rotation, rounded in the file, made orthonormal again."""
+    return nearest_rotation(check_pose(where, pose))
 
 
 def _read_matrix(path: Path, shape: tuple[int, int]) -> np.ndarray:

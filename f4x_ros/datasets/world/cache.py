@@ -87,7 +87,11 @@ class FrameCache:
         self._write(self.path(index), save)
 
     def _check(self, drawing: Drawing) -> None:
-        expected = ((*self._shape, 3), np.uint8), (self._shape, np.float32), (self._shape, np.uint16)
+        expected = (
+            ((*self._shape, 3), np.uint8),
+            (self._shape, np.float32),
+            (self._shape, np.uint16),
+        )
         for array, (shape, kind) in zip(drawing, expected, strict=True):
             if array.shape != shape or array.dtype != kind:
                 raise ValueError(f"array of {array.shape} {array.dtype}, expected {shape} {kind}")

@@ -19,9 +19,7 @@ _ROOM = Room(
     floor=Material(
         Planks(linear((0.66, 0.50, 0.33)), linear((0.50, 0.36, 0.23))), specular=0.1, shininess=25
     ),
-    wall=Material(
-        Stripes(linear((0.85, 0.84, 0.79)), linear((0.78, 0.78, 0.73)), 0.18, (1, 1, 0))
-    ),
+    wall=Material(Stripes(linear((0.85, 0.84, 0.79)), linear((0.78, 0.78, 0.73)), 0.18, (1, 1, 0))),
     ceiling=Material(Solid(linear((0.9, 0.9, 0.9)))),
 )
 

@@ -193,7 +193,10 @@ class Landscape:
         color = _mix((0.85, 0.55, 0.25), (0.20, 0.42, 0.75), np.clip(z * 0.7 + 0.5, 0, 1))
         sun = (x - 0.35) ** 2 * 1.7 + (z - 0.35) ** 2 < 0.05
         color[sun] = (0.95, 0.75, 0.20)
-        for base, steep, tone in ((-0.05, 2.1, (0.22, 0.30, 0.42)), (-0.45, 3.3, (0.10, 0.22, 0.12))):
+        for base, steep, tone in (
+            (-0.05, 2.1, (0.22, 0.30, 0.42)),
+            (-0.45, 3.3, (0.10, 0.22, 0.12)),
+        ):
             color[z < base + 0.25 * np.sin(steep * x + base * 9)] = tone
         return color
 

@@ -152,7 +152,11 @@ def tube(path: ArrayLike, radius: ArrayLike, sides: int = 12) -> Mesh:
 
 
 def arc(
-    radius: float, start_rad: float, stop_rad: float, center: ArrayLike = (0, 0, 0), points: int = 14
+    radius: float,
+    start_rad: float,
+    stop_rad: float,
+    center: ArrayLike = (0, 0, 0),
+    points: int = 14,
 ) -> NDArray[np.float64]:
     """Points ``[N, 3]`` of a circular arc in the xz plane, angle 0 along +x."""
     t = np.linspace(start_rad, stop_rad, points)

@@ -53,7 +53,9 @@ def velocity_of(T_map_object: Motion, t: float) -> tuple[NDArray[np.float64], ND
     before, after = T_map_object(t - _STEP_S), T_map_object(t + _STEP_S)
     linear = (after[:3, 3] - before[:3, 3]) / (2 * _STEP_S)
     spin = (after[:3, :3] @ before[:3, :3].T - np.eye(3)) / (2 * _STEP_S)
-    angular = 0.5 * np.array([spin[2, 1] - spin[1, 2], spin[0, 2] - spin[2, 0], spin[1, 0] - spin[0, 1]])
+    angular = 0.5 * np.array(
+        [spin[2, 1] - spin[1, 2], spin[0, 2] - spin[2, 0], spin[1, 0] - spin[0, 1]]
+    )
     return linear, angular
 
 
@@ -128,14 +130,21 @@ class WalkAround:
         radius = self.radius_m - 0.28 * np.sin(np.pi * share)
         x, y, z = self.center
         eye = (
-            x + radius * np.cos(angle) + 0.012 * self._sway(t, 0.9, 0.0) + 0.004 * self._sway(t, 2.3, 1.0),
+            x
+            + radius * np.cos(angle)
+            + 0.012 * self._sway(t, 0.9, 0.0)
+            + 0.004 * self._sway(t, 2.3, 1.0),
             y + radius * np.sin(angle) + 0.012 * self._sway(t, 0.7, 2.0),
             self.height_m
             - 0.12 * np.sin(2 * np.pi * share)
             + 0.01 * self._sway(t, 1.1, 0.5)
             + 0.003 * self._sway(t, 2.9, 2.0),
         )
-        target = (x - 0.03 + 0.03 * self._sway(t, 0.3, 1.0), y + 0.05, z + 0.015 * self._sway(t, 0.8, 0.0))
+        target = (
+            x - 0.03 + 0.03 * self._sway(t, 0.3, 1.0),
+            y + 0.05,
+            z + 0.015 * self._sway(t, 0.8, 0.0),
+        )
         roll = 0.015 * self._sway(t, 0.6, 0.3) + 0.006 * self._sway(t, 1.9, 1.0)
         return look_at(eye, target, roll)
 

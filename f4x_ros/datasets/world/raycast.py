@@ -104,9 +104,7 @@ def trace(
     )
 
 
-def _busy_pixels(
-    srgb: NDArray[np.float32], instances: NDArray[np.uint16]
-) -> NDArray[np.bool_]:
+def _busy_pixels(srgb: NDArray[np.float32], instances: NDArray[np.uint16]) -> NDArray[np.bool_]:
     """Pixels ``[H, W]`` that differ from a neighbour in colour or object."""
     busy = np.zeros(instances.shape, bool)
     for axis in (0, 1):

@@ -199,9 +199,9 @@ def _room_parts(room: Room) -> dict[str, Parts]:
     """Slabs 10 cm thick around the inside of the room."""
     x, y, z = room.size
     slab = 0.1
-    sides = [
-        box((x, slab, z), (0, s * (y + slab) / 2, z / 2)) for s in (1, -1)
-    ] + [box((slab, y, z), (s * (x + slab) / 2, 0, z / 2)) for s in (1, -1)]
+    sides = [box((x, slab, z), (0, s * (y + slab) / 2, z / 2)) for s in (1, -1)] + [
+        box((slab, y, z), (s * (x + slab) / 2, 0, z / 2)) for s in (1, -1)
+    ]
     return {
         "floor": [Part(box((x, y, slab), (0, 0, -slab / 2)), room.floor)],
         "wall": [Part(side, room.wall) for side in sides],

@@ -141,7 +141,9 @@ def to_srgb(light: Vectors) -> Vectors:
     """Compress highlights and encode as sRGB in 0..1."""
     x = light / (1 + np.float32(0.18) * light)
     low, high = x * np.float32(12.92), np.maximum(x, np.float32(1e-8)) ** np.float32(1 / 2.4)
-    return np.clip(np.where(x <= 0.0031308, low, np.float32(1.055) * high - np.float32(0.055)), 0, 1)
+    return np.clip(
+        np.where(x <= 0.0031308, low, np.float32(1.055) * high - np.float32(0.055)), 0, 1
+    )
 
 
 def _dot(a: Vectors, b: Vectors) -> Scalars:

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 _POLL_S = 0.25
 
 
-def draw_missing(
-    world: World, workers: int, progress: Callable[[int, int], None] | None
-) -> float:
+def draw_missing(world: World, workers: int, progress: Callable[[int, int], None] | None) -> float:
     """See `World.prepare`."""
     started = time.monotonic()
     todo = len(world.missing())

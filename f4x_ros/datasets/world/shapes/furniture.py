@@ -70,7 +70,9 @@ def bookshelf(
     """An open shelf with rows of books of many colours."""
     board = 0.025
     pitch = (height - board) / shelves
-    parts = [Part(box((board, depth, height), (s * width / 2, 0, height / 2)), "body") for s in _BOTH]
+    parts = [
+        Part(box((board, depth, height), (s * width / 2, 0, height / 2)), "body") for s in _BOTH
+    ]
     parts.append(Part(box((width, 0.012, height), (0, depth / 2, height / 2)), "body dark"))
     row = Material(Books(_BOOK_BACKS))
     for level in range(shelves + 1):

@@ -54,7 +54,12 @@ def teapot(radius: float = 0.075) -> Parts:
     rim, top = belly[-1]
     profile = np.concatenate([[(0, belly[0, 1])], belly, [(0, top + 0.002)]])
     lid = [(rim * 1.05, top), (rim * 0.5, top + r * 0.18), (0, top + r * 0.2)]
-    spout = [(r * 0.8, 0, r * 0.5), (r * 1.25, 0, r * 0.7), (r * 1.4, 0, r * 1.15), (r * 1.65, 0, r * 1.45)]
+    spout = [
+        (r * 0.8, 0, r * 0.5),
+        (r * 1.25, 0, r * 0.7),
+        (r * 1.4, 0, r * 1.15),
+        (r * 1.65, 0, r * 1.45),
+    ]
     handle = arc(r * 0.5, 1.7, 4.6, (-r * 0.95, 0, r * 0.9))
     return [
         Part(lathe(profile), "body"),

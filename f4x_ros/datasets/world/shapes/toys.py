@@ -19,8 +19,14 @@ def toy_car(length: float = 0.2, width: float = 0.09, height: float = 0.06) -> P
     body = rounded_box((length, width, height * 0.55), (0, 0, wheel + height * 0.27), 0.012)
     parts = [
         Part(body, "body"),
-        Part(_cabin(length, width * 0.44, [(-0.34, 0.26, wheel + height * 0.5), (-0.24, 0.1, roof)]), "glass"),
-        Part(_cabin(length, width * 0.45, [(-0.25, 0.11, roof), (-0.22, 0.08, roof + height * 0.1)]), "body"),
+        Part(
+            _cabin(length, width * 0.44, [(-0.34, 0.26, wheel + height * 0.5), (-0.24, 0.1, roof)]),
+            "glass",
+        ),
+        Part(
+            _cabin(length, width * 0.45, [(-0.25, 0.11, roof), (-0.22, 0.08, roof + height * 0.1)]),
+            "body",
+        ),
     ]
     for x in (-0.3, 0.3):
         for y in (-0.5, 0.5):
