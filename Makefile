@@ -9,10 +9,10 @@ MODELS_VENV := .venv-models
 # The libraries of a sourced ROS installation must not mix with the wheels in .venv.
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH PYTHONPATH
 
-# What an installation is made from. Python files are not in the list: the installation is editable
-# and follows them.
+# What has to be built again after a change. Python files are not in the list: the installation is
+# editable and follows them.
 INSTALLED_FROM := pyproject.toml setup.py setup.cfg package.xml CMakeLists.txt tools/make_venv.py \
-	$(wildcard cmake/* config/* launch/* msg/*.msg srv/*.srv scripts/*) \
+	$(wildcard cmake/* msg/*.msg srv/*.srv scripts/*) \
 	$(wildcard pip_vendor/*/*.txt pip_vendor/*/msg/*.msg f4x_ros/core/render/csrc/*)
 
 .DEFAULT_GOAL := help
@@ -21,7 +21,7 @@ INSTALLED_FROM := pyproject.toml setup.py setup.cfg package.xml CMakeLists.txt t
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: $(VENV)/.installed  ## make .venv with everything but the models; once, later calls do nothing
+setup: $(VENV)/.installed $(VENV)/.share  ## make .venv with everything but the models; once, later calls do nothing
 
 demo: setup  ## the demo world through the node: pictures and a table
 	$(BIN)/f4x demo
@@ -52,6 +52,10 @@ clean:  ## remove builds and caches, not the environments
 
 $(VENV)/.installed: $(INSTALLED_FROM) constraints.txt
 	@$(PYTHON) tools/make_venv.py $(VENV) constraints.txt dev
+	@touch $@
+
+$(VENV)/.share: $(VENV)/.installed $(wildcard config/* launch/*)
+	@cp -r config launch $(VENV)/share/f4x_ros
 	@touch $@
 
 $(MODELS_VENV)/.installed: $(INSTALLED_FROM) constraints-models.txt

@@ -23,6 +23,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from importlib import metadata
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -35,7 +36,7 @@ EDITABLE = Path(sys.prefix, "lib", f"{NAME}-editable")  # as in f4x_ros/__init__
 
 
 def ros_prefixes() -> list[Path]:
-    """Return the prefixes to build against: those of the ros-* wheels, else of a sourced ROS 2.
+    """Return the prefixes to build against: that of the ros-* wheels, else of a sourced ROS 2.
 
     Never both: their versions would not fit together.
     """
@@ -49,6 +50,17 @@ def ros_prefixes() -> list[Path]:
             "Run pip without --no-build-isolation."
         )
     return found
+
+
+def is_provided(package: str, prefixes: list[Path]) -> bool:
+    """Tell whether someone else brings a message package that pip_vendor/ has, too."""
+    if not any((p / "share" / package / "package.xml").exists() for p in prefixes):
+        return False
+    try:  # an earlier installation of ours is about to be replaced
+        ours = metadata.files("f4x-ros") or []
+    except metadata.PackageNotFoundError:
+        return True
+    return not any(f.parts[-3:] == ("share", package, "package.xml") for f in ours)
 
 
 def check_toolchain() -> None:
@@ -77,7 +89,7 @@ class BuildWithCMake(build_ext):
         check_toolchain()
         prefixes = ros_prefixes()
         for package in sorted(p.parent for p in VENDOR.glob("*/package.xml")):
-            if not any((p / "share" / package.name / "package.xml").exists() for p in prefixes):
+            if not is_provided(package.name, prefixes):
                 self._pack(package.name, self._cmake(package.name, package, prefixes))
         self._pack(NAME, self._cmake(NAME, HERE, prefixes))
         if self.editable_mode:  # setuptools leaves data files out of editable installs

@@ -75,6 +75,13 @@ def test_a_label_map_survives_the_wire() -> None:
     )
 
 
+def test_transforms_can_be_sent() -> None:
+    # tf2_msgs is not on PyPI: a ROS installation brings it, or our own wheel does
+    from tf2_msgs.msg import TFMessage
+
+    assert deserialize_message(serialize_message(TFMessage()), TFMessage) == TFMessage()
+
+
 def test_an_empty_query_asks_for_the_calibrated_answer_now_from_the_camera() -> None:
     asked = Query.Request()
     assert asked.threshold == 0.0
