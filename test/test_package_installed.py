@@ -28,6 +28,7 @@ names = []
 for ring in ("f4x_ros.core", "f4x_ros.datasets"):
     package = importlib.import_module(ring)
     names += [m.name for m in pkgutil.walk_packages(package.__path__, ring + ".")]
+names = [n for n in names if ".libf4x" not in n]  # libraries for ctypes, not modules
 for name in names:
     importlib.import_module(name)
 print(len(names), "modules")

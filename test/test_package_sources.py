@@ -69,6 +69,20 @@ def test_no_large_file_is_kept_in_git(root: Path, tracked: list[Path]) -> None:
     assert [str(p) for p in tracked if (root / p).stat().st_size > 2_000_000] == []
 
 
+def test_every_file_of_the_package_is_packed(tracked: list[Path], project: dict) -> None:
+    setuptools = project["tool"]["setuptools"]
+    patterns = [p for patterns in setuptools["package-data"].values() for p in patterns]
+    files = [p for p in tracked if p.parts[0] == "f4x_ros" and "csrc" not in p.parts]
+    folders = {str(p.parent) for p in files if p.name == "__init__.py"}  # as find_packages sees it
+    forgotten = [
+        str(path)
+        for path in files
+        if str(path.parent) not in folders
+        or not (path.suffix == ".py" or any(path.match(p) for p in patterns))
+    ]
+    assert forgotten == []
+
+
 def test_what_cmake_looks_for_package_xml_declares(root: Path) -> None:
     wanted = set(re.findall(r"find_package\((\w+)", (root / "CMakeLists.txt").read_text()))
     tree = ElementTree.parse(root / "package.xml").getroot()
