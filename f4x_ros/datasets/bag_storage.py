@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from lz4.frame import LZ4FrameDecompressor
+from lz4.frame import LZ4FrameDecompressor  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from rosbags.rosbag2 import Reader, ReaderError
 from rosbags.rosbag2.storage_mcap import ChunkInfo, McapReader
@@ -41,7 +41,7 @@ _STAMP_BYTES = 12  # CDR head, seconds, nanoseconds
 
 @lru_cache(maxsize=1)
 def typestore() -> Typestore:
-    """The message types of ROS 2; those used here are the same in all distributions since Humble."""
+    """The message types of ROS 2; those used here have been the same since Humble."""
     return get_typestore(Stores.ROS2_JAZZY)
 
 
@@ -67,7 +67,7 @@ class BagStorage:
     """An open bag: its topics, and any message of them by number."""
 
     def __init__(self, path: Path) -> None:
-        """Open a bag folder, ``.mcap`` or ``.db3`` file; raises ValueError if it is not a sound one."""
+        """Open a bag folder, ``.mcap`` or ``.db3`` file; raises ValueError if it is no bag."""
         self.path = path
         try:
             self._reader = Reader(path)
@@ -100,7 +100,7 @@ class BagStorage:
         return np.array([_stamp(self._raw(entry, _STAMP_BYTES)) for entry in entries], np.int64)
 
     def message(self, topic: str, entry: Entry) -> Any:
-        """A message as an object with the fields of its type; raises ValueError if it is damaged."""
+        """A message as an object with the fields of its type; ValueError if it is damaged."""
         try:
             return typestore().deserialize_cdr(self._raw(entry, None), self.topics[topic])
         except (SerdeError, KeyError, struct.error, IndexError, UnicodeDecodeError) as error:
@@ -145,8 +145,11 @@ class _SqliteFile:
         yield from self._db.execute(query, (self._ids.get(topic, -1),))
 
     def read(self, position: int, limit: int | None) -> bytes:
-        with self._db.blob_open("main", "messages", "data", position, False) as blob:
+        blob = self._db.blob_open("main", "messages", "data", position, False)
+        try:
             return blob.read(-1 if limit is None else min(limit, blob.length()))
+        finally:
+            blob.close()
 
 
 class _McapFile:
@@ -156,7 +159,8 @@ class _McapFile:
     """
 
     def __init__(self, storage: McapReader) -> None:
-        assert storage.bio is not None and storage.statistics is not None
+        assert storage.bio is not None
+        assert storage.statistics is not None
         self._storage, self._bio = storage, storage.bio
         self._counts = storage.statistics.channel_message_counts
         self._cache: OrderedDict[int, bytes] = OrderedDict()

@@ -10,7 +10,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ TF_TOPIC = "/tf"
 
 _SUFFIXES = {"mcap": ".mcap", "sqlite3": ".db3"}
 # Version 8 of the bag format is read by Humble and everything later.
-_BAG_VERSION = 8
+_BAG_VERSION: Literal[8] = 8
 
 
 def write_bag(

@@ -24,7 +24,7 @@ def nearest_stamps(wanted: ArrayLike, offered: ArrayLike) -> NDArray[np.int64]:
 
 
 def pair_stamps(wanted: ArrayLike, offered: ArrayLike, slop_ns: int) -> NDArray[np.int64]:
-    """Like `nearest_stamps`, but -1 beyond ``slop_ns``, and each offer goes to one only: the nearest."""
+    """Like `nearest_stamps`, but -1 beyond ``slop_ns``; of two that want one, the nearer wins."""
     want, offer = np.asarray(wanted, np.int64), np.asarray(offered, np.int64)
     index = nearest_stamps(want, offer)
     distance = np.where(index >= 0, np.abs(want - offer[index]) if offer.size else 0, slop_ns + 1)

@@ -33,24 +33,29 @@ class Rectifier:
             self.camera = PinholeCamera.from_opencv(K, *size)
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
-        self._maps: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+        self._maps: tuple[Any, Any] | None = None
         if rectified or not D.any():
             return
         if info.distortion_model in _OPENCV_MODELS:
-            maps = cv2.initUndistortRectifyMap(K, D, None, K, size, cv2.CV_32FC1)
+            self._maps = cv2.initUndistortRectifyMap(K, D, None, K, size, cv2.CV_32FC1)
         elif info.distortion_model in _FISHEYE_MODELS:
-            maps = cv2.fisheye.initUndistortRectifyMap(K, D[:4], np.eye(3), K, size, cv2.CV_32FC1)
+            self._maps = cv2.fisheye.initUndistortRectifyMap(
+                K, D[:4], np.eye(3), K, size, cv2.CV_32FC1
+            )
         else:
             raise ValueError(
                 f"{where}: distortion_model {info.distortion_model!r}, "
                 f"expected one of {[*_OPENCV_MODELS, *_FISHEYE_MODELS]}"
             )
-        self._maps = maps
 
     def color(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Rectified ``[H, W, 3]``."""
-        return image if self._maps is None else cv2.remap(image, *self._maps, cv2.INTER_LINEAR)
+        if self._maps is None:
+            return image
+        return np.asarray(cv2.remap(image, *self._maps, cv2.INTER_LINEAR), np.uint8)
 
     def depth(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Rectified ``[H, W]``; 0 where the lens saw nothing."""
-        return image if self._maps is None else cv2.remap(image, *self._maps, cv2.INTER_NEAREST)
+        if self._maps is None:
+            return image
+        return np.asarray(cv2.remap(image, *self._maps, cv2.INTER_NEAREST), np.float32)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the bytes of ``sensor_msgs`` images to arrays. Needs no ROS: any message-like object does."""
+"""From the bytes of ``sensor_msgs`` images to arrays. Needs no ROS, only message-like objects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 #: Encodings of ``sensor_msgs/Image`` that are read as colour, and their channels and order.
 COLOR_ENCODINGS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
 #: Encodings that are read as depth: millimetres (REP-118) and metres.
-DEPTH_ENCODINGS = {"16UC1": np.dtype("u2"), "32FC1": np.dtype("f4")}
+DEPTH_ENCODINGS: dict[str, np.dtype[Any]] = {"16UC1": np.dtype("u2"), "32FC1": np.dtype("f4")}
 
 _TO_RGB = {
     "bgr8": cv2.COLOR_BGR2RGB,
@@ -31,7 +31,7 @@ def color_from_image(message: Any, where: str) -> NDArray[np.uint8]:
     pixels = _rows(message, np.dtype("u1"), channels, where)
     if message.encoding == "rgb8":
         return np.array(pixels)
-    return cv2.cvtColor(np.ascontiguousarray(pixels), _TO_RGB[message.encoding])
+    return _as_rgb(np.ascontiguousarray(pixels), _TO_RGB[message.encoding])
 
 
 def depth_from_image(message: Any, where: str) -> NDArray[np.float32]:
@@ -48,7 +48,7 @@ def color_from_compressed(message: Any, where: str) -> NDArray[np.uint8]:
     image = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise _wrong_encoding(where, message.format, ["jpeg", "png"])
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return _as_rgb(image, cv2.COLOR_BGR2RGB)
 
 
 def depth_from_compressed(message: Any, where: str) -> NDArray[np.float32]:
@@ -65,6 +65,10 @@ def depth_from_compressed(message: Any, where: str) -> NDArray[np.float32]:
     if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 2:
         raise _wrong_encoding(where, message.format, ["16UC1; png", "16UC1; compressedDepth"])
     return _metres(pixels)
+
+
+def _as_rgb(image: Any, conversion: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(image, conversion), np.uint8)
 
 
 def is_depth_format(compressed_format: str) -> bool:
@@ -94,8 +98,8 @@ def _rows(message: Any, kind: np.dtype[Any], channels: int, where: str) -> NDArr
     if padded is not data:
         padded[: data.size] = data
     pixels = np.ascontiguousarray(padded[: step * height].reshape(height, step)[:, :row])
-    order = ">" if message.is_bigendian else "<"
-    return pixels.view(kind.newbyteorder(order)).reshape(height, width, channels)
+    stored = kind.newbyteorder(">" if message.is_bigendian else "<")
+    return pixels.view(stored).reshape(height, width, channels)
 
 
 def _wrong_encoding(where: str, encoding: str, expected: list[str]) -> ValueError:

@@ -38,7 +38,7 @@ class Source(ABC):
     def load(self, index: int) -> Frame:
         """Decode frame ``index``, which lies in ``0..len(self)-1``."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most sources hold nothing open
         """Release files and caches; the source must not be used afterwards."""
 
     def __len__(self) -> int:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import threading
 import zipfile
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -87,18 +88,15 @@ class FrameCache:
         self._write(self.path(index), save)
 
     def _check(self, drawing: Drawing) -> None:
-        expected = (
-            ((*self._shape, 3), np.uint8),
-            (self._shape, np.float32),
-            (self._shape, np.uint16),
-        )
-        for array, (shape, kind) in zip(drawing, expected, strict=True):
-            if array.shape != shape or array.dtype != kind:
-                raise ValueError(f"array of {array.shape} {array.dtype}, expected {shape} {kind}")
+        found = [(array.shape, array.dtype.name) for array in drawing]
+        sizes = [(*self._shape, 3), self._shape, self._shape]
+        expected = list(zip(sizes, ["uint8", "float32", "uint16"], strict=True))
+        if found != expected:
+            raise ValueError(f"arrays {found}, expected {expected}")
 
     def _write(self, path: Path, write: Any) -> None:
         """Write under a temporary name, then rename, so that readers see all or nothing."""
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
         try:
             write(temporary)
             os.replace(temporary, path)

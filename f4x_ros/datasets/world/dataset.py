@@ -96,7 +96,7 @@ class World(Source):
         self.camera = PinholeCamera(width, height, focal, focal, width / 2, height / 2)
         self._cache_root = cache
         key = {"scene": "demo", "width": width, "height": height, "seed": seed}
-        self._cache = FrameCache(key, cache)
+        self.cache = FrameCache(key, cache)
 
     @cached_property
     def scene(self) -> Scene:
@@ -156,17 +156,17 @@ class World(Source):
 
     def drawing(self, index: int) -> Drawing:
         """Colour, depth and instance ids of frame ``index``, from the cache or drawn now."""
-        drawing = self._cache.get(index)
+        drawing = self.cache.get(index)
         if drawing is None:
             t = index / RATE_HZ
             seed = (self.seed << 32) + index
             drawing = self._raycaster.draw(self.camera, self.scene.spec.camera(t), t, seed)
-            self._cache.put(index, drawing)
+            self.cache.put(index, drawing)
         return drawing
 
     def missing(self) -> list[int]:
         """Indices of the frames that are not on disk yet."""
-        return [index for index in range(len(self)) if index not in self._cache]
+        return [index for index in range(len(self)) if index not in self.cache]
 
     def prepare(
         self, workers: int = 2, progress: Callable[[int, int], None] | None = None

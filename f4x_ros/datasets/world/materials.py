@@ -176,7 +176,7 @@ class Globe:
         height = fractal_noise(around * np.float32(1.6 / self.radius) + np.float32(3.3))
         relief = fractal_noise(around * np.float32(5 / self.radius))
         land = _mix((0.07, 0.28, 0.05), (0.42, 0.30, 0.10), relief)
-        color = np.where((height > 0.55)[:, None], land, np.float32((0.02, 0.10, 0.45)))
+        color = np.where((height > 0.55)[:, None], land, np.array((0.02, 0.10, 0.45), np.float32))
         ice = np.abs(around[:, 2]) > self.radius * 0.88
         return np.where(ice[:, None], np.float32(0.85), color).astype(np.float32)
 
@@ -223,7 +223,8 @@ class Books:
         chosen = (cell_random(book, book * 0 + 5) * len(self.colors)).astype(int)
         color = np.asarray(self.colors, np.float32)[chosen % len(self.colors)]
         gap = at - book < 0.09
-        return color * np.where(gap, np.float32(0.3), np.float32(1))[:, None]
+        shade = np.where(gap, 0.3, 1.0).astype(np.float32)
+        return np.asarray(color * shade[:, None])
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,8 @@ def arc(
 ) -> NDArray[np.float64]:
     """Points ``[N, 3]`` of a circular arc in the xz plane, angle 0 along +x."""
     t = np.linspace(start_rad, stop_rad, points)
-    return np.stack([radius * np.cos(t), 0 * t, radius * np.sin(t)], -1) + np.asarray(center)
+    curve = np.stack([radius * np.cos(t), 0 * t, radius * np.sin(t)], -1)
+    return np.asarray(curve + np.asarray(center), np.float64)
 
 
 def merged(meshes: Sequence[Mesh]) -> Mesh:

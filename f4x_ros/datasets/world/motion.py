@@ -105,7 +105,7 @@ class Bounce:
         heading = np.arctan2(self.reach[1], self.reach[0])
         rolled = float(np.linalg.norm(self.reach)) * share / self.radius_m
         turn = rotation("z", heading) @ rotation("y", rolled) @ rotation("x", 0.9)
-        return pose_from(turn, place + [0, 0, height])
+        return pose_from(turn, place + np.array([0, 0, height]))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ def fractal_noise(points: NDArray[np.floating]) -> NDArray[np.float32]:
     it repeats every 32 units.
     """
     where = np.ascontiguousarray(points.T, np.float32) * np.float32(_VOXELS_PER_CELL)
-    return ndimage.map_coordinates(_table(), where, order=1, mode="grid-wrap", output=np.float32)
+    out = np.empty(len(points), np.float32)
+    ndimage.map_coordinates(_table(), where, order=1, mode="grid-wrap", output=out)
+    return out
 
 
 def cell_random(*cells: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -129,12 +129,13 @@ def _reaching(
     to_light += (rng.random(to_light.shape, np.float32) - 0.5) * np.float32(2 * light.radius_m)
     squared = _dot(to_light, to_light)
     facing = _dot(surface.normals, to_light) / np.sqrt(squared)
-    strength = np.maximum(facing, 0) * (4 / (1 + squared))
+    strength: Scalars = np.maximum(facing, 0) * (np.float32(4) / (1 + squared))
     lit = np.flatnonzero(strength > 0)
     found = world.run(start[lit], to_light[lit], output=True)
     blocked = (found["primID"] >= 0) & (found["tfar"] < 0.999)
     strength[lit[blocked]] = 0
-    return strength, to_light / np.sqrt(squared)[:, None]
+    to_light /= np.sqrt(squared)[:, None]
+    return strength, to_light
 
 
 def to_srgb(light: Vectors) -> Vectors:
@@ -147,7 +148,7 @@ def to_srgb(light: Vectors) -> Vectors:
 
 
 def _dot(a: Vectors, b: Vectors) -> Scalars:
-    return np.einsum("ni,ni->n", a, b)
+    return np.asarray(np.einsum("ni,ni->n", a, b), np.float32)
 
 
 def _normalise(vectors: Vectors) -> None:

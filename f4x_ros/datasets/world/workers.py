@@ -65,7 +65,8 @@ def draw_part(job: dict[str, Any]) -> None:
     cache = parameters.pop("cache", None)
     world = World(**parameters, cache=Path(cache) if cache else None)
     for index in range(job["part"], len(world), job["parts"]):
-        world.drawing(index)
+        if index not in world.cache:
+            world.drawing(index)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,15 @@ from __future__ import annotations
 import numpy as np
 
 from f4x_ros.datasets.world.materials import PALETTE, Material, Sectors, linear
-from f4x_ros.datasets.world.mesh import cylinder, hull, rotation, rounded_box, sphere, transformed
+from f4x_ros.datasets.world.mesh import (
+    Mesh,
+    cylinder,
+    hull,
+    rotation,
+    rounded_box,
+    sphere,
+    transformed,
+)
 from f4x_ros.datasets.world.shapes.part import Part, Parts
 
 _BOTH = (-1, 1)
@@ -41,7 +49,7 @@ def toy_car(length: float = 0.2, width: float = 0.09, height: float = 0.06) -> P
     return parts
 
 
-def _cabin(length: float, half_width: float, levels: list[tuple[float, float, float]]):
+def _cabin(length: float, half_width: float, levels: list[tuple[float, float, float]]) -> Mesh:
     """Hull through rectangles given by rear and front (in car lengths) and height."""
     corners = [
         (x * length, side * half_width, z)

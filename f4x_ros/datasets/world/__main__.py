@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Draw the demo world, say how long it took, and make the contact sheet of the documentation.
+
+``python -m f4x_ros.datasets.world [demo:320x240:150] [--workers 2] [--sheet world.png]``
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from f4x_ros.datasets.open import open_source
+from f4x_ros.datasets.world.dataset import World
+from f4x_ros.datasets.world.sheet import write_sheet
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(prog="python -m f4x_ros.datasets.world")
+    parser.add_argument("spec", nargs="?", default="demo", help="e.g. demo:320x240:150")
+    parser.add_argument("--workers", type=int, default=2, help="processes that draw")
+    parser.add_argument("--sheet", type=Path, help="write a contact sheet of six frames here")
+    arguments = parser.parse_args()
+    try:
+        world = open_source(arguments.spec)
+    except ValueError as error:
+        parser.error(str(error))
+    if not isinstance(world, World):
+        parser.error(f"{arguments.spec!r} is not a demo world, expected e.g. demo:320x240:150")
+    todo = len(world.missing())
+    seconds = world.prepare(arguments.workers)
+    print(f"{world.name}: drew {todo} of {len(world)} frames in {seconds:.1f} s")
+    print(f"  {arguments.workers} workers, cache {world.cache.folder}")
+    if arguments.sheet:
+        write_sheet(world, arguments.sheet)
+        print(f"  contact sheet {arguments.sheet}")
+
+
+if __name__ == "__main__":
+    main()
