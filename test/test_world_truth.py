@@ -40,11 +40,13 @@ def test_static_depth_reprojected_into_another_frame_agrees(
     u, v = pixels[inside].T
     # Depth at the exact place: 1 / depth is linear in the image on a plane.
     seen = 1 / ndimage.map_coordinates(1 / b.depth, [v - 0.5, u - 0.5], order=1)
-    error = np.abs(seen - in_b[inside, 2])
+    behind = in_b[inside, 2] - seen
     assert inside.mean() > 0.5
-    assert np.median(error) < 1e-3
-    # What differs is hidden in one of the two views.
-    assert (error < 0.003).mean() > 0.85
+    assert np.median(np.abs(behind)) < 1e-3
+    # A point may be hidden behind something else, but none floats in front of what is seen there
+    # (but for the mixed depth at edges).
+    assert (behind < -0.003).mean() < 0.05
+    assert (behind < 0.003).mean() > 0.7
 
 
 @pytest.mark.parametrize("index", [0, 75])
@@ -67,7 +69,7 @@ def test_vertices_carried_by_the_object_pose_land_on_the_object_mask(
         if visible.sum() < 20:
             continue
         on_mask = grown[number][y[visible], x[visible]]
-        assert on_mask.mean() > 0.95, label.name
+        assert on_mask.mean() > 0.9, label.name  # a leaf's tip is thinner than a pixel
         checked += 1
     assert checked >= 10
 

@@ -21,9 +21,9 @@ def open_source(spec: str | Path, **options: Any) -> Source:
     """Open a source of frames.
 
     Args:
-        spec: ``demo``, ``demo:WIDTHxHEIGHT`` or ``demo:WIDTHxHEIGHT:FRAMES`` for the demo world
-            (`World`); a folder laid out like `RgbdFolder` or `TumFolder`; or a ROS 2 bag, given as
-            its folder or as a ``.mcap`` or ``.db3`` file (`BagSource`).
+        spec: ``demo`` or ``demo:WIDTHxHEIGHT:FRAMES`` (either part may be left out) for the demo
+            world (`World`); a folder laid out like `RgbdFolder` or `TumFolder`; or a
+            ROS 2 bag, given as its folder or as a ``.mcap`` or ``.db3`` file (`BagSource`).
         options: passed to the source's constructor, e.g. ``rate_hz=15.0`` or ``seed=3``.
 
     Raises:

@@ -45,7 +45,8 @@ def depth_from_image(message: Any, where: str) -> NDArray[np.float32]:
 
 def color_from_compressed(message: Any, where: str) -> NDArray[np.uint8]:
     """``[H, W, 3]`` uint8 RGB of a ``sensor_msgs/CompressedImage`` (JPEG or PNG)."""
-    image = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)
+    data = np.frombuffer(message.data, np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if image is None:
         raise _wrong_encoding(where, message.format, ["jpeg", "png"])
     return _as_rgb(image, cv2.COLOR_BGR2RGB)

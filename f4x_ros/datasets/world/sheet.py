@@ -13,7 +13,7 @@ from f4x_ros.datasets.world.dataset import World
 
 _FARTHEST_M = 4.0
 _SMALLEST_NAMED_PX = 60
-_SHADE = np.uint8(12)
+_SHADE = np.uint8(8)
 
 
 def write_sheet(world: World, path: Path, columns: int = 4) -> None:
