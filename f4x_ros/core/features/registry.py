@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Extractors by name: the built-in ones, and those of other packages.
+
+Another package offers one by an entry point of the group `f4x.extractors` whose object is called
+as `factory(device=..., options=...)` and returns a `FeatureExtractor`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import NamedTuple, cast
+
+import torch
+
+from f4x_ros.core.features.base import FeatureExtractor
+
+ENTRY_POINTS = "f4x.extractors"
+
+_BUILT_IN = {
+    "color": "f4x_ros.core.features.color:ColorExtractor",
+    "openclip": "f4x_ros.core.features.openclip:OpenClipExtractor",
+}
+
+Factory = Callable[..., FeatureExtractor]
+
+
+class ExtractorStatus(NamedTuple):
+    """One line of `f4x doctor`."""
+
+    name: str
+    available: bool
+    message: str  # what it is, or why it is not available
+
+
+def extractor_names() -> list[str]:
+    """Names `make_extractor` knows, built-in ones first."""
+    return [*_BUILT_IN, *(name for name in _entry_points() if name not in _BUILT_IN)]
+
+
+def make_extractor(
+    name: str,
+    *,
+    device: torch.device | str = "cpu",
+    options: Mapping[str, str] | None = None,
+) -> FeatureExtractor:
+    """Load an extractor.
+
+    Args:
+        name: see `extractor_names`; a built-in name is never replaced by another package's.
+        device: where it computes.
+        options: its own options, see its documentation.
+
+    Raises:
+        ValueError: the name is unknown (lists the known ones), an option is wrong, a file or an
+            extra of the installation is missing.
+    """
+    return _factory(name)(device=device, options=dict(options or {}))
+
+
+def parse_options(text: str) -> dict[str, str]:
+    """`"model=ViT-B-32 pretrained='/a path/w.pt'"` to a dictionary; ValueError names a bad part."""
+    options = {}
+    for part in shlex.split(text):
+        key, equals, value = part.partition("=")
+        if not (key and equals):
+            raise ValueError(f"option {part!r} of {text!r}, expected name=value")
+        options[key] = value
+    return options
+
+
+def describe() -> list[ExtractorStatus]:
+    """Whether each known extractor could be loaded here; imports their libraries."""
+    return [_status(name) for name in extractor_names()]
+
+
+def _status(name: str) -> ExtractorStatus:
+    try:
+        factory = _factory(name)
+        check = getattr(factory, "check_installation", None)
+        if check is not None:
+            check()
+    except Exception as error:  # another package's code may raise anything
+        return ExtractorStatus(name, False, str(error) or type(error).__name__)
+    summary = (factory.__doc__ or "").strip().partition("\n")[0]
+    return ExtractorStatus(name, True, summary or "available")
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+
+
+def _factory(name: str) -> Factory:
+    if name in _BUILT_IN:
+        module, _, attribute = _BUILT_IN[name].partition(":")
+        return cast(Factory, getattr(import_module(module), attribute))
+    point = _entry_points().get(name)
+    if point is None:
+        raise ValueError(f"extractor {name!r} is unknown, expected one of {extractor_names()}")
+    try:
+        return cast(Factory, point.load())
+    except ImportError as error:
+        raise ValueError(f"extractor {name!r} ({point.value}) does not load: {error}") from error
