@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from f4x_ros.ros import images
+from f4x_ros.ros.images import byte_array, depth_from_image_msg, image_msg, rgb_from_image
+
+SIDES = st.integers(1, 9)
+COLORS = {"rgb8": [0, 1, 2], "bgr8": [2, 1, 0], "rgba8": [0, 1, 2], "bgra8": [2, 1, 0]}
+
+
+def raw_image(pixels: np.ndarray, encoding: str, *, padding: int = 0, big: bool = False) -> Image:
+    """An Image as any driver may send it: padded rows, either byte order."""
+    stored = pixels.astype(pixels.dtype.newbyteorder(">" if big else "<"))
+    rows = stored.reshape(len(pixels), -1).view(np.uint8).reshape(len(pixels), -1)
+    padded = np.pad(rows, ((0, 0), (0, padding)), constant_values=77)
+    message = Image(height=pixels.shape[0], width=pixels.shape[1], encoding=encoding)
+    message.step, message.is_bigendian = padded.shape[1], int(big)
+    message.data = byte_array(padded)
+    return message
+
+
+@given(SIDES, SIDES, st.sampled_from(sorted(COLORS)), st.integers(0, 5), st.data())
+def test_colour_is_rgb_whatever_the_encoding_and_padding(
+    height: int, width: int, encoding: str, padding: int, data: st.DataObject
+) -> None:
+    channels = 4 if "a" in encoding else 3
+    pixels = data.draw(hnp.arrays(np.uint8, (height, width, channels)))
+    rgb = rgb_from_image(raw_image(pixels, encoding, padding=padding))
+    assert rgb.dtype == np.uint8
+    np.testing.assert_array_equal(rgb, pixels[..., COLORS[encoding]])
+
+
+def test_grey_is_the_same_in_all_channels() -> None:
+    pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    np.testing.assert_array_equal(
+        rgb_from_image(raw_image(pixels, "mono8")), np.stack([pixels] * 3, -1)
+    )
+
+
+@given(SIDES, SIDES, st.integers(0, 5), st.booleans(), st.data())
+def test_millimetres_become_metres(
+    height: int, width: int, padding: int, big: bool, data: st.DataObject
+) -> None:
+    pixels = data.draw(hnp.arrays(np.uint16, (height, width)))
+    pixels[0, 0] = 1000
+    depth = depth_from_image_msg(raw_image(pixels, "16UC1", padding=padding, big=big))
+    np.testing.assert_allclose(depth, pixels / 1000, rtol=1e-6)
+    assert depth.dtype == np.float32
+
+
+@given(SIDES, SIDES, st.booleans(), st.data())
+def test_metres_stay_and_what_is_no_reading_becomes_zero(
+    height: int, width: int, big: bool, data: st.DataObject
+) -> None:
+    pixels = data.draw(hnp.arrays(np.float32, (height, width)))
+    depth = depth_from_image_msg(raw_image(pixels, "32FC1", big=big))
+    np.testing.assert_array_equal(depth, np.where(np.isfinite(pixels), pixels, 0))
+
+
+@given(st.sampled_from(["rgb8", "mono16", "32FC1"]), SIDES, SIDES)
+def test_what_is_published_has_the_bytes_of_the_array(encoding: str, h: int, w: int) -> None:
+    tail, kind = {"rgb8": ((3,), "u1"), "mono16": ((), "<u2"), "32FC1": ((), "<f4")}[encoding]
+    pixels = np.arange(h * w * int(np.prod(tail)), dtype=kind).reshape(h, w, *tail)
+    message = image_msg(pixels, encoding, Header(frame_id="camera"))
+    assert (message.height, message.width, message.encoding) == (h, w, encoding)
+    assert message.step * h == len(message.data) == pixels.nbytes
+    back = np.frombuffer(message.data, kind).reshape(pixels.shape)
+    np.testing.assert_array_equal(back, pixels)
+
+
+def test_a_slice_with_gaps_is_published_right() -> None:
+    pixels = np.arange(60, dtype=np.uint16).reshape(6, 10)[::2, ::3]
+    message = image_msg(pixels, "mono16", Header())
+    np.testing.assert_array_equal(np.frombuffer(message.data, "<u2").reshape(3, 4), pixels)
+
+
+@pytest.mark.parametrize("encoding", ["yuv422", "bayer_rggb8", "", "rgb16"])
+def test_an_unknown_colour_encoding_is_named(encoding: str) -> None:
+    message = raw_image(np.zeros((2, 2, 3), np.uint8), encoding)
+    with pytest.raises(ValueError, match=rf"image: encoding '{encoding}', expected one of .*rgb8"):
+        rgb_from_image(message)
+
+
+def test_a_colour_image_on_the_depth_topic_is_named() -> None:
+    message = raw_image(np.zeros((2, 2, 3), np.uint8), "rgb8")
+    with pytest.raises(ValueError, match=r"depth/image: encoding 'rgb8', expected one of .*16UC1"):
+        depth_from_image_msg(message)
+
+
+def test_an_image_without_pixels_is_named() -> None:
+    with pytest.raises(ValueError, match="image: image of 0x0 pixels, expected at least 1x1"):
+        rgb_from_image(Image(encoding="rgb8"))
+
+
+@pytest.mark.parametrize("cut", [1, 5, 12])
+def test_less_data_than_rows_is_named(cut: int) -> None:
+    message = raw_image(np.zeros((2, 2, 3), np.uint8), "rgb8")
+    message.data = message.data[:-cut]
+    with pytest.raises(ValueError, match=f"image: {12 - cut} bytes in rows of 6, expected 2 rows"):
+        rgb_from_image(message)
+
+
+def test_a_step_shorter_than_a_row_is_named() -> None:
+    message = raw_image(np.zeros((2, 2, 3), np.uint8), "rgb8")
+    message.step = 5
+    with pytest.raises(ValueError, match="rows of 5, expected 2 rows of at least 6"):
+        rgb_from_image(message)
+
+
+def test_metres_in_an_encoding_of_millimetres_are_named() -> None:
+    pixels = np.full((4, 4), 3, np.uint16)
+    with pytest.raises(ValueError, match="16UC1 whose largest value is 3, expected millimetres"):
+        depth_from_image_msg(raw_image(pixels, "16UC1"))
+
+
+def test_no_reading_at_all_is_no_wrong_unit() -> None:
+    assert not depth_from_image_msg(raw_image(np.zeros((4, 4), np.uint16), "16UC1")).any()
+
+
+@pytest.mark.parametrize(
+    ("pixels", "encoding"),
+    [
+        (np.zeros((2, 2), np.uint8), "mono16"),
+        (np.zeros((2, 2, 3), np.uint16), "rgb8"),
+        (np.zeros((2, 2), np.float64), "32FC1"),
+        (np.zeros((2, 2), np.uint8), "jpeg"),
+    ],
+)
+def test_an_array_that_does_not_fit_its_encoding_is_refused(
+    pixels: np.ndarray, encoding: str
+) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        image_msg(pixels, encoding, Header())
+
+
+# --- cv_bridge --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh_choice() -> Iterator[None]:
+    images.working_cv_bridge.cache_clear()
+    yield
+    images.working_cv_bridge.cache_clear()
+
+
+def fake_cv_bridge(monkeypatch: pytest.MonkeyPatch, convert: Any) -> None:
+    class CvBridge:
+        def imgmsg_to_cv2(self, message: Image, encoding: str) -> Any:
+            return convert(message, encoding)
+
+    module = types.ModuleType("cv_bridge")
+    module.CvBridge = CvBridge  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "cv_bridge", module)
+
+
+@pytest.mark.usefixtures("fresh_choice")
+def test_a_cv_bridge_that_fails_its_round_trip_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(message: Image, encoding: str) -> Any:
+        raise ImportError("numpy.core.multiarray failed to import")
+
+    fake_cv_bridge(monkeypatch, broken)
+    assert images.working_cv_bridge() is None
+    fake_cv_bridge(monkeypatch, lambda message, encoding: np.zeros((2, 4, 3), np.uint8))
+    images.working_cv_bridge.cache_clear()
+    assert images.working_cv_bridge() is None
+
+
+@pytest.mark.usefixtures("fresh_choice")
+def test_a_working_cv_bridge_is_used_and_its_failures_get_our_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def convert(message: Image, encoding: str) -> Any:
+        asked.append(encoding)
+        if message.encoding == "16UC1":
+            return np.full((1, 2), 2500, np.uint16)
+        shape = (message.height, message.width, 3)
+        order = [2, 1, 0] if message.encoding == "bgr8" else [0, 1, 2]
+        return np.frombuffer(message.data, np.uint8).reshape(shape)[..., order]
+
+    fake_cv_bridge(monkeypatch, convert)
+    pixels = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    np.testing.assert_array_equal(rgb_from_image(raw_image(pixels, "rgb8")), pixels)
+    depth = depth_from_image_msg(raw_image(np.full((1, 2), 2500, np.uint16), "16UC1"))
+    np.testing.assert_allclose(depth, 2.5)
+    assert asked[-2:] == ["rgb8", "passthrough"]
+    short = raw_image(pixels, "rgb8")
+    short.data = short.data[:3]
+    with pytest.raises(ValueError, match="3 bytes in rows of 6"):
+        rgb_from_image(short)
+
+
+@pytest.mark.usefixtures("fresh_choice")
+def test_cv_bridge_and_numpy_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    if images.working_cv_bridge() is None:
+        pytest.skip("no working cv_bridge: it comes with a ROS installation only")
+    messages, rng = [], np.random.default_rng(0)
+    for encoding in [*COLORS, "mono8", "16UC1", "32FC1"]:
+        kind = {"16UC1": np.uint16, "32FC1": np.float32}.get(encoding, np.uint8)
+        tail = (4 if "a" in encoding else 3,) if encoding in COLORS else ()
+        pixels = rng.integers(0, 200, (5, 7, *tail)).astype(kind)
+        messages.append(raw_image(pixels, encoding, padding=3))
+    readers = [depth_from_image_msg if "C1" in m.encoding else rgb_from_image for m in messages]
+    by_bridge = [read(message) for read, message in zip(readers, messages, strict=True)]
+    monkeypatch.setattr(images, "working_cv_bridge", lambda: None)
+    for read, message, expected in zip(readers, messages, by_bridge, strict=True):
+        np.testing.assert_array_equal(read(message), expected)

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytransform3d.transform_manager import NumpyTimeseriesTransform, TemporalTransformManager
+from pytransform3d.transformations import pq_from_transform, transform_from_pq
+
+from f4x_ros.core.poses import Pose, from_quaternion, inverse
+from f4x_ros.ros.transforms import LATEST, TransformBuffer, TransformUnavailableError
+
+S = 1_000_000_000
+
+
+def random_pose(rng: np.random.Generator) -> Pose:
+    return from_quaternion(rng.normal(size=3), rng.normal(size=4))
+
+
+def moved(x: float) -> Pose:
+    pose = np.eye(4)
+    pose[0, 3] = x
+    return pose
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1.0, 1.25, 2.0, 2.6, 2.99]), st.booleans())
+def test_it_agrees_with_pytransform3d(seed: int, seconds: float, turning: bool) -> None:
+    # world -> base -> camera moves, world -> room -> table does not
+    rng = np.random.default_rng(seed)
+    times = np.array([1.0, 2.0, 3.0])
+    buffer, oracle = TransformBuffer(), TemporalTransformManager()
+    for parent, child in (("world", "base"), ("base", "camera")):
+        poses = [random_pose(rng) for _ in times]
+        for t, pose in zip(times, poses, strict=True):
+            if not turning:
+                pose[:3, :3] = poses[0][:3, :3]
+            buffer.add(parent, child, int(t * S), pose)
+        series = np.array([pq_from_transform(pose) for pose in poses])
+        oracle.add_transform(child, parent, NumpyTimeseriesTransform(times, series))
+    for parent, child in (("world", "room"), ("room", "table")):
+        pose = random_pose(rng)
+        buffer.add(parent, child, 0, pose, static=True)
+        series = np.array([pq_from_transform(pose)] * 3)
+        oracle.add_transform(child, parent, NumpyTimeseriesTransform(times, series))
+    found = buffer.lookup("table", "camera", int(seconds * S))
+    expected = oracle.get_transform_at_time("camera", "table", seconds)
+    np.testing.assert_allclose(found[:3, :3], expected[:3, :3], atol=1e-6)
+    # While turning, pytransform3d moves on a screw between two samples, and tf2 and we do not.
+    if not turning or seconds in times:
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1))
+def test_there_and_back_is_the_identity(seed: int, fraction: float) -> None:
+    rng = np.random.default_rng(seed)
+    buffer = TransformBuffer()
+    for name in ("base", "camera"):
+        for t in (1, 2):
+            buffer.add("map" if name == "base" else "base", name, t * S, random_pose(rng))
+    ns = int((1 + fraction) * S)
+    there, back = buffer.lookup("map", "camera", ns), buffer.lookup("camera", "map", ns)
+    np.testing.assert_allclose(there @ back, np.eye(4), atol=1e-9)
+    np.testing.assert_allclose(back, inverse(there), atol=1e-9)
+
+
+def test_a_sample_is_given_back_unchanged() -> None:
+    pose = transform_from_pq([1, 2, 3, 0.5, 0.5, 0.5, 0.5])
+    buffer = TransformBuffer()
+    buffer.add("map", "camera", 5 * S, pose)
+    np.testing.assert_array_equal(buffer.lookup("map", "camera", 5 * S), pose)
+    np.testing.assert_array_equal(buffer.lookup("camera", "camera", 1), np.eye(4))
+
+
+@pytest.mark.parametrize(
+    ("ns", "words"),
+    [
+        (3 * S, r"'map' -> 'camera' at 3\.000000: it is 1\.000 s after the newest of 2"),
+        (S // 2, r"'map' -> 'camera' at 0\.500000: it is 0\.500 s before the oldest of 2"),
+    ],
+)
+def test_nothing_is_extrapolated_and_the_edge_is_named(ns: int, words: str) -> None:
+    buffer = TransformBuffer()
+    buffer.add("map", "camera", S, moved(1))
+    buffer.add("map", "camera", 2 * S, moved(2))
+    buffer.add("camera", "tool", 0, moved(9), static=True)
+    with pytest.raises(TransformUnavailableError, match=words):
+        buffer.lookup("map", "tool", ns)
+
+
+def test_frames_that_nothing_connects_are_named() -> None:
+    buffer = TransformBuffer()
+    buffer.add("odom", "base", S, moved(1))
+    with pytest.raises(
+        TransformUnavailableError,
+        match=r"'map' -> 'base': nothing connects 'map' and 'odom' .* heard of: base",
+    ):
+        buffer.lookup("map", "base", S)
+
+
+def test_a_loop_of_frames_ends() -> None:
+    buffer = TransformBuffer()
+    buffer.add("a", "b", S, moved(1))
+    buffer.add("b", "a", S, moved(1))
+    with pytest.raises(TransformUnavailableError, match="nothing connects"):
+        buffer.lookup("map", "b", S)
+
+
+def test_the_latest_is_the_newest_common_time() -> None:
+    buffer = TransformBuffer()
+    for t in (1, 2, 3):
+        buffer.add("map", "base", t * S, moved(t))
+    buffer.add("base", "camera", 1 * S, moved(0))
+    buffer.add("base", "camera", 2 * S, moved(0))
+    assert buffer.lookup("map", "camera", LATEST)[0, 3] == pytest.approx(2)
+
+
+def test_history_is_bounded() -> None:
+    buffer = TransformBuffer(history_s=2)
+    for t in range(100):
+        buffer.add("map", "camera", t * S, moved(t))
+    assert len(buffer._edges["camera"].stamps) == 3
+    with pytest.raises(TransformUnavailableError, match="before the oldest"):
+        buffer.lookup("map", "camera", 90 * S)
+
+
+def test_samples_out_of_order_are_put_in_order() -> None:
+    buffer = TransformBuffer(jump_s=5)
+    for t in (1, 3, 2):
+        buffer.add("map", "camera", t * S, moved(t * t))
+    assert buffer.lookup("map", "camera", int(1.5 * S))[0, 3] == pytest.approx(2.5)
+
+
+def test_a_jump_back_forgets_the_future() -> None:
+    buffer = TransformBuffer(jump_s=1)
+    for t in (10, 11):
+        buffer.add("map", "camera", t * S, moved(t))
+    for t in (1, 2):
+        buffer.add("map", "camera", t * S, moved(-t))
+    assert buffer.lookup("map", "camera", int(1.5 * S))[0, 3] == pytest.approx(-1.5)
+    with pytest.raises(TransformUnavailableError):
+        buffer.lookup("map", "camera", 10 * S)
+
+
+def test_a_new_parent_replaces_the_old_one() -> None:
+    buffer = TransformBuffer()
+    buffer.add("a", "camera", S, moved(1))
+    buffer.add("b", "camera", S, moved(2))
+    assert buffer.lookup("b", "camera", S)[0, 3] == pytest.approx(2)
+    with pytest.raises(TransformUnavailableError):
+        buffer.lookup("a", "camera", S)
+
+
+@pytest.mark.parametrize(
+    ("parent", "child", "pose", "words"),
+    [
+        ("", "camera", np.eye(4), "'' -> 'camera', expected two different names"),
+        ("map", "map", np.eye(4), "'map' -> 'map', expected two different names"),
+        ("map", "camera", np.full((4, 4), np.nan), "'map' -> 'camera' has values that are not fin"),
+        ("map", "camera", np.diag([1.0, 1, -1, 1]), "is not a rigid transform"),
+    ],
+)
+def test_what_is_no_transform_is_refused(parent: str, child: str, pose: Pose, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        TransformBuffer().add(parent, child, S, pose)
+
+
+def test_leading_slashes_of_old_publishers_do_not_matter() -> None:
+    buffer = TransformBuffer()
+    buffer.add("/map", "/camera", S, moved(1))
+    assert buffer.lookup("map", "camera", S)[0, 3] == pytest.approx(1)
