@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from f4x_ros.datasets import open_source
 from f4x_ros.datasets.world import World
 from f4x_ros.datasets.world import cache as cache_module
+from f4x_ros.datasets.world.__main__ import main
 
 
 def small(cache: Path, **options: int) -> World:
@@ -111,6 +114,21 @@ def test_cache_lies_under_the_xdg_folder(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert cache_module.cache_root() == tmp_path / "home" / ".cache" / "f4x_ros" / "worlds"
+
+
+def test_the_module_draws_times_and_makes_the_contact_sheet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    sheet = tmp_path / "img" / "sheet.png"
+    monkeypatch.setattr(sys, "argv", ["world", "demo:64x48:4", "--sheet", str(sheet)])
+    main()
+    assert "demo:64x48:4: drew 4 of 4 frames in " in capsys.readouterr().out
+    assert cv2.imread(str(sheet)).shape == (3 * 48, 4 * 64, 3)
+    monkeypatch.setattr(sys, "argv", ["world", "nowhere"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "source 'nowhere'" in capsys.readouterr().err
 
 
 def test_a_failing_worker_is_an_error_with_its_words(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(prog="python -m f4x_ros.datasets.world")
     parser.add_argument("spec", nargs="?", default="demo", help="e.g. demo:320x240:150")
-    parser.add_argument("--workers", type=int, default=2, help="processes that draw")
+    parser.add_argument("--workers", type=int, help="processes that draw (default: cores)")
     parser.add_argument("--sheet", type=Path, help="write a contact sheet of six frames here")
     arguments = parser.parse_args()
     try:
@@ -30,7 +30,7 @@ def main() -> None:
     todo = len(world.missing())
     seconds = world.prepare(arguments.workers)
     print(f"{world.name}: drew {todo} of {len(world)} frames in {seconds:.1f} s")
-    print(f"  {arguments.workers} workers, cache {world.cache.folder}")
+    print(f"  cache {world.cache.folder}")
     if arguments.sheet:
         write_sheet(world, arguments.sheet)
         print(f"  contact sheet {arguments.sheet}")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -169,15 +170,19 @@ class World(Source):
         return [index for index in range(len(self)) if index not in self.cache]
 
     def prepare(
-        self, workers: int = 2, progress: Callable[[int, int], None] | None = None
+        self,
+        workers: int | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> float:
         """Draw all missing frames with ``workers`` processes; returns the seconds it took.
 
-        ``progress(done, total)`` is called about four times a second. Raises RuntimeError with the
-        worker's last words if one fails; what was drawn until then stays.
+        ``workers`` is by default the number of cores this process may use; ``progress(done,
+        total)`` is called about four times a second. Raises RuntimeError with the worker's last
+        words if one fails; what was drawn until then stays.
         """
         from f4x_ros.datasets.world.workers import draw_missing
 
+        workers = len(os.sched_getaffinity(0)) if workers is None else workers
         _check("workers", workers, 1, 256)
         return draw_missing(self, workers, progress)
 
