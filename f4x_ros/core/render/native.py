@@ -93,10 +93,12 @@ class Library:
         self.dll.f4x_pool_clear.restype = None
 
     def call(self, name: str, *args: object) -> None:
-        """Call a function that returns a status; raise MemoryError or RuntimeError when it is not 0."""
+        """Call a function that returns a status of abi.h; raise when it is not 0."""
         status = getattr(self.dll, name)(*args)
         if status == 1:
             raise MemoryError(f"{name}: out of memory")
+        if status == 3:
+            raise ValueError("the Gaussians cover more tiles than 2^31 in sum: too many or too large")
         if status != 0:
             raise RuntimeError(f"{name} failed with status {status} (see csrc/abi.h)")
 

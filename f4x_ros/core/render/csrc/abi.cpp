@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <new>
+#include <stdexcept>
 
 #include "plan.hpp"
 
@@ -16,6 +17,8 @@ template <typename F> int32_t guarded(F body) {
         return 0;
     } catch (const std::bad_alloc&) {
         return 1;
+    } catch (const std::length_error&) {
+        return 3;
     } catch (...) {
         return 2;
     }

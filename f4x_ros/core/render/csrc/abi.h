@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The C interface of libf4x_rast. Arrays are dense, row-major, of the type in the function's suffix (f32, f64).
- * Every function that can fail returns 0 for success, 1 when memory ran out, 2 on any other failure.
+ * Every function that can fail returns 0 for success, 1 when memory ran out, 3 when Gaussians and tiles make more
+ * than 2^31 pairs, 2 on any other failure.
  * F4X_RAST_ABI changes whenever a struct, a signature or a meaning does; the Python loader compares it. */
 #ifndef F4X_RAST_ABI_H
 #define F4X_RAST_ABI_H

@@ -10,95 +10,189 @@
 namespace f4x {
 namespace {
 
-// A gradient row: moments of e = dL/d(falloff) over the pixels, then the channels (depth first).
+// A gradient row: moments of m = dL/d(alpha) falloff over the pixels, then the channels (depth first).
 enum Moment { M_1, M_X, M_Y, M_XX, M_XY, M_YY, MOMENTS };
 
-inline int64_t gradient_stride(int groups) { return (MOMENTS + groups * GROUP + 7) / 8 * 8; }
+inline int64_t gradient_stride(int groups) { return MOMENTS + 2 + int64_t(groups) * GROUP; }
+constexpr int FIRST_CHANNEL = MOMENTS + 2;  // keeps the channels' sums aligned to groups of four
 
+// The pixels of a tile during back-to-front accumulation.
 template <typename R> struct TileGradients {
     Vec<R> transmittance[BLOCKS];
     Vec<R> g_alpha[BLOCKS];  // incoming gradient of alpha times the final transmittance
     Vec<R> behind[BLOCKS];   // sum over the entries behind of w (g . c)
-    Mask<R> last[BLOCKS];
+    Mask<R> stop[BLOCKS];
+};
+
+template <typename R> struct Workspace {
+    ChunkLists<R> lists;
+    TileGradients<R> state;
+    Vec<R> weight[BLOCKS * CHUNK], moment[BLOCKS * CHUNK];  // of the chunk's pairs
 };
 
 template <typename R>
-void load_tile(const Plan<R>& plan, const TileFrame<R>& tile, const Camera<R>& cam, int64_t t, const R* g_image,
-               const R* g_depth, const R* g_alpha, TileGradients<R>& st, Vec<R>* g) {
-    const int channels = plan.groups * GROUP, colors = plan.channels - 1;
+void load_tile(const Plan<R>& plan, const TileFrame<R>& tile, int width, int64_t t, const R* g_image, const R* g_depth,
+               const R* g_alpha, TileGradients<R>& st, Vec<R>* g) {
+    const int64_t channels = plan.groups * GROUP, colors = plan.channels - 1;
     std::memset(static_cast<void*>(g), 0, sizeof(Vec<R>) * size_t(BLOCKS * channels));
     std::memset(static_cast<void*>(st.g_alpha), 0, sizeof st.g_alpha);
     std::memset(static_cast<void*>(st.behind), 0, sizeof st.behind);
     std::memcpy(static_cast<void*>(st.transmittance), plan.transmittance.data() + t * TILE_PIXELS, TILE_PIXELS * sizeof(R));
     for (int b = 0; b < BLOCKS; b++)
-        for (int i = 0; i < LANES; i++) st.last[b].lanes()[i] = plan.last[t * TILE_PIXELS + b * LANES + i];
-    each_pixel<R>(tile, cam.width, [&](int b, int i, int64_t p) {
-        R* lane = g[b * channels].lanes() + i;
-        if (g_alpha) st.g_alpha[b].lanes()[i] = g_alpha[p] * st.transmittance[b].lanes()[i];
-        if (g_depth) lane[0] = g_depth[p];
-        if (g_image) for (int c = 0; c < colors; c++) lane[(c + 1) * LANES] = g_image[p * colors + c];
+        for (int i = 0; i < LANES; i++) st.stop[b].lanes()[i] = plan.stop[t * TILE_PIXELS + b * LANES + i];
+    each_run(tile, width, [&](int b, int lane, int64_t p, int n) {
+        R* out = g[b * channels].lanes() + lane;
+        if (g_alpha) {
+            R* a = st.g_alpha[b].lanes() + lane;
+            const R* left = st.transmittance[b].lanes() + lane;
+            for (int i = 0; i < n; i++) a[i] = g_alpha[p + i] * left[i];
+        }
+        if (g_depth) for (int i = 0; i < n; i++) out[i] = g_depth[p + i];
+        if (g_image) {
+            const R* in = g_image + p * colors;
+            for (int i = 0; i < n; i++)
+                for (int64_t c = 1; c <= colors; c++) out[c * LANES + i] = *in++;
+        }
     });
+}
+
+// Back to front over one block's list: the weight w and the moment m = dL/dalpha falloff of every pair.
+// NG is the number of channel groups when it is known at compile time, 0 otherwise.
+template <typename R, int NG, bool SHAPE>
+void gradients_of_block(const TileFrame<R>& tile, int b, int groups, Workspace<R>& ws, const Vec<R>* g) {
+    typedef typename Mask<R>::Int Int;
+    const BlockFrame<R> block(tile, b);
+    const ChunkLists<R>& lists = ws.lists;
+    TileGradients<R>& st = ws.state;
+    const Vec<R> g_alpha = st.g_alpha[b];
+    const Mask<R> stop = st.stop[b];
+    Vec<R> after = st.transmittance[b], behind = st.behind[b];
+    Vec<R>* weight = ws.weight + lists.start[b];
+    Vec<R>* moment = ws.moment + lists.start[b];
+    for (int k = 0; k < lists.count[b]; k++) {
+        const int i = lists.index[b][k];
+        const R* row = lists.rows[i];
+        const Vec<R> falloff = block.falloff(row), raw = falloff * row[OPACITY];
+        const Mask<R> act = (raw >= R(ALPHA_MIN)) & (stop > Mask<R>::all(Int(lists.first + i)));
+        const Vec<R> alpha = raw.below(R(ALPHA_MAX)).only(act);
+        const Vec<R> inverse = Vec<R>::all(1) / alpha.from(1);
+        const Vec<R> before = after * inverse, w = alpha * before;
+        after = before;
+        weight[k] = w;
+        if (!SHAPE) continue;
+        const R* c = row + CHANNELS;
+        Vec<R> dot = (g[0] * c[0] + g[1] * c[1]) + (g[2] * c[2] + g[3] * c[3]);
+        if (NG != 1) {
+            Vec<R> even = Vec<R>::zero(), odd = even;
+            for (int j = GROUP; j < groups * GROUP; j += GROUP) {
+                even += g[j] * c[j] + g[j + 1] * c[j + 1];
+                odd += g[j + 2] * c[j + 2] + g[j + 3] * c[j + 3];
+            }
+            dot += even + odd;
+        }
+        // dL/dalpha = T (g . c) - (what is behind) / (1 - alpha) + g_alpha T_final / (1 - alpha)
+        const Vec<R> g_a = before * dot + (g_alpha - behind) * inverse;
+        behind += w * dot;
+        moment[k] = (g_a * falloff).only(act & (raw <= R(ALPHA_MAX)));
+    }
+    st.transmittance[b] = after;
+    st.behind[b] = behind;
+}
+
+// Sums an entry's pairs over its blocks and lanes into its gradient row.
+template <typename R, int NG, bool SHAPE, bool COLOR>
+F4X_INLINE void gather_entry(const TileFrame<R>& tile, const R* row, const int* pair, const int* block, int n, int groups,
+                             const Workspace<R>& ws, const Vec<R>* g, R* out) {
+    const int64_t channels = (NG ? NG : groups) * GROUP;
+    if (SHAPE) {
+        Vec<R> m[8];
+        for (int j = 0; j < 8; j++) m[j] = Vec<R>::zero();
+        for (int k = 0; k < n; k++) {
+            const BlockFrame<R> frame(tile, block[k]);
+            const Vec<R> dx = frame.px - row[X], dy = frame.py - row[Y], v = ws.moment[pair[k]], x = v * dx, y = v * dy;
+            m[M_1] += v; m[M_X] += x; m[M_Y] += y; m[M_XX] += x * dx; m[M_XY] += x * dy; m[M_YY] += y * dy;
+            if (!COLOR) m[MOMENTS] += ws.weight[pair[k]] * g[block[k] * channels];
+        }
+        sum_lanes_of_8(m, out);
+        if (!COLOR) out[FIRST_CHANNEL] = out[MOMENTS];
+    }
+    if (!COLOR) return;
+    int64_t c = 0;
+    if (NG != 1)
+        for (; c + 8 <= channels; c += 8) {
+            Vec<R> s[8];
+            for (int j = 0; j < 8; j++) s[j] = Vec<R>::zero();
+            for (int k = 0; k < n; k++) {
+                const Vec<R> w = ws.weight[pair[k]];
+                const Vec<R>* x = g + block[k] * channels + c;
+                for (int j = 0; j < 8; j++) s[j] += w * x[j];
+            }
+            sum_lanes_of_8(s, out + FIRST_CHANNEL + c);
+        }
+    if (c == channels) return;
+    Vec<R> s[4];
+    for (int j = 0; j < 4; j++) s[j] = Vec<R>::zero();
+    for (int k = 0; k < n; k++) {
+        const Vec<R> w = ws.weight[pair[k]];
+        const Vec<R>* x = g + block[k] * channels + c;
+        for (int j = 0; j < 4; j++) s[j] += w * x[j];
+    }
+    sum_lanes_of_4(s, out + FIRST_CHANNEL + c);
+}
+
+// Chunk lists from the back: entries end - 1, end - 2, ... with the blocks the forward pass drew.
+template <typename R> int list_chunk_back(const Plan<R>& plan, int64_t begin, int64_t end, ChunkLists<R>& lists) {
+    const int n = int(std::min<int64_t>(CHUNK, end - begin));
+    const int64_t first = end - n;
+    lists.begin(first - begin);
+    for (int i = n - 1; i >= 0; i--) {
+        const R* row = plan.rows.data() + int64_t(plan.entries[first + i]) * plan.stride;
+        prefetch_row(row, plan.stride);
+        lists.add(i, row, plan.drawn[first + i]);
+    }
+    lists.end();
+    return n;
 }
 
 // SHAPE: gradients of geometry and opacity; COLOR: gradients of the colours. Depth's own gradient belongs to SHAPE.
 template <typename R, int NG, bool SHAPE, bool COLOR>
-void backward_tile(const Plan<R>& plan, const TileFrame<R>& tile, int64_t t, TileGradients<R>& st, const Vec<R>* incoming,
-                   Vec<R>* sums, R* rows_out) {
-    const int groups = NG ? NG : plan.groups, channels = groups * GROUP;
-    const int64_t begin = plan.tile_begin[t], end = plan.tile_begin[t + 1], stride = gradient_stride(groups);
-    for (int64_t e = end - 1; e >= begin; e--) {
-        uint32_t left = plan.drawn[e];
-        if (!left) continue;
-        const R* row = plan.rows.data() + int64_t(plan.entries[e]) * plan.stride;
-        const Splat<R> splat(tile, row);
-        const R opacity = row[OPACITY];
-        const Mask<R> here = Mask<R>::all(typename Mask<R>::Int(e - begin));
-        for (int64_t i = 0; i < stride; i++) sums[i] = Vec<R>::zero();
-        Vec<R> m1 = Vec<R>::zero(), mx = m1, my = m1, mxx = m1, mxy = m1, myy = m1;
-        for (; left; left &= left - 1) {
-            const int b = __builtin_ctz(left);
-            Vec<R> dx, dy;
-            const Vec<R> falloff = splat.falloff(b, dx, dy), raw = falloff * opacity;
-            const Mask<R> act = (raw >= R(ALPHA_MIN)) & (st.last[b] >= here);
-            const Vec<R> alpha = raw.below(R(ALPHA_MAX)).only(act);
-            const Vec<R> inverse = Vec<R>::all(1) / alpha.from(1);
-            const Vec<R> before = st.transmittance[b] * inverse, w = alpha * before;
-            st.transmittance[b] = before;
-            const Vec<R>* g = incoming + b * channels;
-            const R* c = row + CHANNELS;
-            Vec<R>* s = sums + MOMENTS;
-            Vec<R> dot = Vec<R>::zero();
-            if (SHAPE && !COLOR) s[0] += w * g[0];
-            for (int k = 0; k < groups; k++, g += GROUP, c += GROUP, s += GROUP) {
-                if (SHAPE) dot += (g[0] * c[0] + g[1] * c[1]) + (g[2] * c[2] + g[3] * c[3]);
-                if (COLOR) { s[0] += w * g[0]; s[1] += w * g[1]; s[2] += w * g[2]; s[3] += w * g[3]; }
+void backward_tile(const Plan<R>& plan, const TileFrame<R>& tile, int64_t t, Workspace<R>& ws, const Vec<R>* g, R* rows_out) {
+    const int groups = NG ? NG : plan.groups;
+    const int64_t begin = plan.tile_begin[t], stride = gradient_stride(groups);
+    int64_t end = plan.tile_begin[t + 1];
+    while (end > begin && !plan.drawn[end - 1]) end--;
+    while (end > begin) {
+        const int n = list_chunk_back(plan, begin, end, ws.lists);
+        end -= n;
+        for (int b = 0; b < BLOCKS; b++)
+            if (ws.lists.count[b]) gradients_of_block<R, NG, SHAPE>(tile, b, groups, ws, g + b * groups * GROUP);
+        int next[BLOCKS], pair[BLOCKS], block[BLOCKS];
+        std::memcpy(next, ws.lists.start, sizeof next);
+        for (int i = n - 1; i >= 0; i--) {
+            int pairs = 0;
+            for (uint32_t left = ws.lists.masks[i]; left; left &= left - 1, pairs++) {
+                const int b = __builtin_ctz(left);
+                block[pairs] = b;
+                pair[pairs] = next[b]++;
             }
-            if (SHAPE) {
-                // dL/dalpha = T (g . c) - (what is behind) / (1 - alpha) + g_alpha T_final / (1 - alpha)
-                const Vec<R> g_a = before * dot + (st.g_alpha[b] - st.behind[b]) * inverse;
-                st.behind[b] += w * dot;
-                const Vec<R> m = (g_a * falloff).only(act & (raw <= R(ALPHA_MAX)));
-                const Vec<R> x = m * dx, y = m * dy;
-                m1 += m; mx += x; my += y; mxx += x * dx; mxy += x * dy; myy += y * dy;
-            }
+            if (pairs) gather_entry<R, NG, SHAPE, COLOR>(tile, ws.lists.rows[i], pair, block, pairs, groups, ws, g, rows_out + (end + i) * stride);
         }
-        sums[M_1] = m1; sums[M_X] = mx; sums[M_Y] = my; sums[M_XX] = mxx; sums[M_XY] = mxy; sums[M_YY] = myy;
-        for (int64_t i = 0; i < stride; i += 8) sum_lanes_of_8(sums + i, rows_out + e * stride + i);
     }
 }
 
 template <typename R, int NG, bool SHAPE, bool COLOR>
 void backward_tiles(const Plan<R>& plan, const Camera<R>& cam, int threads, const R* g_image, const R* g_depth,
                     const R* g_alpha, R* rows_out) {
-    const size_t channels = size_t(plan.groups) * GROUP, stride = size_t(gradient_stride(plan.groups));
-    Buffer<Vec<R>> incoming(size_t(threads) * BLOCKS * channels), sums(size_t(threads) * stride);
-    Buffer<TileGradients<R>> states((size_t(threads)));
+    const size_t tile_size = size_t(BLOCKS) * size_t(plan.groups) * GROUP;
+    Buffer<Vec<R>> incoming(size_t(threads) * tile_size);
+    Buffer<Workspace<R>> workspaces((size_t(threads)));
     for_items(threads, cam.tiles(), [&](int worker, int64_t t) {
         if (plan.tile_begin[t] == plan.tile_begin[t + 1]) return;
         const TileFrame<R> tile(cam, t);
-        Vec<R>* g = incoming.data() + size_t(worker) * BLOCKS * channels;
-        load_tile(plan, tile, cam, t, g_image, g_depth, g_alpha, states[worker], g);
-        backward_tile<R, NG, SHAPE, COLOR>(plan, tile, t, states[worker], g, sums.data() + size_t(worker) * stride, rows_out);
+        Vec<R>* g = incoming.data() + size_t(worker) * tile_size;
+        Workspace<R>& ws = workspaces[size_t(worker)];
+        load_tile(plan, tile, cam.width, t, g_image, g_depth, g_alpha, ws.state, g);
+        backward_tile<R, NG, SHAPE, COLOR>(plan, tile, t, ws, g, rows_out);
     });
 }
 
@@ -161,24 +255,43 @@ void project_backward(const Ewa<R>& e, const Camera<R>& cam, const R* mean, cons
 }
 
 // Sums a Gaussian's gradient rows in the order of its tiles; false if no tile drew it.
-template <typename R> bool sum_entries(const Plan<R>& plan, int64_t rank, int64_t stride, const R* rows, R* sum) {
+template <typename R> bool sum_entries(const Plan<R>& plan, int64_t at, int64_t stride, const R* rows, R* sum) {
     bool some = false;
-    for (int64_t s = plan.slots[rank]; s < plan.slots[rank + 1]; s++) {
+    for (int64_t s = plan.slots[at]; s < plan.slots[at + 1]; s++) {
         const int64_t e = plan.slot_entry[s];
         if (!plan.drawn[e]) continue;
         const R* row = rows + e * stride;
         if (some) for (int64_t c = 0; c < stride; c++) sum[c] += row[c];
-        else std::memcpy(sum, row, size_t(stride) * sizeof(R));
+        else for (int64_t c = 0; c < stride; c++) sum[c] = row[c];
         some = true;
     }
     return some;
 }
 
+// Everything gather_gaussians will touch of row k, whose places are scattered.
+template <typename R>
+F4X_INLINE void prefetch_gaussian(const Plan<R>& plan, const F4xGaussians& g, int64_t k, int64_t stride, const R* rows,
+                                  const F4xGradients& out) {
+    const int64_t i = plan.ids[k];
+    for (int64_t s = plan.slots[k]; s < plan.slots[k + 1]; s++) {
+        const int64_t e = plan.slot_entry[s];
+        __builtin_prefetch(&plan.drawn[e]);
+        prefetch_row(rows + e * stride, stride);
+    }
+    __builtin_prefetch(static_cast<const R*>(g.means) + 3 * i);
+    __builtin_prefetch(static_cast<const R*>(g.quats) + 4 * i);
+    __builtin_prefetch(static_cast<const R*>(g.scales) + 3 * i);
+    if (out.means) __builtin_prefetch(static_cast<R*>(out.means) + 3 * i, 1);
+    if (out.quats) __builtin_prefetch(static_cast<R*>(out.quats) + 4 * i, 1);
+    if (out.scales) __builtin_prefetch(static_cast<R*>(out.scales) + 3 * i, 1);
+    if (out.colors) __builtin_prefetch(static_cast<R*>(out.colors) + g.channels * i, 1);
+}
+
 template <typename R>
 void gather_gaussians(const Plan<R>& plan, const F4xGaussians& g, const Camera<R>& cam, int threads, const R* rows,
                       const F4xGradients& out) {
-    constexpr int64_t CHUNK = 512;  // fixed, so that the camera's gradient is summed in one order
-    const int64_t stride = gradient_stride(plan.groups), chunks = (plan.visible + CHUNK - 1) / CHUNK;
+    constexpr int64_t BATCH = 512;  // fixed, so that the camera's gradient is summed in one order
+    const int64_t stride = gradient_stride(plan.groups), chunks = (plan.visible + BATCH - 1) / BATCH;
     const bool shape = out.means || out.quats || out.scales || out.viewmat;
     const int colors = plan.channels - 1;
     Buffer<R> scratch(size_t(threads) * size_t(stride));
@@ -188,26 +301,28 @@ void gather_gaussians(const Plan<R>& plan, const F4xGaussians& g, const Camera<R
         double* view = out.viewmat ? views.data() + chunk * 12 : nullptr;
         if (view) std::fill(view, view + 12, 0.0);
         Ewa<R> e;
-        for (int64_t k = chunk * CHUNK; k < std::min(plan.visible, (chunk + 1) * CHUNK); k++) {
+        for (int64_t k = chunk * BATCH; k < std::min(plan.visible, (chunk + 1) * BATCH); k++) {
+            if (k + 4 < plan.visible) prefetch_gaussian(plan, g, k + 4, stride, rows, out);
             if (!sum_entries(plan, k, stride, rows, sum)) continue;
             const int64_t i = plan.ids[k];
             const R* row = plan.rows.data() + k * plan.stride;
-            if (out.colors) std::memcpy(static_cast<R*>(out.colors) + i * colors, sum + MOMENTS + 1, size_t(colors) * sizeof(R));
+            if (out.colors) std::memcpy(static_cast<R*>(out.colors) + i * colors, sum + FIRST_CHANNEL + 1, size_t(colors) * sizeof(R));
             if (out.opacities) static_cast<R*>(out.opacities)[i] = sum[M_1];
             if (!shape) continue;
             // alpha = o exp(-s): d alpha = -o falloff ds, and s = a dx^2 / 2 + b dx dy + c dy^2 / 2 with d = pixel - mean
             const R o = row[OPACITY];
-            Projected2D<R> p;
-            p.mean[0] = o * (row[CONIC_A] * sum[M_X] + row[CONIC_B] * sum[M_Y]);
-            p.mean[1] = o * (row[CONIC_B] * sum[M_X] + row[CONIC_C] * sum[M_Y]);
-            p.conic[0] = R(-0.5) * o * sum[M_XX];
-            p.conic[1] = -o * sum[M_XY];
-            p.conic[2] = R(-0.5) * o * sum[M_YY];
-            p.z = sum[MOMENTS];
             const R* mean = static_cast<const R*>(g.means) + 3 * i;
             const R* scale = static_cast<const R*>(g.scales) + 3 * i;
             e.point(cam, mean);
             e.shape(cam, static_cast<const R*>(g.quats) + 4 * i, scale);
+            const R a = e.C / e.det, b = -e.B / e.det, c = e.A / e.det;
+            Projected2D<R> p;
+            p.mean[0] = o * (a * sum[M_X] + b * sum[M_Y]);
+            p.mean[1] = o * (b * sum[M_X] + c * sum[M_Y]);
+            p.conic[0] = R(-0.5) * o * sum[M_XX];
+            p.conic[1] = -o * sum[M_XY];
+            p.conic[2] = R(-0.5) * o * sum[M_YY];
+            p.z = sum[FIRST_CHANNEL];
             project_backward(e, cam, mean, scale, p, out.means ? static_cast<R*>(out.means) + 3 * i : nullptr,
                              out.quats ? static_cast<R*>(out.quats) + 4 * i : nullptr,
                              out.scales ? static_cast<R*>(out.scales) + 3 * i : nullptr, view);

@@ -35,9 +35,9 @@ template <typename R> bool project_one(const Ewa<R>& e, const Camera<R>& cam, R 
     const R idet = 1 / e.det;
     row[X] = cam.fx * e.xn + cam.cx;
     row[Y] = cam.fy * e.yn + cam.cy;
-    row[CONIC_A] = e.C * idet;
-    row[CONIC_B] = -e.B * idet;
-    row[CONIC_C] = e.A * idet;
+    row[FALL_XX] = e.C * idet / 16;
+    row[FALL_XY] = -e.B * idet / 8;
+    row[FALL_YY] = e.A * idet / 16;
     row[OPACITY] = opacity;
     row[EXTENT2] = reach2 * e.C;
     row[SLOPE] = e.B / e.C;

@@ -13,6 +13,7 @@
 #endif
 
 #define F4X_INLINE __attribute__((always_inline)) inline
+#define F4X_INLINE_LAMBDA __attribute__((always_inline))
 #define F4X_EACH _Pragma("GCC unroll 4") for (int i = 0; i < COUNT; i++)
 
 namespace f4x {
@@ -36,6 +37,22 @@ template <> struct Native<double> {
     typedef int64_t Int;
 };
 
+// a > b ? a : b and a < b ? a : b: what the instructions do, NaN included, but not what gcc makes of the text
+#if defined(__AVX__)
+F4X_INLINE __m256 max_of(__m256 a, __m256 b) { return _mm256_max_ps(a, b); }
+F4X_INLINE __m256 min_of(__m256 a, __m256 b) { return _mm256_min_ps(a, b); }
+F4X_INLINE __m256d max_of(__m256d a, __m256d b) { return _mm256_max_pd(a, b); }
+F4X_INLINE __m256d min_of(__m256d a, __m256d b) { return _mm256_min_pd(a, b); }
+#elif defined(__SSE2__)
+F4X_INLINE __m128 max_of(__m128 a, __m128 b) { return _mm_max_ps(a, b); }
+F4X_INLINE __m128 min_of(__m128 a, __m128 b) { return _mm_min_ps(a, b); }
+F4X_INLINE __m128d max_of(__m128d a, __m128d b) { return _mm_max_pd(a, b); }
+F4X_INLINE __m128d min_of(__m128d a, __m128d b) { return _mm_min_pd(a, b); }
+#else
+template <typename V> F4X_INLINE V max_of(V a, V b) { return a > b ? a : b; }
+template <typename V> F4X_INLINE V min_of(V a, V b) { return a < b ? a : b; }
+#endif
+
 // Lanes of integers as wide as R; all ones is true where it serves as a mask.
 template <typename R> struct Mask {
     static constexpr int COUNT = LANES * sizeof(R) / REGISTER_BYTES;
@@ -48,12 +65,12 @@ template <typename R> struct Mask {
     F4X_INLINE const Int* lanes() const { return reinterpret_cast<const Int*>(part); }
     F4X_INLINE Mask operator&(const Mask& o) const { Mask r; F4X_EACH r.part[i] = part[i] & o.part[i]; return r; }
     F4X_INLINE Mask without(const Mask& o) const { Mask r; F4X_EACH r.part[i] = part[i] & ~o.part[i]; return r; }
-    F4X_INLINE Mask operator>=(const Mask& o) const { Mask r; F4X_EACH r.part[i] = part[i] >= o.part[i]; return r; }
+    F4X_INLINE Mask operator>(const Mask& o) const { Mask r; F4X_EACH r.part[i] = part[i] > o.part[i]; return r; }
     // this where the mask m is set, other elsewhere
     F4X_INLINE Mask where(const Mask& m, const Mask& other) const {
         Mask r; F4X_EACH r.part[i] = (part[i] & m.part[i]) | (other.part[i] & ~m.part[i]); return r;
     }
-    // one bit per lane
+    // the lanes' sign bits: one bit per lane of a mask
     F4X_INLINE uint32_t bits() const;
     F4X_INLINE bool any() const { return bits() != 0; }
 };
@@ -89,14 +106,18 @@ template <typename R> struct Vec {
     F4X_INLINE Mask<R> operator>=(R b) const { Mask<R> r; F4X_EACH r.part[i] = part[i] >= b; return r; }
     F4X_INLINE Mask<R> operator<=(R b) const { Mask<R> r; F4X_EACH r.part[i] = part[i] <= b; return r; }
     F4X_INLINE Vec from(R b) const { Vec r; F4X_EACH r.part[i] = b - part[i]; return r; }  // b - this
-    F4X_INLINE Vec above(R lo) const { Vec r; F4X_EACH r.part[i] = part[i] > lo ? part[i] : lo - Real{}; return r; }
-    F4X_INLINE Vec below(R hi) const { Vec r; F4X_EACH r.part[i] = part[i] < hi ? part[i] : hi - Real{}; return r; }
-    F4X_INLINE Vec smaller(const Vec& b) const { Vec r; F4X_EACH r.part[i] = part[i] < b.part[i] ? part[i] : b.part[i]; return r; }
-    F4X_INLINE Vec larger(const Vec& b) const { Vec r; F4X_EACH r.part[i] = part[i] > b.part[i] ? part[i] : b.part[i]; return r; }
+    F4X_INLINE Vec larger(const Vec& b) const { Vec r; F4X_EACH r.part[i] = max_of(part[i], b.part[i]); return r; }
+    F4X_INLINE Vec smaller(const Vec& b) const { Vec r; F4X_EACH r.part[i] = min_of(part[i], b.part[i]); return r; }
+    F4X_INLINE Vec above(R lo) const { return larger(all(lo)); }  // NaN becomes lo
+    F4X_INLINE Vec below(R hi) const { return smaller(all(hi)); }
     // this where m is set, zero elsewhere
     F4X_INLINE Vec only(const Mask<R>& m) const { Vec r; F4X_EACH r.part[i] = (Real)((typename Native<R>::Word)part[i] & m.part[i]); return r; }
     F4X_INLINE Vec where(const Mask<R>& m, const Vec& other) const { Vec r; F4X_EACH r.part[i] = m.part[i] ? part[i] : other.part[i]; return r; }
     F4X_INLINE Vec sqrt() const;
+    F4X_INLINE R sum() const {
+        const R* x = lanes();
+        return ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
+    }
 };
 
 template <typename R> F4X_INLINE Vec<R> Vec<R>::sqrt() const {
@@ -111,10 +132,9 @@ template <typename R> F4X_INLINE Vec<R> Vec<R>::sqrt() const {
     return r;
 }
 
-// exp(-s) for s in [0, 8]: a polynomial of exp(-s / 8), squared three times. No bit tricks, so one text serves
-// every target. float: minimax of degree 6 on [0, 1], relative error 2e-6 (most of it the squarings' rounding).
-F4X_INLINE Vec<float> exp_minus(const Vec<float>& s) {
-    const Vec<float> t = s * 0.125f;
+// exp(-8 t) for t in [0, 1]: a polynomial of exp(-t), squared three times. No bit tricks, so one text serves every
+// target. float: minimax of degree 6, relative error 2e-6 (most of it the squarings' rounding).
+F4X_INLINE Vec<float> exp_minus_8(const Vec<float>& t) {
     Vec<float> p = t * 8.41720676e-4f + -7.63369861e-3f;
     p = p * t + 4.12022991e-2f;
     p = p * t + -1.66506216e-1f;
@@ -125,12 +145,11 @@ F4X_INLINE Vec<float> exp_minus(const Vec<float>& s) {
     return p;
 }
 
-// double: the Taylor series to degree 16, relative error under 1e-14 where alpha passes the cut (s < 5.6).
-F4X_INLINE Vec<double> exp_minus(const Vec<double>& s) {
-    constexpr double C[17] = {1.0, 1.0, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320,
-                              1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800,
-                              1.0 / 87178291200, 1.0 / 1307674368000, 1.0 / 20922789888000};
-    const Vec<double> t = s * -0.125;
+// double: the Taylor series to degree 16, relative error under 1e-14 where alpha passes the cut (8 t < 5.6).
+F4X_INLINE Vec<double> exp_minus_8(const Vec<double>& t) {
+    constexpr double C[17] = {1.0, -1.0, 1.0 / 2, -1.0 / 6, 1.0 / 24, -1.0 / 120, 1.0 / 720, -1.0 / 5040, 1.0 / 40320,
+                              -1.0 / 362880, 1.0 / 3628800, -1.0 / 39916800, 1.0 / 479001600, -1.0 / 6227020800,
+                              1.0 / 87178291200, -1.0 / 1307674368000, 1.0 / 20922789888000};
     Vec<double> p = Vec<double>::all(C[16]);
     _Pragma("GCC unroll 16") for (int k = 15; k >= 0; k--) p = p * t + C[k];
     p *= p; p *= p; p *= p;
@@ -140,19 +159,28 @@ F4X_INLINE Vec<double> exp_minus(const Vec<double>& s) {
 // out[k] = sum of the lanes of v[k], k = 0..7. One transposing tree instead of eight horizontal sums.
 template <typename R> F4X_INLINE void sum_lanes_of_8(const Vec<R>* v, R* out) {
 #if defined(__AVX__)
-    if (sizeof(R) == 4) {
-        const __m256 a = _mm256_hadd_ps((__m256)v[0].part[0], (__m256)v[1].part[0]), b = _mm256_hadd_ps((__m256)v[2].part[0], (__m256)v[3].part[0]);
-        const __m256 c = _mm256_hadd_ps((__m256)v[4].part[0], (__m256)v[5].part[0]), d = _mm256_hadd_ps((__m256)v[6].part[0], (__m256)v[7].part[0]);
+    if constexpr (sizeof(R) == 4) {
+        const __m256 a = _mm256_hadd_ps(v[0].part[0], v[1].part[0]), b = _mm256_hadd_ps(v[2].part[0], v[3].part[0]);
+        const __m256 c = _mm256_hadd_ps(v[4].part[0], v[5].part[0]), d = _mm256_hadd_ps(v[6].part[0], v[7].part[0]);
         const __m256 e = _mm256_hadd_ps(a, b), f = _mm256_hadd_ps(c, d);
-        const __m256 s = _mm256_add_ps(_mm256_permute2f128_ps(e, f, 0x20), _mm256_permute2f128_ps(e, f, 0x31));
-        _mm256_storeu_ps(reinterpret_cast<float*>(out), s);
+        _mm256_storeu_ps(out, _mm256_add_ps(_mm256_permute2f128_ps(e, f, 0x20), _mm256_permute2f128_ps(e, f, 0x31)));
         return;
     }
 #endif
-    for (int k = 0; k < 8; k++) {
-        const R* x = v[k].lanes();
-        out[k] = ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
+    for (int k = 0; k < 8; k++) out[k] = v[k].sum();
+}
+
+// The same for four.
+template <typename R> F4X_INLINE void sum_lanes_of_4(const Vec<R>* v, R* out) {
+#if defined(__AVX__)
+    if constexpr (sizeof(R) == 4) {
+        const __m256 a = _mm256_hadd_ps(v[0].part[0], v[1].part[0]), b = _mm256_hadd_ps(v[2].part[0], v[3].part[0]);
+        const __m256 e = _mm256_hadd_ps(a, b);
+        _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(e), _mm256_extractf128_ps(e, 1)));
+        return;
     }
+#endif
+    for (int k = 0; k < 4; k++) out[k] = v[k].sum();
 }
 
 }  // namespace f4x

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The transposed pass: sum_p w_gp f_p and sum_p w_gp for every Gaussian g, with the compositing weights w of stage 3.
-// It walks the tiles front to back like stage 3, but gathers from the pixels instead of giving to them.
+// The weights of a chunk are computed block by block as there, then gathered Gaussian by Gaussian.
 #include <cstring>
 
 #include "parallel.hpp"
@@ -9,90 +9,92 @@
 namespace f4x {
 namespace {
 
-template <typename R> struct TileState {
-    Vec<R> transmittance[BLOCKS];
-    Mask<R> live[BLOCKS];
+template <typename R> struct Workspace {
+    ChunkLists<R> lists;
+    TileState<R> state;
+    Vec<R> weights[BLOCKS * CHUNK];
 };
 
 // Channel 0 is the pixel's weight, the features follow, each times that weight.
 template <typename R>
-void load_tile(const TileFrame<R>& tile, int width, int channels, int groups, const R* features, const R* pixel_weight, Vec<R>* f) {
-    std::memset(static_cast<void*>(f), 0, sizeof(Vec<R>) * size_t(BLOCKS * groups * GROUP));
-    each_pixel<R>(tile, width, [&](int b, int i, int64_t p) {
-        R* lane = f[b * groups * GROUP].lanes() + i;
-        const R w = pixel_weight ? pixel_weight[p] : R(1);
-        lane[0] = w;
-        for (int c = 0; c < channels; c++) lane[(c + 1) * LANES] = w * features[p * channels + c];
+void load_tile(const TileFrame<R>& tile, int width, int64_t colors, int64_t channels, const R* features, const R* pixel_weight, Vec<R>* f) {
+    std::memset(static_cast<void*>(f), 0, sizeof(Vec<R>) * size_t(BLOCKS * channels));
+    each_run(tile, width, [&](int b, int lane, int64_t p, int n) {
+        R* out = f[b * channels].lanes() + lane;
+        const R* in = features + p * colors;
+        for (int i = 0; i < n; i++) {
+            const R w = pixel_weight ? pixel_weight[p + i] : R(1);
+            out[i] = w;
+            for (int64_t c = 1; c <= colors; c++) out[c * LANES + i] = w * *in++;
+        }
     });
 }
 
+// One Gaussian's pairs: sum over its blocks of weight times channel, four channels at a time.
 template <typename R>
-void uplift_tile(const Plan<R>& plan, const TileFrame<R>& tile, int64_t t, int groups, TileState<R>& st, const Vec<R>* f,
-                 Vec<R>* sums, uint32_t* drawn_out, R* rows_out) {
-    const int channels = groups * GROUP;
-    const int64_t begin = plan.tile_begin[t], end = plan.tile_begin[t + 1];
-    const int stride = (channels + 7) / 8 * 8;
-    uint32_t open = 0;
-    for (int b = 0; b < BLOCKS; b++) {
-        st.transmittance[b] = Vec<R>::all(1);
-        st.live[b] = tile.inside(b);
-        open |= uint32_t(st.live[b].any()) << b;
-    }
-    int64_t e = begin;
-    for (; e < end && open; e++) {
-        const R* row = plan.rows.data() + int64_t(plan.entries[e]) * plan.stride;
-        uint32_t left = tile.blocks_met(row) & open, drawn = 0;
-        const Splat<R> splat(tile, row);
-        for (; left; left &= left - 1) {
-            const int b = __builtin_ctz(left);
-            Vec<R> dx, dy;
-            Vec<R> alpha = (splat.falloff(b, dx, dy) * row[OPACITY]).below(R(ALPHA_MAX));
-            Mask<R> act = (alpha >= R(ALPHA_MIN)) & st.live[b];
-            const Vec<R> before = st.transmittance[b];
-            alpha = alpha.only(act);
-            Vec<R> after = before - before * alpha;
-            const Mask<R> stop = (after <= R(TRANSMITTANCE_MIN)) & act;
-            if (__builtin_expect(stop.any(), 0)) {
-                after = before.where(stop, after);
-                alpha = Vec<R>::zero().where(stop, alpha);
-                act = act.without(stop);
-                st.live[b] = st.live[b].without(stop);
-                if (!st.live[b].any()) open &= ~(1u << b);
-            }
-            if (!act.any()) continue;
-            if (!drawn) for (int i = 0; i < stride; i++) sums[i] = Vec<R>::zero();
-            drawn |= 1u << b;
-            st.transmittance[b] = after;
-            const Vec<R> w = alpha * before;
-            const Vec<R>* x = f + b * channels;
-            Vec<R>* s = sums;
-            for (int g = 0; g < groups; g++, s += GROUP, x += GROUP) {
-                s[0] += w * x[0]; s[1] += w * x[1]; s[2] += w * x[2]; s[3] += w * x[3];
-            }
+void gather_entry(const Vec<R>* const* weights, const Vec<R>* const* pixels, int n, int64_t channels, R* out) {
+    for (int64_t c = 0; c < channels; c += GROUP) {
+        Vec<R> s[GROUP];
+        for (int j = 0; j < GROUP; j++) s[j] = Vec<R>::zero();
+        for (int k = 0; k < n; k++) {
+            const Vec<R> w = *weights[k];
+            const Vec<R>* x = pixels[k] + c;
+            for (int j = 0; j < GROUP; j++) s[j] += w * x[j];
         }
-        drawn_out[e] = drawn;
-        if (drawn) for (int i = 0; i < stride; i += 8) sum_lanes_of_8(sums + i, rows_out + e * stride + i);
+        sum_lanes_of_4(s, out + c);
     }
-    std::memset(drawn_out + e, 0, size_t(end - e) * sizeof(uint32_t));
+}
+
+template <typename R>
+void uplift_tile(const Plan<R>& plan, const TileFrame<R>& tile, int64_t t, int64_t channels, Workspace<R>& ws, const Vec<R>* f,
+                 uint32_t* drawn, R* rows_out) {
+    const int64_t end = plan.tile_begin[t + 1];
+    ChunkLists<R>& lists = ws.lists;
+    ws.state.begin(tile);
+    int64_t e = plan.tile_begin[t];
+    while (e < end && ws.state.open) {
+        const int n = list_chunk(plan, tile, t, e, ws.state.open, lists);
+        for (uint32_t left = ws.state.open; left; left &= left - 1) {
+            const int b = __builtin_ctz(left);
+            Vec<R>* weights = ws.weights + lists.start[b];
+            composite_block(tile, b, lists, ws.state, [&](int k, const R*, const Vec<R>& w) F4X_INLINE_LAMBDA { weights[k] = w; });
+        }
+        int next[BLOCKS];
+        std::memcpy(next, lists.start, sizeof next);
+        for (int i = 0; i < n; i++) {
+            const Vec<R>* weights[BLOCKS];
+            const Vec<R>* pixels[BLOCKS];
+            int pairs = 0;
+            for (uint32_t left = lists.masks[i]; left; left &= left - 1, pairs++) {
+                const int b = __builtin_ctz(left);
+                weights[pairs] = ws.weights + next[b]++;
+                pixels[pairs] = f + b * channels;
+            }
+            if (pairs) gather_entry(weights, pixels, pairs, channels, rows_out + (e + i) * channels);
+            drawn[e + i] = lists.masks[i];
+        }
+        e += n;
+    }
+    std::memset(drawn + e, 0, size_t(end - e) * sizeof(uint32_t));
 }
 
 }  // namespace
 
 template <typename R>
-void uplift(const Plan<R>& plan, const Camera<R>& cam, int threads, int channels, const R* features, const R* pixel_weight,
+void uplift(const Plan<R>& plan, const Camera<R>& cam, int threads, int colors, const R* features, const R* pixel_weight,
             R* sum, R* weight) {
-    const int groups = (channels + 1 + GROUP - 1) / GROUP;
-    const int stride = (groups * GROUP + 7) / 8 * 8;
-    Buffer<Vec<R>> inputs(size_t(threads) * BLOCKS * size_t(groups) * GROUP), sums(size_t(threads) * size_t(stride));
-    Buffer<TileState<R>> states((size_t(threads)));
+    const int64_t channels = (colors + 1 + GROUP - 1) / GROUP * GROUP;
+    const size_t tile_size = size_t(BLOCKS * channels);
+    Buffer<Vec<R>> inputs(size_t(threads) * tile_size);
+    Buffer<Workspace<R>> workspaces((size_t(threads)));
     Buffer<uint32_t> drawn(plan.entries.size());
-    Buffer<R> rows(plan.entries.size() * size_t(stride));
+    Buffer<R> rows(plan.entries.size() * size_t(channels));
     for_items(threads, cam.tiles(), [&](int worker, int64_t t) {
         if (plan.tile_begin[t] == plan.tile_begin[t + 1]) return;
         const TileFrame<R> tile(cam, t);
-        Vec<R>* f = inputs.data() + size_t(worker) * BLOCKS * size_t(groups) * GROUP;
-        load_tile(tile, cam.width, channels, groups, features, pixel_weight, f);
-        uplift_tile(plan, tile, t, groups, states[worker], f, sums.data() + worker * stride, drawn.data(), rows.data());
+        Vec<R>* f = inputs.data() + size_t(worker) * tile_size;
+        load_tile(tile, cam.width, colors, channels, features, pixel_weight, f);
+        uplift_tile(plan, tile, t, channels, workspaces[size_t(worker)], f, drawn.data(), rows.data());
     });
     for_parts(threads, plan.visible, [&](int, int64_t begin, int64_t end) {
         for (int64_t k = begin; k < end; k++) {
@@ -100,9 +102,9 @@ void uplift(const Plan<R>& plan, const Camera<R>& cam, int threads, int channels
             for (int64_t s = plan.slots[k]; s < plan.slots[k + 1]; s++) {
                 const int64_t e = plan.slot_entry[s];
                 if (!drawn[e]) continue;
-                const R* row = rows.data() + e * stride;
+                const R* row = rows.data() + e * channels;
                 weight[i] += row[0];
-                for (int c = 0; c < channels; c++) sum[i * channels + c] += row[c + 1];
+                for (int c = 0; c < colors; c++) sum[i * colors + c] += row[c + 1];
             }
         }
     });
