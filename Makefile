@@ -30,7 +30,7 @@ test: lint  ## linters, types, import rules, then the tests with their coverage
 	$(BIN)/python -m pytest --cov --cov-report=term
 
 test-models: $(MODELS_VENV)/.installed  ## the wrappers of published models, in .venv-models (6 GB)
-	$(MODELS_VENV)/bin/python -m pytest -m models
+	$(MODELS_VENV)/bin/python -m pytest -m models test_models
 
 lint: setup  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -61,12 +61,20 @@ def make_extractor(
 
 
 def parse_options(text: str) -> dict[str, str]:
-    """`"model=ViT-B-32 pretrained='/a path/w.pt'"` to a dictionary; ValueError names a bad part."""
+    """`"model=ViT-B-32 pretrained='/a path/w.pt'"` (features.options) to a dictionary.
+
+    Raises:
+        ValueError: a part is not name=value, or a quotation is not closed.
+    """
+    try:
+        parts = shlex.split(text)
+    except ValueError as error:
+        raise ValueError(f"features.options is {text!r}: {error}") from error
     options = {}
-    for part in shlex.split(text):
+    for part in parts:
         key, equals, value = part.partition("=")
         if not (key and equals):
-            raise ValueError(f"option {part!r} of {text!r}, expected name=value")
+            raise ValueError(f"features.options is {text!r}: {part!r}, expected name=value")
         options[key] = value
     return options
 

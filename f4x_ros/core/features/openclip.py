@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Words and patches in the joint space of a CLIP model, by the library open_clip_torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from f4x_ros.core.features.base import check_images, check_prompts
+from f4x_ros.core.features.openclip_vit import ATTENTIONS, check_tower, dense_tokens
+from f4x_ros.core.features.openclip_weights import Source, import_open_clip, load_model, truth
+
+OPTIONS = {
+    "model": "ViT-B-16",  # name of a built-in configuration, or local-dir:FOLDER
+    "pretrained": "",  # checkpoint file, or tag of a checkpoint in the cache
+    "allow_download": "false",  # fetch what is not in the cache
+    "cache": "",  # folder of the cache, empty: the libraries' own
+    "size": "0",  # pixels the shorter side is resized to, 0: what the model was trained at
+    "attention": "sclip",  # of the last block, see openclip_vit.ATTENTIONS
+}
+"""Options and their defaults."""
+
+NEGATIVES = ("object", "things", "stuff", "texture")
+"""What a prompt is weighed against (Kerr et al., LERF, 2023)."""
+
+TEMPLATES = (
+    "a photo of a {}.",
+    "a photo of the {}.",
+    "a cropped photo of a {}.",
+    "a photo of a {} in a room.",
+    "there is a {} in the scene.",
+)
+"""A prompt's vector is the mean over these sentences (Radford et al., CLIP, 2021, 3.1.4)."""
+
+_TEMPERATURE = 10.0  # of LERF's relevancy
+
+
+class OpenClipExtractor:
+    """Patch features and words in CLIP's joint space, by open_clip_torch.
+
+    Args:
+        device: where the model lives.
+        options: see `OPTIONS`. `pretrained` is needed: nothing is asked of random weights.
+
+    Raises:
+        ValueError: an option is unknown or wrong, the extra [models] is not installed, the
+            checkpoint is neither a file nor in the cache, or the model has no usable image tower;
+            the message names it.
+    """
+
+    name = "openclip"
+    licence = "MIT for the code; the weights have a licence of their own"
+    threshold = 0.5  # more like the prompt than like any of the negatives
+
+    def __init__(
+        self, *, device: torch.device | str = "cpu", options: Mapping[str, str] | None = None
+    ) -> None:
+        chosen = _checked(options or {})
+        self.device = torch.device(device)
+        self._attention = chosen["attention"]
+        source = Source(
+            chosen["model"],
+            chosen["pretrained"],
+            truth("allow_download", chosen["allow_download"]),
+            chosen["cache"] or None,
+        )
+        self.model, self._tokenizer = load_model(source, self.device)
+        self._tower: Any = self.model.visual
+        check_tower(source.model, self._tower)
+        self._size = int(chosen["size"]) or min(self._tower.image_size)
+        self.dim = int(self._tower.output_dim)
+        normal = self._tower.preprocess_cfg
+        self._mean = torch.tensor(normal["mean"], device=self.device).view(1, 3, 1, 1)
+        self._std = torch.tensor(normal["std"], device=self.device).view(1, 3, 1, 1)
+        self._negatives = self.text(NEGATIVES)
+
+    @staticmethod
+    def check_installation() -> None:
+        """Raise ValueError saying what is missing, if the libraries do not load."""
+        import_open_clip()
+
+    @torch.no_grad()
+    def dense(self, images: Tensor) -> Tensor:
+        """Unit features [B, C, h, w], one per patch, of `images` [B, 3, H, W] in 0..1."""
+        check_images(images)
+        prepared = (self._resized(images.to(self.device, torch.float32)) - self._mean) / self._std
+        tokens = dense_tokens(self._tower, prepared, self._attention)
+        return functional.normalize(tokens, dim=1)
+
+    @torch.no_grad()
+    def text(self, prompts: Sequence[str]) -> Tensor:
+        """Unit vectors [P, C], each the mean over `TEMPLATES`; any words are understood."""
+        check_prompts(prompts)
+        if not prompts:
+            return torch.empty(0, self.dim, device=self.device)
+        sentences = [t.format(prompt.strip()) for prompt in prompts for t in TEMPLATES]
+        self._check_length(sentences)
+        tokens = self._tokenizer(sentences).to(self.device)
+        vectors = functional.normalize(self.model.encode_text(tokens).float(), dim=-1)
+        mean = vectors.view(len(prompts), len(TEMPLATES), -1).mean(1)
+        return functional.normalize(mean, dim=-1)
+
+    def relevancy(self, features: Tensor, text: Tensor) -> Tensor:
+        """LERF's relevancy: the least, over the negatives, of softmax(prompt, negative).
+
+        A feature that is all zeros (never observed) has relevancy 0.
+        """
+        unit: Tensor = functional.normalize(features, dim=-1)
+        wanted = unit @ text.to(unit).T
+        other = (unit @ self._negatives.to(unit).T).amax(-1, keepdim=True)
+        scores = torch.sigmoid(_TEMPERATURE * (wanted - other))
+        seen = torch.linalg.vector_norm(features, dim=-1, keepdim=True) > 1e-6
+        return torch.where(seen, scores, 0.0)
+
+    def _resized(self, images: Tensor) -> Tensor:
+        """To whole patches, the shorter side as long as asked for."""
+        height, width = images.shape[-2:]
+        scale = self._size / min(height, width)
+        patch_h, patch_w = self._tower.patch_size
+        shape = (
+            max(1, round(height * scale / patch_h)) * patch_h,
+            max(1, round(width * scale / patch_w)) * patch_w,
+        )
+        if shape == (height, width):
+            return images
+        return functional.interpolate(
+            images, shape, mode="bicubic", align_corners=False, antialias=True
+        ).clamp(0, 1)
+
+    def _check_length(self, sentences: Sequence[str]) -> None:
+        limit = self.model.context_length - 2  # start and end
+        for sentence in sentences:
+            count = len(self._tokenizer.encode(sentence))
+            if count > limit:
+                raise ValueError(
+                    f"prompt in {sentence!r} has {count} tokens, expected at most {limit}"
+                )
+
+
+def _checked(options: Mapping[str, str]) -> dict[str, str]:
+    for name in options:
+        if name not in OPTIONS:
+            raise ValueError(
+                f"option {name!r} of extractor 'openclip', expected one of {', '.join(OPTIONS)}"
+            )
+    chosen = {**OPTIONS, **options}
+    if chosen["attention"] not in ATTENTIONS:
+        raise ValueError(
+            f"option attention is {chosen['attention']!r}, expected one of {', '.join(ATTENTIONS)}"
+        )
+    if not chosen["size"].isdecimal() or int(chosen["size"]) > 4096:
+        raise ValueError(f"option size is {chosen['size']!r}, expected pixels, 0 to 4096")
+    return chosen

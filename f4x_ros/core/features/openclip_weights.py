@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finding and loading the checkpoint of an open_clip model; no download unless it is allowed."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+_HUB_NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+
+
+class Source(NamedTuple):
+    """Where a model comes from."""
+
+    model: str  # name of a built-in configuration, local-dir:FOLDER or hf-hub:ORG/NAME
+    pretrained: str  # checkpoint file or tag
+    allow_download: bool
+    cache: str | None  # folder, None: the libraries' own
+
+
+def truth(name: str, text: str) -> bool:
+    """An option's `true` or `false`; ValueError for anything else."""
+    if text.lower() not in ("true", "false"):
+        raise ValueError(f"option {name} is {text!r}, expected true or false")
+    return text.lower() == "true"
+
+
+def import_open_clip() -> Any:
+    """The library; ValueError naming the extra if it does not load."""
+    try:
+        return import_module("open_clip")
+    except (ImportError, RuntimeError, OSError) as error:  # RuntimeError: torchvision of another
+        raise ValueError(
+            "extractor 'openclip' needs the extra [models], in an environment of its own because "
+            "torchvision fits one build of torch only: pip install 'f4x-ros[models]' "
+            f"(here, with torch {torch.__version__}: {error})"
+        ) from error
+
+
+def load_model(source: Source, device: torch.device) -> tuple[Any, Any]:
+    """The model in evaluation mode, and its tokenizer; ValueError says what is missing."""
+    open_clip = import_open_clip()
+    if source.model.startswith("local-dir:"):
+        if source.pretrained:
+            raise ValueError(
+                f"option pretrained is {source.pretrained!r}, expected none with {source.model!r}: "
+                "the folder has the checkpoint"
+            )
+        arguments: dict[str, Any] = {}
+    elif source.model.startswith("hf-hub:"):
+        if not source.allow_download:
+            raise ValueError(f"model {source.model!r} needs allow_download=true")
+        arguments = {"cache_dir": source.cache}
+    else:
+        arguments = _built_in(open_clip, source)
+    _check_tokenizer(open_clip, source)
+    try:
+        model = open_clip.create_model(
+            source.model, device=device, require_pretrained=True, **arguments
+        )
+        tokenizer = open_clip.get_tokenizer(source.model, cache_dir=source.cache)
+    except Exception as error:  # torch, safetensors, json and open_clip each have their own
+        where = arguments.get("pretrained", source.model)
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(f"checkpoint {str(where)!r} does not load: {reason}") from error
+    return model.eval().requires_grad_(False), tokenizer
+
+
+def _built_in(open_clip: Any, source: Source) -> dict[str, Any]:
+    """Arguments for a configuration by its name."""
+    if open_clip.get_model_config(source.model) is None:
+        raise ValueError(
+            f"model {source.model!r} is unknown to open_clip {open_clip.__version__}, expected "
+            "one of open_clip.list_models(), such as ViT-B-32, ViT-B-16, ViT-L-14"
+        )
+    tags = open_clip.list_pretrained_tags_by_model(source.model)
+    if not source.pretrained:
+        raise ValueError(
+            "option pretrained of extractor 'openclip' is missing, expected a checkpoint file or, "
+            f"for model {source.model!r}, one of the tags {', '.join(tags) or '(none)'}"
+        )
+    path = Path(source.pretrained).expanduser()
+    if path.is_file():
+        return {"pretrained": str(path)}
+    if source.pretrained not in tags:
+        raise ValueError(
+            f"option pretrained is {source.pretrained!r}: there is no such file, and model "
+            f"{source.model!r} has no such tag; its tags are {', '.join(tags) or '(none)'}"
+        )
+    config = open_clip.get_pretrained_cfg(source.model, source.pretrained)
+    return {
+        "pretrained": _of_tag(open_clip, source, config),
+        "force_quick_gelu": config.get("quick_gelu", False),
+        "force_preprocess_cfg": {key: config[key] for key in ("mean", "std") if config.get(key)},
+    }
+
+
+def _of_tag(open_clip: Any, source: Source, config: dict[str, Any]) -> str:
+    """The file of a tag, from the caches or, where that is allowed, fetched."""
+    places = _cached_places(config, source.cache)
+    for found in places.values():
+        if found is not None:
+            return found
+    if not source.allow_download:
+        raise ValueError(
+            f"checkpoint {source.pretrained!r} of model {source.model!r} is not in the cache; "
+            f"looked for {' and '.join(places)}. Give a file as pretrained=PATH, or fetch it "
+            "with allow_download=true"
+        )
+    try:
+        fetched: str = open_clip.download_pretrained(config, cache_dir=source.cache)
+    except Exception as error:  # urllib, huggingface_hub and requests each have their own
+        raise ValueError(
+            f"checkpoint {source.pretrained!r} of model {source.model!r} cannot be fetched: {error}"
+        ) from error
+    return fetched
+
+
+def _cached_places(config: dict[str, Any], cache: str | None) -> dict[str, str | None]:
+    """Where open_clip keeps a tag's checkpoint, in words, and the file if it is there."""
+    places: dict[str, str | None] = {}
+    if hub := config.get("hf_hub"):
+        library = import_module("huggingface_hub")
+        repository, name = os.path.split(hub)
+        for candidate in (name,) if name else _HUB_NAMES:
+            found = library.try_to_load_from_cache(repository, candidate, cache_dir=cache)
+            where = f"{candidate} of {repository} in {cache or library.constants.HF_HUB_CACHE}"
+            places[where] = found if isinstance(found, str) else None
+    elif url := config.get("url"):
+        file = Path(cache or "~/.cache/clip").expanduser() / os.path.basename(url)
+        places[str(file)] = str(file) if file.is_file() else None
+    return places
+
+
+def _check_tokenizer(open_clip: Any, source: Source) -> None:
+    """Tokenizers of the transformers library would be fetched when made."""
+    if source.model.startswith("hf-hub:") or source.allow_download:
+        return
+    try:
+        text = (open_clip.get_model_config(source.model) or {}).get("text_cfg", {})
+    except (OSError, ValueError) as error:
+        raise ValueError(f"model {source.model!r} does not load: {error}") from error
+    for key in ("hf_tokenizer_name", "hf_model_name"):
+        if text.get(key):
+            raise ValueError(
+                f"model {source.model!r} takes its words from {text[key]!r} of the transformers "
+                "library, which may have to be fetched: set allow_download=true"
+            )

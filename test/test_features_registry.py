@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from f4x_ros.core.features import (
+    FeatureExtractor,
+    describe,
+    extractor_names,
+    make_extractor,
+    parse_options,
+)
+
+PLUGIN = """
+class Depths:
+    '''Layers of depth.'''
+
+    name, dim, licence, threshold = "depths", 4, "MIT", 0.25
+
+    def __init__(self, *, device, options):
+        self.device, self.options = device, options
+
+    def dense(self, images): ...
+    def text(self, prompts): ...
+    def relevancy(self, features, text): ...
+"""
+
+
+def install(folder: Path, entry_points: str, modules: dict[str, str]) -> None:
+    """Lay a package out in `folder` as pip would."""
+    info = folder / "f4x_plugin-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: f4x-plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[f4x.extractors]\n{entry_points}")
+    for name, text in modules.items():
+        (folder / f"{name}.py").write_text(text)
+
+
+def test_the_default_of_the_configuration_is_known() -> None:
+    from f4x_ros.core.config import Config
+
+    extractor = make_extractor(Config().features.extractor)
+    assert isinstance(extractor, FeatureExtractor)
+    assert extractor.name == Config().features.extractor
+
+
+def test_an_unknown_name_gets_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"extractor 'colour' is unknown.*'color', 'openclip'"):
+        make_extractor("colour")
+
+
+def test_another_package_offers_an_extractor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "depths = f4x_plugin_a:Depths\n", {"f4x_plugin_a": PLUGIN})
+    monkeypatch.syspath_prepend(tmp_path)
+    extractor: Any = make_extractor("depths", device="cpu", options={"layers": "4"})
+    assert isinstance(extractor, FeatureExtractor)
+    assert extractor.options == {"layers": "4"}
+    assert extractor_names() == ["color", "openclip", "depths"]
+    assert ("depths", True, "Layers of depth.") in describe()
+
+
+def test_another_package_cannot_replace_a_built_in_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "color = f4x_plugin_b:Depths\n", {"f4x_plugin_b": PLUGIN})
+    monkeypatch.syspath_prepend(tmp_path)
+    assert make_extractor("color").dim == 16
+    assert extractor_names() == ["color", "openclip"]
+
+
+def test_a_broken_package_is_told_and_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(
+        tmp_path,
+        "gone = f4x_no_such_module:X\nbad = f4x_plugin_c:X\n",
+        {"f4x_plugin_c": "raise RuntimeError('no accelerator')"},
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match=r"'gone' .*f4x_no_such_module"):
+        make_extractor("gone")
+    found = {status.name: status for status in describe()}
+    assert found["color"].available
+    assert not found["gone"].available
+    assert found["bad"].message == "no accelerator"
+
+
+def test_without_the_extra_openclip_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+    options = {"model": "ViT-B-32", "pretrained": "weights.pt"}
+    with pytest.raises(ValueError, match=r"'openclip' needs .*pip install 'f4x-ros\[models\]'"):
+        make_extractor("openclip", options=options)
+    found = {status.name: status for status in describe()}
+    assert not found["openclip"].available
+    assert "f4x-ros[models]" in found["openclip"].message
+
+
+def test_a_torchvision_of_another_torch_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "raise RuntimeError('operator torchvision::nms does not exist')"
+    (tmp_path / "open_clip.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "open_clip", raising=False)
+    with pytest.raises(ValueError, match=r"f4x-ros\[models\].*torchvision::nms does not exist"):
+        make_extractor("openclip", options={"pretrained": "weights.pt"})
+
+
+def test_wrong_options_are_told_before_heavy_libraries_load() -> None:
+    with pytest.raises(ValueError, match="option 'modle' of extractor 'openclip'"):
+        make_extractor("openclip", options={"modle": "ViT-B-32"})
+    with pytest.raises(ValueError, match="'color' has no options, got scale"):
+        make_extractor("color", options={"scale": "2"})
+
+
+def test_importing_the_features_imports_no_model_library() -> None:
+    import subprocess
+
+    code = (
+        "import sys, f4x_ros.core.features.openclip as m;"
+        "print([n for n in ('open_clip', 'torchvision', 'timm', 'transformers') "
+        "if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "text,options",
+    [
+        ("", {}),
+        ("model=ViT-B-32", {"model": "ViT-B-32"}),
+        ("a=1  b='/a path/w.pt' c=", {"a": "1", "b": "/a path/w.pt", "c": ""}),
+        ("tag=x=y", {"tag": "x=y"}),
+    ],
+)
+def test_options_are_read_as_written(text: str, options: dict[str, str]) -> None:
+    assert parse_options(text) == options
+
+
+@pytest.mark.parametrize("text", ["model", "=x", "a=1 b", "a='open"])
+def test_options_that_are_none_are_named(text: str) -> None:
+    with pytest.raises(ValueError, match=r"features\.options"):
+        parse_options(text)
