@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start the perception node, and if asked for a camera and RViz.
 
-With no robot:   ros2 launch f4x_ros perception.launch.py camera:=world rviz:=true
+With no robot:   ros2 launch f4x_ros perception.launch.py camera:=demo rviz:=true
 On a robot:      ros2 launch f4x_ros perception.launch.py image_topic:=/camera/color/image_raw \
                      camera_info_topic:=/camera/color/camera_info \
                      depth_topic:=/camera/aligned_depth_to_color/image_raw
@@ -42,12 +42,20 @@ def declare_arguments() -> list[DeclareLaunchArgument]:
             "depth/image",
             "topic of the depth registered to the colour image (32FC1 metres or 16UC1 millimetres)",
         ),
+        "pose_topic": (
+            "pose",
+            "topic of the camera's pose (geometry_msgs/PoseStamped), read where the parameter "
+            "pose_source is `topic` instead of `tf`",
+        ),
         "camera": (
             "",
-            "recording to publish as a camera: folder, bag or `world`, the demo world; "
+            "recording to publish as a camera: folder, bag or `demo`, the demo world; "
             "empty: another process publishes the images",
         ),
-        "camera_rate_hz": ("5.0", "frames per second of `camera`"),
+        "camera_rate_hz": (
+            "5.0",
+            "frames per second of `camera`; 0.0: as fast as they are received",
+        ),
         "rviz": ("false", "true: start RViz, too"),
         "rviz_config": (
             PathJoinSubstitution([share, "config", "perception.rviz"]),
@@ -82,7 +90,7 @@ def generate_launch_description() -> LaunchDescription:
             argument("params_file"),
             {**sim_time, "autostart": argument("autostart")},
         ],
-        remappings=[*TF_REMAPPINGS, *image_topics],
+        remappings=[*TF_REMAPPINGS, *image_topics, ("pose", argument("pose_topic"))],
         **common,
     )
     camera = Node(

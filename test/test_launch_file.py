@@ -59,7 +59,7 @@ def test_only_the_node_starts_by_default(nodes: dict[str, Any], defaults: dict[s
 def test_camera_and_rviz_start_when_asked_for(
     nodes: dict[str, Any], defaults: dict[str, str]
 ) -> None:
-    arguments = {**defaults, "camera": "world", "rviz": "true"}
+    arguments = {**defaults, "camera": "demo", "rviz": "true"}
     assert started(nodes, arguments) == {"perception", "camera", "rviz2"}
 
 
@@ -95,12 +95,22 @@ def test_camera_and_node_meet_on_the_same_topics(nodes: dict[str, Any]) -> None:
         pairs = dict(nodes[name].kwargs["remappings"])
         return {k: v.args[0] for k, v in pairs.items() if isinstance(v, standins.Entity)}
 
-    assert topics("perception") == {
+    published = {
         "image": "image_topic",
         "camera_info": "camera_info_topic",
         "depth/image": "depth_topic",
     }
-    assert topics("camera") == topics("perception")
+    assert topics("camera") == published
+    assert topics("perception") == {**published, "pose": "pose_topic"}
+
+
+def test_the_executables_know_the_parameters_they_are_given(nodes: dict[str, Any]) -> None:
+    pytest.importorskip("rclpy", reason="no ROS 2 here")
+    from f4x_ros.ros import camera, parameters
+
+    for name, options in (("camera", camera.OPTIONS), ("perception", parameters.OPTIONS)):
+        given = {k for p in nodes[name].kwargs["parameters"] if isinstance(p, dict) for k in p}
+        assert given - {"use_sim_time"} <= {option.name for option in options}
 
 
 def test_an_unknown_keyword_is_caught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

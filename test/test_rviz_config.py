@@ -4,7 +4,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rviz_check import problems
+import yaml
+from rviz_check import displays, problems
 
 # what the node publishes for people to look at
 PUBLISHED = {
@@ -26,6 +27,26 @@ def test_rviz_understands_every_word_and_finds_every_topic(config: Path) -> None
 def test_everything_made_to_look_at_is_shown(config: Path) -> None:
     text = config.read_text()
     assert [topic for topic in PUBLISHED if f"Value: {topic}\n" not in text] == []
+
+
+def test_rviz_asks_for_the_quality_of_service_that_the_node_offers(config: Path) -> None:
+    pytest.importorskip("rclpy", reason="no ROS 2 here")
+    from f4x_ros.ros.outputs import _TOPICS
+
+    offered = {f"/perception/{name}": qos for name, (_, qos) in _TOPICS.items()}
+    shown = [
+        d["Topic"]
+        for d in displays(yaml.safe_load(config.read_text())["Visualization Manager"]["Displays"])
+        if "Topic" in d
+    ]
+    assert shown
+    for topic in shown:
+        qos = offered[topic["Value"]]
+        assert topic["Reliability Policy"].upper().replace(" ", "_") == qos.reliability.name
+        # whoever asks for the past gets nothing where none is kept, and misses it in the other case
+        durability = topic["Durability Policy"].upper().replace(" ", "_")
+        kept = "TRANSIENT_LOCAL" if qos.durability.name == "TRANSIENT_LOCAL" else "VOLATILE"
+        assert durability == kept
 
 
 @pytest.mark.parametrize(
