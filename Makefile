@@ -48,7 +48,7 @@ bench: setup  ## the rasterisers against each other
 clean:  ## remove builds and caches, not the environments
 	rm -rf build dist *.egg-info .coverage .hypothesis .import_linter_cache
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
-	find f4x_ros test tools bench launch -name __pycache__ -prune -exec rm -rf {} +
+	find f4x_ros test test_models tools bench launch -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.installed: $(INSTALLED_FROM) constraints.txt
 	@$(PYTHON) tools/make_venv.py $(VENV) constraints.txt dev
