@@ -178,3 +178,24 @@ def test_waiting_costs_no_processor_time(log: Log) -> None:
     worker.call(lambda: None)
     worker.stop()
     assert len(log.done) <= 3
+
+
+def test_frames_can_be_dropped_while_the_first_one_waits(log: Log) -> None:
+    worker = make(log, wait_s=5.0)
+    tried = threading.Event()
+
+    def never() -> None:
+        tried.set()
+        raise NotReadyError("map -> camera")
+
+    worker.push(never)
+    worker.push(lambda: log.done.append("frame"))
+    assert tried.wait(5)
+    begin = time.monotonic()
+    worker.drop_frames()
+    assert time.monotonic() - begin < 2
+    worker.push(lambda: log.done.append("later"))
+    worker.call(lambda: None)
+    worker.stop()
+    assert log.done == ["later"]
+    assert [cause for cause, _ in log.drops] == ["stopped"] * 2

@@ -109,6 +109,16 @@ class Worker:
         with self._changed:
             return self._frames()
 
+    def drop_frames(self) -> None:
+        """Drop all frames that wait and return when the job at work is done."""
+        with self._changed:
+            dropped = self._frames()
+            self._queue = deque(e for e in self._queue if isinstance(e, _Task))
+            self._changed.notify_all()
+        for _ in range(dropped):
+            self._on_drop("stopped", "the node stopped")
+        self.call(lambda: None)
+
     def stop(self) -> None:
         """End after the job at work; what waits is dropped and counted, or told so."""
         with self._changed:
@@ -125,6 +135,9 @@ class Worker:
 
     def _frames(self) -> int:
         return sum(isinstance(entry, _Frame) for entry in self._queue)
+
+    def _is_next(self, frame: _Frame) -> bool:
+        return bool(self._queue) and self._queue[0] is frame
 
     def _trim(self) -> int:
         """Drop the oldest frames that are too many; return how many."""
@@ -172,7 +185,7 @@ class Worker:
             self._queue.appendleft(frame)
             dropped = self._trim()
             self._changed.wait_for(
-                lambda: self._stopping or self._wakes != seen or self._queue[0] is not frame,
+                lambda: self._stopping or self._wakes != seen or not self._is_next(frame),
                 timeout=max(0.0, frame.deadline - time.monotonic()),
             )
         for _ in range(dropped):

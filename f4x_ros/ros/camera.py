@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The executable `camera`: publishes a recording, or the demo world, as an RGB-D camera would."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from rclpy.duration import Duration
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, Image
+from tf2_msgs.msg import TFMessage
+
+from f4x_ros.core.frame import Frame
+from f4x_ros.datasets import open_source
+from f4x_ros.msg import TrackArray
+from f4x_ros.ros.conversions import camera_info_msg, header, stamp_ns, transform_msg
+from f4x_ros.ros.images import image_msg
+from f4x_ros.ros.middleware import ignored_interrupts, ros
+from f4x_ros.ros.parameters import Option, checked, descriptor_of
+
+_ACK_TIMEOUT = Duration(seconds=10)
+
+OPTIONS: tuple[Option, ...] = (
+    Option("source", "", "recording to publish: folder, bag, or 'demo', the demo world"),
+    Option("rate_hz", 10.0, "frames per second; 0 = as fast as subscribers acknowledge", low=0),
+    Option("loop", False, "begin again at the end, until stopped"),
+    Option("start", 0, "first frame", low=0),
+    Option("count", 0, "number of frames; 0 = to the end", low=0),
+    Option("stamps", "original", "those of the recording, or now", choices=("original", "now")),
+    Option("wait_for_subscribers", 0, "begin when each topic has so many subscribers", low=0),
+    Option("wait_timeout_s", 60.0, "wait for subscribers no longer than this", low=0),
+    Option("pace_topic", "", "TrackArray topic: send a frame when the previous one came back here"),
+    Option("pace_timeout_s", 10.0, "wait no longer for a frame to come back", low=0),
+)
+
+
+class CameraNode(Node):
+    """Publishes image, camera_info, depth/image and the camera's pose on /tf.
+
+    Raises:
+        ValueError: a parameter or the source is not as expected.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Keyword arguments are those of `rclpy.node.Node`."""
+        super().__init__("camera", **kwargs)
+        try:
+            for option in OPTIONS:
+                self.declare_parameter(option.name, option.default, descriptor_of(option))
+        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+            raise ValueError(str(error)) from error
+        self._options = {o.name: checked(o, self.get_parameter(o.name).value) for o in OPTIONS}
+        if not self._options["source"]:
+            raise ValueError("parameter 'source' is '', expected a folder, a bag or 'demo'")
+        self._source = open_source(self._options["source"])
+        qos = QoSProfile(depth=10)
+        self._image = self.create_publisher(Image, "image", qos)
+        self._info = self.create_publisher(CameraInfo, "camera_info", qos)
+        self._depth = self.create_publisher(Image, "depth/image", qos)
+        self._tf = self.create_publisher(TFMessage, "/tf", QoSProfile(depth=100))
+        self._returned_ns = -1
+        if self._options["pace_topic"]:
+            self.create_subscription(
+                TrackArray, self._options["pace_topic"], self._on_returned, qos
+            )
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
+
+    def run(self) -> int:
+        """Publish everything; return the number of frames."""
+        self._wait_for_subscribers()
+        sent, begin = 0, time.monotonic()
+        for index in self._indices():
+            frame = self._source[index]
+            ns = self._publish(frame)
+            sent += 1
+            self._wait_for_next(ns, begin, sent)
+        self._wait_for_delivery()
+        self.get_logger().info(f"{sent} frames of {self._source.name} published")
+        return sent
+
+    def close(self) -> None:
+        """Release the source and the node."""
+        self._source.close()
+        self._executor.shutdown()
+        self.destroy_node()
+
+    def _indices(self) -> Iterator[int]:
+        start, count, length = self._options["start"], self._options["count"], len(self._source)
+        if start >= length:
+            raise ValueError(f"parameter 'start' is {start}, expected less than {length} frames")
+        stop = min(length, start + count) if count else length
+        yield from range(start, stop)
+        while self._options["loop"]:
+            yield from range(start, stop)
+
+    def _publish(self, frame: Frame) -> int:
+        """Publish one frame, its transform first; return its stamp."""
+        now = self._options["stamps"] == "now"
+        ns = self.get_clock().now().nanoseconds if now else frame.stamp_ns
+        head = header(ns, frame.frame_id)
+        if frame.T_map_camera is not None:
+            pose = transform_msg(frame.T_map_camera, ns, frame.map_frame, frame.frame_id)
+            self._tf.publish(TFMessage(transforms=[pose]))
+        self._info.publish(camera_info_msg(frame.camera, head))
+        if frame.depth is not None:
+            self._depth.publish(image_msg(frame.depth.astype(np.float32), "32FC1", head))
+        self._image.publish(image_msg(frame.rgb, "rgb8", head))
+        return ns
+
+    def _wait_for_next(self, ns: int, begin: float, sent: int) -> None:
+        """Until the next frame is due and nobody is behind."""
+        rate_hz = self._options["rate_hz"]
+        if rate_hz == 0:
+            self._wait_for_delivery()
+        if self._options["pace_topic"]:
+            came = self._spin_until(
+                lambda: self._returned_ns >= ns, self._options["pace_timeout_s"]
+            )
+            if not came:
+                self.get_logger().warning(
+                    f"frame {sent} did not come back on '{self._options['pace_topic']}' within "
+                    f"{self._options['pace_timeout_s']:g} s"
+                )
+        due = begin + sent / rate_hz if rate_hz else 0.0
+        while (left := due - time.monotonic()) > 0:
+            self._executor.spin_once(timeout_sec=left)
+
+    def _wait_for_subscribers(self) -> None:
+        wanted = self._options["wait_for_subscribers"]
+        publishers = [self._image, self._info, self._depth, self._tf]
+        pace = self._options["pace_topic"]
+
+        def complete() -> bool:
+            return all(p.get_subscription_count() >= wanted for p in publishers) and not (
+                pace and self.count_publishers(pace) == 0
+            )
+
+        if not self._spin_until(complete, self._options["wait_timeout_s"]):
+            found = {p.topic_name: p.get_subscription_count() for p in publishers}
+            raise ValueError(
+                f"parameter 'wait_for_subscribers' is {wanted}, but after "
+                f"{self._options['wait_timeout_s']:g} s there are {found}"
+                + (f" and nobody publishes '{pace}'" if pace else "")
+            )
+
+    def _wait_for_delivery(self) -> None:
+        """Until every subscriber has acknowledged everything."""
+        for publisher in (self._tf, self._info, self._depth, self._image):
+            if not publisher.wait_for_all_acked(_ACK_TIMEOUT):
+                self.get_logger().warning(
+                    f"not everything on '{publisher.topic_name}' was acknowledged"
+                )
+
+    def _spin_until(self, condition: Any, timeout_s: float) -> bool:
+        end = time.monotonic() + timeout_s
+        while not condition():
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            self._executor.spin_once(timeout_sec=min(0.05, left))
+        return True
+
+    def _on_returned(self, message: TrackArray) -> None:
+        self._returned_ns = stamp_ns(message.header.stamp)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Exit code 0 when all was delivered, 2 with one line when something was not as expected."""
+    with ros(args):
+        node = None
+        try:
+            node = CameraNode()
+            node.run()
+        except ValueError as error:
+            print(f"camera: {error}", file=sys.stderr)
+            return 2
+        except (KeyboardInterrupt, ExternalShutdownException):
+            pass
+        finally:
+            if node is not None:
+                with ignored_interrupts():
+                    node.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

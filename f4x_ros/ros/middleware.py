@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starting and ending a process that talks ROS."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import rclpy
+from ament_index_python import get_package_share_directory, has_resource
+
+_PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+_USER_CONFIGURED = (*_PROFILE_VARIABLES, "FASTDDS_BUILTIN_TRANSPORTS")
+
+
+def use_large_shared_memory() -> None:
+    """Make room for whole images in the shared memory of Fast DDS (default: 512 KB).
+
+    Must run before rclpy.init(). Does nothing if the user has configured Fast DDS, and nothing to
+    other middlewares. Only the sender's segment counts; processes with default settings still
+    match.
+    """
+    if any(name in os.environ for name in _USER_CONFIGURED):
+        return
+    profile = Path(get_package_share_directory("f4x_ros"), "config", "fastdds_shm.xml")
+    if profile.exists():
+        # Fast DDS 3 (Kilted and later, which have rmw_security_common) reads the first variable,
+        # Fast DDS 2 (Jazzy) the second.
+        kilted = bool(has_resource("packages", "rmw_security_common"))
+        os.environ[_PROFILE_VARIABLES[0 if kilted else 1]] = str(profile)
+
+
+@contextlib.contextmanager
+def ros(args: Sequence[str] | None = None) -> Iterator[None]:
+    """rclpy from init to shutdown. A second Ctrl-C while it shuts down changes nothing.
+
+    `ros2 launch` sends one SIGINT to the process group and another to each process.
+    """
+    use_large_shared_memory()
+    rclpy.init(args=None if args is None else list(args))
+    try:
+        yield
+    finally:
+        with ignored_interrupts():
+            rclpy.try_shutdown()
+
+
+@contextlib.contextmanager
+def ignored_interrupts() -> Iterator[None]:
+    """Let cleaning up come to its end."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lifecycle node `perception`: a camera's topics in, masks, tracks and a cloud out."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import rclpy
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.executors import ExternalShutdownException
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.task import Future
+
+from f4x_ros.ros.diagnostics import FOR_EVER_S, DiagnosticsPublisher, Health
+from f4x_ros.ros.middleware import ignored_interrupts, ros
+from f4x_ros.ros.parameters import NodeParameters
+from f4x_ros.ros.session import Session
+from f4x_ros.srv import Query, SetPrompts
+
+Response = TypeVar("Response", Query.Response, SetPrompts.Response)
+
+
+class PerceptionNode(LifecycleNode):
+    """See doc/node.md for topics, services and parameters.
+
+    Configuring builds the map and what it needs; activating subscribes. Diagnostics are published
+    and services answer in every state (without a map: success=false).
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Keyword arguments are those of `rclpy.lifecycle.LifecycleNode`."""
+        super().__init__("perception", **kwargs)
+        self.health = Health()
+        self._own_parameters = NodeParameters(self)
+        self._session: Session | None = None
+        self._state = "unconfigured"
+        # Handlers wait for the worker: in the default group they would hold up every callback.
+        group = ReentrantCallbackGroup()
+        self.create_service(Query, "~/query", self._on_query, callback_group=group)
+        self.create_service(SetPrompts, "~/set_prompts", self._on_set_prompts, callback_group=group)
+        self.diagnostics = DiagnosticsPublisher(
+            self,
+            self.health,
+            state=lambda: self._state,
+            details=self._details,
+            before=self._check,
+            rate_hz=self.get_parameter("diagnostics.rate_hz").value,
+        )
+
+    # --- lifecycle ------------------------------------------------------------------------------
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Read the parameters, build the map, warm up."""
+        begin = time.monotonic()
+        try:
+            self._session = Session(self, self._own_parameters.read(), self.health)
+        except Exception as error:  # ValueError; a model's own errors; a missing library
+            text = (
+                str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            )
+            self.health.problem("configuration", text, hold_s=FOR_EVER_S)
+            self.get_logger().error(f"cannot be configured: {text}")
+            return TransitionCallbackReturn.FAILURE
+        self.health.solved("configuration")
+        self._own_parameters.freeze(True)
+        self._state = "inactive"
+        self.get_logger().info(f"configured in {time.monotonic() - begin:.1f} s")
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Listen to the camera."""
+        assert self._session is not None  # configured
+        try:
+            self._session.activate()
+        except (OSError, ValueError) as error:
+            self.health.problem("report", f"report.dir: {error}", hold_s=FOR_EVER_S)
+            self.get_logger().error(f"cannot be activated: {error}")
+            return TransitionCallbackReturn.FAILURE
+        self.health.solved("report")
+        self._state = "active"
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop listening, finish what waits, write the report if one was asked for."""
+        assert self._session is not None  # active
+        self._session.deactivate()
+        self._state = "inactive"
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget the map and end the thread; the node can be configured again."""
+        self._close()
+        self._state = "unconfigured"
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """End for good; a report that was asked for is written."""
+        if self._session is not None and self._state == "active":
+            self._session.deactivate()
+        self._close()
+        self._state = "finalized"
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """A transition raised: back to unconfigured."""
+        self._close()
+        self._state = "unconfigured"
+        return super().on_error(state)
+
+    def destroy_node(self) -> None:
+        """End the thread, then destroy the node."""
+        if self._session is not None and self._state == "active":
+            self._session.deactivate()
+        self._close()
+        super().destroy_node()
+
+    def _close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+        self._own_parameters.freeze(False)
+
+    # --- services -------------------------------------------------------------------------------
+
+    async def _on_query(self, request: Query.Request, response: Query.Response) -> Query.Response:
+        return await self._answer(lambda session: session.query(request), response)
+
+    async def _on_set_prompts(
+        self, request: SetPrompts.Request, response: SetPrompts.Response
+    ) -> SetPrompts.Response:
+        return await self._answer(lambda session: session.set_prompts(request), response)
+
+    async def _answer(
+        self, ask: Callable[[Session], Future[Response]], response: Response
+    ) -> Response:
+        """What the worker answers, without holding up the executor; what fails is said, too."""
+        if self._session is None:
+            response.success = False
+            response.message = f"the node is {self._state}, expected configured or active"
+            return response
+        try:
+            answer = await ask(self._session)
+        except Exception as error:
+            self.health.count("services_failed")
+            self.get_logger().error(f"service failed: {type(error).__name__}: {error}")
+            response.success = False
+            response.message = f"{type(error).__name__}: {error}"
+            return response
+        assert answer is not None
+        return answer
+
+    # --- diagnostics ----------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        if self._session is not None:
+            self._session.check()
+
+    def _details(self) -> dict[str, object]:
+        details = self._session.details() if self._session is not None else {}
+        return {**details, "threads": threading.active_count()}
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the node until it is told to stop; with `autostart` it configures and activates first."""
+    with ros(args):
+        node = PerceptionNode()
+        try:
+            if node.get_parameter("autostart").value:
+                started = node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+                if started:
+                    node.trigger_activate()
+            rclpy.spin(node)
+        except (KeyboardInterrupt, ExternalShutdownException):
+            pass
+        finally:
+            with ignored_interrupts():
+                node.destroy_node()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

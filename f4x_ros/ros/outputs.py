@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The node's topics: what is wanted of a frame, and publishing it with that frame's stamp."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import Image, PointCloud2
+from visualization_msgs.msg import MarkerArray
+
+from f4x_ros.core.frame import Frame, Outputs, Percept
+from f4x_ros.msg import LabelMap, TrackArray
+from f4x_ros.ros.conversions import header, tracks_msg
+from f4x_ros.ros.images import image_msg
+from f4x_ros.ros.markers import TrackMarkers
+from f4x_ros.ros.parameters import Settings
+from f4x_ros.ros.pointcloud import cloud_msg
+from f4x_ros.viz.overlay import overlay_percept
+
+_NS = 1_000_000_000
+_STREAM = QoSProfile(depth=10)
+_LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+_TOPICS: dict[str, tuple[Any, QoSProfile]] = {
+    "masks": (Image, _STREAM),
+    "overlay": (Image, _STREAM),
+    "tracks": (TrackArray, _STREAM),
+    "markers": (MarkerArray, _STREAM),
+    "cloud": (PointCloud2, _LATCHED),
+    "labels": (LabelMap, _LATCHED),
+}
+
+
+class RateLimit:
+    """At most so many per second of stamps; stamps that jump back start anew."""
+
+    def __init__(self, rate_hz: float) -> None:
+        # (a tenth of slack: a camera at 10 Hz is to pass a limit of 10 Hz)
+        self._period_ns = 0 if rate_hz == 0 else int(0.9 * _NS / rate_hz)
+        self._last: int | None = None
+
+    def due(self, ns: int) -> bool:
+        """True if something may be published at this stamp."""
+        return self._last is None or ns < self._last or ns - self._last >= self._period_ns
+
+    def spend(self, ns: int) -> None:
+        """Something was published."""
+        self._last = ns
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The topics to publish of one frame."""
+
+    topics: frozenset[str]
+
+    @property
+    def outputs(self) -> Outputs:
+        """What `Perception` has to compute for them."""
+        return Outputs(
+            masks=not self.topics.isdisjoint(("masks", "overlay")),
+            cloud="cloud" in self.topics,
+            tracks=not self.topics.isdisjoint(("tracks", "markers", "overlay")),
+        )
+
+
+class OutputTopics:
+    """Publishers of the private topics. Used by the worker's thread only, after construction."""
+
+    def __init__(self, node: Node, settings: Settings) -> None:
+        self._node = node
+        # Plain publishers: a LifecyclePublisher stays in its node's list for ever. The session is
+        # silent while the node is inactive.
+        self._publishers: dict[str, Publisher[Any]] = {}
+        try:
+            for name, (kind, qos) in _TOPICS.items():
+                options = QoSOverridingOptions.with_default_policies()
+                self._publishers[name] = node.create_publisher(
+                    kind, f"~/{name}", qos, qos_overriding_options=options
+                )
+        except Exception:  # a qos_override that is none
+            self.close()
+            raise
+        self._limits = {
+            name: RateLimit(settings[f"{name}.rate_hz"])
+            for name in self._publishers
+            if name != "labels"
+        }
+        self._markers = TrackMarkers()
+        self._map_frame = str(settings["map_frame"])
+
+    def wanted(self, ns: int) -> Wanted:
+        """Topics that have subscribers and whose rate allows another message."""
+        return Wanted(
+            frozenset(
+                name
+                for name, limit in self._limits.items()
+                if self._publishers[name].get_subscription_count() and limit.due(ns)
+            )
+        )
+
+    def publish(self, frame: Frame, percept: Percept, wanted: Wanted) -> None:
+        """Publish what is wanted; everything carries the stamp of the frame."""
+        in_camera = header(percept.stamp_ns, percept.frame_id)
+        in_map = header(percept.stamp_ns, percept.map_frame)
+        make = {
+            "masks": lambda: image_msg(percept.labels, "mono16", in_camera),
+            "overlay": lambda: image_msg(overlay_percept(frame.rgb, percept), "rgb8", in_camera),
+            "tracks": lambda: tracks_msg(percept.tracks, in_map),
+            "markers": lambda: self._markers.update(percept.tracks, percept.prompts, in_map),
+            "cloud": lambda: cloud_msg(percept.cloud, in_map),
+        }
+        for name in wanted.topics:
+            self._publishers[name].publish(make[name]())
+            self._limits[name].spend(percept.stamp_ns)
+
+    def publish_labels(self, labels: LabelMap) -> None:
+        """Publish what the numbers mean, for everyone who comes later, too."""
+        self._publishers["labels"].publish(labels)
+
+    def clear_markers(self, ns: int) -> None:
+        """Take away what RViz shows."""
+        self._publishers["markers"].publish(self._markers.clear(header(ns, self._map_frame)))
+
+    def close(self) -> None:
+        """Destroy the publishers."""
+        for publisher in self._publishers.values():
+            self._node.destroy_publisher(publisher)
+        self._publishers = {}

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small world, a robot that films it over real topics, and a node that is run in a thread."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import rclpy
+from geometry_msgs.msg import PoseStamped
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, Image
+from tf2_msgs.msg import TFMessage
+
+from f4x_ros.core.camera import PinholeCamera
+from f4x_ros.core.frame import Frame
+from f4x_ros.core.poses import Pose
+from f4x_ros.ros.client import PerceptionClient
+from f4x_ros.ros.conversions import (
+    camera_info_msg,
+    header,
+    pose_msg,
+    stamp_ns,
+    transform_msg,
+)
+from f4x_ros.ros.images import image_msg
+from f4x_ros.ros.node import PerceptionNode
+
+CAMERA = PinholeCamera(64, 48, 60.0, 60.0, 32.0, 24.0)
+START_NS = 1_700_000_000_000_000_000
+STEP_NS = 100_000_000
+FRAME_ID = "eye"
+
+# The smallest budget that still maps: the tests are about topics, not about the map.
+QUICK: dict[str, Any] = {
+    "prompts": ["red"],
+    "mapping.iterations": 1,
+    "mapping.resolution": 64,
+    "diagnostics.rate_hz": 10.0,
+    "transform_timeout_s": 0.3,
+}
+
+
+def frame(i: int) -> Frame:
+    """A red box 1.5 m away before a grey wall 2 m away; the camera moves 1 cm to the right."""
+    pose = np.eye(4)
+    pose[0, 3] = 0.01 * i
+    rays = CAMERA.pixel_rays()
+    at_box = rays * 1.5 + pose[:3, 3]
+    box = (np.abs(at_box[..., :2]) < 0.25).all(-1)
+    depth = np.where(box, 1.5, 2.0).astype(np.float32)
+    at_wall = rays * 2.0 + pose[:3, 3]
+    checks = (np.floor(at_wall[..., 0] * 5) + np.floor(at_wall[..., 1] * 5)) % 2
+    rgb = np.where(box[..., None], [210, 20, 20], (110 + 40 * checks)[..., None]).astype(np.uint8)
+    return Frame(START_NS + i * STEP_NS, rgb, CAMERA, depth, pose, FRAME_ID, "map")
+
+
+class Robot:
+    """Publishes frames of the small world, whole or spoilt."""
+
+    def __init__(
+        self, image_qos: QoSProfile | int = 10, topics: dict[str, str] | None = None
+    ) -> None:
+        self.node = Node("robot")
+        name = {t: t for t in ("image", "camera_info", "depth/image")} | (topics or {})
+        self.image = self.node.create_publisher(Image, name["image"], image_qos)
+        self.info = self.node.create_publisher(CameraInfo, name["camera_info"], 10)
+        self.depth = self.node.create_publisher(Image, name["depth/image"], 10)
+        self.pose = self.node.create_publisher(PoseStamped, "pose", 10)
+        self.tf = self.node.create_publisher(TFMessage, "/tf", 100)
+
+    def wait_until_heard(self) -> None:
+        publishers = (self.image, self.info, self.depth, self.tf)
+        eventually(lambda: all(p.get_subscription_count() for p in publishers))
+
+    def send(
+        self,
+        i: int,
+        *,
+        image: Callable[[Image], None] = lambda message: None,
+        info: Callable[[CameraInfo], None] | None = lambda message: None,
+        depth: Callable[[Image], None] = lambda message: None,
+        tf: bool = True,
+    ) -> int:
+        """Publish frame i, each message changed by its function; return the stamp."""
+        made = frame(i)
+        head = header(made.stamp_ns, FRAME_ID)
+        if tf:
+            self.send_tf(made.T_map_camera, made.stamp_ns)
+        if info is not None:
+            info_msg = camera_info_msg(CAMERA, head)
+            info(info_msg)
+            self.info.publish(info_msg)
+        depth_msg = image_msg(made.depth, "32FC1", head)
+        depth(depth_msg)
+        self.depth.publish(depth_msg)
+        image_message = image_msg(made.rgb, "rgb8", head)
+        image(image_message)
+        self.image.publish(image_message)
+        return made.stamp_ns
+
+    def send_tf(self, pose: Pose | None, ns: int, parent: str = "map") -> None:
+        assert pose is not None
+        self.tf.publish(TFMessage(transforms=[transform_msg(pose, ns, parent, FRAME_ID)]))
+
+    def send_pose(self, i: int, frame_id: str = "map") -> None:
+        made = frame(i)
+        assert made.T_map_camera is not None
+        message = PoseStamped(header=header(made.stamp_ns, frame_id))
+        message.pose = pose_msg(made.T_map_camera)
+        self.pose.publish(message)
+
+    def close(self) -> None:
+        self.node.destroy_node()
+
+
+class Running:
+    """A node spinning in a thread, and a client that talks to it as another process would."""
+
+    def __init__(self, node: PerceptionNode, client: PerceptionClient) -> None:
+        self.node, self.client = node, client
+        self._subscriptions: list[Any] = []
+
+    def hear(self, **topics: Any) -> dict[str, list[Any]]:
+        """Collect the messages of private topics from now on, by name."""
+        heard: dict[str, list[Any]] = {name: [] for name in topics}
+        for name, kind in topics.items():
+            latched = name in ("cloud", "labels")
+            subscription = self.client.subscribe(
+                kind, f"~/{name}", heard[name].append, latched=latched
+            )
+            self._subscriptions.append(subscription)
+        eventually(lambda: all(self._matched(name) for name in topics))
+        return heard
+
+    def _matched(self, name: str) -> bool:
+        topic = f"/perception/{name}"
+        publishers = [p for p in self.node.publishers if p.topic == topic]
+        seen = self.client.node.count_publishers(topic) > 0
+        return seen and all(p.get_subscription_count() for p in publishers)
+
+    def close(self) -> None:
+        for subscription in self._subscriptions:
+            self.client.node.destroy_subscription(subscription)
+
+    def says(self, *words: str, timeout_s: float = 6.0) -> str:
+        """Wait until the message of the diagnostics has all the words."""
+
+        def there() -> bool:
+            status = self.client.status
+            return status is not None and all(word in status.message for word in words)
+
+        try:
+            eventually(there, timeout_s)
+        except TimeoutError:
+            raise AssertionError(f"{words} not in {self.client.status}") from None
+        assert self.client.status is not None
+        return str(self.client.status.message)
+
+    def counted(self, key: str, at_least: int = 1, timeout_s: float = 6.0) -> int:
+        """Wait until a counter of the diagnostics has a value."""
+        with contextlib.suppress(TimeoutError):
+            eventually(lambda: int(self.client.values().get(key, 0)) >= at_least, timeout_s)
+        value = int(self.client.values().get(key, 0))
+        assert value >= at_least, self.client.values()
+        return value
+
+
+@contextlib.contextmanager
+def running(
+    client: PerceptionClient, remap: dict[str, str] | None = None, **parameters: Any
+) -> Iterator[Running]:
+    """A node with the quick settings and these, where a dot in a name may be written __."""
+    given = {**QUICK, **{name.replace("__", "."): value for name, value in parameters.items()}}
+    overrides = [Parameter(name, value=value) for name, value in given.items() if value is not None]
+    rules = [f"{a}:={b}" for a, b in (remap or {}).items()]
+    arguments = ["--ros-args", *(word for rule in rules for word in ("-r", rule))]
+    node = PerceptionNode(parameter_overrides=overrides, cli_args=arguments)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin, name="test-spin")
+    thread.start()
+    client.status = None
+    run = Running(node, client)
+    try:
+        yield run
+    finally:
+        run.close()
+        executor.shutdown()
+        thread.join()
+        node.destroy_node()
+
+
+def stamps(messages: list[Any]) -> list[int]:
+    """Their stamps in nanoseconds."""
+    return [stamp_ns(message.header.stamp) for message in messages]
+
+
+def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {timeout_s:g} s")
+        time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def ros_client() -> Iterator[PerceptionClient]:
+    """rclpy, and one client for many nodes: finding a new participant may take seconds."""
+    rclpy.init()
+    try:
+        with PerceptionClient() as client:
+            yield client
+    finally:
+        rclpy.try_shutdown()

@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import PoseStamped
+from rclpy.executors import SingleThreadedExecutor
+from ros_harness import CAMERA, FRAME_ID, Robot, Running, eventually, ros_client, running, stamps
+from sensor_msgs.msg import Image, PointCloud2
+from visualization_msgs.msg import Marker, MarkerArray
+
+from f4x_ros.msg import LabelMap, TrackArray
+from f4x_ros.ros.client import PerceptionClient
+from f4x_ros.ros.conversions import stamp_ns
+from f4x_ros.ros.pointcloud import cloud_from_msg
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[PerceptionClient]:
+    with ros_client() as made:
+        yield made
+
+
+@pytest.fixture
+def robot(client: PerceptionClient) -> Iterator[Robot]:
+    made = Robot()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def active(client: PerceptionClient, robot: Robot) -> Iterator[Running]:
+    """A node with its robot connected, ready for frames."""
+    with running(client) as run:
+        run.client.start()
+        robot.wait_until_heard()
+        yield run
+
+
+def test_it_goes_up_and_down_twice_and_leaves_nothing(
+    client: PerceptionClient, robot: Robot
+) -> None:
+    with running(client) as run:
+        node = run.node
+        client.state()
+
+        def held() -> tuple[int, int, int, int]:
+            publishers, timers = len(list(node.publishers)), len(list(node.timers))
+            return publishers, len(list(node.subscriptions)), timers, threading.active_count()
+
+        before = held()
+        for first in (0, 100):
+            client.change_state("configure")
+            assert client.state() == "inactive"
+            client.change_state("activate")
+            robot.wait_until_heard()
+            robot.send(first)
+            run.counted("processed", 1 if first == 0 else 2)
+            client.change_state("deactivate")
+            client.change_state("cleanup")
+            assert client.state() == "unconfigured"
+            assert held() == before
+    assert not [t.name for t in threading.enumerate() if t.name == "f4x-worker"]
+
+
+def test_all_outputs_of_a_frame_have_its_stamp(active: Running, robot: Robot) -> None:
+    heard = active.hear(
+        masks=Image,
+        overlay=Image,
+        tracks=TrackArray,
+        markers=MarkerArray,
+        cloud=PointCloud2,
+        labels=LabelMap,
+    )
+    sent = [robot.send(i) for i in range(5)]
+    eventually(lambda: all(len(heard[n]) == 5 for n in ("masks", "cloud", "tracks")), 20)
+    for name in ("masks", "overlay", "tracks", "cloud"):
+        assert stamps(heard[name]) == sent, name
+    masks, overlay = heard["masks"][-1], heard["overlay"][-1]
+    assert (masks.encoding, masks.width, masks.height) == ("mono16", CAMERA.width, CAMERA.height)
+    assert (overlay.encoding, overlay.header.frame_id) == ("rgb8", FRAME_ID)
+    assert masks.header.frame_id == FRAME_ID
+    assert {heard[n][-1].header.frame_id for n in ("tracks", "cloud")} == {"map"}
+    labels = np.frombuffer(masks.data, "<u2").reshape(48, 64)
+    assert labels[24, 32] == 1  # the red box is the prompt
+    assert labels[2, 2] == 0  # the wall is not
+    assert 1 in cloud_from_msg(heard["cloud"][-1]).label
+    tracks = heard["tracks"][-1].tracks
+    assert [t.label for t in tracks] == ["red"]
+    shown = {(m.ns, m.action) for m in heard["markers"][-1].markers}
+    assert shown == {("boxes", Marker.ADD), ("names", Marker.ADD), ("trails", Marker.ADD)}
+    assert heard["labels"][-1].prompts == ["red"]
+    assert stamp_ns(heard["labels"][-1].header.stamp) == sent[0]
+
+
+def test_what_nobody_subscribed_to_is_not_computed(
+    active: Running, robot: Robot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from f4x_ros.core.pipeline import Perception
+
+    asked = []
+    original = Perception.process
+
+    def process(self: Any, frame: Any, outputs: Any = None, **options: Any) -> Any:
+        asked.append(outputs)
+        return original(self, frame, outputs, **options)
+
+    monkeypatch.setattr(Perception, "process", process)
+    robot.send(0)
+    active.counted("processed")
+    heard = active.hear(tracks=TrackArray)
+    robot.send(1)
+    eventually(lambda: len(heard["tracks"]) == 1)
+    assert [(o.masks, o.cloud, o.tracks) for o in asked] == [
+        (False, False, False),
+        (False, False, True),
+    ]
+
+
+def test_a_query_is_answered_and_the_executor_stays_live(active: Running, robot: Robot) -> None:
+    sent = [robot.send(i) for i in range(4)]
+    active.counted("processed", 4, timeout_s=20)
+    answer = active.client.query("red", want_cloud=True)
+    assert answer.success, answer.message
+    assert answer.present
+    assert answer.encoder == "color"
+    assert 0 < answer.threshold <= answer.score <= 1
+    mask = np.frombuffer(answer.mask.data, "<f4").reshape(48, 64)
+    assert answer.mask.encoding == "32FC1"
+    assert answer.mask.header.frame_id == FRAME_ID
+    assert mask[24, 32] > 0.5 > mask[2, 2]
+    assert stamp_ns(answer.cloud.header.stamp) == sent[-1]
+    assert answer.cloud.width > 0
+    assert answer.tracks[0].label == "red"
+    position = answer.tracks[0].pose.pose.position
+    np.testing.assert_allclose([position.x, position.y, position.z], [0, 0, 1.5], atol=0.15)
+
+
+def test_timers_run_while_a_query_waits(
+    active: Running, robot: Robot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from f4x_ros.core.pipeline import Perception
+
+    robot.send(0)
+    active.counted("processed")
+    release = threading.Event()
+    original = Perception.query
+
+    def slow(self: Any, *args: Any, **options: Any) -> Any:
+        release.wait(5)
+        return original(self, *args, **options)
+
+    monkeypatch.setattr(Perception, "query", slow)
+    ticks: list[int] = []
+    timer = active.node.create_timer(0.02, lambda: ticks.append(1))
+    threading.Timer(0.5, release.set).start()
+    assert active.client.query("red").success
+    active.node.destroy_timer(timer)
+    assert len(ticks) > 8  # 1 if the handler blocked
+
+
+def test_a_view_in_another_frame_goes_through_tf(active: Running, robot: Robot) -> None:
+    for i in range(3):
+        robot.send(i)
+    active.counted("processed", 3, timeout_s=20)
+    view = PoseStamped()
+    view.header.frame_id = FRAME_ID
+    view.pose.orientation.w = 1.0
+    view.pose.position.x = 10.0  # far to the right of the camera: the box is out of sight
+    answer = active.client.query("red", view=view)
+    assert answer.success, answer.message
+    assert answer.mask.header.frame_id == FRAME_ID
+    assert np.frombuffer(answer.mask.data, "<f4").max() < 0.5
+    view.pose.position.x = 0.0
+    assert np.frombuffer(active.client.query("red", view=view).mask.data, "<f4").max() > 0.5
+    view.header.frame_id = "gripper"
+    refused = active.client.query("red", view=view)
+    assert not refused.success
+    assert "'gripper'" in refused.message
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"prompt": ""}, "prompt"),
+        ({"prompt": "red", "threshold": 7.0}, "threshold"),
+        ({"prompt": "red", "threshold": float("nan")}, "threshold"),
+    ],
+)
+def test_a_bad_question_is_refused_with_its_reason(
+    active: Running, robot: Robot, fields: dict[str, Any], words: str
+) -> None:
+    robot.send(0)
+    active.counted("processed")
+    answer = active.client.query(**fields)
+    assert not answer.success
+    assert words in answer.message
+
+
+def test_questions_before_configuring_and_before_frames_are_refused(
+    client: PerceptionClient,
+) -> None:
+    with running(client) as run:
+        assert "unconfigured" in run.client.query("red").message
+        assert "unconfigured" in run.client.set_prompts(["red"]).message
+        run.client.change_state("configure")
+        answer = run.client.query("red")
+        assert not answer.success
+        assert answer.message
+
+
+def test_prompts_can_be_changed_all_or_nothing(active: Running, robot: Robot) -> None:
+    heard = active.hear(masks=Image, labels=LabelMap)
+    answer = active.client.set_prompts(["grey", "red"])
+    assert answer.success, answer.message
+    assert answer.labels.prompts == ["grey", "red"]
+    assert list(answer.labels.ids) == [1, 2]
+    assert len(answer.labels.thresholds) == 2
+    for i in range(3):
+        robot.send(i)
+    eventually(lambda: len(heard["masks"]) == 3, 20)
+    assert np.frombuffer(heard["masks"][-1].data, "<u2").reshape(48, 64)[24, 32] == 2
+    refused = active.client.set_prompts(["red", ""])
+    assert not refused.success
+    assert refused.labels.prompts == ["grey", "red"]
+    active.says("prompts:")
+    eventually(lambda: heard["labels"][-1].prompts == ["grey", "red"])
+
+
+def test_rates_are_kept(client: PerceptionClient, robot: Robot) -> None:
+    with running(client, tracks__rate_hz=5.0) as run:
+        run.client.start()
+        robot.wait_until_heard()
+        heard = run.hear(tracks=TrackArray, masks=Image)
+        sent = [robot.send(i) for i in range(6)]  # 10 Hz
+        eventually(lambda: len(heard["masks"]) == 6, 20)
+        assert stamps(heard["tracks"]) == sent[::2]
+
+
+def test_a_looping_bag_starts_a_new_map(active: Running, robot: Robot) -> None:
+    heard = active.hear(tracks=TrackArray)
+    for i in (90, 91, 92):
+        robot.send(i)
+    eventually(lambda: len(heard["tracks"]) == 3, 20)
+    robot.send(5)
+    eventually(lambda: len(heard["tracks"]) == 4, 20)
+    active.counted("time_jumps")
+    active.says("time:", "went back by 8.7", "a new map begins")
+
+
+def test_time_jumps_can_be_ignored_instead(client: PerceptionClient, robot: Robot) -> None:
+    with running(client, on_time_jump="ignore_frames") as run:
+        run.client.start()
+        robot.wait_until_heard()
+        for i in (90, 5, 6, 91):
+            robot.send(i)
+        run.counted("processed", 2)
+        assert run.counted("dropped.late", 2) == 2
+
+
+def test_a_frame_waits_for_its_transform(active: Running, robot: Robot) -> None:
+    heard = active.hear(tracks=TrackArray)
+    ns = robot.send(0, tf=False)
+    robot.send_tf(np.eye(4), ns - 50_000_000)
+    robot.send_tf(np.eye(4), ns + 50_000_000)
+    eventually(lambda: stamps(heard["tracks"]) == [ns])
+    assert "dropped.no_transform" not in active.client.values()
+
+
+def test_the_pose_can_come_from_a_topic(client: PerceptionClient, robot: Robot) -> None:
+    with running(client, pose_source="topic") as run:
+        run.client.start()
+        robot.wait_until_heard()
+        eventually(lambda: robot.pose.get_subscription_count() > 0)
+        heard = run.hear(tracks=TrackArray)
+        robot.send_pose(0)
+        ns = robot.send(0, tf=False)
+        eventually(lambda: stamps(heard["tracks"]) == [ns])
+        robot.send_pose(1, frame_id="odom")
+        run.says("pose is in frame 'odom', expected 'map'")
+
+
+def test_a_node_that_is_shut_down_in_full_work_ends_its_thread(
+    client: PerceptionClient, robot: Robot
+) -> None:
+    with running(client) as run:
+        run.client.start()
+        robot.wait_until_heard()
+        for i in range(5):
+            robot.send(i)
+    assert not [t.name for t in threading.enumerate() if t.name == "f4x-worker"]
+
+
+def test_two_nodes_in_one_process_do_not_disturb_each_other(
+    client: PerceptionClient, robot: Robot
+) -> None:
+    from f4x_ros.ros.node import PerceptionNode
+
+    with running(client) as run:
+        second = PerceptionNode(namespace="second")
+        executor = SingleThreadedExecutor()
+        executor.add_node(second)
+        second.trigger_configure()
+        run.client.start()
+        robot.wait_until_heard()
+        robot.send(0)
+        run.counted("processed")
+        executor.shutdown()
+        second.destroy_node()
