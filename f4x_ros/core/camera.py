@@ -19,7 +19,7 @@ class PinholeCamera:
     `to_opencv_K`, and nowhere else.
 
     Raises:
-        ValueError: a size below 1, a focal length that is not positive, or a value that is not finite.
+        ValueError: a size below 1, a focal length <= 0, or a value that is not finite.
     """
 
     width: int
@@ -69,9 +69,7 @@ class PinholeCamera:
         width = max(1, round(self.width * factor))
         height = max(1, round(self.height * factor))
         sx, sy = width / self.width, height / self.height
-        return PinholeCamera(
-            width, height, self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy
-        )
+        return PinholeCamera(width, height, self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy)
 
     def pixel_rays(self) -> NDArray[np.float32]:
         """Directions [H, W, 3] through the pixel centres in the optical frame, z = 1."""

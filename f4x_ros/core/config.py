@@ -55,21 +55,24 @@ class FieldConfig:
 class MappingConfig:
     """How frames become Gaussians."""
 
-    iterations: int = option(8, "optimisation steps per frame", low=0, high=1000)
+    iterations: int = option(4, "optimisation steps per frame", low=0, high=1000)
+    keyframe_iterations: int = option(
+        18, "optimisation steps of a frame that becomes a keyframe", low=0, high=1000
+    )
     resolution: int = option(
-        320, "width in pixels the map is optimised at; larger images are reduced to it", low=32
+        400, "width in pixels the map is optimised at; larger images are reduced to it", low=32
     )
     fine_px: int = option(2, "spacing of new Gaussians where the image has texture", low=1, high=32)
     coarse_px: int = option(4, "spacing of new Gaussians where it has none", low=1, high=64)
-    min_alpha: float = option(0.6, "below this the field does not explain a pixel", low=0, high=1)
+    min_alpha: float = option(0.8, "below this the field does not explain a pixel", low=0, high=1)
     depth_tolerance: float = option(
-        0.05, "difference from measured depth that is a contradiction, share of the depth", low=0
+        0.03, "difference from measured depth that is a contradiction, share of the depth", low=0
     )
     max_depth_m: float = option(20.0, "farther readings are not used", low=0.1)
     free_space_views: int = option(
-        2, "frames in a row that must see through a Gaussian before it belongs to the past", low=1
+        1, "frames in a row that must see through a Gaussian before it belongs to the past", low=1
     )
-    keyframes: int = option(120, "keyframes kept for optimisation", low=1)
+    keyframes: int = option(160, "keyframes kept for optimisation", low=1)
     keyframe_distance_m: float = option(0.05, "camera motion that makes a keyframe", low=0)
     keyframe_angle_rad: float = option(0.05, "camera turn that makes a keyframe", low=0)
     exposure: bool = option(True, "estimate gain and offset of each keyframe's colours")
@@ -166,11 +169,12 @@ class Config:
                 raise ValueError(f"parameter '{name}' is unknown; known: {', '.join(known)}")
             group, key = name.split(".")
             groups.setdefault(group, {})[key] = _checked(known[name], value)
-        parts = {
-            g.name: dataclasses.replace(g.default, **groups.get(g.name, {}))
-            for g in dataclasses.fields(cls)
+        default = cls()
+        parts: dict[str, Any] = {
+            name: dataclasses.replace(getattr(default, name), **given)
+            for name, given in groups.items()
         }
-        return cls(**parts)
+        return dataclasses.replace(default, **parts)
 
     def to_dotted(self) -> dict[str, Value]:
         """The inverse of `from_dotted`, complete."""

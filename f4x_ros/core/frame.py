@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 
 import numpy as np
@@ -62,9 +62,7 @@ class Frame:
         if self.depth is not None:
             object.__setattr__(self, "depth", _checked_depth(self.depth, size))
         if self.T_map_camera is not None:
-            object.__setattr__(
-                self, "T_map_camera", check_pose("T_map_camera", self.T_map_camera)
-            )
+            object.__setattr__(self, "T_map_camera", check_pose("T_map_camera", self.T_map_camera))
 
 
 def _checked_depth(depth: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
@@ -133,6 +131,11 @@ class Cloud:
 
     def __len__(self) -> int:
         return len(self.xyz)
+
+    def where(self, label: int) -> Cloud:
+        """The points of one label."""
+        rows = self.label == label
+        return Cloud(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
 @dataclass(frozen=True)

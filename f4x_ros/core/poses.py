@@ -72,7 +72,7 @@ def from_quaternion(position: ArrayLike, xyzw: ArrayLike) -> Pose:
 def to_quaternion(T_a_b: Pose) -> NDArray[np.float64]:
     """The rotation's unit quaternion [4] in xyzw order, w >= 0."""
     rotation = torch.from_numpy(np.ascontiguousarray(T_a_b[:3, :3]))
-    q = roma.rotmat_to_unitquat(roma.special_procrustes(rotation)).numpy()
+    q: NDArray[np.float64] = roma.rotmat_to_unitquat(roma.special_procrustes(rotation)).numpy()
     return -q if q[3] < 0 else q
 
 

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames into Gaussians: retire what is gone, insert what is new, refine, stay in budget."""
+
+from f4x_ros.core.mapping.mapper import Mapper, MappingCounts
+
+__all__ = ["Mapper", "MappingCounts"]

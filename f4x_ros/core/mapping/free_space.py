@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a depth image says about places being empty: the clock of the 4D field.
+
+A reading at depth d says that everything before d along its ray is free. A Gaussian in that free
+space is gone (it dies and belongs to the past); a new Gaussian whose place an earlier view saw as
+free was born after that view.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from f4x_ros.core.gaussians import FOREVER
+from f4x_ros.core.mapping.views import View
+
+
+def nearest_surface(depth: Tensor) -> Tensor:
+    """The least depth [H, W] in each 3x3 block, 0 where any reading of it is missing.
+
+    Makes the free-space test safe at the edges of things and of holes.
+    """
+    values = depth.cpu().numpy()
+    return torch.from_numpy(cv2.erode(values, np.ones((3, 3), np.uint8))).to(depth)
+
+
+def seen_through(view: View, means: Tensor, margin_m: Tensor, tolerance: float) -> Tensor:
+    """Mask [N]: points that lie in the free space of a view.
+
+    Args:
+        view: image with depth.
+        means: points [N, 3] in the map frame.
+        margin_m: extent of each point towards the camera [N], metres.
+        tolerance: depth error of the sensor, share of the depth.
+    """
+    p = means @ view.viewmat[:3, :3].T + view.viewmat[:3, 3]
+    z = p[:, 2]
+    safe = z.clamp(min=1e-3)
+    u = (view.K[0, 0] * p[:, 0] / safe + view.K[0, 2]).floor()
+    v = (view.K[1, 1] * p[:, 1] / safe + view.K[1, 2]).floor()
+    width, height = view.size
+    inside = (z > 0.05) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
+    columns = u.clamp(0, width - 1).long()
+    rows = v.clamp(0, height - 1).long()
+    surface = nearest_surface(view.depth)[rows, columns]
+    return inside & (surface > 0) & (surface * (1 - tolerance) > z + margin_m)
+
+
+def birth_times(views: list[View], means: Tensor, margin_m: Tensor, tolerance: float) -> Tensor:
+    """When each new point [N] may have appeared: the last time a view saw its place empty.
+
+    -inf where none did: then it is taken to have been there always, only not seen.
+    """
+    birth = torch.full((len(means),), -FOREVER, dtype=torch.float64, device=means.device)
+    for view in sorted(views, key=lambda v: v.time_s):
+        empty = seen_through(view, means, margin_m, tolerance)
+        birth[empty] = view.time_s
+    return birth

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""New Gaussians for the pixels that the field does not explain."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import roma
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from f4x_ros.core.config import MappingConfig
+from f4x_ros.core.mapping.views import View
+from f4x_ros.core.poses import quats_wxyz_from_xyzw
+
+_TEXTURE = 0.25  # Sobel response (0..1 grey) above which the fine spacing is used
+_INITIAL_LOGIT_OPACITY = 1.5  # 0.82
+_FLATNESS = 0.3  # thickness of a new Gaussian along the surface normal, share of its width
+_COLOR_ERROR = 0.05  # mean absolute error below which a contradiction in depth is left alone
+_NORMAL_SIGMA_PX = 2.0
+_FILL_SIGMA_PX = 6.0
+
+
+def unexplained(
+    view: View, color: Tensor, depth: Tensor, alpha: Tensor, config: MappingConfig
+) -> tuple[Tensor, Tensor]:
+    """Pixels that need Gaussians: (empty, in front), masks [H, W] bool.
+
+    Args:
+        view: the new image.
+        color: the field's picture of it [H, W, 3], exposure applied.
+        depth: the field's depth [H, W], metres.
+        alpha: the field's opacity [H, W].
+        config: thresholds.
+    """
+    empty = alpha < config.min_alpha
+    error = (color - view.rgb).abs().mean(-1)
+    nearer = (depth - view.depth) > config.depth_tolerance * view.depth
+    in_front = ~empty & (view.depth > 0) & nearer & (error > _COLOR_ERROR)
+    return empty, in_front
+
+
+def filled_depth(view: View, depth: Tensor, alpha: Tensor) -> Tensor:
+    """Depth [H, W] for every pixel: measured, else the field's, else spread from the neighbours.
+
+    Without any reading and with an empty field it is all zero, and nothing can be inserted.
+    """
+    known = torch.where(view.depth > 0, view.depth, torch.where(alpha > 0.9, depth, 0))
+    values = known.cpu().numpy()
+    holes = values <= 0
+    if not holes.any() or holes.all():
+        return known
+    nearest = distance_transform_edt(holes, return_distances=False, return_indices=True)
+    spread = values[nearest[0], nearest[1]]
+    smooth = cv2.GaussianBlur(spread, (0, 0), _FILL_SIGMA_PX)
+    return torch.from_numpy(np.where(holes, smooth, values)).to(view.depth)
+
+
+def choose_pixels(view: View, needed: Tensor, config: MappingConfig) -> tuple[Tensor, Tensor]:
+    """Rows and columns [M, 2] to place Gaussians at, and their spacing in pixels [M].
+
+    A fine grid where the image has texture, a coarse one elsewhere.
+    """
+    grey = view.rgb.mean(-1).cpu().numpy()
+    edges = np.abs(cv2.Sobel(grey, -1, 1, 0)) + np.abs(cv2.Sobel(grey, -1, 0, 1))
+    textured = cv2.dilate(edges, np.ones((5, 5), np.uint8)) > _TEXTURE
+    fine = _grid(grey.shape, config.fine_px) & textured
+    coarse = _grid(grey.shape, config.coarse_px) & ~textured
+    chosen = torch.from_numpy(fine | coarse).to(needed.device) & needed
+    pixels = chosen.nonzero()
+    is_fine = torch.from_numpy(textured).to(needed.device)[pixels[:, 0], pixels[:, 1]]
+    spacing = torch.where(is_fine, float(config.fine_px), float(config.coarse_px))
+    return pixels, spacing
+
+
+def _grid(shape: tuple[int, ...], spacing: int) -> NDArray[np.bool_]:
+    mask = np.zeros(shape, bool)
+    mask[spacing // 2 :: spacing, spacing // 2 :: spacing] = True
+    return mask
+
+
+def surface_normals(view: View, depth: Tensor) -> Tensor:
+    """Unit normals [H, W, 3] in the map frame from smoothed depth [H, W]."""
+    smooth = cv2.GaussianBlur(depth.cpu().numpy(), (0, 0), _NORMAL_SIGMA_PX).astype(np.float32)
+    points = torch.from_numpy(view.camera.unproject(smooth)).to(depth)
+    dx = torch.zeros_like(points)
+    dy = torch.zeros_like(points)
+    dx[:, 1:-1] = points[:, 2:] - points[:, :-2]
+    dy[1:-1] = points[2:] - points[:-2]
+    normals = torch.linalg.cross(dx, dy)
+    flat = normals.norm(dim=-1, keepdim=True) < 1e-12
+    facing = normals.new_tensor([0.0, 0.0, 1.0])
+    normals = normalize(torch.where(flat, facing, normals), dim=-1)
+    return normals @ _rotation(view).T
+
+
+def new_gaussians(view: View, depth: Tensor, pixels: Tensor, spacing: Tensor) -> dict[str, Tensor]:
+    """Columns for the chosen pixels: discs on the surface, as wide as their spacing.
+
+    Args:
+        view: the image they come from.
+        depth: depth [H, W] metres, > 0 at the chosen pixels.
+        pixels: rows and columns [M, 2].
+        spacing: distance to the next Gaussian [M] in pixels.
+    """
+    rows, cols = pixels.unbind(-1)
+    z = depth[rows, cols]
+    rays = torch.from_numpy(view.camera.pixel_rays()).to(depth)[rows, cols]
+    T = torch.as_tensor(view.T_map_camera, dtype=torch.float32, device=depth.device)
+    means = (rays * z[:, None]) @ T[:3, :3].T + T[:3, 3]
+    normals = surface_normals(view, depth)[rows, cols]
+    width = spacing * z / view.camera.fx
+    scales = torch.stack([width, width, _FLATNESS * width], -1)
+    return {
+        "means": means,
+        "quats": _quats_with_z(normals),
+        "log_scales": scales.log(),
+        "logit_opacities": torch.full_like(z, _INITIAL_LOGIT_OPACITY),
+        "colors": _unexposed(view)[rows, cols],
+        "seen_s": torch.full((len(z),), view.time_s, dtype=torch.float64, device=z.device),
+    }
+
+
+def _unexposed(view: View) -> Tensor:
+    """The view's colours [H, W, 3] with its exposure taken out."""
+    gain, offset = view.exposure.values
+    return ((view.rgb - offset) / gain.clamp(min=0.1)).clamp(0, 1)
+
+
+def _quats_with_z(normals: Tensor) -> Tensor:
+    """Quaternions [M, 4] wxyz whose z axis is the normal [M, 3]."""
+    x_axis = normals.new_tensor([1.0, 0.0, 0.0])
+    y_axis = normals.new_tensor([0.0, 1.0, 0.0])
+    helper = torch.where(normals[:, :1].abs() < 0.9, x_axis, y_axis)
+    x = normalize(torch.linalg.cross(helper, normals), dim=-1)
+    y = torch.linalg.cross(normals, x)
+    rotation = torch.stack([x, y, normals], -1)
+    xyzw: Tensor = roma.rotmat_to_unitquat(rotation)
+    return quats_wxyz_from_xyzw(xyzw)
+
+
+def _rotation(view: View) -> Tensor:
+    return torch.as_tensor(view.T_map_camera[:3, :3], dtype=torch.float32, device=view.depth.device)

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The mapper: one posed RGB-D view after another into the field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from f4x_ros.core.config import MappingConfig
+from f4x_ros.core.gaussians import GaussianField
+from f4x_ros.core.mapping import exposure as exposures
+from f4x_ros.core.mapping import free_space, insertion
+from f4x_ros.core.mapping.optimiser import optimise_view
+from f4x_ros.core.mapping.views import Keyframes, View
+from f4x_ros.core.render import RenderOutput, render
+
+_MIN_OPACITY = 0.05  # a Gaussian fainter than this is pruned
+_MAX_SCALE_M = 0.5  # so is one larger than this
+_BIRTH_VIEWS = 8  # recent keyframes asked whether they saw a new Gaussian's place empty
+
+
+@dataclass
+class MappingCounts:
+    """What one frame did to the field."""
+
+    inserted: int = 0
+    retired: int = 0
+    pruned: int = 0
+    forgotten: int = 0
+    keyframe: int = 0
+
+
+class Mapper:
+    """Keeps a field up to date with the frames of a moving RGB-D camera.
+
+    The cycle of SplaTAM (Keetha et al., CVPR 2024), with free space deciding what has moved: retire
+    what the new depth sees through, insert where neither alpha nor depth explains the frame, then
+    refine over the current and past keyframes, prune and stay inside the byte budget.
+    """
+
+    def __init__(self, field: GaussianField, config: MappingConfig, backend: str) -> None:
+        self.field = field
+        self.keyframes = Keyframes(config)
+        self._config = config
+        self._backend = backend
+        self._rng = np.random.default_rng(config.seed)
+        self._last: View | None = None
+
+    def integrate(self, view: View) -> MappingCounts:
+        """Retire, insert, refine, prune: the field afterwards explains the view."""
+        config, counts = self._config, MappingCounts()
+        with torch.no_grad():
+            counts.retired = self._retire(view)
+            counts.inserted, counts.forgotten = self._insert(view)
+        counts.keyframe = int(self.keyframes.offer(view))
+        steps = config.keyframe_iterations if counts.keyframe else config.iterations
+        for index in self._schedule(steps):
+            optimise_view(self.field, self._current_or(index, view), self._backend)
+        with torch.no_grad():
+            counts.pruned = self._prune()
+        self._last = view
+        return counts
+
+    def _draw(self, view: View) -> RenderOutput:
+        g = self.field.present
+        return render(
+            g["means"],
+            g["quats"],
+            g.scales,
+            g.opacities,
+            g["colors"],
+            view.viewmat,
+            view.K,
+            *view.size,
+            backend=self._backend,
+        )
+
+    def _retire(self, view: View) -> int:
+        present = self.field.present
+        gone = free_space.seen_through(
+            view, present["means"], _extent(present.scales), self._config.depth_tolerance
+        )
+        present["contradictions"] = torch.where(gone, present["contradictions"] + 1, 0)
+        dead = present["contradictions"] >= self._config.free_space_views
+        return self.field.retire(dead, view.time_s)
+
+    def _insert(self, view: View) -> tuple[int, int]:
+        out = self._draw(view)
+        color = exposures.apply(view.exposure.values, out.image, out.alpha)
+        depth = out.expected_depth
+        empty, in_front = insertion.unexplained(view, color, depth, out.alpha, self._config)
+        surface = insertion.filled_depth(view, depth, out.alpha)
+        needed = (empty | in_front) & (surface > 0)
+        pixels, spacing = insertion.choose_pixels(view, needed, self._config)
+        if not len(pixels):
+            return 0, 0
+        rows = insertion.new_gaussians(view, surface, pixels, spacing)
+        rows["birth_s"] = free_space.birth_times(
+            self._witnesses(),
+            rows["means"],
+            _extent(rows["log_scales"].exp()),
+            self._config.depth_tolerance,
+        )
+        forgotten = self.field.enforce_budget(reserve=len(pixels))
+        self.field.present.append(rows)
+        forgotten += self.field.enforce_budget()
+        return len(pixels), forgotten
+
+    def _witnesses(self) -> list[View]:
+        """Recent views whose free space dates a birth."""
+        views = self.keyframes.views[-_BIRTH_VIEWS:]
+        if self._last is not None and (not views or self._last is not views[-1]):
+            views = [*views, self._last]
+        return views
+
+    def _schedule(self, steps: int) -> list[int]:
+        """Keyframe indices to refine against; -1 is the current view.
+
+        A third each: the current view, one of the last eight keyframes, any keyframe.
+        """
+        count = len(self.keyframes)
+        indices = []
+        for step in range(steps):
+            if step % 3 == 0 or count < 2:
+                indices.append(-1)
+            elif step % 3 == 1:
+                indices.append(count - 1 - int(self._rng.integers(0, min(8, count))))
+            else:
+                indices.append(int(self._rng.integers(count)))
+        return indices
+
+    def _current_or(self, index: int, view: View) -> View:
+        return view if index < 0 else self.keyframes.views[index]
+
+    def _prune(self) -> int:
+        present = self.field.present
+        faint = present.opacities < _MIN_OPACITY
+        huge = present.scales.amax(-1) > _MAX_SCALE_M
+        broken = ~torch.isfinite(present["means"]).all(-1)
+        return self.field.prune(faint | huge | broken)
+
+
+def _extent(scales: Tensor) -> Tensor:
+    """Radius [N] in metres at which a Gaussian of scales [N, 3] has faded to 1/e^2."""
+    return 2 * scales.amax(-1)

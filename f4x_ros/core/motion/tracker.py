@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Objects of the standing prompts, followed from frame to frame.
+
+A detection is a connected component of the field. It belongs to the track whose id its Gaussians
+carry (they are the same matter); matter that is new is assigned by distance (Hungarian method,
+`scipy.optimize.linear_sum_assignment`). Positions go through a constant-velocity filter; a thing
+counts as moving only while part of it stands where the camera had seen empty space before, so that
+the growing view of a static thing is not taken for motion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from f4x_ros.core.config import TracksConfig
+from f4x_ros.core.frame import Track, TrackState
+from f4x_ros.core.motion.kalman import PositionFilter
+from f4x_ros.core.query.components import Component
+
+_GATE_SIGMA = 3.0  # a distance beyond this many standard deviations is another object
+_MIN_GATE_M = 0.15
+_OVERLAP = 0.1  # share of a component's Gaussians that must carry a track's id
+_REJECTED = 1e6
+_SEEN_SHARE = 0.1  # of a component's Gaussians observed in this frame to count as seen
+_BASE_SIGMA_M = 0.01
+_SIGMA_PER_SIZE = 0.05  # the box of a half-seen object is off by a share of its size
+_BORN_WITHIN_S = 1.0
+_BORN_SHARE = 0.15  # of an object's Gaussians born within that time while it moves
+_UNKNOWN_ANGLE_RAD = np.pi / np.sqrt(3)  # 1 sigma of a uniform angle: orientation is not measured
+_UNKNOWN_SPIN_RADPS = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """A component of the field with what the tracker needs to know of its Gaussians."""
+
+    label: str
+    component: Component
+    ids: NDArray[np.int64]  # [M] track ids its Gaussians carry, 0 = none
+    seen_share: float  # of its Gaussians, in this frame
+    born_share: float  # of its Gaussians, within the last second
+
+
+@dataclass(eq=False)
+class _Target:
+    """What is known of one object."""
+
+    id: int
+    label: str
+    filter: PositionFilter
+    size: NDArray[np.float64]
+    score: float
+    first_seen_ns: int
+    last_seen_ns: int
+    hits: int = 0
+    moving: bool = False
+    state: TrackState = TrackState.TENTATIVE
+    supported: bool = True  # its Gaussians are in the field
+
+
+class Tracker:
+    """Ids, states, positions and velocities of objects."""
+
+    def __init__(self, config: TracksConfig) -> None:
+        self._config = config
+        self._targets: list[_Target] = []
+        self._next_id = 1
+        self._last_ns: int | None = None
+
+    def keep_labels(self, labels: Sequence[str]) -> None:
+        """Drop the tracks of prompts that are no longer asked."""
+        self._targets = [t for t in self._targets if t.label in labels]
+
+    def update(self, detections: Sequence[Detection], stamp_ns: int) -> list[int]:
+        """Take in the objects of a frame; returns the track id of each detection."""
+        dt_s = 0.0 if self._last_ns is None else (stamp_ns - self._last_ns) / 1e9
+        self._last_ns = stamp_ns
+        for target in self._targets:
+            target.filter.predict(dt_s, moving=target.moving)
+            target.supported = False
+        assigned = self._assign(detections)
+        ids = []
+        for index, detection in enumerate(detections):
+            target = assigned.get(index) or self._begin(detection, stamp_ns)
+            self._correct(target, detection, stamp_ns)
+            ids.append(target.id)
+        self._age(stamp_ns)
+        return ids
+
+    def tracks(self) -> tuple[Track, ...]:
+        """All objects, oldest first; a track that was just lost is reported LOST once."""
+        return tuple(_to_track(t) for t in self._targets)
+
+    def _assign(self, detections: Sequence[Detection]) -> dict[int, _Target]:
+        if not detections or not self._targets:
+            return {}
+        cost = np.array([[self._cost(d, t) for t in self._targets] for d in detections])
+        rows, columns = linear_sum_assignment(cost)
+        return {
+            int(r): self._targets[c]
+            for r, c in zip(rows, columns, strict=True)
+            if cost[r, c] < _REJECTED
+        }
+
+    @staticmethod
+    def _cost(detection: Detection, target: _Target) -> float:
+        """0..1 for shared Gaussians, 1..2 for nearness alone, `_REJECTED` for neither."""
+        if detection.label != target.label:
+            return _REJECTED
+        overlap = float((detection.ids == target.id).mean())
+        if overlap >= _OVERLAP:
+            return 1 - overlap
+        distance = float(np.linalg.norm(detection.component.center - target.filter.position))
+        sigma = float(np.sqrt(np.trace(target.filter.covariance[:3, :3])))
+        gate = max(_MIN_GATE_M, _GATE_SIGMA * sigma, float(np.linalg.norm(target.size)) / 2)
+        return 1 + distance / gate if distance < gate else _REJECTED
+
+    def _begin(self, detection: Detection, stamp_ns: int) -> _Target:
+        component = detection.component
+        position = PositionFilter(component.center.copy(), _sigma(component))
+        target = _Target(
+            id=self._next_id,
+            label=detection.label,
+            filter=position,
+            size=component.size,
+            score=component.score,
+            first_seen_ns=stamp_ns,
+            last_seen_ns=stamp_ns,
+        )
+        self._next_id += 1
+        self._targets.append(target)
+        return target
+
+    def _correct(self, target: _Target, detection: Detection, stamp_ns: int) -> None:
+        target.supported = True
+        if detection.seen_share < _SEEN_SHARE:
+            return
+        component = detection.component
+        target.last_seen_ns = stamp_ns
+        target.hits += 1
+        target.filter.correct(component.center, _sigma(component))
+        displaced = detection.born_share >= _BORN_SHARE
+        if not displaced:
+            target.filter.rest()
+        speed = float(np.linalg.norm(target.filter.velocity))
+        target.moving = displaced and speed >= self._config.moving_speed_mps
+        target.size = component.size
+        target.score = component.score
+
+    def _age(self, stamp_ns: int) -> None:
+        """Set the states; what was reported LOST before is removed."""
+        self._targets = [t for t in self._targets if t.state != TrackState.LOST]
+        for target in self._targets:
+            unseen_s = (stamp_ns - target.last_seen_ns) / 1e9
+            if unseen_s > 0:
+                gone = not target.supported
+                unconfirmed = target.hits < self._config.confirm_frames
+                if gone and (unconfirmed or unseen_s > self._config.lost_after_s):
+                    target.state = TrackState.LOST
+                elif not unconfirmed:
+                    target.state = TrackState.OCCLUDED
+            elif target.hits >= self._config.confirm_frames:
+                target.state = TrackState.CONFIRMED
+
+
+def _sigma(component: Component) -> float:
+    return _BASE_SIGMA_M + _SIGMA_PER_SIZE * float(np.linalg.norm(component.size))
+
+
+def _to_track(target: _Target) -> Track:
+    covariance = target.filter.covariance
+    return Track(
+        id=target.id,
+        label=target.label,
+        score=target.score,
+        state=target.state,
+        moving=target.moving,
+        position=target.filter.position.copy(),
+        orientation=np.array([0.0, 0.0, 0.0, 1.0]),
+        pose_covariance=_covariance(covariance[:3, :3], _UNKNOWN_ANGLE_RAD),
+        velocity=target.filter.velocity.copy(),
+        angular_velocity=np.zeros(3),
+        twist_covariance=_covariance(covariance[3:, 3:], _UNKNOWN_SPIN_RADPS),
+        size=target.size.copy(),
+        first_seen_ns=target.first_seen_ns,
+        last_seen_ns=target.last_seen_ns,
+    )
+
+
+def _covariance(linear: NDArray[np.float64], angle_sigma: float) -> NDArray[np.float64]:
+    """[6, 6] in the order of ROS: x, y, z, rotations about X, Y, Z."""
+    out = np.zeros((6, 6))
+    out[:3, :3] = linear
+    out[3:, 3:] = angle_sigma**2 * np.eye(3)
+    return out
+
+
+def born_share(birth_s: NDArray[np.float64], now_s: float) -> float:
+    """Share of Gaussians [M] whose place was seen empty within the last second."""
+    return float((birth_s > now_s - _BORN_WITHIN_S).mean()) if len(birth_s) else 0.0
