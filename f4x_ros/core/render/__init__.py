@@ -8,10 +8,10 @@
 | `padded`    | anywhere                       | tiled torch, if the compiled one is missing   |
 | `reference` | anywhere, small scenes         | dense torch, the oracle of the tests          |
 
-All follow gsplat 1.5: EWA projection with `eps2d` px^2 added to the 2D covariance, alpha at most 0.999,
-contributions under 1/255 skipped, a pixel ends before its transmittance would fall to 1e-4, pixel centres
-at +0.5. All give gradients to means, quats, scales, opacities, colors and viewmat; none to K. Gaussians
-nearer than `near` or with values that are not finite are not drawn.
+All follow gsplat 1.5: EWA projection with `eps2d` px^2 added to the 2D covariance, alpha at most
+0.999, contributions under 1/255 skipped, a pixel ends before its transmittance would fall to 1e-4,
+pixel centres at +0.5. All give gradients to means, quats, scales, opacities, colors and viewmat;
+none to K. Gaussians nearer than `near` or with a shape that is not finite are not drawn.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def available_backends() -> dict[str, str]:
 def resolve_backend(name: str, device: torch.device | str) -> str:
     """The backend that `name` means for tensors on `device`.
 
-    "auto" is `cuda` for CUDA tensors and `cpu` for the others; where that one cannot run it is `padded`,
-    with one warning per process that says why. ValueError on unknown names, on a backend for another
-    device, and on a named backend that cannot run here.
+    "auto" is `cuda` for CUDA tensors and `cpu` for the others; where that one cannot run it is
+    `padded`, with one warning per process that says why. ValueError on unknown names, on a backend
+    for another device, and on a named backend that cannot run here.
     """
     device = torch.device(device)
     native_name = "cuda" if device.type == "cuda" else "cpu"
@@ -89,8 +89,9 @@ def render(
 ) -> RenderOutput:
     """Draw Gaussians into a pinhole camera (Kerbl et al. 2023), differentiably.
 
-    Tensors share one device and one type, float32 or float64. Returns image [H, W, C], accumulated depth
-    [H, W] and alpha [H, W]. Raises ValueError on shapes, types, devices or sizes that do not fit.
+    Tensors share one device and one type, float32 or float64. Returns image [H, W, C], accumulated
+    depth [H, W] and alpha [H, W]. Raises ValueError on shapes, types, devices or sizes that do not
+    fit.
     """
     check_gaussians(means, quats, scales, opacities)
     check_tensor("colors", colors, (means.shape[0], None), means)
@@ -120,8 +121,9 @@ def uplift(
     """Carry pixels back to the Gaussians that drew them: the transposed pass of `render`.
 
     With w[g, p] the compositing weight of Gaussian g at pixel p, returns
-    sum_p w[g, p] weight[p] features[p] as [N, C] and sum_p w[g, p] weight[p] as [N]. Their quotient is the
-    feature of a Gaussian; the second alone tells how much of it is seen. No gradients flow through it.
+    sum_p w[g, p] weight[p] features[p] as [N, C] and sum_p w[g, p] weight[p] as [N]. Their quotient
+    is the feature of a Gaussian; the second alone tells how much of it is seen. No gradients flow
+    through it.
     """
     check_gaussians(means, quats, scales, opacities)
     check_view(viewmat, K, width, height, near, eps2d, means)
@@ -151,12 +153,23 @@ def _uplift_by_autograd(
     eps2d: float,
 ) -> tuple[Tensor, Tensor]:
     """The image is linear in the colours, so its gradient in them is the transposed pass."""
-    w = torch.ones_like(features[..., :1]) if weight is None else weight.detach()[..., None]
+    w = means.new_ones(height, width, 1) if weight is None else weight.detach()[..., None]
     pixels = torch.cat([features.detach() * w, w], -1)
-    fixed = [t.detach() for t in (means, quats, scales, opacities)]
     with torch.enable_grad():
         colors = means.new_zeros(means.shape[0], pixels.shape[-1], requires_grad=True)
-        out = _RENDER[name](*fixed, colors, viewmat.detach(), K, width, height, near, eps2d)
+        out = _RENDER[name](
+            means.detach(),
+            quats.detach(),
+            scales.detach(),
+            opacities.detach(),
+            colors,
+            viewmat.detach(),
+            K,
+            width,
+            height,
+            near,
+            eps2d,
+        )
         (total,) = torch.autograd.grad(out.image, colors, pixels)
     return total[:, :-1], total[:, -1]
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m f4x_ros.core.render.build`: compile the rasteriser into the source tree, for developers.
+"""`python -m f4x_ros.core.render.build`: compile the rasteriser in place, for developers.
 
-Runs the same CMake file as the package's build and puts the libraries beside this module, where the loader
-looks first. Nothing calls this at run time.
+Runs the same CMake file as the package's build and puts the libraries beside this module, where the
+loader looks first. Nothing calls this at run time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def build(folder: Path = HERE) -> list[Path]:
-    """Compile and return the libraries, now in `folder`. RuntimeError when CMake is missing or fails."""
+    """Compile into `folder` and return the libraries; RuntimeError when that is not possible."""
     cmake = shutil.which("cmake")
     if cmake is None:
         raise RuntimeError("cmake was not found; install it (pip install cmake)")

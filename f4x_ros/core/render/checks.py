@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Input checks of the public door: each message names the argument, its value and what was expected."""
+"""Input checks of the public door: messages name the argument, its value and what was expected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIZE_MAX = 32768  # pixels; keeps every pixel index of a tile list inside 32 bit
 def check_tensor(
     name: str, value: object, shape: tuple[int | None, ...], like: Tensor | None
 ) -> None:
-    """Raise ValueError unless `value` is a float tensor of `shape` (None: any) that matches `like`."""
+    """Raise ValueError unless `value` is a float tensor of `shape` (None: any) and fits `like`."""
     if not isinstance(value, torch.Tensor):
         raise ValueError(f"{name} is a {type(value).__name__}, expected a torch.Tensor")
     fits = value.dim() == len(shape) and all(

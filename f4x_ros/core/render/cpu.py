@@ -84,7 +84,7 @@ class _Rasterize(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(
         ctx: Any, g_image: Tensor | None, g_depth: Tensor | None, g_alpha: Tensor | None
     ) -> tuple[Tensor | None, ...]:

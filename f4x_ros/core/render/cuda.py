@@ -26,7 +26,10 @@ def render(
     near: float,
     eps2d: float,
 ) -> RenderOutput:
-    """`f4x_ros.core.render.render` on CUDA tensors. gsplat computes in float32; float64 is cast there and back."""
+    """`f4x_ros.core.render.render` on CUDA tensors.
+
+    gsplat computes in float32; float64 is cast there and back.
+    """
     from gsplat.rendering import rasterization
 
     dtype = means.dtype

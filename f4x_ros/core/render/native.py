@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds and loads the compiled rasteriser (`csrc/`) through ctypes.
 
-Two builds exist on x86-64: one for every processor and one for those with AVX2 and FMA. They are looked for
-beside this file and then beside this module in the other folders of `f4x_ros.__path__`, so that a source
-checkout finds the libraries of the installed package.
+Two builds exist on x86-64: one for every processor and one for those with AVX2 and FMA. They are
+looked for beside this file and then at the same place under the other folders of
+`f4x_ros.__path__`, so that a source checkout finds the libraries of the installed package.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Gradients(ctypes.Structure):
 
 
 class Library:
-    """One loaded build of the rasteriser. Raises NativeError when it does not load or does not fit."""
+    """One loaded build of the rasteriser; NativeError when it does not load or does not fit."""
 
     def __init__(self, path: Path) -> None:
         _share_openmp_with_torch()
@@ -83,8 +83,8 @@ class Library:
             found = "none"
         if found != ABI:
             raise NativeError(
-                f"{path} has interface version {found}, this Python code expects {ABI}: one of the two"
-                f" is stale; {_REMEDY}"
+                f"{path} has interface version {found}, this Python code expects {ABI}: one of the"
+                f" two is stale; {_REMEDY}"
             )
         self.dll.f4x_rast_build.restype = ctypes.c_char_p
         self.build = self.dll.f4x_rast_build().decode()
@@ -98,7 +98,9 @@ class Library:
         if status == 1:
             raise MemoryError(f"{name}: out of memory")
         if status == 3:
-            raise ValueError("the Gaussians cover more tiles than 2^31 in sum: too many or too large")
+            raise ValueError(
+                "the Gaussians cover more tiles than 2^31 in sum: too many or too large"
+            )
         if status != 0:
             raise RuntimeError(f"{name} failed with status {status} (see csrc/abi.h)")
 
@@ -117,7 +119,7 @@ class Plan:
 
 @functools.cache
 def cpu_has_v3() -> bool:
-    """Whether the processor runs -march=x86-64-v3 code (AVX2, FMA, BMI and what they bring along)."""
+    """Whether the processor runs -march=x86-64-v3 code (AVX2, FMA, BMI and their companions)."""
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return False
     try:
@@ -151,9 +153,9 @@ def library() -> Library:
 def _share_openmp_with_torch() -> None:
     """Make torch's OpenMP runtime the one our library binds to.
 
-    Two runtimes in one process mean two thread pools, each spinning after its work on the cores that the
-    other needs. The wheels of torch carry a private copy of libgomp; with its symbols global, the dynamic
-    linker prefers it to the system's.
+    Two runtimes in one process mean two thread pools, each spinning after its work on the cores
+    that the other needs. The wheels of torch carry a private copy of libgomp; with its symbols
+    global, the dynamic linker prefers it to the system's.
     """
     try:
         maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class RenderOutput:
     """One view of the Gaussians; with w the compositing weight of a Gaussian at a pixel.
 
-    `depth` is accumulated like a colour (gsplat's render mode RGB+D), so its gradient stays simple where
-    the alpha is small; `expected_depth` is what a depth camera would have measured.
+    `depth` is accumulated like a colour (gsplat's render mode RGB+D), so its gradient stays simple
+    where the alpha is small; `expected_depth` is what a depth camera would have measured.
     """
 
     image: Tensor  # [H, W, C] sum of w * color, background 0

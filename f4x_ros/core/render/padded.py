@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tiled torch backend for machines without a compiler: lists per tile, padded to the longest of a batch."""
+"""Tiled torch backend for machines without a compiler: lists per tile, padded within a batch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCH_ELEMENTS = 6_000_000  # alphas held at once
 
 
 def _tile_lists(p: Projected, tiles_x: int, tiles_y: int) -> tuple[Tensor, Tensor]:
-    """For each tile the Gaussians whose box meets it, front to back: (flat list, its length per tile)."""
+    """Per tile the Gaussians whose box meets it, front to back: flat list, length per tile."""
     limit = torch.tensor([tiles_x, tiles_y], device=p.means2d.device)
     low = ((p.means2d - p.extents) / TILE).clamp(min=0).minimum(limit.to(p.means2d.dtype)).long()
     high = (
@@ -37,7 +37,7 @@ def _tile_lists(p: Projected, tiles_x: int, tiles_y: int) -> tuple[Tensor, Tenso
 def _composite_batch(
     p: Projected, channels: Tensor, ranks: Tensor, used: Tensor, pixels: Tensor
 ) -> Tensor:
-    """Composite T tiles: ranks [T, L], used [T, L] (not padding), pixels [T, P, 2] -> [T, P, channels]."""
+    """T tiles: ranks [T, L], used [T, L] (not padding), pixels [T, P, 2] -> [T, P, channels]."""
     d = pixels[:, None] - p.means2d[ranks][:, :, None]  # [T, L, P, 2]
     a, b, c = p.conics[ranks][:, :, None].unbind(-1)
     alpha = p.opacities[ranks][:, :, None] * falloff(d[..., 0], d[..., 1], a, b, c)
@@ -70,7 +70,10 @@ def _composite(p: Projected, channels: Tensor, width: int, height: int) -> Tenso
         where.append(tiles)
         first += size
     flat = channels.new_zeros(tiles_x * tiles_y, TILE * TILE, channels.shape[1])
-    flat = flat.index_copy(0, torch.cat(where), torch.cat(parts)) if parts else flat
+    if parts:
+        flat = flat.index_copy(0, torch.cat(where), torch.cat(parts))
+    else:  # nothing to see; stay in the graph, so that gradients are zero and not an error
+        flat = flat + 0 * (channels.sum() + p.means2d.sum() + p.conics.sum() + p.opacities.sum())
     tiled = flat.view(tiles_y, tiles_x, TILE, TILE, -1).transpose(1, 2)
     return tiled.reshape(tiles_y * TILE, tiles_x * TILE, -1)[:height, :width]
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""EWA projection in torch (Zwicker et al. 2001, clamped as in gsplat): what the two torch backends share."""
+"""EWA projection and compositing rules in torch: what the two torch backends share.
+
+Zwicker et al. 2001, clamped as in gsplat.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ def project(
     near: float,
     eps2d: float,
 ) -> Projected:
-    """Project, drop what cannot be seen (behind `near`, fainter than 1/255, not finite), sort by depth."""
+    """Project, drop what cannot be seen (behind `near`, faint, not finite), sort by depth."""
     R, t = viewmat[:3, :3], viewmat[:3, 3]
     K = K.detach()
     fx, fy, cx, cy = K[0, 0], K[1, 1], K[0, 2], K[1, 2]
@@ -96,7 +99,7 @@ def falloff(dx: Tensor, dy: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
 
 
 def composite_weights(alpha: Tensor, dim: int) -> Tensor:
-    """Compositing weights from alphas that are ordered front to back along `dim`, by gsplat's rules."""
+    """Compositing weights from alphas ordered front to back along `dim`, by gsplat's rules."""
     alpha = alpha.clamp(max=ALPHA_MAX)
     alpha = torch.where(alpha >= ALPHA_MIN, alpha, 0.0)
     after = torch.cumprod(1 - alpha, dim)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dense torch backend: every Gaussian at every pixel. The specification of the others and the tests' oracle."""
+"""Dense torch backend: every Gaussian at every pixel. Specification and oracle of the others."""
 
 from __future__ import annotations
 
@@ -26,12 +26,11 @@ def weights(
     near: float,
     eps2d: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Compositing weights [H * W, M] of the M visible Gaussians, their indices [M] and depths [M]."""
+    """Compositing weights [H * W, M] of the M visible Gaussians, their indices and depths [M]."""
     p = project(means, quats, scales, opacities, viewmat, K, width, height, near, eps2d)
-    grid = {"dtype": means.dtype, "device": means.device}
     ys, xs = torch.meshgrid(
-        torch.arange(height, **grid) + 0.5,  # type: ignore[arg-type]
-        torch.arange(width, **grid) + 0.5,  # type: ignore[arg-type]
+        torch.arange(height, dtype=means.dtype, device=means.device) + 0.5,
+        torch.arange(width, dtype=means.dtype, device=means.device) + 0.5,
         indexing="ij",
     )
     dx = xs.reshape(-1, 1) - p.means2d[:, 0]

@@ -2,6 +2,7 @@
 // The C interface: picks the number type, turns exceptions into codes, owns nothing but the plans it hands out.
 #include "abi.h"
 
+#include <algorithm>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -24,8 +25,15 @@ template <typename F> int32_t guarded(F body) {
     }
 }
 
-template <typename R> void plan_view(const F4xGaussians& g, const Camera<R>& cam, int threads, Plan<R>& plan) {
+// A small view is done before a second thread has woken up.
+int threads_for(const F4xGaussians& g, const F4xView& view) {
+    const int64_t useful = 1 + g.count / 1024 + int64_t(view.width) * view.height / (16 * TILE_PIXELS);
+    return int(std::max<int64_t>(1, std::min<int64_t>(view.threads, useful)));
+}
+
+template <typename R> void plan_view(const F4xGaussians& g, const Camera<R>& cam, int threads, int64_t colors, Plan<R>& plan) {
     Projected<R> projected;
+    plan.channels = int(colors) + 1;
     project(g, cam, threads, projected);
     bin(g, cam, threads, projected, plan);
 }
@@ -35,8 +43,9 @@ int32_t run_forward(const F4xGaussians* g, const F4xView* view, void* image, voi
     return guarded([&] {
         auto plan = std::make_unique<Plan<R>>();
         const Camera<R> cam(*view);
-        plan_view(*g, cam, view->threads, *plan);
-        composite(*plan, cam, view->threads, view->keep != 0, static_cast<R*>(image), static_cast<R*>(depth), static_cast<R*>(alpha));
+        const int threads = threads_for(*g, *view);
+        plan_view(*g, cam, threads, g->channels, *plan);
+        composite(*plan, cam, threads, view->keep != 0, static_cast<R*>(image), static_cast<R*>(depth), static_cast<R*>(alpha));
         if (view->keep) *plan_out = static_cast<PlanBase*>(plan.release());
     });
 }
@@ -46,7 +55,7 @@ int32_t run_backward(const void* plan, const F4xGaussians* g, const F4xView* vie
                  const void* g_alpha, const F4xGradients* out) {
     return guarded([&] {
         const auto& p = static_cast<const Plan<R>&>(*static_cast<const PlanBase*>(plan));
-        backward(p, *g, Camera<R>(*view), view->threads, static_cast<const R*>(g_image), static_cast<const R*>(g_depth),
+        backward(p, *g, Camera<R>(*view), threads_for(*g, *view), static_cast<const R*>(g_image), static_cast<const R*>(g_depth),
                  static_cast<const R*>(g_alpha), *out);
     });
 }
@@ -56,8 +65,9 @@ int32_t run_uplift(const F4xGaussians* g, const F4xView* view, const void* featu
     return guarded([&] {
         Plan<R> plan;
         const Camera<R> cam(*view);
-        plan_view(*g, cam, view->threads, plan);
-        uplift(plan, cam, view->threads, int(g->channels), static_cast<const R*>(features), static_cast<const R*>(pixel_weight),
+        const int threads = threads_for(*g, *view);
+        plan_view(*g, cam, threads, 0, plan);
+        uplift(plan, cam, threads, int(g->channels), static_cast<const R*>(features), static_cast<const R*>(pixel_weight),
                static_cast<R*>(sum), static_cast<R*>(weight));
     });
 }

@@ -27,7 +27,7 @@ typedef struct F4xGaussians {
     const void *quats;     /* [N, 4] wxyz, any length */
     const void *scales;    /* [N, 3] metres */
     const void *opacities; /* [N] 0..1 */
-    const void *colors;    /* [N, C]; NULL in uplift */
+    const void *colors;    /* [N, C]; not read by uplift */
 } F4xGaussians;
 
 typedef struct F4xView {

@@ -144,7 +144,7 @@ template <typename R> void pack_row(const F4xGaussians& g, const Projected<R>& i
     R* channels = row + CHANNELS;
     channels[0] = in.depths[source];
     int c = 1;
-    if (g.colors) {
+    if (plan.channels > 1) {
         const R* color = static_cast<const R*>(g.colors) + int64_t(in.ids[source]) * g.channels;
         for (; c < plan.channels; c++) channels[c] = color[c - 1];
     }
@@ -185,7 +185,7 @@ void pack_and_list(const F4xGaussians& g, const Camera<R>& cam, int parts, const
             const int64_t source = sources[s];
             if (s + 8 < end) {
                 __builtin_prefetch(in.rows.data() + int64_t(sources[s + 8]) * CHANNELS);
-                if (g.colors) __builtin_prefetch(static_cast<const R*>(g.colors) + int64_t(in.ids[sources[s + 8]]) * g.channels);
+                if (plan.channels > 1) __builtin_prefetch(static_cast<const R*>(g.colors) + int64_t(in.ids[sources[s + 8]]) * g.channels);
             }
             R* row = plan.rows.data() + s * plan.stride;
             pack_row(g, in, plan, source, row);
@@ -219,7 +219,6 @@ template <typename R>
 void bin(const F4xGaussians& g, const Camera<R>& cam, int parts, const Projected<R>& in, Plan<R>& plan) {
     const int64_t n = plan.visible = in.visible;
     const int64_t tiles = cam.tiles();
-    plan.channels = (g.colors ? int(g.channels) : 0) + 1;
     plan.groups = (plan.channels + GROUP - 1) / GROUP;
     plan.stride = CHANNELS + plan.groups * GROUP;
     Buffer<int32_t> slot_tile, order;

@@ -68,6 +68,7 @@ template <typename R> struct Projected {
 template <typename R> void project(const F4xGaussians&, const Camera<R>&, int threads, Projected<R>&);
 
 // Stage 2: pack rows with their channels; list for every tile the rows it may see, front to back.
+// plan.channels says whether the rows carry colours.
 template <typename R> void bin(const F4xGaussians&, const Camera<R>&, int threads, const Projected<R>&, Plan<R>&);
 
 // Stage 3: front-to-back compositing.
