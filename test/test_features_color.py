@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from f4x_ros.core.features import make_extractor
 from f4x_ros.core.features.base import FeatureExtractor
 from f4x_ros.core.features.color_terms import LEVELS, TERMS, memberships
+from f4x_ros.datasets.world import World
 
 EXAMPLES = {
     "black": ["#0a0a0a", "#1c1c20"],
@@ -185,6 +186,53 @@ def test_the_average_of_views_scores_between_them(extractor: FeatureExtractor) -
 def test_a_feature_never_observed_is_nothing(extractor: FeatureExtractor) -> None:
     text = extractor.text(["black", "dark grey", "smooth"])
     assert not extractor.relevancy(torch.zeros(1, extractor.dim), text).any()
+
+
+@pytest.fixture(scope="module")
+def room(
+    extractor: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[World, np.ndarray, torch.Tensor]:
+    """The demo world, the instance ids [H, W] of one of its frames, and features [1, C, H, W]."""
+    world = World(width=160, cache=tmp_path_factory.mktemp("world"))
+    drawing = world.drawing(100)
+    image = torch.from_numpy(drawing.rgb).permute(2, 0, 1)[None].float() / 255
+    return world, drawing.instances, extractor.dense(image)
+
+
+@pytest.mark.parametrize(
+    "prompt,names,bar",
+    [
+        ("red thing", {"red mug", "red chair"}, 0.90),
+        ("yellow thing", {"yellow bowl", "yellow rubber duck"}, 0.85),
+        ("blue object", {"blue rug", "blue book", "blue globe"}, 0.85),
+        ("green thing", {"green sofa", "green bottle", "green apple"}, 0.80),
+        ("violet object", {"purple ball"}, 0.50),
+        (
+            "brown surface",
+            {"brown table", "brown bookshelf", "brown teddy bear", "floor"},
+            0.85,
+        ),
+    ],
+)
+def test_things_of_the_demo_world_are_found_by_their_colour(
+    extractor: FeatureExtractor,
+    room: tuple[World, np.ndarray, torch.Tensor],
+    prompt: str,
+    names: set[str],
+    bar: float,
+) -> None:
+    world, instances, features = room
+    scores = extractor.relevancy(features[0].flatten(1).T, extractor.text([prompt]))
+    selected = (scores[:, 0] > extractor.threshold).numpy().reshape(instances.shape)
+    wanted = np.isin(instances, [i for i, label in world.labels.items() if label.name in names])
+    assert (selected & wanted).sum() / (selected | wanted).sum() > bar
+
+
+def test_a_colour_the_demo_world_lacks_selects_next_to_nothing(
+    extractor: FeatureExtractor, room: tuple[World, np.ndarray, torch.Tensor]
+) -> None:
+    scores = extractor.relevancy(room[2][0].flatten(1).T, extractor.text(["pink thing"]))
+    assert (scores > extractor.threshold).float().mean() < 1e-3
 
 
 def test_an_unknown_word_is_named(extractor: FeatureExtractor) -> None:

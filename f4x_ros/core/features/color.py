@@ -55,7 +55,8 @@ class ColorExtractor:
         index = (levels[:, 0] * LEVELS + levels[:, 1]) * LEVELS + levels[:, 2]
         colors = self._table.index_select(0, index.reshape(-1)).view(batch, height, width, -1)
         woven = texture(images)
-        return torch.cat([colors.permute(0, 3, 1, 2), 1 - woven.sum(1, True), woven], 1)
+        smooth = (1 - woven.sum(1, True)).clamp_min(0)
+        return torch.cat([colors.permute(0, 3, 1, 2), smooth, woven], 1)
 
     def text(self, prompts: Sequence[str]) -> Tensor:
         """Which features each prompt asks for, [P, 16] of 0 and 1; see `color_words.parse`."""

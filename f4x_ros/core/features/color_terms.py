@@ -121,15 +121,20 @@ def memberships(rgb: Array) -> Array:
     full = purity / np.interp(hue, np.arange(361), _purest())  # 1 = as pure as sRGB can show
 
     # Too dark to have a colour; pure colours keep theirs longer.
-    black = _above(-L, -(0.27 - 0.13 * np.clip(purity / 0.3, 0, 1)), 0.015)
+    black = _above(-L, -(0.29 - 0.15 * np.clip(purity / 0.3, 0, 1)), 0.015)
     # Dark and very light greys are never quite neutral in real pictures, and where blue meets brown
     # in one pixel, a dull purple comes out.
     family = _hue_families(hue)
     dim, glaring = _above(-L, -0.42, 0.03), _above(L, 0.88, 0.02)
-    tint = 0.048 + 0.035 * dim + 0.012 * glaring + 0.04 * family["purple"]
+    tint = (
+        0.048
+        + 0.035 * dim
+        + 0.012 * glaring
+        + (0.04 + 0.06 * _above(-L, -0.5, 0.02)) * family["purple"]
+    )
     coloured = (1 - black) * _above(purity, tint, 0.006)
     neutral = 1 - black - coloured
-    white = _above(L, 0.755, 0.015)
+    white = _above(L, 0.72, 0.02)
 
     pale_red = _above(L, 0.68, 0.02) * _above(-full, -0.72, 0.04)
     rosy = _above(L, 0.58, 0.025)
