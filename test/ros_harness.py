@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 import rclpy
 from geometry_msgs.msg import PoseStamped
 from rclpy.executors import SingleThreadedExecutor
@@ -17,6 +18,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
 from f4x_ros.core.camera import PinholeCamera
@@ -91,17 +93,20 @@ class Robot:
     ) -> int:
         """Publish frame i, each message changed by its function; return the stamp."""
         made = frame(i)
-        head = header(made.stamp_ns, FRAME_ID)
+
+        def head() -> Header:
+            return header(made.stamp_ns, FRAME_ID)
+
         if tf:
             self.send_tf(made.T_map_camera, made.stamp_ns)
         if info is not None:
-            info_msg = camera_info_msg(CAMERA, head)
+            info_msg = camera_info_msg(CAMERA, head())
             info(info_msg)
             self.info.publish(info_msg)
-        depth_msg = image_msg(made.depth, "32FC1", head)
+        depth_msg = image_msg(made.depth, "32FC1", head())
         depth(depth_msg)
         self.depth.publish(depth_msg)
-        image_message = image_msg(made.rgb, "rgb8", head)
+        image_message = image_msg(made.rgb, "rgb8", head())
         image(image_message)
         self.image.publish(image_message)
         return made.stamp_ns
@@ -214,10 +219,16 @@ def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
 
 @contextlib.contextmanager
 def ros_client() -> Iterator[PerceptionClient]:
-    """rclpy, and one client for many nodes: finding a new participant may take seconds."""
-    rclpy.init()
-    try:
-        with PerceptionClient() as client:
-            yield client
-    finally:
-        rclpy.try_shutdown()
+    """rclpy and one client for many nodes.
+
+    Over UDP: with shared memory, participants of Fast DDS sometimes find each other only at the
+    next announcement, after 3 s.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
+        rclpy.init()
+        try:
+            with PerceptionClient() as client:
+                yield client
+        finally:
+            rclpy.try_shutdown()

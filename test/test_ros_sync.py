@@ -87,6 +87,13 @@ def test_a_jump_back_starts_anew_and_mixes_nothing() -> None:
     assert sync.unpaired["image"] == 1
 
 
+@pytest.mark.parametrize("late", [("image", "depth"), ("depth", "image")])
+def test_a_late_set_is_paired_too_in_either_order(late: tuple[str, str]) -> None:
+    in_order = [("info", 0), ("image", 100), ("depth", 100), ("image", 200), ("depth", 200)]
+    messages = [*in_order, *((topic, 150) for topic in late), ("image", 300), ("depth", 300)]
+    assert [i for i, _, _ in play(pairing(), messages)] == [100, 200, 150, 300]
+
+
 def test_a_repeated_stamp_is_counted() -> None:
     sync = pairing()
     play(sync, [("image", 5), ("image", 5)])

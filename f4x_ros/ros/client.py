@@ -78,9 +78,20 @@ class PerceptionClient:
         return {v.key: v.value for v in self.status.values} if self.status else {}
 
     def state(self, timeout_s: float = 10.0) -> str:
-        """The lifecycle state: unconfigured, inactive, active, finalized."""
-        answer = self._call(GetState, "get_state", GetState.Request(), timeout_s)
-        return str(answer.current_state.label)
+        """The lifecycle state: unconfigured, inactive, active, finalized.
+
+        Asks again every second: the first answer is lost if the node has not yet found this client.
+        """
+        end = time.monotonic() + timeout_s
+        while True:
+            left = end - time.monotonic()
+            try:
+                answer = self._call(GetState, "get_state", GetState.Request(), min(1.0, left))
+            except TimeoutError:
+                if left <= 1.0:
+                    raise
+            else:
+                return str(answer.current_state.label)
 
     def change_state(self, transition: str, timeout_s: float = 60.0) -> None:
         """Run "configure", "activate", "deactivate" or "cleanup".

@@ -95,6 +95,10 @@ class StampPairing:
         pending = self._pending[topic]
         if ns < pending.newest - self._jump_ns and topic not in self._latched:
             self._jump()
+        if topic == self._main and ns < pending.newest:
+            # Out of order: partners of this one may still come after later ones.
+            for name in self._partners:
+                self._pending[name].newest = -1
         if not pending.insert(ns, message) and topic not in self._latched:
             self.duplicates += 1
         ready = self._take_ready()
