@@ -36,7 +36,7 @@ class ColorExtractor:
     name = "color"
     dim = len(TERMS) + len(TONES) + 1 + len(TEXTURES)
     licence = "Apache-2.0"
-    threshold = 0.5
+    threshold = 0.4
 
     def __init__(
         self, *, device: torch.device | str = "cpu", options: Mapping[str, str] | None = None
