@@ -193,7 +193,7 @@ def room(
     extractor: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[World, np.ndarray, torch.Tensor]:
     """The demo world, the instance ids [H, W] of one of its frames, and features [1, C, H, W]."""
-    world = World(width=160, cache=tmp_path_factory.mktemp("world"))
+    world = World(width=240, cache=tmp_path_factory.mktemp("world"))
     drawing = world.drawing(100)
     image = torch.from_numpy(drawing.rgb).permute(2, 0, 1)[None].float() / 255
     return world, drawing.instances, extractor.dense(image)
