@@ -18,7 +18,7 @@ class FeatureExtractor(Protocol):
     Attributes:
         name: name in the registry, e.g. "color".
         dim: C, numbers per feature.
-        licence: SPDX expression of the code, and of the weights where there are any.
+        licence: of the code, and of the weights where there are any; SPDX or words.
         threshold: relevancy above which something counts as selected, calibrated, 0..1.
     """
 
