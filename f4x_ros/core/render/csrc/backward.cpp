@@ -40,11 +40,12 @@ void load_tile(const Plan<R>& plan, const TileFrame<R>& tile, int width, int64_t
     std::memcpy(static_cast<void*>(st.transmittance), plan.transmittance.data() + t * TILE_PIXELS, TILE_PIXELS * sizeof(R));
     for (int b = 0; b < BLOCKS; b++)
         for (int i = 0; i < LANES; i++) st.stop[b].lanes()[i] = plan.stop[t * TILE_PIXELS + b * LANES + i];
-    each_run(tile, width, [&](int b, int lane, int64_t p, int n) {
+    TileGradients<R>* state = &st;
+    each_run(tile, width, [=](int b, int lane, int64_t p, int n) {
         R* out = g[b * channels].lanes() + lane;
         if (g_alpha) {
-            R* a = st.g_alpha[b].lanes() + lane;
-            const R* left = st.transmittance[b].lanes() + lane;
+            R* a = state->g_alpha[b].lanes() + lane;
+            const R* left = state->transmittance[b].lanes() + lane;
             for (int i = 0; i < n; i++) a[i] = g_alpha[p + i] * left[i];
         }
         if (g_depth) for (int i = 0; i < n; i++) out[i] = g_depth[p + i];

@@ -52,50 +52,42 @@ template <> struct Key<float> { typedef uint32_t Word; };
 template <> struct Key<double> { typedef uint64_t Word; };
 template <typename R> struct Item { typename Key<R>::Word key; int32_t where; };
 
-// Positions of the survivors of stage 1, ordered by the tile of their centre.
+// The survivors of stage 1, in the order of the Gaussians, as positions in its arrays.
+template <typename R, typename F> void each_survivor(const Projected<R>& in, F visit) {
+    for (int p = 0; p < in.parts; p++)
+        for (int64_t i = in.part_begin[p], j = in.part_source[p]; i < in.part_begin[p + 1]; i++, j++) visit(i, int32_t(j));
+}
+
+// ... ordered by the tile of their centre.
 template <typename R> void order_by_tile(const Projected<R>& in, const Camera<R>& cam, int parts, Buffer<int32_t>& sorted) {
     const int64_t n = in.visible;
     Buffer<int32_t> listed(static_cast<size_t>(n));
-    sorted.reset(size_t(n));
-    for_parts(in.parts, in.parts, [&](int p, int64_t, int64_t) {
-        for (int64_t i = in.part_begin[p], j = in.part_source[p]; i < in.part_begin[p + 1]; i++, j++) listed[i] = int32_t(j);
-    });
     Buffer<int64_t> count(size_t(parts) * size_t(cam.tiles()));
-    const R last_x = R(cam.tiles_x - 1), last_y = R(cam.tiles_y - 1);
+    each_survivor(in, [&](int64_t i, int32_t j) { listed[i] = j; });
+    const R last_x = R(cam.tiles_x - 1), last_y = R(cam.tiles_y - 1), size = R(1) / R(TILE);
     counting_sort(parts, n, cam.tiles(), listed.data(), sorted.data(), count.data(), [&](int32_t j) {
         const R* row = in.rows.data() + int64_t(j) * CHANNELS;
-        const int x = int(std::min(std::max(row[X] / R(TILE), R(0)), last_x)), y = int(std::min(std::max(row[Y] / R(TILE), R(0)), last_y));
+        const int x = int(std::min(std::max(row[X] * size, R(0)), last_x)), y = int(std::min(std::max(row[Y] * size, R(0)), last_y));
         return int64_t(y) * cam.tiles_x + x;
     });
 }
 
-// order[] = rows front to back; equal depths in the order of the Gaussians.
-template <typename R> void order_by_depth(const Plan<R>& plan, int parts, Buffer<int32_t>& order) {
+// ... front to back; equal depths stay in the order of the Gaussians.
+template <typename R> void order_by_depth(const Projected<R>& in, int parts, Buffer<int32_t>& sorted) {
     typedef typename Key<R>::Word Word;
     constexpr int DIGIT_BITS = 11;
-    const int64_t n = plan.visible;
-    order.reset(size_t(n));
-    if (n == 0) return;
-    if (n < 8192) parts = 1;
-    // start from the order of the Gaussians, so that a stable sort settles ties as the reference does
+    const int64_t n = in.visible;
     Buffer<Item<R>> items(static_cast<size_t>(n)), spare(static_cast<size_t>(n));
-    std::vector<Word> lowest(size_t(parts), ~Word(0)), highest(size_t(parts), 0);
-    for_parts(parts, n, [&](int p, int64_t begin, int64_t end) {
-        Word lo = ~Word(0), hi = 0;
-        for (int64_t k = begin; k < end; k++) {
-            const int32_t s = plan.by_id[k];
-            Word key;
-            std::memcpy(&key, plan.rows.data() + s * plan.stride + CHANNELS, sizeof key);
-            lo = std::min(lo, key);
-            hi = std::max(hi, key);
-            items[k] = {key, s};
-        }
-        lowest[size_t(p)] = lo;
-        highest[size_t(p)] = hi;
+    Word lo = ~Word(0), hi = 0;
+    each_survivor(in, [&](int64_t i, int32_t j) {
+        Word key;
+        std::memcpy(&key, &in.depths[j], sizeof key);
+        lo = std::min(lo, key);
+        hi = std::max(hi, key);
+        items[i] = {key, j};
     });
-    const Word lo = *std::min_element(lowest.begin(), lowest.end()), hi = *std::max_element(highest.begin(), highest.end());
-    int bits = 0;
-    while (bits < int(8 * sizeof(Word)) && (hi - lo) >> bits) bits++;
+    int bits = 0;  // depths of one view share their high bits, so fewer are left to sort by
+    while (n && bits < int(8 * sizeof(Word)) && (hi - lo) >> bits) bits++;
     const int passes = (bits + DIGIT_BITS - 1) / DIGIT_BITS, digit_bits = passes ? (bits + passes - 1) / passes : 0;
     const int64_t digits = int64_t(1) << digit_bits;
     Buffer<int64_t> count(size_t(parts) * size_t(digits));
@@ -106,7 +98,27 @@ template <typename R> void order_by_depth(const Plan<R>& plan, int parts, Buffer
         counting_sort(parts, n, digits, from, to, count.data(), [=](const Item<R>& x) { return int64_t((x.key - lo) >> shift) & (digits - 1); });
         std::swap(from, to);
     }
-    for (int64_t k = 0; k < n; k++) order[k] = from[k].where;
+    for (int64_t k = 0; k < n; k++) sorted[k] = from[k].where;
+}
+
+// Both orders. Each parallel region costs a rendezvous of the threads, which is long on a busy machine: a usual
+// number of Gaussians is sorted by two threads at once, one order each, and only a large one by all of them.
+template <typename R>
+void order_both(const Projected<R>& in, const Camera<R>& cam, int threads, Buffer<int32_t>& by_tile, Buffer<int32_t>& by_depth) {
+    constexpr int64_t LARGE = 1 << 18;
+    by_tile.reset(size_t(in.visible));
+    by_depth.reset(size_t(in.visible));
+    if (in.visible >= LARGE) {
+        order_by_tile(in, cam, threads, by_tile);
+        order_by_depth(in, threads, by_depth);
+        return;
+    }
+    for_parts(std::min(threads, 2), 2, [&](int, int64_t begin, int64_t end) {
+        for (int64_t k = begin; k < end; k++) {
+            if (k == 0) order_by_tile(in, cam, 1, by_tile);
+            else order_by_depth(in, 1, by_depth);
+        }
+    });
 }
 
 // Columns [first, last) of the tiles in tile row ty that the ellipse of `row` meets.
@@ -166,26 +178,21 @@ struct TileList {
     }
 };
 
-// Packs the rows and notes the tiles each one meets: plan.slots counts them, slot_tile names them.
+// Packs the rows in the order of `sources` and notes the tiles each one meets: plan.slots counts them, slot_tile
+// names them. row_of[source] becomes the row.
 template <typename R>
-void pack_and_list(const F4xGaussians& g, const Camera<R>& cam, int parts, const Projected<R>& in, Plan<R>& plan,
-                   Buffer<int32_t>& slot_tile) {
+void pack_and_list(const F4xGaussians& g, const Camera<R>& cam, int parts, const Projected<R>& in, const Buffer<int32_t>& sources,
+                   Plan<R>& plan, Buffer<int32_t>& row_of, Buffer<int32_t>& slot_tile) {
     const int64_t n = plan.visible;
-    Buffer<int32_t> sources;
-    order_by_tile(in, cam, parts, sources);
-    plan.ids.reset(size_t(n));
-    plan.by_id.reset(size_t(n));
-    plan.rows.reset(size_t(n) * size_t(plan.stride));
-    plan.slots.reset(size_t(n) + 1);
-    Buffer<int32_t> row_of(size_t(g.count));  // source -> row
     std::vector<TileList> lists(static_cast<size_t>(parts));
     for_parts(parts, n, [&](int part, int64_t begin, int64_t end) {
         TileList& list = lists[size_t(part)];
         for (int64_t s = begin; s < end; s++) {
             const int64_t source = sources[s];
             if (s + 8 < end) {
-                __builtin_prefetch(in.rows.data() + int64_t(sources[s + 8]) * CHANNELS);
-                if (plan.channels > 1) __builtin_prefetch(static_cast<const R*>(g.colors) + int64_t(in.ids[sources[s + 8]]) * g.channels);
+                const int64_t soon = sources[s + 8];
+                __builtin_prefetch(in.rows.data() + soon * CHANNELS);
+                if (plan.channels > 1) __builtin_prefetch(static_cast<const R*>(g.colors) + int64_t(in.ids[soon]) * g.channels);
             }
             R* row = plan.rows.data() + s * plan.stride;
             pack_row(g, in, plan, source, row);
@@ -195,12 +202,8 @@ void pack_and_list(const F4xGaussians& g, const Camera<R>& cam, int parts, const
             each_tile_met(row, cam, [&](int tile) { list.push(tile); });
         }
     });
-    // the survivors in the order of the Gaussians
-    for_parts(in.parts, in.parts, [&](int p, int64_t, int64_t) {
-        for (int64_t i = in.part_begin[p], j = in.part_source[p]; i < in.part_begin[p + 1]; i++, j++) plan.by_id[i] = row_of[j];
-    });
     int64_t total = 0;
-    for (auto& list : lists) total += list.size;
+    for (const auto& list : lists) total += list.size;
     if (total > INT32_MAX) throw std::length_error("more than 2^31 pairs of a Gaussian and a tile");
     slot_tile.reset(size_t(total));
     int64_t base = 0;
@@ -221,9 +224,12 @@ void bin(const F4xGaussians& g, const Camera<R>& cam, int parts, const Projected
     const int64_t tiles = cam.tiles();
     plan.groups = (plan.channels + GROUP - 1) / GROUP;
     plan.stride = CHANNELS + plan.groups * GROUP;
-    Buffer<int32_t> slot_tile, order;
-    pack_and_list(g, cam, parts, in, plan, slot_tile);
-    order_by_depth(plan, parts, order);
+    plan.ids.reset(size_t(n));
+    plan.rows.reset(size_t(n) * size_t(plan.stride));
+    plan.slots.reset(size_t(n) + 1);
+    Buffer<int32_t> by_tile, by_depth, row_of(size_t(g.count)), slot_tile;
+    order_both(in, cam, parts, by_tile, by_depth);
+    pack_and_list(g, cam, parts, in, by_tile, plan, row_of, slot_tile);
 
     // counting sort of the (row, tile) pairs by tile, rows taken front to back
     plan.tile_begin.reset(size_t(tiles) + 1);
@@ -233,14 +239,16 @@ void bin(const F4xGaussians& g, const Camera<R>& cam, int parts, const Projected
     for_parts(parts, n, [&](int part, int64_t begin, int64_t end) {
         int64_t* c = count.data() + part * tiles;
         std::fill(c, c + tiles, 0);
-        for (int64_t k = begin; k < end; k++)
-            for (int64_t s = plan.slots[order[k]]; s < plan.slots[order[k] + 1]; s++) c[slot_tile[s]]++;
+        for (int64_t k = begin; k < end; k++) {
+            const int64_t row = row_of[by_depth[k]];
+            for (int64_t s = plan.slots[row]; s < plan.slots[row + 1]; s++) c[slot_tile[s]]++;
+        }
     });
     counts_to_starts(count.data(), parts, tiles, plan.tile_begin.data());
     for_parts(parts, n, [&](int part, int64_t begin, int64_t end) {
         int64_t* next = count.data() + part * tiles;
         for (int64_t k = begin; k < end; k++) {
-            const int32_t row = order[k];
+            const int32_t row = row_of[by_depth[k]];
             for (int64_t s = plan.slots[row]; s < plan.slots[row + 1]; s++) {
                 const int64_t e = next[slot_tile[s]]++;
                 plan.entries[e] = row;

@@ -82,8 +82,9 @@ template <typename R>
 void store_tile(const Plan<R>& plan, const TileFrame<R>& tile, int width, const TileState<R>& st, const Vec<R>* sums, R* image,
                 R* depth, R* alpha) {
     const int64_t channels = plan.groups * GROUP, colors = plan.channels - 1;
-    each_run(tile, width, [&](int b, int lane, int64_t p, int n) {
-        const R* left = st.transmittance[b].lanes() + lane;
+    const Vec<R>* transmittance = st.transmittance;
+    each_run(tile, width, [=](int b, int lane, int64_t p, int n) {
+        const R* left = transmittance[b].lanes() + lane;
         const R* sum = sums[b * channels].lanes() + lane;
         for (int i = 0; i < n; i++) alpha[p + i] = R(1) - left[i];
         for (int i = 0; i < n; i++) depth[p + i] = sum[i];

@@ -44,7 +44,6 @@ template <typename R> struct Plan : PlanBase {
     int64_t stride = 0;       // of rows
     Buffer<R> rows;           // [M, stride]
     Buffer<int32_t> ids;      // [M] row -> index of the Gaussian
-    Buffer<int32_t> by_id;    // [M] rows in the order of the Gaussians
     Buffer<int64_t> slots;    // [M + 1] row -> its first slot; one slot per tile it meets
     Buffer<int32_t> slot_entry;   // [E] slot -> entry
     Buffer<int64_t> tile_begin;   // [tiles + 1] tile -> its first entry

@@ -19,7 +19,7 @@ template <typename R> struct Workspace {
 template <typename R>
 void load_tile(const TileFrame<R>& tile, int width, int64_t colors, int64_t channels, const R* features, const R* pixel_weight, Vec<R>* f) {
     std::memset(static_cast<void*>(f), 0, sizeof(Vec<R>) * size_t(BLOCKS * channels));
-    each_run(tile, width, [&](int b, int lane, int64_t p, int n) {
+    each_run(tile, width, [=](int b, int lane, int64_t p, int n) {
         R* out = f[b * channels].lanes() + lane;
         const R* in = features + p * colors;
         for (int i = 0; i < n; i++) {
@@ -96,15 +96,21 @@ void uplift(const Plan<R>& plan, const Camera<R>& cam, int threads, int colors, 
         load_tile(tile, cam.width, colors, channels, features, pixel_weight, f);
         uplift_tile(plan, tile, t, channels, workspaces[size_t(worker)], f, drawn.data(), rows.data());
     });
-    for_parts(threads, plan.visible, [&](int, int64_t begin, int64_t end) {
+    for_parts(threads, plan.visible, [&, colors](int, int64_t begin, int64_t end) {
         for (int64_t k = begin; k < end; k++) {
+            if (k + 6 < end) {
+                for (int64_t s = plan.slots[k + 6]; s < plan.slots[k + 7]; s++)
+                    prefetch_row(rows.data() + plan.slot_entry[s] * channels, channels);
+                __builtin_prefetch(sum + int64_t(plan.ids[k + 6]) * colors, 1);
+            }
             const int64_t i = plan.ids[k];
+            R* out = sum + i * colors;
             for (int64_t s = plan.slots[k]; s < plan.slots[k + 1]; s++) {
                 const int64_t e = plan.slot_entry[s];
                 if (!drawn[e]) continue;
                 const R* row = rows.data() + e * channels;
                 weight[i] += row[0];
-                for (int c = 0; c < colors; c++) sum[i * colors + c] += row[c + 1];
+                for (int c = 0; c < colors; c++) out[c] += row[c + 1];
             }
         }
     });
