@@ -64,9 +64,9 @@ class MappingConfig:
     )
     fine_px: int = option(2, "spacing of new Gaussians where the image has texture", low=1, high=32)
     coarse_px: int = option(4, "spacing of new Gaussians where it has none", low=1, high=64)
-    min_alpha: float = option(0.8, "below this the field does not explain a pixel", low=0, high=1)
+    min_alpha: float = option(0.6, "below this the field does not explain a pixel", low=0, high=1)
     depth_tolerance: float = option(
-        0.03, "difference from measured depth that is a contradiction, share of the depth", low=0
+        0.05, "difference from measured depth that is a contradiction, share of the depth", low=0
     )
     max_depth_m: float = option(20.0, "farther readings are not used", low=0.1)
     free_space_views: int = option(
@@ -143,17 +143,18 @@ class Config:
     @classmethod
     def parameters(cls) -> list[Parameter]:
         """Every option with its dotted name, in the order of declaration."""
+        default = cls()
         return [
             Parameter(
                 f"{group.name}.{f.name}",
-                f.default,
+                getattr(getattr(default, group.name), f.name),
                 f.metadata["low"],
                 f.metadata["high"],
                 f.metadata["choices"],
                 f.metadata["doc"],
             )
             for group in dataclasses.fields(cls)
-            for f in dataclasses.fields(type(group.default))
+            for f in dataclasses.fields(getattr(default, group.name))
         ]
 
     @classmethod

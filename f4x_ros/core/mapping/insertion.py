@@ -126,7 +126,7 @@ def new_gaussians(view: View, depth: Tensor, pixels: Tensor, spacing: Tensor) ->
 
 def _unexposed(view: View) -> Tensor:
     """The view's colours [H, W, 3] with its exposure taken out."""
-    gain, offset = view.exposure.values
+    gain, offset = view.exposure.values[0], view.exposure.values[1]
     return ((view.rgb - offset) / gain.clamp(min=0.1)).clamp(0, 1)
 
 

@@ -58,7 +58,8 @@ class Mapper:
         counts.keyframe = int(self.keyframes.offer(view))
         steps = config.keyframe_iterations if counts.keyframe else config.iterations
         for index in self._schedule(steps):
-            optimise_view(self.field, self._current_or(index, view), self._backend)
+            if len(self.field.present):
+                optimise_view(self.field, self._current_or(index, view), self._backend)
         with torch.no_grad():
             counts.pruned = self._prune()
         self._last = view

@@ -12,9 +12,9 @@ from f4x_ros.core.mapping.views import View
 from f4x_ros.core.render import render
 
 LEARNING_RATES = {
-    "means": 4e-3,  # metres
-    "quats": 5e-3,
-    "log_scales": 5e-2,
+    "means": 1e-3,  # metres
+    "quats": 4e-3,
+    "log_scales": 2e-2,
     "logit_opacities": 4e-2,
     "colors": 6e-3,
 }
@@ -101,7 +101,11 @@ def adam_step(gaussians: GaussianSet, gradients: dict[str, Tensor], rows: Tensor
     while the camera looks elsewhere.
     """
     b1, b2 = _BETAS
-    g = torch.cat([gradients[n].view(len(gaussians), -1) for n in PARAMETERS], 1)[rows]
+    flat = [
+        gradients[name].reshape(-1, width)
+        for name, width in zip(PARAMETERS, PARAMETER_WIDTHS, strict=True)
+    ]
+    g = torch.cat(flat, 1)[rows]
     m = torch.lerp(g, gaussians["adam_m"][rows], b1)
     v = torch.lerp(g.square_(), gaussians["adam_v"][rows], b2)
     steps = gaussians["steps"][rows] + 1
@@ -111,7 +115,7 @@ def adam_step(gaussians: GaussianSet, gradients: dict[str, Tensor], rows: Tensor
     # Bias correction of both moments folded into one factor per row
     factor = (1 - b2**steps).sqrt_() / (1 - b1**steps)
     step = m.div_(v.sqrt_().add_(_EPS)).mul_(factor[:, None])
-    parts = torch.split(step, list(PARAMETER_WIDTHS), 1)  # type: ignore[no-untyped-call]
+    parts = torch.split(step, list(PARAMETER_WIDTHS), 1)
     for name, part in zip(PARAMETERS, parts, strict=True):
         target = gaussians[name]
         target.index_add_(0, rows, part.view(-1, *target.shape[1:]), alpha=-LEARNING_RATES[name])

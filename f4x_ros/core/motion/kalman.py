@@ -42,6 +42,10 @@ class PositionFilter:
         """Take in that the object does not move (zero-velocity update)."""
         self._update(np.eye(3, 6, 3), np.zeros(3), _STILL_SPEED)
 
+    def release(self) -> None:
+        """Take in that a resting object was set in motion: its velocity is unknown again."""
+        self.covariance[3:, 3:] += _INITIAL_SPEED**2 * np.eye(3)
+
     def _update(self, h: Array, measured: Array, sigma: float) -> None:
         s = h @ self.covariance @ h.T + sigma**2 * np.eye(3)
         gain = np.linalg.solve(s, h @ self.covariance).T

@@ -58,7 +58,8 @@ class _Target:
     first_seen_ns: int
     last_seen_ns: int
     hits: int = 0
-    moving: bool = False
+    displaced: bool = False  # part of it stands where there was nothing a moment ago
+    moving: bool = False  # displaced, and fast enough to say so
     state: TrackState = TrackState.TENTATIVE
     supported: bool = True  # its Gaussians are in the field
 
@@ -81,7 +82,7 @@ class Tracker:
         dt_s = 0.0 if self._last_ns is None else (stamp_ns - self._last_ns) / 1e9
         self._last_ns = stamp_ns
         for target in self._targets:
-            target.filter.predict(dt_s, moving=target.moving)
+            target.filter.predict(dt_s, moving=target.displaced)
             target.supported = False
         assigned = self._assign(detections)
         ids = []
@@ -143,8 +144,11 @@ class Tracker:
         component = detection.component
         target.last_seen_ns = stamp_ns
         target.hits += 1
-        target.filter.correct(component.center, _sigma(component))
         displaced = detection.born_share >= _BORN_SHARE
+        if displaced and not target.displaced:
+            target.filter.release()
+        target.displaced = displaced
+        target.filter.correct(component.center, _sigma(component))
         if not displaced:
             target.filter.rest()
         speed = float(np.linalg.norm(target.filter.velocity))
