@@ -7,8 +7,10 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import rclpy
@@ -62,6 +64,24 @@ def frame(i: int) -> Frame:
     checks = (np.floor(at_wall[..., 0] * 5) + np.floor(at_wall[..., 1] * 5)) % 2
     rgb = np.where(box[..., None], [210, 20, 20], (110 + 40 * checks)[..., None]).astype(np.uint8)
     return Frame(START_NS + i * STEP_NS, rgb, CAMERA, depth, pose, FRAME_ID, "map")
+
+
+def write_recording(folder: Path, frames: int) -> Path:
+    """The small world as an RGB-D folder."""
+    poses = []
+    for name in ("images", "depth"):
+        (folder / name).mkdir()
+    for i in range(frames):
+        made = frame(i)
+        assert made.depth is not None
+        assert made.T_map_camera is not None
+        cv2.imwrite(str(folder / "images" / f"{i:03}.png"), made.rgb[..., ::-1])
+        millimetres = (made.depth * 1000).round().astype(np.uint16)
+        cv2.imwrite(str(folder / "depth" / f"{i:03}.png"), millimetres)
+        poses.append(made.T_map_camera.reshape(-1))
+    np.savetxt(folder / "poses.txt", poses)
+    np.savetxt(folder / "K.txt", CAMERA.to_opencv_K())
+    return folder
 
 
 class Robot:
@@ -218,14 +238,15 @@ def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
 
 
 @contextlib.contextmanager
-def ros_client() -> Iterator[PerceptionClient]:
+def ros_client(transports: str | None = "UDPv4") -> Iterator[PerceptionClient]:
     """rclpy and one client for many nodes.
 
     Over UDP: with shared memory, participants of Fast DDS sometimes find each other only at the
-    next announcement, after 3 s.
+    next announcement, after 3 s. None takes what our executables take.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
+        if transports is not None:
+            patch.setenv("FASTDDS_BUILTIN_TRANSPORTS", transports)
         rclpy.init()
         try:
             with PerceptionClient() as client:

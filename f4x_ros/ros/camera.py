@@ -22,7 +22,7 @@ from f4x_ros.datasets import open_source
 from f4x_ros.msg import TrackArray
 from f4x_ros.ros.conversions import camera_info_msg, header, stamp_ns, transform_msg
 from f4x_ros.ros.images import image_msg
-from f4x_ros.ros.middleware import ignored_interrupts, ros
+from f4x_ros.ros.middleware import ignore_interrupts, ros
 from f4x_ros.ros.parameters import Option, checked, descriptor_of
 
 _ACK_TIMEOUT = Duration(seconds=10)
@@ -66,6 +66,7 @@ class CameraNode(Node):
         self._depth = self.create_publisher(Image, "depth/image", qos)
         self._tf = self.create_publisher(TFMessage, "/tf", QoSProfile(depth=100))
         self._returned_ns = -1
+        self._stopped = False
         if self._options["pace_topic"]:
             self.create_subscription(
                 TrackArray, self._options["pace_topic"], self._on_returned, qos
@@ -78,6 +79,8 @@ class CameraNode(Node):
         self._wait_for_subscribers()
         sent, begin = 0, time.monotonic()
         for index in self._indices():
+            if self._stopped:
+                break
             frame = self._source[index]
             ns = self._publish(frame)
             sent += 1
@@ -85,6 +88,10 @@ class CameraNode(Node):
         self._wait_for_delivery()
         self.get_logger().info(f"{sent} frames of {self._source.name} published")
         return sent
+
+    def stop(self) -> None:
+        """Let `run` end after the frame at hand; may be called from another thread."""
+        self._stopped = True
 
     def close(self) -> None:
         """Release the source and the node."""
@@ -117,18 +124,14 @@ class CameraNode(Node):
 
     def _wait_for_next(self, ns: int, begin: float, sent: int) -> None:
         """Until the next frame is due and nobody is behind."""
-        rate_hz = self._options["rate_hz"]
-        if rate_hz == 0:
-            self._wait_for_delivery()
-        if self._options["pace_topic"]:
-            came = self._spin_until(
-                lambda: self._returned_ns >= ns, self._options["pace_timeout_s"]
+        rate_hz, pace_topic = self._options["rate_hz"], self._options["pace_topic"]
+        timeout_s = self._options["pace_timeout_s"]
+        if pace_topic and not self._spin_until(lambda: self._returned_ns >= ns, timeout_s):
+            self.get_logger().warning(
+                f"frame {sent} did not come back on '{pace_topic}' within {timeout_s:g} s"
             )
-            if not came:
-                self.get_logger().warning(
-                    f"frame {sent} did not come back on '{self._options['pace_topic']}' within "
-                    f"{self._options['pace_timeout_s']:g} s"
-                )
+        elif not pace_topic and rate_hz == 0:
+            self._wait_for_delivery()
         due = begin + sent / rate_hz if rate_hz else 0.0
         while (left := due - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left)
@@ -185,9 +188,9 @@ def main(args: Sequence[str] | None = None) -> int:
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
         finally:
+            ignore_interrupts()
             if node is not None:
-                with ignored_interrupts():
-                    node.close()
+                node.close()
     return 0
 
 

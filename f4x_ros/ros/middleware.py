@@ -35,24 +35,20 @@ def use_large_shared_memory() -> None:
 
 @contextlib.contextmanager
 def ros(args: Sequence[str] | None = None) -> Iterator[None]:
-    """rclpy from init to shutdown. A second Ctrl-C while it shuts down changes nothing.
-
-    `ros2 launch` sends one SIGINT to the process group and another to each process.
-    """
+    """rclpy from init to the end of the process; for the main functions of executables."""
     use_large_shared_memory()
     rclpy.init(args=None if args is None else list(args))
     try:
         yield
     finally:
-        with ignored_interrupts():
-            rclpy.try_shutdown()
+        rclpy.try_shutdown()
+        ignore_interrupts()  # (rclpy has put the handler of before back)
 
 
-@contextlib.contextmanager
-def ignored_interrupts() -> Iterator[None]:
-    """Let cleaning up come to its end."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def ignore_interrupts() -> None:
+    """Let cleaning up come to its end.
+
+    `ros2 launch` sends one SIGINT to the process group and another to each process. It lasts to the
+    very end: Python takes its own handler away before all libraries are unloaded.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

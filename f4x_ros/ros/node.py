@@ -16,7 +16,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.task import Future
 
 from f4x_ros.ros.diagnostics import FOR_EVER_S, DiagnosticsPublisher, Health
-from f4x_ros.ros.middleware import ignored_interrupts, ros
+from f4x_ros.ros.middleware import ignore_interrupts, ros
 from f4x_ros.ros.parameters import NodeParameters
 from f4x_ros.ros.session import Session
 from f4x_ros.srv import Query, SetPrompts
@@ -177,8 +177,8 @@ def main(args: Sequence[str] | None = None) -> int:
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
         finally:
-            with ignored_interrupts():
-                node.destroy_node()
+            ignore_interrupts()
+            node.destroy_node()
     return 0
 
 

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+
+from f4x_ros.ros.diagnostics import ERROR, HOLD_S, KINDS, OK, WARN, Health
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def health(clock: Clock) -> Health:
+    return Health(clock)
+
+
+def test_without_problems_all_is_well(health: Health) -> None:
+    assert health.verdict() == (OK, "")
+
+
+def test_the_first_thing_that_is_wrong_is_named(health: Health) -> None:
+    health.problem("depth", "in millimetres")
+    health.problem("topic", "nobody publishes '/image'")
+    health.problem("transform", "'map' -> 'camera'")
+    assert health.verdict() == (ERROR, "topic: nobody publishes '/image'")
+    assert [kind for kind, _ in health.problems()] == ["topic", "transform", "depth"]
+
+
+def test_a_warning_hides_no_error(health: Health) -> None:
+    health.problem("time", "went back")
+    assert health.verdict() == (WARN, "time: went back")
+    health.problem("image", "encoding")
+    assert health.verdict() == (ERROR, "image: encoding")
+
+
+def test_a_problem_passes_when_it_is_no_longer_reported(health: Health, clock: Clock) -> None:
+    health.problem("image", "encoding")
+    clock.now += HOLD_S - 0.1
+    assert health.verdict()[0] == ERROR
+    clock.now += 0.2
+    assert health.verdict() == (OK, "")
+
+
+def test_a_problem_can_be_taken_back(health: Health) -> None:
+    health.problem("qos", "reliability", hold_s=1e9)
+    health.solved("qos")
+    assert health.verdict() == (OK, "")
+
+
+def test_an_unknown_kind_is_refused(health: Health) -> None:
+    with pytest.raises(ValueError, match="kind is 'mood', expected one of configuration"):
+        health.problem("mood", "bad")
+
+
+def test_levels_are_those_of_the_message() -> None:
+    assert set(KINDS.values()) == {WARN, ERROR}
+
+
+def test_rate_and_latencies_are_those_of_the_last_frames(health: Health, clock: Clock) -> None:
+    assert health.speed() == {}
+    for i in range(21):
+        clock.now += 0.1
+        health.processed(float(i))
+    speed = health.speed()
+    assert float(speed["frame_rate_hz"]) == pytest.approx(10.0, abs=0.01)
+    assert float(speed["latency_p50_ms"]) == pytest.approx(10.0)
+    assert float(speed["latency_p95_ms"]) == pytest.approx(19.0)
+    assert health.counts()["processed"] == 21
+    clock.now += 60
+    assert health.speed()["frame_rate_hz"] == "0.00"
