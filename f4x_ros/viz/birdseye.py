@@ -1,0 +1,356 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The map seen from above: points, objects with names, their trails, and the camera's way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from f4x_ros.core.camera import PinholeCamera
+from f4x_ros.core.frame import UNLABELLED, Cloud, Track, TrackState
+from f4x_ros.core.poses import Pose
+from f4x_ros.viz.boxes import corners
+from f4x_ros.viz.marks import Box, Chip, draw_chips
+from f4x_ros.viz.palette import Rgb, color_of_label, colors
+from f4x_ros.viz.text import Image8, draw_text, line_height, text_width
+
+_GROUND: Rgb = (247, 248, 250)
+_INK: Rgb = (32, 36, 44)
+_WHITE: Rgb = (255, 255, 255)
+_TEXT_PX = 14
+_ABOVE_CAMERA_M = 0.25  # what is higher than the camera ever was by more than this hides the room
+_ABOVE_OBJECT_M = 0.1
+_OUTLIERS = 0.4  # percent of the points on each side that may lie outside of the picture
+_POINT_M = 0.03  # size of a point in the map
+_MOVED_M = 0.15  # a trail shorter than this is jitter
+_SUPERSAMPLING = 2
+_SHIFT = 4  # OpenCV draws at 1/16 pixel
+
+
+def up_axis(poses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The axis of the map that points up, as a unit vector [3] with one entry of 1 or -1.
+
+    REP-105 has z up, but folders from headsets and structure from motion have y up or down. People
+    and robots hold cameras upright, so this is the axis next to the mean of where images have their
+    upper edge.
+
+    Args:
+        poses: [..., 4, 4] `T_map_camera` of one or more images.
+    """
+    mean = -np.asarray(poses, float)[..., :3, 1].reshape(-1, 3).mean(0)
+    up = np.zeros(3)
+    axis = int(np.argmax(np.abs(mean)))
+    up[axis] = 1.0 if mean[axis] >= 0 else -1.0
+    return up
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Where map positions lie in a picture of the map from above.
+
+    `across` and `along` [3] are the map directions of the picture's right and upper edge; they and
+    `up` form a right-handed frame, so that nothing is mirrored. `centre` [2] m is in the middle.
+    """
+
+    up: NDArray[np.float64]
+    across: NDArray[np.float64]
+    along: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    pixels_per_m: float
+    size: tuple[int, int]  # width, height in pixels
+
+    def pixels(self, positions: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Pixels [N, 2] of positions [N, 3] m."""
+        p = np.asarray(positions, float).reshape(-1, 3)
+        flat = np.stack([p @ self.across, p @ self.along], -1) - self.centre
+        return flat * [self.pixels_per_m, -self.pixels_per_m] + np.array(self.size) / 2
+
+
+def draw_birdseye(
+    size: tuple[int, int],
+    cloud: Cloud,
+    tracks: tuple[Track, ...],
+    prompts: tuple[str, ...],
+    camera_path: NDArray[np.float64],
+    trails: Mapping[int, NDArray[np.float64]],
+    camera: PinholeCamera,
+    T_map_camera: Pose,
+    up: NDArray[np.float64],
+) -> Image8:
+    """Draw the map from above, cut open below its ceiling.
+
+    Args:
+        size: (width, height) of the picture in pixels.
+        cloud: points; those of a prompt are drawn in its colour, the others grey.
+        tracks: objects: their footprint, and the name of those that are not LOST or TENTATIVE.
+        prompts: in the order of the labels.
+        camera_path: [M, 3] m, oldest first.
+        trails: [K, 3] m per track id, oldest first; only those of objects that moved are drawn.
+        camera: intrinsics, for the field of view at the end of the path.
+        T_map_camera: [4, 4], the camera at the end of the path.
+        up: [3] unit vector of the map, see `up_axis`.
+
+    Returns:
+        [height, width, 3] uint8 RGB.
+    """
+    tracks = tuple(t for t in tracks if t.state is not TrackState.LOST)
+    moved = {
+        number: trail
+        for number, trail in trails.items()
+        if len(trail) > 1 and np.linalg.norm(np.ptp(trail, axis=0)) > _MOVED_M
+    }
+    xyz, label, rgb = _open_from_above(cloud, tracks, camera_path, up)
+    boxes = [corners(track) for track in tracks]
+    plan = _make_plan(xyz, np.concatenate([camera_path, *boxes, *moved.values()]), up, size)
+    image = _draw_points(plan, xyz, rgb, label, len(prompts))
+    step = _grid_step(plan)
+    _draw_grid(image, plan, step)
+    labels_of = {track.id: track.label for track in tracks}
+    for number, trail in moved.items():
+        _draw_trail(image, plan, trail, color_of_label(labels_of.get(number, ""), prompts))
+    _draw_camera(image, plan, camera_path, camera, T_map_camera)
+    taken = [
+        _draw_footprint(image, plan, box, color_of_label(track.label, prompts), track.state)
+        for box, track in zip(boxes, tracks, strict=True)
+    ]
+    taken += _draw_ends(image, plan, camera_path)
+    taken.append(_draw_scale(image, plan, step))
+    _draw_names(image, plan, tracks, prompts, taken)
+    return image
+
+
+def _open_from_above(
+    cloud: Cloud, tracks: tuple[Track, ...], path: NDArray[np.float64], up: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.uint16], NDArray[np.uint8]]:
+    """The points below the cut, lowest first: what is drawn later covers what is below it."""
+    tops = [float((corners(t) @ up).max()) + _ABOVE_OBJECT_M for t in tracks]
+    cut = max([float((path @ up).max()) + _ABOVE_CAMERA_M, *tops])
+    height = cloud.xyz @ up.astype(np.float32)
+    rows = np.flatnonzero(np.isfinite(cloud.xyz).all(1) & (height <= cut))
+    rows = rows[np.argsort(height[rows], kind="stable")]
+    return cloud.xyz[rows], cloud.label[rows], cloud.rgb[rows]
+
+
+def _make_plan(
+    xyz: NDArray[np.float32],
+    always: NDArray[np.float64],
+    up: NDArray[np.float64],
+    size: tuple[int, int],
+) -> Plan:
+    """The plan that shows nearly all points and all of `always` [N, 3] as large as possible."""
+    across = np.roll(up, 1) if abs(up[2]) > 0.5 else np.eye(3)[int(abs(up[0]) > 0.5)]
+    across = np.abs(across)
+    along = np.cross(up, across)
+    bounds = []
+    for axis in (across, along):
+        values = always @ axis
+        if len(xyz):
+            low, high = np.percentile(xyz @ axis, [_OUTLIERS, 100 - _OUTLIERS])
+            values = np.append(values, [low, high])
+        bounds.append((float(values.min()), float(values.max())))
+    extent = np.array([high - low for low, high in bounds])
+    centre = np.array([(low + high) / 2 for low, high in bounds])
+    if (extent[0] < extent[1]) != (size[0] < size[1]):
+        across, along = along, -across
+        extent, centre = extent[::-1], np.array([centre[1], -centre[0]])
+    room = np.array(size) - [24, 44]  # names at the edges, the scale bar
+    scale = float((room / np.maximum(extent, 0.5)).min())
+    return Plan(up, across, along, centre, scale, size)
+
+
+def _draw_points(
+    plan: Plan,
+    xyz: NDArray[np.float32],
+    rgb: NDArray[np.uint8],
+    label: NDArray[np.uint16],
+    prompts: int,
+) -> Image8:
+    k = _SUPERSAMPLING
+    large = np.full((plan.size[1] * k, plan.size[0] * k, 3), _GROUND, np.uint8)
+    named = (label > 0) & (label != UNLABELLED) & (label <= prompts)
+    paint = _pale(rgb)
+    # A point keeps some of its own light and shade, so that objects look solid.
+    shade = 0.8 + 0.2 * rgb[named].astype(np.float32).mean(1, keepdims=True) / 255
+    paint[named] = np.round(colors(max(1, prompts))[label[named] - 1] * shade)
+    order = np.argsort(named, kind="stable")  # those asked for last: never hidden
+    pixels = np.floor(plan.pixels(xyz[order]) * k).astype(np.int64)
+    side = int(np.clip(round(_POINT_M * plan.pixels_per_m * k), 1, 9))
+    for dy in range(side):
+        for dx in range(side):
+            x, y = (pixels + np.array([dx - side // 2, dy - side // 2])).T
+            inside = (x >= 0) & (x < large.shape[1]) & (y >= 0) & (y < large.shape[0])
+            large[y[inside], x[inside]] = paint[order][inside]
+    return np.asarray(cv2.resize(large, plan.size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _pale(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Light greys that keep the order of the points' lightness."""
+    grey = rgb.astype(np.float32) @ np.array([0.3, 0.59, 0.11], np.float32)
+    return np.repeat((150 + grey * (80 / 255)).astype(np.uint8)[:, None], 3, 1)
+
+
+def _grid_step(plan: Plan) -> float:
+    """Metres between grid lines: 1, 2 or 5 times a power of ten, at least 60 pixels apart."""
+    least = 60 / plan.pixels_per_m
+    decade = 10.0 ** np.floor(np.log10(least))
+    return float(next(f * decade for f in (1, 2, 5, 10) if f * decade >= least * 0.999))
+
+
+def _draw_grid(image: Image8, plan: Plan, step: float) -> None:
+    over = image.copy()
+    half = np.array(plan.size) / 2 / plan.pixels_per_m
+    for axis, (low, high) in enumerate(np.stack([plan.centre - half, plan.centre + half], 1)):
+        for number in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1):
+            offset = (number * step - plan.centre[axis]) * plan.pixels_per_m
+            if axis == 0:
+                x = round(plan.size[0] / 2 + offset)
+                cv2.line(over, (x, 0), (x, plan.size[1]), (70, 90, 130), 1)
+            else:
+                y = round(plan.size[1] / 2 - offset)
+                cv2.line(over, (0, y), (plan.size[0], y), (70, 90, 130), 1)
+    cv2.addWeighted(over, 0.22, image, 0.78, 0, image)
+
+
+def _draw_trail(image: Image8, plan: Plan, trail: NDArray[np.float64], color: Rgb) -> None:
+    """Where an object has been: a line with an arrow at its present end."""
+    points = plan.pixels(trail)
+    _polyline(image, points, _WHITE, 6)
+    _polyline(image, points, _darker(color), 3)
+    end = points[-1]
+    before = points[np.linalg.norm(points - end, axis=1) > 8]
+    if len(before):
+        ahead = (end - before[-1]) / np.linalg.norm(end - before[-1])
+        side = np.array([-ahead[1], ahead[0]])
+        head = np.stack([end + ahead * 9, end - ahead * 5 + side * 7, end - ahead * 5 - side * 7])
+        _fill(image, head, _darker(color))
+
+
+def _draw_camera(
+    image: Image8,
+    plan: Plan,
+    path: NDArray[np.float64],
+    camera: PinholeCamera,
+    T_map_camera: Pose,
+) -> None:
+    """The camera's way, and what it sees at its end."""
+    reach = 75 / plan.pixels_per_m
+    rays = np.array(
+        [[-camera.cx / camera.fx, 0, 1], [(camera.width - camera.cx) / camera.fx, 0, 1]]
+    )
+    rays = rays @ T_map_camera[:3, :3].T
+    rays -= np.outer(rays @ plan.up, plan.up)
+    length = np.linalg.norm(rays, axis=1, keepdims=True)
+    position = T_map_camera[:3, 3]
+    if length.min() > 1e-3:  # else it looks straight up or down
+        wedge = plan.pixels(np.stack([position, *(position + rays / length * reach)]))
+        over = image.copy()
+        _fill(over, wedge, _INK)
+        cv2.addWeighted(over, 0.22, image, 0.78, 0, image)
+    points = plan.pixels(path)
+    _polyline(image, points, _WHITE, 5)
+    _polyline(image, points, _INK, 2)
+
+
+def _draw_ends(image: Image8, plan: Plan, path: NDArray[np.float64]) -> list[Box]:
+    """Marks for the path's start (ring) and end (dot), with their names; returns their boxes."""
+    start, end = plan.pixels(path[[0, -1]])
+    taken: list[Box] = []
+    for point, name, fill in ((start, "start", _WHITE), (end, "camera", _INK)):
+        centre = _at(point)
+        cv2.circle(image, centre, 8 << _SHIFT, _WHITE, -1, cv2.LINE_AA, _SHIFT)
+        cv2.circle(image, centre, 6 << _SHIFT, _INK, -1, cv2.LINE_AA, _SHIFT)
+        cv2.circle(image, centre, 3 << _SHIFT, fill, -1, cv2.LINE_AA, _SHIFT)
+        x, y = round(point[0]), round(point[1])
+        taken.append((x - 8, y - 8, x + 8, y + 8))
+        if name == "start" and np.linalg.norm(start - end) < 40:
+            continue  # one place: "camera" says it
+        chip = Chip(name, float(x), float(y - 11), _WHITE, False)
+        draw_chips(image, [chip], _TEXT_PX, image.shape[0], around=True, taken=taken)
+        half = text_width(name, _TEXT_PX) // 2 + 4
+        taken.append((x - half, y - 11 - line_height(_TEXT_PX) - 2, x + half, y - 11))
+    return taken
+
+
+def _draw_footprint(
+    image: Image8, plan: Plan, box: NDArray[np.float64], color: Rgb, state: TrackState
+) -> Box:
+    """The outline of a box from above; thin where the object is not confirmed. Returns its box."""
+    hull = cv2.convexHull(plan.pixels(box).astype(np.float32))[:, 0].astype(float)
+    thin = state is not TrackState.CONFIRMED
+    if not thin:
+        _polyline(image, hull, _WHITE, 4, closed=True)
+    _polyline(image, hull, _darker(color), 1 if thin else 2, closed=True)
+    (left, top), (right, bottom) = hull.min(0), hull.max(0)
+    return round(left), round(top), round(right), round(bottom)
+
+
+def _draw_names(
+    image: Image8,
+    plan: Plan,
+    tracks: tuple[Track, ...],
+    prompts: tuple[str, ...],
+    taken: list[Box],
+) -> None:
+    """Names of the objects, large ones first, beside their footprints."""
+    named = [t for t in tracks if t.state in (TrackState.CONFIRMED, TrackState.OCCLUDED)]
+    chips = []
+    for track in sorted(named, key=lambda t: -float(np.prod(t.size))):
+        outline = plan.pixels(corners(track))
+        text = f"{track.label} #{track.id}"
+        if track.moving:
+            text += f"  {np.linalg.norm(track.velocity):.2f} m/s"
+        x, y = float(outline[:, 0].mean()), float(outline[:, 1].min()) - 3
+        chips.append(Chip(text, x, y, color_of_label(track.label, prompts), track.moving))
+    draw_chips(image, chips, _TEXT_PX, image.shape[0], around=True, taken=taken)
+
+
+def _draw_scale(image: Image8, plan: Plan, step: float) -> Box:
+    """A bar as long as a grid square, with the directions of the map's axes; returns its box."""
+    length = round(step * plan.pixels_per_m)
+    left, bottom = 14, image.shape[0] - 14
+    text = f"{step:g} m" if step >= 1 else f"{step * 100:g} cm"
+    right, top = left + length + text_width(text, _TEXT_PX) + 24, bottom - 26
+    image[top : bottom + 4, left - 4 : right] = _WHITE
+    y = bottom - 10
+    cv2.line(image, (left + 4, y), (left + 4 + length, y), _INK, 3)
+    for x in (left + 4, left + 4 + length):
+        cv2.line(image, (x, y - 5), (x, y + 5), _INK, 2)
+    draw_text(image, text, left + length + 12, bottom - 20, _TEXT_PX, _INK)
+    return left - 4, top, right, bottom + 4
+
+
+def axes_text(up: NDArray[np.float64]) -> str:
+    """Which axis of the map points up, e.g. "z up" or "y down"."""
+    axis = int(np.argmax(np.abs(up)))
+    return f"{'xyz'[axis]} {'up' if up[axis] > 0 else 'down'}"
+
+
+def _polyline(
+    image: Image8,
+    points: NDArray[np.float64],
+    color: Rgb,
+    width_px: int,
+    *,
+    closed: bool = False,
+) -> None:
+    fixed = np.round(points * (1 << _SHIFT)).astype(np.int32)
+    cv2.polylines(image, [fixed], closed, color, width_px, cv2.LINE_AA, _SHIFT)
+
+
+def _fill(image: Image8, points: NDArray[np.float64], color: Rgb) -> None:
+    fixed = np.round(points * (1 << _SHIFT)).astype(np.int32)
+    cv2.fillPoly(image, [fixed], color, cv2.LINE_AA, _SHIFT)
+
+
+def _at(point: NDArray[np.float64]) -> tuple[int, int]:
+    x, y = np.round(point * (1 << _SHIFT)).astype(int)
+    return int(x), int(y)
+
+
+def _darker(color: Rgb) -> Rgb:
+    red, green, blue = (round(c * 0.72) for c in color)
+    return red, green, blue

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The boxes of tracks, in the map and in the image."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from f4x_ros.core.camera import PinholeCamera
+from f4x_ros.core.frame import Track
+from f4x_ros.core.poses import Pose, from_quaternion, inverse
+
+_NEAR_M = 0.05
+_SIGNS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
+# Pairs of corners that differ in one coordinate.
+_EDGES = np.array(
+    [(i, j) for i in range(8) for j in range(i + 1, 8) if (_SIGNS[i] != _SIGNS[j]).sum() == 1]
+)
+
+
+def corners(track: Track) -> NDArray[np.float64]:
+    """Corners [8, 3] of the track's box in the map frame, metres."""
+    T_map_object = from_quaternion(track.position, track.orientation)
+    local = 0.5 * _SIGNS * np.asarray(track.size, float)
+    return np.asarray(local @ T_map_object[:3, :3].T + T_map_object[:3, 3])
+
+
+def projected_edges(track: Track, camera: PinholeCamera, T_map_camera: Pose) -> NDArray[np.float64]:
+    """The edges [E, 2, 2] of the track's box in pixels, pixel centres at integers as OpenCV draws.
+
+    E is 12, less where edges lie behind the camera; those that pass it are cut off just before it.
+    """
+    T_camera_map = inverse(T_map_camera)
+    points = corners(track) @ T_camera_map[:3, :3].T + T_camera_map[:3, 3]
+    edges = points[_EDGES]  # [12, 2, 3]
+    edges = edges[(edges[:, :, 2] > _NEAR_M).any(1)]
+    a, b = edges[:, 0], edges[:, 1]
+    for near, far in ((a, b), (b, a)):
+        cut = near[:, 2] < _NEAR_M
+        share = (_NEAR_M - near[cut, 2]) / (far[cut, 2] - near[cut, 2])
+        near[cut] += share[:, None] * (far[cut] - near[cut])
+    pixels = camera.project(np.stack([a, b], 1).reshape(-1, 3)) - 0.5
+    return pixels.reshape(-1, 2, 2)

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the field says about a camera image, drawn onto it: masks, names, boxes of objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from f4x_ros.core.camera import PinholeCamera
+from f4x_ros.core.frame import Percept, Track, TrackState
+from f4x_ros.core.poses import Pose
+from f4x_ros.viz.boxes import projected_edges
+from f4x_ros.viz.marks import Chip, draw_chips, draw_legend
+from f4x_ros.viz.palette import Rgb, color_of, color_of_label
+from f4x_ros.viz.text import Image8, line_height
+
+_TINT = 0.42  # share of the prompt's colour in a mask of certainty 1
+_MIN_NAMED_SHARE = 0.0015  # of the image: smaller pieces of a mask are tinted but not named
+_LEGEND_BACKGROUND: Rgb = (24, 26, 30)
+
+
+def overlay(
+    rgb: Image8,
+    labels: NDArray[np.uint16] | None,
+    prompts: Sequence[str],
+    masks: NDArray[np.float32] | None = None,
+    tracks: Sequence[Track] = (),
+    camera: PinholeCamera | None = None,
+    T_map_camera: Pose | None = None,
+    *,
+    scale: int = 1,
+    legend: bool = True,
+) -> Image8:
+    """Draw masks with contours and names, boxes of tracks, and a legend onto an image.
+
+    Args:
+        rgb: [H, W, 3] uint8, not changed.
+        labels: [H, W] uint16, 0 background, q + 1 prompt q, 65535 unlabelled; None: no masks.
+        prompts: names, in the order of the labels; colours follow this order.
+        masks: [Q, H, W] probabilities; where given, tints are as strong as the label is certain.
+        tracks: objects whose boxes are drawn if `camera` and `T_map_camera` are given, too: solid
+            lines for CONFIRMED, dashed for TENTATIVE and OCCLUDED, nothing for LOST.
+        camera: intrinsics of `rgb`.
+        T_map_camera: [4, 4] pose of the optical frame.
+        scale: draws on an image so many times larger, so that names stay readable on small ones.
+        legend: a line at the lower edge with each prompt's colour.
+
+    Returns:
+        [H * scale, W * scale, 3] uint8.
+
+    Raises:
+        ValueError: sizes that do not fit.
+    """
+    _check(rgb, labels, prompts, masks, scale)
+    size = (rgb.shape[1] * scale, rgb.shape[0] * scale)
+    out = rgb.copy()
+    if scale > 1:
+        out = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    style = _Style.of(out)
+    chips: list[Chip] = []
+    boxed: set[str] = set()
+    if labels is not None:
+        _draw_masks(out, labels, prompts, masks, style)
+    if camera is not None and T_map_camera is not None:
+        view = camera.scaled(scale) if scale > 1 else camera
+        for track in tracks:
+            chip = _draw_track(out, track, tuple(prompts), view, T_map_camera, style)
+            if chip is not None:
+                chips.append(chip)
+                boxed.add(track.label)
+    if labels is not None:
+        chips += _mask_names(labels, prompts, boxed, scale)
+    below = style.legend_px if legend and prompts else 0
+    draw_chips(out, chips, style.text_px, out.shape[0] - below)
+    if below:
+        _draw_legend(out, labels, prompts, style)
+    return out
+
+
+def overlay_percept(rgb: Image8, percept: Percept, *, scale: int = 1) -> Image8:
+    """`overlay` with everything taken from the percept of that image."""
+    return overlay(
+        rgb,
+        percept.labels,
+        percept.prompts,
+        percept.masks,
+        percept.tracks,
+        percept.camera,
+        percept.T_map_camera,
+        scale=scale,
+    )
+
+
+def blend_labels(
+    rgb: Image8,
+    labels: NDArray[np.uint16],
+    count: int,
+    masks: NDArray[np.float32] | None = None,
+    *,
+    line_px: int = 1,
+) -> None:
+    """Tint the labels 1..count in place and draw their contours. Sizes of all inputs agree."""
+    for q in range(count):
+        mask = labels == q + 1
+        if not mask.any():
+            continue
+        color = np.array(color_of(q), np.float32)
+        share = _TINT * (masks[q][mask, None] if masks is not None else 1.0)
+        rgb[mask] = np.round(rgb[mask] * (1 - share) + color * share)
+        edges, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(rgb, edges, -1, color_of(q), line_px, cv2.LINE_AA)
+
+
+@dataclass(frozen=True)
+class _Style:
+    """Sizes in pixels that follow the size of the picture."""
+
+    text_px: int
+    line_px: int
+
+    @classmethod
+    def of(cls, image: Image8) -> _Style:
+        text = int(np.clip(round(image.shape[0] / 32), 11, 28))
+        return cls(text, max(1, round(image.shape[0] / 400)))
+
+    @property
+    def legend_px(self) -> int:
+        return line_height(self.text_px) + 6
+
+
+def _check(
+    rgb: Image8,
+    labels: NDArray[np.uint16] | None,
+    prompts: Sequence[str],
+    masks: NDArray[np.float32] | None,
+    scale: int,
+) -> None:
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
+        raise ValueError(f"rgb is {rgb.shape} {rgb.dtype}, expected (H, W, 3) uint8")
+    if labels is not None and labels.shape != rgb.shape[:2]:
+        raise ValueError(f"labels have shape {labels.shape}, expected {rgb.shape[:2]}")
+    if masks is not None and masks.shape != (len(prompts), *rgb.shape[:2]):
+        raise ValueError(
+            f"masks have shape {masks.shape}, expected {(len(prompts), *rgb.shape[:2])}"
+        )
+    if scale < 1:
+        raise ValueError(f"scale is {scale}, expected a whole number from 1")
+
+
+def _draw_masks(
+    out: Image8,
+    labels: NDArray[np.uint16],
+    prompts: Sequence[str],
+    masks: NDArray[np.float32] | None,
+    style: _Style,
+) -> None:
+    if out.shape[:2] != labels.shape:
+        size = (out.shape[1], out.shape[0])
+        labels = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST), np.uint16)
+        if masks is not None:
+            masks = np.stack([cv2.resize(m, size) for m in masks]) if len(masks) else None
+    blend_labels(out, labels, len(prompts), masks, line_px=style.line_px)
+
+
+def _mask_names(
+    labels: NDArray[np.uint16], prompts: Sequence[str], boxed: set[str], scale: int
+) -> list[Chip]:
+    """Names at the largest piece of each mask, unless boxes carry that name already."""
+    chips = []
+    for q, prompt in enumerate(prompts):
+        if prompt in boxed:
+            continue
+        count, _, stats, centres = cv2.connectedComponentsWithStats(
+            (labels == q + 1).astype(np.uint8)
+        )
+        if count < 2:
+            continue
+        best = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+        if stats[best, cv2.CC_STAT_AREA] < _MIN_NAMED_SHARE * labels.size:
+            continue
+        x, y = centres[best] * scale
+        chips.append(Chip(prompt, float(x), float(y), color_of(q), False))
+    return chips
+
+
+def _draw_track(
+    out: Image8,
+    track: Track,
+    prompts: tuple[str, ...],
+    camera: PinholeCamera,
+    T_map_camera: Pose,
+    style: _Style,
+) -> Chip | None:
+    if track.state is TrackState.LOST:
+        return None
+    edges = projected_edges(track, camera, T_map_camera)
+    color = color_of_label(track.label, prompts)
+    dashed = track.state is not TrackState.CONFIRMED
+    inside = False
+    for a, b in edges:
+        visible, p, q = cv2.clipLine((0, 0, camera.width, camera.height), _pixel(a), _pixel(b))
+        if visible:
+            inside = True
+            for start, end in _dashes(p, q, 6 * style.line_px) if dashed else [(p, q)]:
+                cv2.line(out, start, end, color, style.line_px, cv2.LINE_AA)
+    if not inside:
+        return None
+    points = edges.reshape(-1, 2)
+    left, right = np.clip([points[:, 0].min(), points[:, 0].max()], 0, camera.width)
+    top = float(np.clip(points[:, 1].min(), 0, camera.height))
+    return Chip(_track_text(track), float(left + right) / 2, top - 2, color, True)
+
+
+def _track_text(track: Track) -> str:
+    text = f"{track.label} #{track.id}"
+    if track.state is not TrackState.CONFIRMED:
+        text += f" {track.state.name.lower()}"
+    if track.moving:
+        text += f" {np.linalg.norm(track.velocity):.2f} m/s"
+    return text
+
+
+def _pixel(point: NDArray[np.float64]) -> tuple[int, int]:
+    x, y = np.clip(point, -30000, 30000)
+    return round(float(x)), round(float(y))
+
+
+def _dashes(
+    p: Sequence[int], q: Sequence[int], length_px: int
+) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    a, b = np.array(p, float), np.array(q, float)
+    count = max(1, round(float(np.linalg.norm(b - a)) / length_px))
+    stops = a + (b - a) * (np.arange(count + 1)[:, None] / count)
+    return [(_pixel(stops[i]), _pixel(stops[i + 1])) for i in range(0, count, 2)]
+
+
+def _draw_legend(
+    out: Image8, labels: NDArray[np.uint16] | None, prompts: Sequence[str], style: _Style
+) -> None:
+    """One line: a patch and the name of each prompt; pale where it is not in view."""
+    top = max(0, out.shape[0] - style.legend_px)
+    strip = out[top:]
+    strip[:] = np.round(strip * 0.25 + np.array(_LEGEND_BACKGROUND, np.float32) * 0.75)
+    seen = set(np.unique(labels).tolist()) if labels is not None else set()
+    entries = [
+        (prompt, color_of(q), 1.0 if labels is None or q + 1 in seen else 0.45)
+        for q, prompt in enumerate(prompts)
+    ]
+    draw_legend(out, entries, (8, top + 3, out.shape[1] - 8), style.text_px, (255, 255, 255))
