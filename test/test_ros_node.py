@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -311,3 +313,53 @@ def test_two_nodes_in_one_process_do_not_disturb_each_other(
         run.counted("processed")
         executor.shutdown()
         second.destroy_node()
+
+
+def test_a_report_is_left_when_it_is_deactivated(
+    client: PerceptionClient, robot: Robot, tmp_path: Path
+) -> None:
+    folder = tmp_path / "report"
+    with running(client, report__dir=str(folder), report__holdout_every=3) as run:
+        run.client.start()
+        robot.wait_until_heard()
+        for i in range(7):
+            robot.send(i)
+        run.counted("processed", 7, timeout_s=20)
+        robot.send(6)  # late
+        run.counted("dropped.late")
+        run.client.change_state("deactivate")
+    report = json.loads((folder / "report.json").read_text())
+    assert (report["frames"], report["frames_heldout"], report["frames_dropped"]) == (7, 2, 1)
+    assert report["psnr_heldout_db"] > 10
+    assert (folder / "map.ply").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    client: PerceptionClient, robot: Robot, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with running(client, report__dir=str(tmp_path / "file" / "report")) as run:
+        run.client.change_state("configure")
+        with pytest.raises(RuntimeError, match=r"cannot activate: report: report\.dir: .*file"):
+            run.client.change_state("activate")
+        assert run.client.state() == "inactive"
+
+
+def test_a_disk_that_fills_up_ends_the_report_and_not_the_map(
+    client: PerceptionClient, robot: Robot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from f4x_ros.eval.run_recorder import RunRecorder
+
+    def full(self: Any, frame: Any) -> Any:
+        raise OSError(28, "No space left on device", str(tmp_path))
+
+    monkeypatch.setattr(RunRecorder, "process", full)
+    with running(client, report__dir=str(tmp_path / "report")) as run:
+        run.client.start()
+        robot.wait_until_heard()
+        robot.send(0)
+        run.counted("dropped.failed")
+        robot.send(1)
+        run.counted("processed")
+        assert "No space left" in run.client.values()["problem.report"]
+    assert list((tmp_path / "report").iterdir()) == []

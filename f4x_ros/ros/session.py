@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
@@ -31,6 +31,9 @@ from f4x_ros.ros.pointcloud import cloud_msg
 from f4x_ros.ros.transforms import TransformBuffer, Transforms, TransformUnavailableError, listen
 from f4x_ros.ros.worker import DropCause, NotReadyError, Worker
 from f4x_ros.srv import Query, SetPrompts
+
+if TYPE_CHECKING:
+    from f4x_ros.eval.run_recorder import RunRecorder
 
 _LOG_PERIOD_S = 5.0
 
@@ -64,7 +67,8 @@ class Session:
         self._order = StampOrder(settings["time_jump_s"])
         self._labels_since: int | None = None  # the first frame with the labels in force
         self._inputs: Inputs | None = None
-        self._recorder: Any = None
+        self._recorder: RunRecorder | None = None
+        self._dropped_before = 0
         self._log_at: dict[str, float] = {}
         self._poses = TransformBuffer(jump_s=settings["time_jump_s"])
         with ExitStack() as opened:  # what was opened is closed if a later part fails
@@ -93,12 +97,15 @@ class Session:
     def activate(self) -> None:
         """Listen to the camera."""
         if self._settings["report.dir"]:
+            # Imported here: it draws pictures and videos, which nobody else needs.
             from f4x_ros.eval.run_recorder import RunRecorder
 
+            self._dropped_before = self._dropped()
             self._recorder = RunRecorder(
                 self._perception,
                 self._settings["report.dir"],
-                self._settings["report.holdout_every"],
+                holdout_every=self._settings["report.holdout_every"],
+                source=self._node.get_fully_qualified_name(),
             )
         self._inputs = Inputs(self._node, self._settings, self._health, self._on_set, self._on_pose)
 
@@ -113,11 +120,14 @@ class Session:
             self._worker.drop_frames()
 
     def close(self) -> None:
-        """End the thread and take every topic away."""
+        """End the thread and take every topic away. A report that is not finished vanishes."""
         if self._inputs is not None:
             self._inputs.close()
             self._inputs = None
         self._opened.close()
+        if self._recorder is not None:
+            self._recorder.close()
+            self._recorder = None
 
     def check(self) -> None:
         """Look at the topics, for the diagnostics."""
@@ -189,10 +199,16 @@ class Session:
         self._health.processed((time.monotonic() - job.since_s) * 1000)
 
     def _perceive(self, frame: Frame, outputs: Outputs) -> Percept:
-        if self._recorder is not None:
-            percept: Percept = self._recorder.add(frame, outputs)
-            return percept
-        return self._perception.process(frame, outputs)
+        """What the map says; for a report everything is computed, as by `f4x run`."""
+        if self._recorder is None:
+            return self._perception.process(frame, outputs)
+        try:
+            return self._recorder.process(frame)
+        except OSError as error:  # a full disk ends the report, not the map
+            self._recorder.close()
+            self._recorder = None
+            self._report_failed(error)
+            raise
 
     def _pose(self, frame_id: str, ns: int) -> Pose:
         map_frame = self._settings["map_frame"]
@@ -208,7 +224,10 @@ class Session:
         verdict = self._order.check(ns)
         if verdict == "next":
             return True
-        behind = f"the stamp of image went back by {self._order.behind_s(ns):.3f} s"
+        back_s = self._order.behind_s(ns)
+        behind = f"the stamp of image went back by {back_s:.3f} s"
+        if back_s == 0:
+            behind = "image has the stamp of the frame before it"
         if verdict == "late":
             self._bad_input("time", "dropped.late", f"{behind}: frame dropped")
             return False
@@ -218,6 +237,8 @@ class Session:
         self._bad_input("time", "time_jumps", f"{behind}: a new map begins")
         self._order.restart(ns)
         self._perception.reset()
+        if self._recorder is not None:
+            self._recorder.restart()
         self._transforms.forget_future()
         self._outputs.clear_markers(ns)
         return True
@@ -325,9 +346,23 @@ class Session:
         if recorder is None:
             return
         try:
-            recorder.finish()
+            report = recorder.finish(dropped=self._dropped() - self._dropped_before)
         except (OSError, ValueError) as error:
-            self._bad_input("report", "reports_failed", f"report.dir: {error}")
+            self._report_failed(error)
+        else:
+            self._node.get_logger().info(
+                f"report of {report['frames']} frames written to {recorder.out_dir}"
+            )
+
+    def _report_failed(self, error: Exception) -> None:
+        self._health.count("reports_failed")
+        self._health.problem("report", f"report.dir: {error}", hold_s=FOR_EVER_S)
+        self._log("report", f"there is no report: {error}")
+
+    def _dropped(self) -> int:
+        """Frames that came and were not processed, whatever the reason."""
+        counts = self._health.counts()
+        return sum(n for name, n in counts.items() if name.startswith("dropped."))
 
     def _wake_executor(self) -> None:
         executor = self._node.executor
