@@ -160,3 +160,25 @@ def test_a_misspelt_parameter_is_named(
     with running(client, **{"field.max_byte": 7}) as run:
         run.client.state()
     assert "parameter 'field.max_byte' is unknown" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "transition", "words"),
+    [
+        ("qos_overrides./image.subscription.reliability", "activate", "sometimes"),
+        ("qos_overrides./perception/tracks.publisher.reliability", "configure", "sometimes"),
+    ],
+)
+def test_a_qos_override_that_is_none_fails_its_transition_and_leaves_nothing(
+    client: PerceptionClient, name: str, transition: str, words: str
+) -> None:
+    with running(client, **{name: words}) as run:
+        before = len(list(run.node.publishers))
+        if transition == "activate":
+            run.client.change_state("configure")
+            before = len(list(run.node.publishers))
+        listening = len(list(run.node.subscriptions))
+        with pytest.raises(RuntimeError, match=f"cannot {transition}: .*{words}"):
+            run.client.change_state(transition)
+        assert len(list(run.node.publishers)) == before
+        assert len(list(run.node.subscriptions)) == listening

@@ -122,11 +122,15 @@ class Inputs:
         self._paired = 0
         self._pairing_needs = ("image", "depth/image")
         kinds = {"image": Image, "camera_info": CameraInfo, "depth/image": Image}
-        self._inputs = [
-            Input(node, topic, kind, self._taker(topic), health) for topic, kind in kinds.items()
-        ]
-        if settings["pose_source"] == "topic":
-            self._inputs.append(Input(node, "pose", PoseStamped, on_pose, health))
+        self._inputs: list[Input] = []
+        try:
+            for topic, kind in kinds.items():
+                self._inputs.append(Input(node, topic, kind, self._taker(topic), health))
+            if settings["pose_source"] == "topic":
+                self._inputs.append(Input(node, "pose", PoseStamped, on_pose, health))
+        except Exception:  # a qos_override that is none
+            self.close()
+            raise
 
     def check(self) -> None:
         """Report what is wrong with the topics; called before each diagnostics message."""

@@ -59,12 +59,7 @@ class PerceptionNode(LifecycleNode):
         try:
             self._session = Session(self, self._own_parameters.read(), self.health)
         except Exception as error:  # ValueError; a model's own errors; a missing library
-            text = (
-                str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-            )
-            self.health.problem("configuration", text, hold_s=FOR_EVER_S)
-            self.get_logger().error(f"cannot be configured: {text}")
-            return TransitionCallbackReturn.FAILURE
+            return self._failure("configuration", "configured", error)
         self.health.solved("configuration")
         self._own_parameters.freeze(True)
         self._state = "inactive"
@@ -76,10 +71,9 @@ class PerceptionNode(LifecycleNode):
         assert self._session is not None  # configured
         try:
             self._session.activate()
-        except (OSError, ValueError) as error:
-            self.health.problem("report", f"report.dir: {error}", hold_s=FOR_EVER_S)
-            self.get_logger().error(f"cannot be activated: {error}")
-            return TransitionCallbackReturn.FAILURE
+        except Exception as error:  # OSError, ValueError of report.dir; qos_overrides
+            return self._failure("activation", "activated", error)
+        self.health.solved("activation")
         self.health.solved("report")
         self._state = "active"
         return super().on_activate(state)
@@ -106,7 +100,8 @@ class PerceptionNode(LifecycleNode):
         return super().on_shutdown(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """A transition raised: back to unconfigured."""
+        """A transition raised, which is a defect: back to unconfigured."""
+        self.get_logger().error("a transition raised; the node is unconfigured again")
         self._close()
         self._state = "unconfigured"
         return super().on_error(state)
@@ -117,6 +112,14 @@ class PerceptionNode(LifecycleNode):
             self._session.deactivate()
         self._close()
         super().destroy_node()
+
+    def _failure(self, kind: str, done: str, error: Exception) -> TransitionCallbackReturn:
+        """Say why a transition fails. (rclpy would swallow the exception.)"""
+        expected = isinstance(error, (ValueError, OSError))
+        text = str(error) if expected else f"{type(error).__name__}: {error}"
+        self.health.problem(kind, text, hold_s=FOR_EVER_S)
+        self.get_logger().error(f"cannot be {done}: {text}")
+        return TransitionCallbackReturn.FAILURE
 
     def _close(self) -> None:
         if self._session is not None:

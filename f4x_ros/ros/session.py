@@ -125,9 +125,7 @@ class Session:
             self._inputs.close()
             self._inputs = None
         self._opened.close()
-        if self._recorder is not None:
-            self._recorder.close()
-            self._recorder = None
+        self._abandon_report()
 
     def check(self) -> None:
         """Look at the topics, for the diagnostics."""
@@ -205,8 +203,7 @@ class Session:
         try:
             return self._recorder.process(frame)
         except OSError as error:  # a full disk ends the report, not the map
-            self._recorder.close()
-            self._recorder = None
+            self._abandon_report()
             self._report_failed(error)
             raise
 
@@ -353,6 +350,12 @@ class Session:
             self._node.get_logger().info(
                 f"report of {report['frames']} frames written to {recorder.out_dir}"
             )
+
+    def _abandon_report(self) -> None:
+        """Nothing half-written is left."""
+        if self._recorder is not None:
+            self._recorder.close()
+            self._recorder = None
 
     def _report_failed(self, error: Exception) -> None:
         self._health.count("reports_failed")
