@@ -66,7 +66,7 @@ _FILLERS = frozenset(
     thing things object objects item items something anything everything stuff
     surface surfaces area areas region regions part parts place places spot spots
     colour color coloured colored colours colors looking
-    """.split()  # noqa: SIM905
+    """.split()
 )
 
 
