@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole path through ROS: a camera and the node as two processes, questions, a picture."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from f4x_ros.cli.errors import CommandError
+from f4x_ros.cli.processes import Child, free_domain_id, terminated_like_interrupted
+from f4x_ros.cli.prompts import COLOR_ONLY, DEFAULT_PROMPTS
+from f4x_ros.cli.table import table
+
+if TYPE_CHECKING:
+    from f4x_ros.eval.report import Report
+    from f4x_ros.msg import TrackArray
+    from f4x_ros.ros.client import PerceptionClient
+    from f4x_ros.srv import Query
+
+_START_S = 120.0  # importing torch on a slow disk
+_SILENCE_S = 60.0  # between two frames
+_REPORT_S = 600.0
+_ABSENT = "pink thing"  # there is nothing pink in the demo world
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "--frames", type=int, default=120, metavar="N", help="of the demo world (default: 120)"
+    )
+    parser.add_argument("--out", default="out/demo", metavar="DIR", help="default: out/demo")
+    parser.add_argument(
+        "--rate", type=float, default=0.0, metavar="HZ",
+        help="frames per second of the camera, which may be more than the node can take; "
+        "0 = send a frame when the one before has been processed (default)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--prompt", action="append", default=[], metavar="TEXT",
+        help="what to look for; may be given several times",
+    )  # fmt: skip
+    parser.add_argument("--source", default="demo", help=argparse.SUPPRESS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    if options.rate < 0:
+        raise ValueError(f"--rate is {options.rate:g}, expected 0 or more")
+    if options.frames < 1:
+        raise ValueError(f"--frames is {options.frames}, expected at least 1")
+    domain = free_domain_id()
+    os.environ["ROS_DOMAIN_ID"] = str(domain)
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    _import_ros()
+
+    from f4x_ros.cli.sources import prepared
+    from f4x_ros.datasets import open_source
+
+    prompts = options.prompt or list(DEFAULT_PROMPTS)
+    print(COLOR_ONLY)
+    source = open_source(options.source)
+    frames = min(options.frames, len(source))
+    prepared(source, frames)
+    out = Path(options.out).expanduser()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "report.json").unlink(missing_ok=True)
+    print(f"Node and camera talk on ROS_DOMAIN_ID={domain} of this machine; logs are in {out}.")
+    demo = _Demo(out, options.source, frames, options.rate, prompts)
+    with terminated_like_interrupted():
+        report = demo.run()
+
+    from f4x_ros.eval.report import report_rows
+
+    print("\nThe node's report:\n")
+    print(table(report_rows(report)))
+    print(f"\nResults are in {out}. Open {out / 'story.png'} to see the whole story.")
+    return 0
+
+
+def _import_ros() -> None:
+    try:
+        import f4x_ros.ros.client  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"f4x demo needs ROS 2 and the package's messages ({error}): make setup, or source a "
+            "workspace; `f4x run demo` works without"
+        ) from error
+
+
+class _Demo:
+    """One demonstration: its processes, its client and what it saw."""
+
+    def __init__(
+        self, out: Path, source: str, frames: int, rate_hz: float, prompts: list[str]
+    ) -> None:
+        self._out, self._source, self._frames = out, source, frames
+        self._rate_hz, self._prompts = rate_hz, prompts
+        self._stamps: list[tuple[int, int]] = []  # (sec, nanosec) of the frames that came back
+        self._news = threading.Condition()
+
+    def run(self) -> Report:
+        """Everything; the processes have ended when this returns or raises.
+
+        Raises:
+            CommandError: a process failed, or did not answer in time; has the end of its log.
+        """
+        with ExitStack() as stack:
+            work = Path(tempfile.mkdtemp(prefix="f4x-demo-"))
+            stack.callback(shutil.rmtree, work, ignore_errors=True)
+            node = stack.enter_context(self._node(work))
+            try:
+                client = stack.enter_context(_client())
+                return self._show(client, node, stack)
+            except (TimeoutError, RuntimeError) as error:
+                node.check()  # a node that has ended is the better explanation
+                raise node.failure(f"does not do what it should ({error})") from error
+
+    def _show(self, client: PerceptionClient, node: Child, stack: ExitStack) -> Report:
+        from f4x_ros.msg import TrackArray
+
+        _wait_until_active(client, node)
+        client.subscribe(TrackArray, "~/tracks", self._on_tracks)
+        with self._camera() as camera:
+            self._watch(node, camera)
+        self._ask(client)
+        print("\nThe node measures its map and writes the report ...", flush=True)
+        before = client.values()
+        client.change_state("deactivate", _REPORT_S)
+        file = self._out / "report.json"
+        if not file.exists():
+            raise node.failure("wrote no report")
+        report: Report = json.loads(file.read_text())
+        _tell_drops(before, self._frames, report)
+        if node.stop() != 0:
+            raise node.failure(f"ended with exit code {node.returncode}")
+        return report
+
+    # --- processes -----------------------------------------------------------------------------
+
+    def _node(self, work: Path) -> Child:
+        import yaml
+
+        parameters = {
+            "prompts": self._prompts,
+            "autostart": True,
+            "report.dir": str(self._out.absolute()),
+            "report.holdout_every": 8,
+        }
+        file = work / "node.yaml"
+        file.write_text(yaml.safe_dump({"/**": {"ros__parameters": parameters}}))
+        arguments = ["--ros-args", "--params-file", str(file)]
+        return Child("f4x_ros.ros.node", arguments, self._out / "node.log", _ENV)
+
+    def _camera(self) -> Child:
+        parameters: dict[str, Any] = {
+            "source": self._source,
+            "rate_hz": self._rate_hz,
+            "count": self._frames,
+            "wait_for_subscribers": 1,
+        }
+        if self._rate_hz == 0:
+            parameters |= {"pace_topic": "/perception/tracks", "pace_timeout_s": _SILENCE_S}
+        words = [w for name, value in parameters.items() for w in ("-p", f"{name}:={value}")]
+        arguments = ["--ros-args", *words]
+        return Child("f4x_ros.ros.camera", arguments, self._out / "camera.log", _ENV)
+
+    # --- watching ------------------------------------------------------------------------------
+
+    def _on_tracks(self, message: TrackArray) -> None:
+        with self._news:
+            self._stamps.append((message.header.stamp.sec, message.header.stamp.nanosec))
+            self._news.notify_all()
+
+    def _watch(self, node: Child, camera: Child) -> None:
+        """Show a bar until the camera has sent all and the node has been silent for a moment."""
+        from f4x_ros.cli.progress import progress_bar
+
+        with progress_bar(self._frames, "camera -> node") as bar:
+            heard_at, ended_at = time.monotonic(), float("inf")
+            while bar.n < self._frames:
+                with self._news:
+                    self._news.wait(0.2)
+                    came = len(self._stamps) - bar.n
+                bar.update(came)
+                now = time.monotonic()
+                if came:
+                    heard_at = now
+                node.check()
+                camera.check()
+                if camera.returncode == 0:
+                    ended_at = min(ended_at, now)
+                if now - max(heard_at, ended_at) > _QUIET_S:
+                    break  # the rest was dropped: said later
+                if now - heard_at > (_SILENCE_S if bar.n else _START_S):
+                    raise node.failure(f"sent nothing on ~/tracks for {now - heard_at:.0f} s")
+
+    # --- asking --------------------------------------------------------------------------------
+
+    def _ask(self, client: PerceptionClient) -> None:
+        """Questions as any ROS program may ask them."""
+        from builtin_interfaces.msg import Time
+
+        rows = []
+        for prompt in dict.fromkeys([*self._prompts, _ABSENT]):
+            rows += _answer_rows(prompt, "now", client.query(prompt))
+        if self._stamps:
+            first, middle = self._stamps[0], self._stamps[len(self._stamps) // 2]
+            then = f"{middle[0] - first[0] + (middle[1] - first[1]) / 1e9:.2f} s"
+            stamp = Time(sec=middle[0], nanosec=middle[1])
+            answer = client.query(self._prompts[0], stamp=stamp)
+            rows += _answer_rows(self._prompts[0], then, answer)
+        print("\nAsked through the service ~/query:\n")
+        header = (
+            "prompt",
+            "when",
+            "present",
+            "score",
+            "object",
+            "x y z in the map [m]",
+            "size [m]",
+        )
+        print(table(rows, header))
+
+
+_ENV = {"PYTHONUNBUFFERED": "1"}
+_QUIET_S = 5.0  # after the camera's end; what has not come then was dropped
+
+
+def _client() -> PerceptionClient:
+    from f4x_ros.ros.client import PerceptionClient
+
+    return PerceptionClient("/perception")
+
+
+def _wait_until_active(client: PerceptionClient, node: Child) -> None:
+    end = time.monotonic() + _START_S
+    while True:
+        node.check()
+        try:
+            state = client.state(2.0)
+        except TimeoutError:
+            state = "not there yet"
+        if state == "active":
+            return
+        if client.status is not None and state == "unconfigured" and client.status.level != b"\0":
+            raise CommandError(f"the node cannot be configured: {client.status.message}", 2)
+        if time.monotonic() > end:
+            raise node.failure(f"is '{state}' after {_START_S:g} s, expected 'active'")
+        time.sleep(0.1)
+
+
+def _answer_rows(prompt: str, when: str, answer: Query.Response) -> list[tuple[object, ...]]:
+    if not answer.success:
+        return [(prompt, when, "refused", "", "", answer.message, "")]
+    first = (prompt, when, "yes" if answer.present else "no", f"{answer.score:.2f}")
+    objects = []
+    for track in answer.tracks:
+        p, s = track.pose.pose.position, track.size
+        place = f"{p.x:6.2f} {p.y:6.2f} {p.z:6.2f}"
+        objects.append((f"#{track.id}", place, f"{s.x:.2f} x {s.y:.2f} x {s.z:.2f}"))
+    objects = objects or [("-", "", "")]
+    return [
+        (*(first if number == 0 else ("", "", "", "")), *found)
+        for number, found in enumerate(objects)
+    ]
+
+
+def _tell_drops(counters: dict[str, str], sent: int, report: Report) -> None:
+    """Say what became of the frames that are not in the map."""
+    dropped = {
+        name: value
+        for name, value in counters.items()
+        if name.startswith("dropped.") and value != "0"
+    }
+    processed = report["frames"]
+    print(f"The camera sent {sent} frames, the node processed {processed}.", end=" ")
+    print(
+        "Dropped: " + ", ".join(f"{name} {value}" for name, value in dropped.items()) + "."
+        if dropped
+        else "None was dropped."
+        if processed == sent
+        else f"{sent - int(processed or 0)} were lost on the way."
+    )

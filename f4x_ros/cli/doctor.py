@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Say what of this machine f4x can use, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from f4x_ros.cli.table import table
+
+
+class Line(NamedTuple):
+    """One finding. `required`: without it the core cannot work."""
+
+    name: str
+    ok: bool
+    text: str
+    required: bool = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """There are none."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print all lines; 0 if the core can work, else 1."""
+    lines: list[Line] = []
+    for check in (_system, _torch, _backends, _extractors, _libraries, _ros):
+        try:
+            lines.extend(check())
+        except Exception as error:  # a broken library may raise anything on import
+            name = check.__name__.strip("_")
+            text = f"{type(error).__name__}: {error}"
+            lines.append(Line(name, False, text, check in (_torch, _backends)))
+    print(table([(line.name, "ok" if line.ok else "missing", line.text) for line in lines]))
+    broken = [line.name for line in lines if line.required and not line.ok]
+    if broken:
+        print(f"\nf4x cannot work here: {', '.join(broken)}")
+        return 1
+    missing = [line.name for line in lines if not line.ok]
+    also = f" Not available, and not needed for it: {', '.join(missing)}." if missing else ""
+    print(f"\nThe core works here.{also}")
+    return 0
+
+
+def _system() -> Iterator[Line]:
+    import psutil
+
+    supported = sys.version_info >= (3, 10)
+    yield Line("Python", supported, f"{platform.python_version()} in {sys.prefix}", True)
+    cores = len(os.sched_getaffinity(0))
+    yield Line("cores", cores >= 2, f"{cores} usable" + ("" if cores > 1 else ", expected 2"))
+    memory = psutil.virtual_memory()
+    enough = memory.available > 2e9
+    advice = "" if enough else ": a run needs about 2 GB"
+    text = f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB free{advice}"
+    yield Line("memory", enough, text)
+    free = shutil.disk_usage(Path.cwd()).free
+    advice = "" if free > 1e9 else ": a run leaves up to 300 MB"
+    yield Line("disk", free > 1e9, f"{free / 1e9:.1f} GB free in {Path.cwd()}{advice}")
+
+
+def _torch() -> Iterator[Line]:
+    import torch
+
+    threads = f"{torch.get_num_threads()} threads"
+    wait = os.environ.get("OMP_WAIT_POLICY", "not set")
+    yield Line("torch", True, f"{torch.__version__}, {threads}, OMP_WAIT_POLICY {wait}", True)
+    if torch.cuda.is_available():
+        yield Line("CUDA", True, f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}")
+    elif torch.version.cuda is None:
+        yield Line("CUDA", False, "this torch is built for CPUs; the CPU backend is used")
+    else:
+        yield Line("CUDA", False, "torch sees no device (nvidia-smi says whether there is one)")
+
+
+def _backends() -> Iterator[Line]:
+    from f4x_ros.core.render import available_backends
+
+    found = available_backends()
+    for name, status in found.items():
+        yield Line(f"render: {name}", status == "ok", "available" if status == "ok" else status)
+    if "ok" not in found.values():
+        yield Line("render", False, "no backend can draw", True)
+
+
+def _extractors() -> Iterator[Line]:
+    from f4x_ros.core.features.registry import describe
+
+    for status in describe():
+        yield Line(f"features: {status.name}", status.available, status.message)
+
+
+def _libraries() -> Iterator[Line]:
+    yield _library("embreex", "embreex", "pip install embreex: the demo world is drawn with it")
+    yield _library("rosbags", "rosbags", "pip install rosbags: bags are read and written with it")
+    yield _library("OpenCV", "cv2", "pip install opencv-python-headless", required=True)
+
+
+def _ros() -> Iterator[Line]:
+    install = "make setup, or source a ROS 2 workspace"
+    yield _library("rclpy", "rclpy", f"{install}: needed by `f4x demo` and the node")
+    yield _library("messages", "f4x_ros.msg", f"{install}: the package's interfaces are not built")
+    own = "not needed, our own code is used"
+    for name in ("tf2_ros", "message_filters", "cv_bridge"):
+        yield _library(name, name, own)
+    yield from _middleware()
+
+
+def _middleware() -> Iterator[Line]:
+    if importlib.util.find_spec("rclpy") is None:
+        return
+    from rclpy.utilities import get_rmw_implementation_identifier
+
+    from f4x_ros.ros.middleware import use_large_shared_memory
+
+    name = get_rmw_implementation_identifier()
+    yield Line("middleware", True, name)
+    if "fastrtps" not in name:
+        return
+    use_large_shared_memory()
+    profile = next(
+        (
+            os.environ[variable]
+            for variable in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+            if variable in os.environ
+        ),
+        None,
+    )
+    if profile is None:
+        transports = os.environ.get("FASTDDS_BUILTIN_TRANSPORTS")
+        text = f"FASTDDS_BUILTIN_TRANSPORTS={transports}" if transports else "no profile installed"
+        yield Line("shared memory", bool(transports), text)
+        return
+    room = shutil.disk_usage("/dev/shm").free if Path("/dev/shm").is_dir() else 0
+    advice = "" if room > 256e6 else " (in a container: --shm-size=512m)"
+    text = f"{room / 1e6:.0f} MB free{advice}, profile {profile}"
+    yield Line("shared memory", room > 256e6 and Path(profile).is_file(), text)
+
+
+def _library(name: str, module: str, advice: str, *, required: bool = False) -> Line:
+    try:
+        imported = importlib.import_module(module)
+    except Exception as error:  # a broken library may raise anything on import
+        absent = isinstance(error, ModuleNotFoundError) and error.name == module
+        reason = "not installed" if absent else f"does not load ({error})"
+        return Line(name, False, f"{reason}: {advice}", required)
+    version = getattr(imported, "__version__", "")
+    return Line(name, True, str(version) or "available", required)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write a recording, or the demo world, as a ROS 2 bag."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("source", help="'demo', an RGB-D or TUM folder, or a ROS 2 bag")
+    parser.add_argument("bag", help="new bag: a folder, or a file NAME.mcap or NAME.db3")
+    parser.add_argument("--storage", choices=("mcap", "sqlite3"), help="default: by name, or mcap")
+    parser.add_argument("--start", type=int, default=0, metavar="N", help="first frame")
+    parser.add_argument("--frames", type=int, default=0, metavar="N", help="so many; 0 = all")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    from f4x_ros.cli.progress import progress_bar
+    from f4x_ros.cli.sources import open_part
+    from f4x_ros.datasets import write_bag
+
+    source = open_part(options.source, options.start, options.frames)
+    with progress_bar(len(source), "writing") as bar:
+        path = write_bag(source, options.bag, options.storage, lambda *_: bool(bar.update()))
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    size = sum(file.stat().st_size for file in files)
+    print(f"{len(source)} frames of {source.name} are in {path} ({size / 1e6:.1f} MB).")
+    return 0

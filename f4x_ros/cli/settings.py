@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`--config FILE` and `--set key=value`: the same dotted names as the node's parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from f4x_ros.core.config import Config
+
+
+def read_settings(file: str | None, assignments: Sequence[str]) -> tuple[Config, list[str]]:
+    """The configuration and the prompts that `file` names; assignments win over the file.
+
+    Args:
+        file: YAML, either a ROS parameter file (`/**: ros__parameters: ...`; what only the node
+            knows, such as topics' rates, is left out) or dotted or nested names.
+        assignments: texts `key=value`.
+
+    Raises:
+        ValueError: the file, a name or a value is not as expected; says which.
+    """
+    from f4x_ros.core.config import Config
+
+    values, prompts = _from_file(file) if file else ({}, [])
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"--set is '{text}', expected key=value")
+        values[name.strip()] = value.strip()
+    return Config.from_dotted(values), prompts
+
+
+def _from_file(file: str) -> tuple[dict[str, Any], list[str]]:
+    import yaml
+
+    from f4x_ros.core.config import Config
+
+    expected = "expected YAML with parameter names and values"
+    try:
+        content = yaml.safe_load(Path(file).expanduser().read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"--config '{file}': {error.strerror}, {expected}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"--config '{file}': {reason}, {expected}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"--config '{file}' holds {type(content).__name__}, {expected}")
+    of_ros = _ros_parameters(content)
+    values = _flat(content if of_ros is None else of_ros)
+    prompts = values.pop("prompts", [])
+    if not isinstance(prompts, list) or not all(isinstance(p, str) for p in prompts):
+        raise ValueError(f"--config '{file}': prompts is {prompts!r}, expected a list of texts")
+    if of_ros is not None:
+        known = {parameter.name for parameter in Config.parameters()}
+        values = {name: value for name, value in values.items() if name in known}
+    return values, [prompt for prompt in prompts if prompt]
+
+
+def _ros_parameters(content: Mapping[Any, Any]) -> dict[str, Any] | None:
+    """The parameters of all nodes of a ROS file in one dictionary; None if it is no such file."""
+    found: dict[str, Any] | None = None
+    for value in content.values():
+        if isinstance(value, dict):
+            inner = value.get("ros__parameters", _ros_parameters(value))
+            if isinstance(inner, dict):
+                found = {**(found or {}), **inner}
+    return found
+
+
+def _flat(content: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat

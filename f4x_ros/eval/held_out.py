@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames kept aside to measure the finished map."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from f4x_ros.core.camera import PinholeCamera
+from f4x_ros.core.frame import Frame
+from f4x_ros.core.poses import Pose
+from f4x_ros.eval.metrics import depth_errors_m, mean_or_none, median_or_none, psnr_db
+
+_PERFECT_DB = 100.0  # stands for the infinity of two equal pictures, so that means exist
+
+
+class Quality(NamedTuple):
+    """What the held-out frames say about the map; None where nothing could be compared."""
+
+    psnr_db: float | None  # mean over the frames
+    depth_median_error_m: float | None  # over the pixels of all frames
+    frames: int  # compared
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """A frame, losslessly compressed."""
+
+    stamp_ns: int
+    camera: PinholeCamera
+    T_map_camera: Pose
+    rgb_png: NDArray[np.uint8]
+    depth_zlib: bytes | None
+
+    @classmethod
+    def of(cls, frame: Frame) -> _Kept:
+        done, png = cv2.imencode(".png", frame.rgb)  # as BGR, and decoded as BGR: no swap needed
+        if not done or frame.T_map_camera is None:
+            raise ValueError("the frame has no pose or its picture cannot be compressed")
+        depth = None if frame.depth is None else zlib.compress(frame.depth.tobytes(), 1)
+        return cls(frame.stamp_ns, frame.camera, frame.T_map_camera, png, depth)
+
+    @property
+    def nbytes(self) -> int:
+        return self.rgb_png.nbytes + len(self.depth_zlib or b"")
+
+    def rgb(self) -> NDArray[np.uint8]:
+        return np.asarray(cv2.imdecode(self.rgb_png, cv2.IMREAD_COLOR), np.uint8)
+
+    def depth(self) -> NDArray[np.float32] | None:
+        if self.depth_zlib is None:
+            return None
+        flat = np.frombuffer(zlib.decompress(self.depth_zlib), np.float32)
+        return flat.reshape(self.camera.height, self.camera.width)
+
+
+class HeldOut:
+    """Keeps frames within `max_bytes`.
+
+    When there are too many, every second one goes, and from then on only every second is kept, so
+    they stay evenly spaced over a run of any length.
+    """
+
+    def __init__(self, max_bytes: int = 200_000_000) -> None:
+        self._max_bytes = max_bytes
+        self._kept: list[_Kept] = []
+        self._nbytes = 0
+        self._stride = 1
+        self._seen = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def add(self, frame: Frame) -> None:
+        """Keep a frame that has a pose."""
+        if self._seen % self._stride == 0:
+            self._kept.append(_Kept.of(frame))
+            self._nbytes += self._kept[-1].nbytes
+            while self._nbytes > self._max_bytes and len(self._kept) > 1:
+                self._kept = self._kept[::2]
+                self._nbytes = sum(kept.nbytes for kept in self._kept)
+                self._stride *= 2
+        self._seen += 1
+
+    def evaluate(self, perception: Any) -> Quality:
+        """Compare each frame with what the map shows at its pose and its stamp."""
+        psnrs, errors = [], []
+        for kept in self._kept:
+            view = perception.render(kept.camera, kept.T_map_camera, kept.stamp_ns)
+            psnrs.append(min(_PERFECT_DB, psnr_db(view.color, kept.rgb())))
+            depth = kept.depth()
+            if depth is not None:
+                errors.append(depth_errors_m(view, depth))
+        return Quality(mean_or_none(psnrs), median_or_none(errors), len(psnrs))

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report of a run: flat keys, JSON, and its most telling rows as text."""
+
+from __future__ import annotations
+
+import json
+import math
+import resource
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from f4x_ros.core.atomic import atomic_write
+
+Value = int | float | str | None
+Report = dict[str, Value]
+
+
+def peak_rss_bytes() -> int:
+    """Most memory this process ever had resident."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def write_report(path: Path, report: Mapping[str, Value]) -> None:
+    """Write as JSON; what is not a finite number becomes null. Whole or not at all (OSError)."""
+    clean = {key: _finite(value) for key, value in report.items()}
+    with atomic_write(path) as file:
+        file.write((json.dumps(clean, indent=2, allow_nan=False) + "\n").encode())
+
+
+def _finite(value: Value) -> Value:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def report_rows(report: Mapping[str, Value]) -> list[tuple[str, str]]:
+    """What a person wants to know, as (name, value with unit)."""
+
+    def number(key: str, form: str, unit: str, factor: float = 1) -> str:
+        value = report.get(key)
+        if not isinstance(value, (int, float)):
+            return "not measured"
+        scaled = value if factor == 1 else value * factor
+        return f"{scaled:{form}} {unit}".rstrip()
+
+    return [
+        ("source", str(report.get("source"))),
+        (
+            "frames",
+            f"{report.get('frames')} ({report.get('frames_mapped')} mapped, "
+            f"{report.get('frames_heldout')} held out, {report.get('frames_dropped')} dropped)",
+        ),
+        ("speed", number("fps", ".2f", "frames/s")),
+        (
+            "latency",
+            f"{number('latency_p50_ms', '.0f', 'ms')} median, "
+            f"{number('latency_p95_ms', '.0f', 'ms')} 95 %",
+        ),
+        ("PSNR, held out", number("psnr_heldout_db", ".2f", "dB")),
+        ("depth error", number("depth_median_error_m", ".2f", "cm median", 100)),
+        (
+            "map",
+            f"{number('gaussians', ',d', 'Gaussians')}, {number('map_bytes', '.1f', 'MB', 1e-6)}",
+        ),
+        ("memory, peak", number("peak_rss_bytes", ".0f", "MB", 1e-6)),
+        ("tracks", number("tracks", "d", "confirmed")),
+        ("features", f"{report.get('features')} (drawn by {report.get('render_backend')})"),
+    ]
