@@ -28,13 +28,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
-import torch
-from torch import Tensor
-
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as f4x_ros does; before torch is imported
 
+import torch  # noqa: E402
 from render_scene import SIZES, RoomScene, room_scene  # noqa: E402
+
+from torch import Tensor  # noqa: E402
 
 from f4x_ros.core.render import available_backends, native, render, uplift  # noqa: E402
 
@@ -211,7 +212,7 @@ def relative(have: Tensor, want: Tensor) -> float:
 
 
 def check_gradients(report: Report) -> bool:
-    """The largest gradient error against the dense reference, in float64, over its largest entry."""
+    """The largest error against the dense reference in float64, over the largest entry."""
     scene = room_scene(400, 48, 40, seed=3, radius_px=(4.0, 14.0), dtype=torch.float64)
     contest = Contest(scene)
     have, want = contest.backward("cpu"), contest.backward("reference")
@@ -229,8 +230,9 @@ def check_gradients(report: Report) -> bool:
 def bench_cuda(report: Report, rounds: int) -> bool:
     """gsplat against the CPU rasteriser.
 
-    A contribution whose alpha lies within rounding of the cut at 1/255 may be counted by one and not by
-    the other; so a few values in 100,000 may differ by more than 1e-3, none by more than such a one.
+    A contribution whose alpha lies within rounding of the cut at 1/255 may be counted by one and
+    not by the other; so a few values in 100,000 may differ by more than 1e-3, none by more than
+    such a contribution.
     """
     problems = {k: v for k, v in available_backends().items() if k in ("cuda", "cpu") and v != "ok"}
     if problems:
