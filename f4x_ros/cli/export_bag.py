@@ -23,7 +23,11 @@ def run(options: argparse.Namespace) -> int:
 
     source = open_part(options.source, options.start, options.frames)
     with progress_bar(len(source), "writing") as bar:
-        path = write_bag(source, options.bag, options.storage, lambda *_: bool(bar.update()))
+
+        def show(done: int, total: int) -> None:
+            bar.update(done - bar.n)
+
+        path = write_bag(source, options.bag, options.storage, show)
     files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
     size = sum(file.stat().st_size for file in files)
     print(f"{len(source)} frames of {source.name} are in {path} ({size / 1e6:.1f} MB).")

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 from tqdm import tqdm
 
 
-def progress_bar(total: int, description: str) -> tqdm[None]:
+def progress_bar(total: int, description: str) -> tqdm[NoReturn]:
     """A bar over frames on stderr; in a log file a line every ten seconds."""
     terminal = sys.stderr.isatty()
     return tqdm(

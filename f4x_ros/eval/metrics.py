@@ -53,7 +53,7 @@ def depth_errors_m(view: RenderedView, truth: NDArray[np.float32]) -> NDArray[np
         raise ValueError(f"depths have shapes {view.depth.shape} and {truth.shape}, expected one")
     both = (truth > 0) & (view.depth > 0) & (view.alpha > SOLID_ALPHA)
     errors = np.abs(view.depth[both] - truth[both])
-    return errors[:: max(1, len(errors) // _DEPTH_SAMPLES)]
+    return np.asarray(errors, np.float32)[:: max(1, len(errors) // _DEPTH_SAMPLES)]
 
 
 def median_or_none(parts: Sequence[NDArray[np.float32]]) -> float | None:

@@ -47,14 +47,13 @@ def report_rows(report: Mapping[str, Value]) -> list[tuple[str, str]]:
         ("source", str(report.get("source"))),
         (
             "frames",
-            f"{report.get('frames')} ({report.get('frames_mapped')} mapped, "
-            f"{report.get('frames_heldout')} held out, {report.get('frames_dropped')} dropped)",
+            f"{report.get('frames')}, {report.get('frames_heldout')} of them held out",
         ),
+        ("frames dropped", str(report.get("frames_dropped"))),
         ("speed", number("fps", ".2f", "frames/s")),
         (
-            "latency",
-            f"{number('latency_p50_ms', '.0f', 'ms')} median, "
-            f"{number('latency_p95_ms', '.0f', 'ms')} 95 %",
+            "latency 50, 95 %",
+            f"{number('latency_p50_ms', '.0f', '')}, {number('latency_p95_ms', '.0f', 'ms')}",
         ),
         ("PSNR, held out", number("psnr_heldout_db", ".2f", "dB")),
         ("depth error", number("depth_median_error_m", ".2f", "cm median", 100)),
@@ -63,6 +62,7 @@ def report_rows(report: Mapping[str, Value]) -> list[tuple[str, str]]:
             f"{number('gaussians', ',d', 'Gaussians')}, {number('map_bytes', '.1f', 'MB', 1e-6)}",
         ),
         ("memory, peak", number("peak_rss_bytes", ".0f", "MB", 1e-6)),
-        ("tracks", number("tracks", "d", "confirmed")),
-        ("features", f"{report.get('features')} (drawn by {report.get('render_backend')})"),
+        ("objects confirmed", number("tracks", "d", "")),
+        ("features", str(report.get("features"))),
+        ("drawn by", str(report.get("render_backend"))),
     ]
