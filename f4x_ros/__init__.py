@@ -14,8 +14,8 @@ import sys
 
 __version__ = "0.1.0"
 
-# OpenMP's threads shall sleep while they wait and not spin on the cores of a robot's other processes:
-# on two busy cores rendering is three times faster so. Read once, when torch is first imported.
+# OpenMP's threads shall sleep while they wait and not spin on the cores of a robot's other
+# processes: on two busy cores rendering is three times faster so. Read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # A source checkout has no generated msg and srv and no compiled rasteriser, and it hides the
