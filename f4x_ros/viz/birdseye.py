@@ -9,13 +9,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.frame import UNLABELLED, Cloud, Track, TrackState
 from f4x_ros.core.poses import Pose
 from f4x_ros.viz.boxes import corners
 from f4x_ros.viz.marks import Box, Chip, draw_chips
-from f4x_ros.viz.palette import Rgb, color_of_label, colors
+from f4x_ros.viz.overlay import naming_order
+from f4x_ros.viz.palette import Rgb, color_of_label, prompt_colors
 from f4x_ros.viz.text import Image8, draw_text, line_height, text_width
 
 _GROUND: Rgb = (247, 248, 250)
@@ -24,9 +26,14 @@ _WHITE: Rgb = (255, 255, 255)
 _TEXT_PX = 14
 _ABOVE_CAMERA_M = 0.25  # what is higher than the camera ever was by more than this hides the room
 _ABOVE_OBJECT_M = 0.1
-_OUTLIERS = 0.4  # percent of the points on each side that may lie outside of the picture
-_POINT_M = 0.03  # size of a point in the map
-_MOVED_M = 0.15  # a trail shorter than this is jitter
+_OUTLIERS = 0.5  # percent of the points on each side that may lie outside of the picture
+_POINT_M = (0.006, 0.03)  # least and usual largest radius of a point
+_LONELY = 6.0  # points so many times as far from others as usual float in the air: drawn small
+_MAX_POINTS = 150_000  # of larger clouds every n-th point is drawn
+_NAMED_ABOVE_M = 0.1  # points asked for are drawn as if they were higher by this
+_MOVED_M = 0.3  # an end closer to the beginning than this is jitter,
+_JUMP = 0.3  # and so is a way of which a single step makes up more than this share
+_MAX_NAMES = 14
 _SUPERSAMPLING = 2
 _SHIFT = 4  # OpenCV draws at 1/16 pixel
 
@@ -89,7 +96,7 @@ def draw_birdseye(
         tracks: objects: their footprint, and the name of those that are not LOST or TENTATIVE.
         prompts: in the order of the labels.
         camera_path: [M, 3] m, oldest first.
-        trails: [K, 3] m per track id, oldest first; only those of objects that moved are drawn.
+        trails: [K, 3] m per track id, oldest first; drawn where the object moves or `has_moved`.
         camera: intrinsics, for the field of view at the end of the path.
         T_map_camera: [4, 4], the camera at the end of the path.
         up: [3] unit vector of the map, see `up_axis`.
@@ -97,41 +104,55 @@ def draw_birdseye(
     Returns:
         [height, width, 3] uint8 RGB.
     """
-    tracks = tuple(t for t in tracks if t.state is not TrackState.LOST)
+    labels_of = {track.id: track.label for track in tracks}
+    moving = {track.id for track in tracks if track.moving}
     moved = {
-        number: trail
+        number: np.asarray(trail, float)
         for number, trail in trails.items()
-        if len(trail) > 1 and np.linalg.norm(np.ptp(trail, axis=0)) > _MOVED_M
+        if len(trail) > 1 and (number in moving or has_moved(trail))
     }
+    tracks = tuple(t for t in tracks if t.state is not TrackState.LOST)
     xyz, label, rgb = _open_from_above(cloud, tracks, camera_path, up)
     boxes = [corners(track) for track in tracks]
     plan = _make_plan(xyz, np.concatenate([camera_path, *boxes, *moved.values()]), up, size)
-    image = _draw_points(plan, xyz, rgb, label, len(prompts))
+    image = _draw_points(plan, xyz, rgb, label, prompts)
     step = _grid_step(plan)
     _draw_grid(image, plan, step)
-    labels_of = {track.id: track.label for track in tracks}
     for number, trail in moved.items():
         _draw_trail(image, plan, trail, color_of_label(labels_of.get(number, ""), prompts))
-    _draw_camera(image, plan, camera_path, camera, T_map_camera)
     taken = [
         _draw_footprint(image, plan, box, color_of_label(track.label, prompts), track.state)
         for box, track in zip(boxes, tracks, strict=True)
     ]
-    taken += _draw_ends(image, plan, camera_path)
-    taken.append(_draw_scale(image, plan, step))
+    _draw_camera(image, plan, camera_path, camera, T_map_camera)
+    looks_up = bool(T_map_camera[:3, 2] @ plan.along > 0)
+    taken += _draw_ends(image, plan, camera_path, name_below=looks_up)
+    taken += [_draw_scale(image, plan, step), _draw_axes(image, plan)]
     _draw_names(image, plan, tracks, prompts, taken)
     return image
+
+
+def has_moved(trail: NDArray[np.float64]) -> bool:
+    """Whether a trail [K, 3] m shows motion, not a centre that jumps as more of its object is seen.
+
+    It ends away from where it began, and no single step makes up much of the way.
+    """
+    trail = np.asarray(trail, float)
+    if len(trail) < 2 or np.linalg.norm(trail[-1] - trail[0]) < _MOVED_M:
+        return False
+    steps = np.linalg.norm(np.diff(trail, axis=0), axis=1)
+    return bool(steps.max() < _JUMP * steps.sum())
 
 
 def _open_from_above(
     cloud: Cloud, tracks: tuple[Track, ...], path: NDArray[np.float64], up: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.uint16], NDArray[np.uint8]]:
-    """The points below the cut, lowest first: what is drawn later covers what is below it."""
+    """The points below the cut."""
     tops = [float((corners(t) @ up).max()) + _ABOVE_OBJECT_M for t in tracks]
     cut = max([float((path @ up).max()) + _ABOVE_CAMERA_M, *tops])
     height = cloud.xyz @ up.astype(np.float32)
     rows = np.flatnonzero(np.isfinite(cloud.xyz).all(1) & (height <= cut))
-    rows = rows[np.argsort(height[rows], kind="stable")]
+    rows = rows[:: -(-len(rows) // _MAX_POINTS) or 1]
     return cloud.xyz[rows], cloud.label[rows], cloud.rgb[rows]
 
 
@@ -167,24 +188,35 @@ def _draw_points(
     xyz: NDArray[np.float32],
     rgb: NDArray[np.uint8],
     label: NDArray[np.uint16],
-    prompts: int,
+    prompts: tuple[str, ...],
 ) -> Image8:
+    """Discs from low to high, as large as the gaps between them."""
     k = _SUPERSAMPLING
     large = np.full((plan.size[1] * k, plan.size[0] * k, 3), _GROUND, np.uint8)
-    named = (label > 0) & (label != UNLABELLED) & (label <= prompts)
+    named = (label > 0) & (label != UNLABELLED) & (label <= len(prompts))
     paint = _pale(rgb)
-    # A point keeps some of its own light and shade, so that objects look solid.
-    shade = 0.8 + 0.2 * rgb[named].astype(np.float32).mean(1, keepdims=True) / 255
-    paint[named] = np.round(colors(max(1, prompts))[label[named] - 1] * shade)
-    order = np.argsort(named, kind="stable")  # those asked for last: never hidden
-    pixels = np.floor(plan.pixels(xyz[order]) * k).astype(np.int64)
-    side = int(np.clip(round(_POINT_M * plan.pixels_per_m * k), 1, 9))
-    for dy in range(side):
-        for dx in range(side):
-            x, y = (pixels + np.array([dx - side // 2, dy - side // 2])).T
-            inside = (x >= 0) & (x < large.shape[1]) & (y >= 0) & (y < large.shape[0])
-            large[y[inside], x[inside]] = paint[order][inside]
+    if named.any():
+        # A point keeps some of its own light and shade, so that objects look solid.
+        shade = 0.8 + 0.2 * rgb[named].astype(np.float32).mean(1, keepdims=True) / 255
+        paint[named] = np.round(np.array(prompt_colors(prompts))[label[named] - 1] * shade)
+    order = np.argsort(xyz @ plan.up + _NAMED_ABOVE_M * named, kind="stable")
+    centres = (plan.pixels(xyz[order]) * (k << _SHIFT)).round().astype(int).tolist()
+    radii = (_radii(xyz[order]) * plan.pixels_per_m * (k << _SHIFT)).round().astype(int)
+    radii = np.clip(radii, 1 << _SHIFT, 30 << _SHIFT).tolist()
+    for centre, radius, color in zip(centres, radii, paint[order].tolist(), strict=True):
+        cv2.circle(large, centre, radius, color, -1, cv2.LINE_8, _SHIFT)
     return np.asarray(cv2.resize(large, plan.size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _radii(xyz: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Radius [N] m of each point: half the way to its third neighbour, within bounds."""
+    if len(xyz) < 4:
+        return np.full(len(xyz), _POINT_M[1])
+    gaps = np.asarray(cKDTree(xyz).query(xyz, k=4)[0][:, 3])
+    typical = float(np.median(gaps))
+    least, largest = _POINT_M
+    radii = np.clip(0.5 * gaps, least, max(largest, 0.5 * typical))
+    return np.asarray(np.where(gaps > _LONELY * typical, least, radii))
 
 
 def _pale(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -248,17 +280,24 @@ def _draw_camera(
     if length.min() > 1e-3:  # else it looks straight up or down
         wedge = plan.pixels(np.stack([position, *(position + rays / length * reach)]))
         over = image.copy()
-        _fill(over, wedge, _INK)
-        cv2.addWeighted(over, 0.22, image, 0.78, 0, image)
+        _fill(over, wedge, _WHITE)
+        cv2.addWeighted(over, 0.6, image, 0.4, 0, image)
+        _polyline(image, wedge, _WHITE, 5, closed=True)
+        _polyline(image, wedge, _INK, 2, closed=True)
     points = plan.pixels(path)
     _polyline(image, points, _WHITE, 5)
     _polyline(image, points, _INK, 2)
 
 
-def _draw_ends(image: Image8, plan: Plan, path: NDArray[np.float64]) -> list[Box]:
-    """Marks for the path's start (ring) and end (dot), with their names; returns their boxes."""
+def _draw_ends(
+    image: Image8, plan: Plan, path: NDArray[np.float64], *, name_below: bool
+) -> list[Box]:
+    """Marks for the path's start (ring) and end (dot), with their names; returns their boxes.
+
+    `name_below` keeps the camera's name out of what it sees.
+    """
     start, end = plan.pixels(path[[0, -1]])
-    taken: list[Box] = []
+    height, taken = line_height(_TEXT_PX), []
     for point, name, fill in ((start, "start", _WHITE), (end, "camera", _INK)):
         centre = _at(point)
         cv2.circle(image, centre, 8 << _SHIFT, _WHITE, -1, cv2.LINE_AA, _SHIFT)
@@ -268,10 +307,10 @@ def _draw_ends(image: Image8, plan: Plan, path: NDArray[np.float64]) -> list[Box
         taken.append((x - 8, y - 8, x + 8, y + 8))
         if name == "start" and np.linalg.norm(start - end) < 40:
             continue  # one place: "camera" says it
-        chip = Chip(name, float(x), float(y - 11), _WHITE, False)
-        draw_chips(image, [chip], _TEXT_PX, image.shape[0], around=True, taken=taken)
+        low = y + 12 + height if name_below == (name == "camera") else y - 11
         half = text_width(name, _TEXT_PX) // 2 + 4
-        taken.append((x - half, y - 11 - line_height(_TEXT_PX) - 2, x + half, y - 11))
+        draw_chips(image, [Chip(name, float(x), float(low), _WHITE)], _TEXT_PX, image.shape[0])
+        taken.append((x - half, low - height - 2, x + half, low))
     return taken
 
 
@@ -295,10 +334,10 @@ def _draw_names(
     prompts: tuple[str, ...],
     taken: list[Box],
 ) -> None:
-    """Names of the objects, large ones first, beside their footprints."""
+    """Names of the objects that matter most, beside their footprints."""
     named = [t for t in tracks if t.state in (TrackState.CONFIRMED, TrackState.OCCLUDED)]
     chips = []
-    for track in sorted(named, key=lambda t: -float(np.prod(t.size))):
+    for track in sorted(named, key=naming_order)[:_MAX_NAMES]:
         outline = plan.pixels(corners(track))
         text = f"{track.label} #{track.id}"
         if track.moving:
@@ -321,6 +360,23 @@ def _draw_scale(image: Image8, plan: Plan, step: float) -> Box:
         cv2.line(image, (x, y - 5), (x, y + 5), _INK, 2)
     draw_text(image, text, left + length + 12, bottom - 20, _TEXT_PX, _INK)
     return left - 4, top, right, bottom + 4
+
+
+def _draw_axes(image: Image8, plan: Plan) -> Box:
+    """Arrows along the two axes of the map that lie in the picture; returns their box."""
+    right, bottom = image.shape[1] - 14, image.shape[0] - 14
+    left, top = right - 72, bottom - 72
+    image[top:bottom, left:right] = _WHITE
+    arrows = np.stack([plan.across, -plan.along], -1)  # of x, y and z in pixels
+    start = np.array([(left + right) / 2, (top + bottom) / 2]) - 17 * arrows.sum(0)
+    for name, arrow in zip("xyz", arrows, strict=True):
+        if not arrow.any():
+            continue
+        x, y, tip_x, tip_y = (round(float(v)) for v in (*start, *(start + 34 * arrow)))
+        cv2.arrowedLine(image, (x, y), (tip_x, tip_y), _INK, 1, cv2.LINE_AA, 0, 0.2)
+        at = start + 46 * arrow
+        draw_text(image, name, at[0], at[1] - 9, 13, _INK, anchor="center")
+    return left, top, right, bottom
 
 
 def axes_text(up: NDArray[np.float64]) -> str:

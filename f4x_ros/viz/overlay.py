@@ -15,11 +15,13 @@ from f4x_ros.core.frame import Percept, Track, TrackState
 from f4x_ros.core.poses import Pose
 from f4x_ros.viz.boxes import projected_edges
 from f4x_ros.viz.marks import Chip, draw_chips, draw_legend
-from f4x_ros.viz.palette import Rgb, color_of, color_of_label
+from f4x_ros.viz.palette import Rgb, color_of_label, prompt_colors
 from f4x_ros.viz.text import Image8, line_height
 
 _TINT = 0.42  # share of the prompt's colour in a mask of certainty 1
 _MIN_NAMED_SHARE = 0.0015  # of the image: smaller pieces of a mask are tinted but not named
+_MAX_NAMES = 12  # more hide the picture; confirmed objects without a name keep their box
+_MAX_UNSURE = 4  # boxes of objects that are out of sight or not confirmed
 _LEGEND_BACKGROUND: Rgb = (24, 26, 30)
 
 
@@ -43,7 +45,7 @@ def overlay(
         prompts: names, in the order of the labels; colours follow this order.
         masks: [Q, H, W] probabilities; where given, tints are as strong as the label is certain.
         tracks: objects whose boxes are drawn if `camera` and `T_map_camera` are given, too: solid
-            lines for CONFIRMED, dashed for TENTATIVE and OCCLUDED, nothing for LOST.
+            lines for CONFIRMED, dashed for the largest few others, nothing for LOST.
         camera: intrinsics of `rgb`.
         T_map_camera: [4, 4] pose of the optical frame.
         scale: draws on an image so many times larger, so that names stay readable on small ones.
@@ -61,17 +63,17 @@ def overlay(
     if scale > 1:
         out = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC), np.uint8)
     style = _Style.of(out)
-    chips: list[Chip] = []
-    boxed: set[str] = set()
+    named: list[tuple[Track, Chip]] = []
     if labels is not None:
         _draw_masks(out, labels, prompts, masks, style)
     if camera is not None and T_map_camera is not None:
         view = camera.scaled(scale) if scale > 1 else camera
-        for track in tracks:
+        for track in _worth_drawing(tracks):
             chip = _draw_track(out, track, tuple(prompts), view, T_map_camera, style)
             if chip is not None:
-                chips.append(chip)
-                boxed.add(track.label)
+                named.append((track, chip))
+    chips = [chip for _, chip in named[:_MAX_NAMES]]
+    boxed = {track.label for track, _ in named}
     if labels is not None:
         chips += _mask_names(labels, prompts, boxed, scale)
     below = style.legend_px if legend and prompts else 0
@@ -95,24 +97,37 @@ def overlay_percept(rgb: Image8, percept: Percept, *, scale: int = 1) -> Image8:
     )
 
 
+def naming_order(track: Track) -> tuple[bool, bool, float]:
+    """Sorts tracks by how much their names matter: confirmed, then moving, then large ones."""
+    confirmed = track.state is TrackState.CONFIRMED
+    return not confirmed, not track.moving, -float(np.prod(track.size))
+
+
+def _worth_drawing(tracks: Sequence[Track]) -> list[Track]:
+    """All confirmed tracks and the few unconfirmed ones that matter most, in naming order."""
+    ordered = sorted((t for t in tracks if t.state is not TrackState.LOST), key=naming_order)
+    sure = sum(t.state is TrackState.CONFIRMED for t in ordered)
+    return ordered[: sure + _MAX_UNSURE]
+
+
 def blend_labels(
     rgb: Image8,
     labels: NDArray[np.uint16],
-    count: int,
+    colors: Sequence[Rgb],
     masks: NDArray[np.float32] | None = None,
     *,
     line_px: int = 1,
 ) -> None:
-    """Tint the labels 1..count in place and draw their contours. Sizes of all inputs agree."""
-    for q in range(count):
+    """Tint label q + 1 with `colors[q]` in place and draw contours. Sizes of all inputs agree."""
+    for q, rgb_of_label in enumerate(colors):
         mask = labels == q + 1
         if not mask.any():
             continue
-        color = np.array(color_of(q), np.float32)
+        color = np.array(rgb_of_label, np.float32)
         share = _TINT * (masks[q][mask, None] if masks is not None else 1.0)
         rgb[mask] = np.round(rgb[mask] * (1 - share) + color * share)
         edges, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(rgb, edges, -1, color_of(q), line_px, cv2.LINE_AA)
+        cv2.drawContours(rgb, edges, -1, rgb_of_label, line_px, cv2.LINE_AA)
 
 
 @dataclass(frozen=True)
@@ -163,7 +178,7 @@ def _draw_masks(
         labels = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST), np.uint16)
         if masks is not None:
             masks = np.stack([cv2.resize(m, size) for m in masks]) if len(masks) else None
-    blend_labels(out, labels, len(prompts), masks, line_px=style.line_px)
+    blend_labels(out, labels, prompt_colors(prompts), masks, line_px=style.line_px)
 
 
 def _mask_names(
@@ -183,7 +198,7 @@ def _mask_names(
         if stats[best, cv2.CC_STAT_AREA] < _MIN_NAMED_SHARE * labels.size:
             continue
         x, y = centres[best] * scale
-        chips.append(Chip(prompt, float(x), float(y), color_of(q), False))
+        chips.append(Chip(prompt, float(x), float(y), color_of_label(prompt, tuple(prompts))))
     return chips
 
 
@@ -195,8 +210,6 @@ def _draw_track(
     T_map_camera: Pose,
     style: _Style,
 ) -> Chip | None:
-    if track.state is TrackState.LOST:
-        return None
     edges = projected_edges(track, camera, T_map_camera)
     color = color_of_label(track.label, prompts)
     dashed = track.state is not TrackState.CONFIRMED
@@ -247,7 +260,7 @@ def _draw_legend(
     strip[:] = np.round(strip * 0.25 + np.array(_LEGEND_BACKGROUND, np.float32) * 0.75)
     seen = set(np.unique(labels).tolist()) if labels is not None else set()
     entries = [
-        (prompt, color_of(q), 1.0 if labels is None or q + 1 in seen else 0.45)
-        for q, prompt in enumerate(prompts)
+        (prompt, color, 1.0 if labels is None or q + 1 in seen else 0.45)
+        for q, (prompt, color) in enumerate(zip(prompts, prompt_colors(prompts), strict=True))
     ]
     draw_legend(out, entries, (8, top + 3, out.shape[1] - 8), style.text_px, (255, 255, 255))

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import colorsys
-
-import numpy as np
-from numpy.typing import NDArray
+import re
+from collections.abc import Sequence
+from functools import lru_cache
 
 Rgb = tuple[int, int, int]  # 0..255
 
@@ -24,6 +24,18 @@ _NAMED: tuple[Rgb, ...] = (
     (51, 34, 136),  # indigo
     (153, 153, 51),  # olive
 )
+_WORDS: dict[str, Rgb] = {
+    "red": (204, 51, 17),
+    "orange": (238, 135, 30),
+    "yellow": (240, 228, 66),
+    "green": (0, 158, 115),
+    "blue": (0, 114, 178),
+    "purple": (136, 34, 136),
+    "violet": (136, 34, 136),
+    "pink": (238, 120, 170),
+    "brown": (140, 86, 42),
+    "black": (58, 58, 62),
+}
 _GOLDEN_ANGLE = 0.381966  # share of the colour circle: neighbours in the sequence are far apart
 
 
@@ -43,14 +55,42 @@ def color_of(index: int) -> Rgb:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-def colors(count: int) -> NDArray[np.uint8]:
-    """The first `count` colours as [count, 3] uint8."""
-    return np.array([color_of(i) for i in range(count)], np.uint8).reshape(-1, 3)
+def prompt_colors(prompts: Sequence[str]) -> tuple[Rgb, ...]:
+    """A colour for each prompt, all different.
+
+    Prompts that name a colour get one that looks like it, so that "green thing" is not shown in
+    orange; the others take those of `color_of` that are left, in order.
+    """
+    return _prompt_colors(tuple(prompts))
+
+
+@lru_cache(maxsize=64)
+def _prompt_colors(prompts: tuple[str, ...]) -> tuple[Rgb, ...]:
+    chosen: dict[int, Rgb] = {}
+    for q, prompt in enumerate(prompts):
+        words = re.findall(r"[a-z]+", prompt.lower())
+        like = next((_WORDS[word] for word in words if word in _WORDS), None)
+        if like is not None and like not in chosen.values():
+            chosen[q] = like
+    index = 0
+    for q in range(len(prompts)):
+        if q in chosen:
+            continue
+        while any(_close(color_of(index), other) for other in chosen.values()):
+            index += 1
+        chosen[q] = color_of(index)
+    return tuple(chosen[q] for q in range(len(prompts)))
+
+
+def _close(a: Rgb, b: Rgb) -> bool:
+    return max(abs(x - y) for x, y in zip(a, b, strict=True)) < 20
 
 
 def color_of_label(label: str, prompts: tuple[str, ...]) -> Rgb:
     """Colour of an object by what it is called: that of its prompt, grey for any other name."""
-    return color_of(prompts.index(label)) if label in prompts else (128, 128, 128)
+    if label not in prompts:
+        return (128, 128, 128)
+    return prompt_colors(prompts)[prompts.index(label)]
 
 
 def readable_on(background: Rgb) -> Rgb:

@@ -14,7 +14,7 @@ from f4x_ros.core.frame import Percept
 from f4x_ros.viz.birdseye import axes_text, draw_birdseye, up_axis
 from f4x_ros.viz.marks import draw_legend
 from f4x_ros.viz.overlay import overlay
-from f4x_ros.viz.palette import Rgb, color_of
+from f4x_ros.viz.palette import Rgb, prompt_colors
 from f4x_ros.viz.text import Image8, draw_text, fitted, line_height, text_width
 
 SIZE = (1600, 1000)
@@ -105,7 +105,10 @@ def _draw_header(page: Image8, story: Story) -> None:
     encoder = f"understood by: {percept.encoder}"
     draw_text(page, encoder, SIZE[0] - _MARGIN, y, _TEXT_PX, _QUIET, anchor="right")
     room = SIZE[0] - _MARGIN - text_width(encoder, _TEXT_PX) - 24 - x
-    entries = [(prompt, color_of(q), 1.0) for q, prompt in enumerate(percept.prompts)]
+    entries = [
+        (prompt, color, 1.0)
+        for prompt, color in zip(percept.prompts, prompt_colors(percept.prompts), strict=True)
+    ]
     draw_legend(page, entries, (x, y, room), _TEXT_PX, _INK)
 
 
