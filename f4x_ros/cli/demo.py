@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole path through ROS: a camera and the node as two processes, questions, a picture."""
+"""Show the whole path through ROS.
+
+A camera and the node run as two processes and talk over real topics; the node is asked questions,
+measures its map and leaves what `f4x run` leaves.
+"""
 
 from __future__ import annotations
 

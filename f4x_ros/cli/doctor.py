@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Say what of this machine f4x can use, what is missing, and what to do about it."""
+"""Say what works here and what is missing.
+
+Each line is ok, or missing with what to do about it. Exit code 0 if the core can work, else 1.
+"""
 
 from __future__ import annotations
 

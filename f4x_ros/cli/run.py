@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Map a recording, or the demo world, without ROS and leave pictures, map, tracks and a report."""
+"""Map a recording without ROS.
+
+Leaves a video, a picture that tells the whole story, the map (for f4x and for splat viewers), the
+tracks and a report.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     from f4x_ros.cli.settings import read_settings
-    from f4x_ros.cli.sources import open_part
+    from f4x_ros.cli.sources import Part, prepared
+    from f4x_ros.datasets import open_source
 
     config, configured = read_settings(options.config, options.assignments)
+    opened = open_source(options.source)
+    Part(opened, options.start, options.frames)  # says what is wrong before anything is loaded
     extractor = config.features.extractor
     prompts = chosen_prompts(options.prompt, options.prompts_file, configured, extractor)
     if extractor == "color":
@@ -55,7 +62,8 @@ def run(options: argparse.Namespace) -> int:
     from f4x_ros.eval.run_recorder import RunRecorder
 
     perception = Perception(config, prompts)
-    source = open_part(options.source, options.start, options.frames)
+    stop = options.start + options.frames if options.frames else 0
+    source = Part(prepared(opened, stop), options.start, options.frames)
     out = Path(options.out) if options.out else Path("out") / file_name(source.name)
     with RunRecorder(
         perception, out, holdout_every=options.holdout, source=source.name
