@@ -11,8 +11,10 @@ import pytest
 
 from f4x_ros.core.frame import Cloud, Percept, TrackState
 from f4x_ros.viz import birdseye, palette, story
+from f4x_ros.viz.marks import Chip, chip_height, draw_chips
 from f4x_ros.viz.overlay import overlay, overlay_percept
 from f4x_ros.viz.story import Story, draw_story
+from f4x_ros.viz.text import text_width
 
 SIZE = (320, 240)
 CLOUD = fabricated.cloud()
@@ -155,6 +157,18 @@ def test_prompts_have_different_colours() -> None:
 def test_a_prompt_that_names_a_colour_is_shown_in_it(word: str, channel: int) -> None:
     color = palette.prompt_colors(("a cup", f"{word} thing"))[1]
     assert int(np.argmax(color)) == channel
+
+
+@pytest.mark.parametrize("around", [False, True])
+def test_names_at_one_place_do_not_cover_one_another(around: bool) -> None:
+    inks = [palette.color_of(i) for i in range(8)]
+    chips = [Chip(f"object {i}", 150.0, 150.0, ink) for i, ink in enumerate(inks)]
+    page = np.zeros((300, 300, 3), np.uint8)
+    draw_chips(page, chips, 14, 300, around=around)
+    for chip, ink in zip(chips, inks, strict=True):
+        ground = (page == np.round(np.array(ink, np.float32) * 0.85)).all(-1)
+        area = chip_height(14) * (text_width(chip.text, 14) + 8)
+        assert 0.5 * area < ground.sum() <= area, chip.text
 
 
 # --- seen from above ---------------------------------------------------------------------------

@@ -85,8 +85,8 @@ def draw_legend(
     """
     x, top, width = area
     patch, gap = round(text_px * 0.8), round(text_px * 0.45)
-    needed = sum(text_width(name, text_px) + patch + 4 * gap for name, _, _ in entries)
-    room = width if needed <= width else max(1, width // max(1, len(entries)) - patch - 4 * gap)
+    needed = sum(text_width(name, text_px) + patch + 3 * gap for name, _, _ in entries)
+    room = width if needed <= width else max(1, width // max(1, len(entries)) - patch - 3 * gap)
     y = top + (line_height(text_px) - patch) // 2
     for name, color, opacity in entries:
         region = image[y : y + patch, x : x + patch]
@@ -94,7 +94,7 @@ def draw_legend(
         x += patch + gap
         text = fitted(name, text_px, room)
         draw_text(image, text, x, top, text_px, ink, opacity=opacity)
-        x += text_width(text, text_px) + 3 * gap
+        x += text_width(text, text_px) + 2 * gap
 
 
 def _draw_chip(image: Image8, chip: Chip, box: Box, text_px: int) -> None:

@@ -214,8 +214,9 @@ def _draw_track(
     color = color_of_label(track.label, prompts)
     dashed = track.state is not TrackState.CONFIRMED
     inside = False
-    for a, b in edges:
-        visible, p, q = cv2.clipLine((0, 0, camera.width, camera.height), _pixel(a), _pixel(b))
+    whole = np.clip(edges, -30000, 30000).round().astype(int).tolist()
+    for a, b in whole:
+        visible, p, q = cv2.clipLine((0, 0, camera.width, camera.height), a, b)
         if visible:
             inside = True
             for start, end in _dashes(p, q, 6 * style.line_px) if dashed else [(p, q)]:
@@ -237,18 +238,14 @@ def _track_text(track: Track) -> str:
     return text
 
 
-def _pixel(point: NDArray[np.float64]) -> tuple[int, int]:
-    x, y = np.clip(point, -30000, 30000)
-    return round(float(x)), round(float(y))
-
-
 def _dashes(
     p: Sequence[int], q: Sequence[int], length_px: int
 ) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     a, b = np.array(p, float), np.array(q, float)
     count = max(1, round(float(np.linalg.norm(b - a)) / length_px))
     stops = a + (b - a) * (np.arange(count + 1)[:, None] / count)
-    return [(_pixel(stops[i]), _pixel(stops[i + 1])) for i in range(0, count, 2)]
+    ends = [(round(x), round(y)) for x, y in stops.tolist()]
+    return [(ends[i], ends[i + 1]) for i in range(0, count, 2)]
 
 
 def _draw_legend(
