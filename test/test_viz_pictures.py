@@ -11,6 +11,7 @@ import pytest
 
 from f4x_ros.core.frame import Cloud, Percept, TrackState
 from f4x_ros.viz import birdseye, palette, story
+from f4x_ros.viz import plan as plan_of
 from f4x_ros.viz.marks import Chip, chip_height, draw_chips
 from f4x_ros.viz.overlay import overlay, overlay_percept
 from f4x_ros.viz.story import Story, draw_story
@@ -186,7 +187,7 @@ def test_up_is_found_for_worlds_of_any_axis(axis: int, sign: float) -> None:
         T = np.eye(4)
         T[:3, :3] = np.stack([np.cross(down, ahead), down, ahead], 1)
         poses.append(T)
-    assert np.array_equal(birdseye.up_axis(np.stack(poses)), wanted)
+    assert np.array_equal(plan_of.up_axis(np.stack(poses)), wanted)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -195,7 +196,7 @@ def test_up_is_found_for_worlds_of_any_axis(axis: int, sign: float) -> None:
 def test_map_is_not_mirrored_and_fits(axis: int, sign: float, size: tuple[int, int]) -> None:
     up = np.eye(3)[axis] * sign
     points = np.random.default_rng(0).uniform(-3, [3, 1, 2], (200, 3))
-    plan = birdseye._make_plan(np.zeros((0, 3), np.float32), points, up, size)
+    plan = plan_of.make_plan(np.zeros((0, 3), np.float32), points, up, size)
     assert np.allclose(np.cross(plan.across, plan.along), up)  # right x upwards: towards the eye
     pixels = plan.pixels(points)
     assert (pixels >= 0).all()

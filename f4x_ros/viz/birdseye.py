@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -18,15 +17,25 @@ from f4x_ros.viz.boxes import corners
 from f4x_ros.viz.marks import Box, Chip, draw_chips
 from f4x_ros.viz.overlay import naming_order
 from f4x_ros.viz.palette import Rgb, color_of_label, prompt_colors
-from f4x_ros.viz.text import Image8, draw_text, line_height, text_width
+from f4x_ros.viz.plan import (
+    INK,
+    TEXT_PX,
+    WHITE,
+    Plan,
+    draw_axes,
+    draw_grid,
+    draw_scale,
+    grid_step,
+    make_plan,
+    up_axis,
+)
+from f4x_ros.viz.text import Image8, line_height, text_width
+
+__all__ = ["draw_birdseye", "has_moved", "up_axis"]
 
 _GROUND: Rgb = (247, 248, 250)
-_INK: Rgb = (32, 36, 44)
-_WHITE: Rgb = (255, 255, 255)
-_TEXT_PX = 14
 _ABOVE_CAMERA_M = 0.25  # what is higher than the camera ever was by more than this hides the room
 _ABOVE_OBJECT_M = 0.1
-_OUTLIERS = 0.5  # percent of the points on each side that may lie outside of the picture
 _POINT_M = (0.006, 0.03)  # least and usual largest radius of a point
 _LONELY = 6.0  # points so many times as far from others as usual float in the air: drawn small
 _MAX_POINTS = 150_000  # of larger clouds every n-th point is drawn
@@ -36,45 +45,6 @@ _JUMP = 0.3  # and so is a way of which a single step makes up more than this sh
 _MAX_NAMES = 14
 _SUPERSAMPLING = 2
 _SHIFT = 4  # OpenCV draws at 1/16 pixel
-
-
-def up_axis(poses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The axis of the map that points up, as a unit vector [3] with one entry of 1 or -1.
-
-    REP-105 has z up, but folders from headsets and structure from motion have y up or down. People
-    and robots hold cameras upright, so this is the axis next to the mean of where images have their
-    upper edge.
-
-    Args:
-        poses: [..., 4, 4] `T_map_camera` of one or more images.
-    """
-    mean = -np.asarray(poses, float)[..., :3, 1].reshape(-1, 3).mean(0)
-    up = np.zeros(3)
-    axis = int(np.argmax(np.abs(mean)))
-    up[axis] = 1.0 if mean[axis] >= 0 else -1.0
-    return up
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """Where map positions lie in a picture of the map from above.
-
-    `across` and `along` [3] are the map directions of the picture's right and upper edge; they and
-    `up` form a right-handed frame, so that nothing is mirrored. `centre` [2] m is in the middle.
-    """
-
-    up: NDArray[np.float64]
-    across: NDArray[np.float64]
-    along: NDArray[np.float64]
-    centre: NDArray[np.float64]
-    pixels_per_m: float
-    size: tuple[int, int]  # width, height in pixels
-
-    def pixels(self, positions: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Pixels [N, 2] of positions [N, 3] m."""
-        p = np.asarray(positions, float).reshape(-1, 3)
-        flat = np.stack([p @ self.across, p @ self.along], -1) - self.centre
-        return flat * [self.pixels_per_m, -self.pixels_per_m] + np.array(self.size) / 2
 
 
 def draw_birdseye(
@@ -114,10 +84,10 @@ def draw_birdseye(
     tracks = tuple(t for t in tracks if t.state is not TrackState.LOST)
     xyz, label, rgb = _open_from_above(cloud, tracks, camera_path, up)
     boxes = [corners(track) for track in tracks]
-    plan = _make_plan(xyz, np.concatenate([camera_path, *boxes, *moved.values()]), up, size)
+    plan = make_plan(xyz, np.concatenate([camera_path, *boxes, *moved.values()]), up, size)
     image = _draw_points(plan, xyz, rgb, label, prompts)
-    step = _grid_step(plan)
-    _draw_grid(image, plan, step)
+    step = grid_step(plan)
+    draw_grid(image, plan, step)
     for number, trail in moved.items():
         _draw_trail(image, plan, trail, color_of_label(labels_of.get(number, ""), prompts))
     taken = [
@@ -127,7 +97,7 @@ def draw_birdseye(
     _draw_camera(image, plan, camera_path, camera, T_map_camera)
     looks_up = bool(T_map_camera[:3, 2] @ plan.along > 0)
     taken += _draw_ends(image, plan, camera_path, name_below=looks_up)
-    taken += [_draw_scale(image, plan, step), _draw_axes(image, plan)]
+    taken += [draw_scale(image, plan, step), draw_axes(image, plan)]
     _draw_names(image, plan, tracks, prompts, taken)
     return image
 
@@ -154,33 +124,6 @@ def _open_from_above(
     rows = np.flatnonzero(np.isfinite(cloud.xyz).all(1) & (height <= cut))
     rows = rows[:: -(-len(rows) // _MAX_POINTS) or 1]
     return cloud.xyz[rows], cloud.label[rows], cloud.rgb[rows]
-
-
-def _make_plan(
-    xyz: NDArray[np.float32],
-    always: NDArray[np.float64],
-    up: NDArray[np.float64],
-    size: tuple[int, int],
-) -> Plan:
-    """The plan that shows nearly all points and all of `always` [N, 3] as large as possible."""
-    across = np.roll(up, 1) if abs(up[2]) > 0.5 else np.eye(3)[int(abs(up[0]) > 0.5)]
-    across = np.abs(across)
-    along = np.cross(up, across)
-    bounds = []
-    for axis in (across, along):
-        values = always @ axis
-        if len(xyz):
-            low, high = np.percentile(xyz @ axis, [_OUTLIERS, 100 - _OUTLIERS])
-            values = np.append(values, [low, high])
-        bounds.append((float(values.min()), float(values.max())))
-    extent = np.array([high - low for low, high in bounds])
-    centre = np.array([(low + high) / 2 for low, high in bounds])
-    if (extent[0] < extent[1]) != (size[0] < size[1]):
-        across, along = along, -across
-        extent, centre = extent[::-1], np.array([centre[1], -centre[0]])
-    room = np.array(size) - [24, 44]  # names at the edges, the scale bar
-    scale = float((room / np.maximum(extent, 0.5)).min())
-    return Plan(up, across, along, centre, scale, size)
 
 
 def _draw_points(
@@ -225,32 +168,10 @@ def _pale(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.repeat((150 + grey * (80 / 255)).astype(np.uint8)[:, None], 3, 1)
 
 
-def _grid_step(plan: Plan) -> float:
-    """Metres between grid lines: 1, 2 or 5 times a power of ten, at least 60 pixels apart."""
-    least = 60 / plan.pixels_per_m
-    decade = 10.0 ** np.floor(np.log10(least))
-    return float(next(f * decade for f in (1, 2, 5, 10) if f * decade >= least * 0.999))
-
-
-def _draw_grid(image: Image8, plan: Plan, step: float) -> None:
-    over = image.copy()
-    half = np.array(plan.size) / 2 / plan.pixels_per_m
-    for axis, (low, high) in enumerate(np.stack([plan.centre - half, plan.centre + half], 1)):
-        for number in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1):
-            offset = (number * step - plan.centre[axis]) * plan.pixels_per_m
-            if axis == 0:
-                x = round(plan.size[0] / 2 + offset)
-                cv2.line(over, (x, 0), (x, plan.size[1]), (70, 90, 130), 1)
-            else:
-                y = round(plan.size[1] / 2 - offset)
-                cv2.line(over, (0, y), (plan.size[0], y), (70, 90, 130), 1)
-    cv2.addWeighted(over, 0.22, image, 0.78, 0, image)
-
-
 def _draw_trail(image: Image8, plan: Plan, trail: NDArray[np.float64], color: Rgb) -> None:
     """Where an object has been: a line with an arrow at its present end."""
     points = plan.pixels(trail)
-    _polyline(image, points, _WHITE, 6)
+    _polyline(image, points, WHITE, 6)
     _polyline(image, points, _darker(color), 3)
     end = points[-1]
     before = points[np.linalg.norm(points - end, axis=1) > 8]
@@ -280,13 +201,13 @@ def _draw_camera(
     if length.min() > 1e-3:  # else it looks straight up or down
         wedge = plan.pixels(np.stack([position, *(position + rays / length * reach)]))
         over = image.copy()
-        _fill(over, wedge, _WHITE)
+        _fill(over, wedge, WHITE)
         cv2.addWeighted(over, 0.6, image, 0.4, 0, image)
-        _polyline(image, wedge, _WHITE, 5, closed=True)
-        _polyline(image, wedge, _INK, 2, closed=True)
+        _polyline(image, wedge, WHITE, 5, closed=True)
+        _polyline(image, wedge, INK, 2, closed=True)
     points = plan.pixels(path)
-    _polyline(image, points, _WHITE, 5)
-    _polyline(image, points, _INK, 2)
+    _polyline(image, points, WHITE, 5)
+    _polyline(image, points, INK, 2)
 
 
 def _draw_ends(
@@ -297,19 +218,19 @@ def _draw_ends(
     `name_below` keeps the camera's name out of what it sees.
     """
     start, end = plan.pixels(path[[0, -1]])
-    height, taken = line_height(_TEXT_PX), []
-    for point, name, fill in ((start, "start", _WHITE), (end, "camera", _INK)):
+    height, taken = line_height(TEXT_PX), []
+    for point, name, fill in ((start, "start", WHITE), (end, "camera", INK)):
         centre = _at(point)
-        cv2.circle(image, centre, 8 << _SHIFT, _WHITE, -1, cv2.LINE_AA, _SHIFT)
-        cv2.circle(image, centre, 6 << _SHIFT, _INK, -1, cv2.LINE_AA, _SHIFT)
+        cv2.circle(image, centre, 8 << _SHIFT, WHITE, -1, cv2.LINE_AA, _SHIFT)
+        cv2.circle(image, centre, 6 << _SHIFT, INK, -1, cv2.LINE_AA, _SHIFT)
         cv2.circle(image, centre, 3 << _SHIFT, fill, -1, cv2.LINE_AA, _SHIFT)
         x, y = round(point[0]), round(point[1])
         taken.append((x - 8, y - 8, x + 8, y + 8))
         if name == "start" and np.linalg.norm(start - end) < 40:
             continue  # one place: "camera" says it
         low = y + 12 + height if name_below == (name == "camera") else y - 11
-        half = text_width(name, _TEXT_PX) // 2 + 4
-        draw_chips(image, [Chip(name, float(x), float(low), _WHITE)], _TEXT_PX, image.shape[0])
+        half = text_width(name, TEXT_PX) // 2 + 4
+        draw_chips(image, [Chip(name, float(x), float(low), WHITE)], TEXT_PX, image.shape[0])
         taken.append((x - half, low - height - 2, x + half, low))
     return taken
 
@@ -321,7 +242,7 @@ def _draw_footprint(
     hull = cv2.convexHull(plan.pixels(box).astype(np.float32))[:, 0].astype(float)
     thin = state is not TrackState.CONFIRMED
     if not thin:
-        _polyline(image, hull, _WHITE, 4, closed=True)
+        _polyline(image, hull, WHITE, 4, closed=True)
     _polyline(image, hull, _darker(color), 1 if thin else 2, closed=True)
     (left, top), (right, bottom) = hull.min(0), hull.max(0)
     return round(left), round(top), round(right), round(bottom)
@@ -344,45 +265,7 @@ def _draw_names(
             text += f"  {np.linalg.norm(track.velocity):.2f} m/s"
         x, y = float(outline[:, 0].mean()), float(outline[:, 1].min()) - 3
         chips.append(Chip(text, x, y, color_of_label(track.label, prompts), track.moving))
-    draw_chips(image, chips, _TEXT_PX, image.shape[0], around=True, taken=taken)
-
-
-def _draw_scale(image: Image8, plan: Plan, step: float) -> Box:
-    """A bar as long as a grid square, with the directions of the map's axes; returns its box."""
-    length = round(step * plan.pixels_per_m)
-    left, bottom = 14, image.shape[0] - 14
-    text = f"{step:g} m" if step >= 1 else f"{step * 100:g} cm"
-    right, top = left + length + text_width(text, _TEXT_PX) + 24, bottom - 26
-    image[top : bottom + 4, left - 4 : right] = _WHITE
-    y = bottom - 10
-    cv2.line(image, (left + 4, y), (left + 4 + length, y), _INK, 3)
-    for x in (left + 4, left + 4 + length):
-        cv2.line(image, (x, y - 5), (x, y + 5), _INK, 2)
-    draw_text(image, text, left + length + 12, bottom - 20, _TEXT_PX, _INK)
-    return left - 4, top, right, bottom + 4
-
-
-def _draw_axes(image: Image8, plan: Plan) -> Box:
-    """Arrows along the two axes of the map that lie in the picture; returns their box."""
-    right, bottom = image.shape[1] - 14, image.shape[0] - 14
-    left, top = right - 72, bottom - 72
-    image[top:bottom, left:right] = _WHITE
-    arrows = np.stack([plan.across, -plan.along], -1)  # of x, y and z in pixels
-    start = np.array([(left + right) / 2, (top + bottom) / 2]) - 17 * arrows.sum(0)
-    for name, arrow in zip("xyz", arrows, strict=True):
-        if not arrow.any():
-            continue
-        x, y, tip_x, tip_y = (round(float(v)) for v in (*start, *(start + 34 * arrow)))
-        cv2.arrowedLine(image, (x, y), (tip_x, tip_y), _INK, 1, cv2.LINE_AA, 0, 0.2)
-        at = start + 46 * arrow
-        draw_text(image, name, at[0], at[1] - 9, 13, _INK, anchor="center")
-    return left, top, right, bottom
-
-
-def axes_text(up: NDArray[np.float64]) -> str:
-    """Which axis of the map points up, e.g. "z up" or "y down"."""
-    axis = int(np.argmax(np.abs(up)))
-    return f"{'xyz'[axis]} {'up' if up[axis] > 0 else 'down'}"
+    draw_chips(image, chips, TEXT_PX, image.shape[0], around=True, taken=taken)
 
 
 def _polyline(

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.frame import Percept
-from f4x_ros.viz.birdseye import axes_text, draw_birdseye, up_axis
+from f4x_ros.viz.birdseye import draw_birdseye
 from f4x_ros.viz.marks import draw_legend
 from f4x_ros.viz.overlay import overlay
 from f4x_ros.viz.palette import Rgb, prompt_colors
+from f4x_ros.viz.plan import axes_text, up_axis
 from f4x_ros.viz.text import Image8, draw_text, fitted, line_height, text_width
 
 SIZE = (1600, 1000)
