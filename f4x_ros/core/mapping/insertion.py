@@ -8,7 +8,6 @@ import numpy as np
 import roma
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -21,7 +20,7 @@ _INITIAL_LOGIT_OPACITY = 1.5  # 0.82
 _FLATNESS = 0.3  # thickness of a new Gaussian along the surface normal, share of its width
 _COLOR_ERROR = 0.05  # mean absolute error below which a contradiction in depth is left alone
 _NORMAL_SIGMA_PX = 2.0
-_FILL_SIGMA_PX = 6.0
+_TRUSTED_ALPHA = 0.9  # from here on the field's own depth fills a hole of the sensor
 
 
 def unexplained(
@@ -48,15 +47,30 @@ def filled_depth(view: View, depth: Tensor, alpha: Tensor) -> Tensor:
 
     Without any reading and with an empty field it is all zero, and nothing can be inserted.
     """
-    known = torch.where(view.depth > 0, view.depth, torch.where(alpha > 0.9, depth, 0))
+    known = torch.where(view.depth > 0, view.depth, torch.where(alpha > _TRUSTED_ALPHA, depth, 0))
     values = known.cpu().numpy()
-    holes = values <= 0
-    if not holes.any() or holes.all():
+    has = values > 0
+    if has.all() or not has.any():
         return known
-    nearest = distance_transform_edt(holes, return_distances=False, return_indices=True)
-    spread = values[nearest[0], nearest[1]]
-    smooth = cv2.GaussianBlur(spread, (0, 0), _FILL_SIGMA_PX)
-    return torch.from_numpy(np.where(holes, smooth, values)).to(view.depth)
+    inverse = np.where(has, 1 / np.where(has, values, 1), 0).astype(np.float32)
+    return torch.from_numpy(1 / _push_pull(inverse, has.astype(np.float32))).to(view.depth)
+
+
+def _push_pull(values: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fill where the weight is 0 from ever coarser averages (Grossman and Dally, 1998).
+
+    On inverse depth, which is linear in the image of a plane, so walls and floors stay flat.
+    """
+    if weight.min() > 0:
+        return values
+    half = (max(1, values.shape[1] // 2), max(1, values.shape[0] // 2))
+    mass = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
+    total = cv2.resize(values * weight, half, interpolation=cv2.INTER_AREA)
+    mean = (total / np.maximum(mass, 1e-12)).astype(np.float32)
+    coarse = _push_pull(mean, (mass > 1e-6).astype(np.float32))
+    size = (values.shape[1], values.shape[0])
+    spread = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)
+    return np.where(weight > 0, values, spread).astype(np.float32)
 
 
 def choose_pixels(view: View, needed: Tensor, config: MappingConfig) -> tuple[Tensor, Tensor]:
