@@ -67,8 +67,8 @@ def draw_birdseye(
         prompts: in the order of the labels.
         camera_path: [M, 3] m, oldest first.
         trails: [K, 3] m per track id, oldest first; drawn where the object moves or `has_moved`.
-        camera: intrinsics, for the field of view at the end of the path.
-        T_map_camera: [4, 4], the camera at the end of the path.
+        camera: intrinsics, for the field of view.
+        T_map_camera: [4, 4], the camera whose view is shown; often at the end of the path.
         up: [3] unit vector of the map, see `up_axis`.
 
     Returns:
@@ -84,7 +84,8 @@ def draw_birdseye(
     tracks = tuple(t for t in tracks if t.state is not TrackState.LOST)
     xyz, label, rgb = _open_from_above(cloud, tracks, camera_path, up)
     boxes = [corners(track) for track in tracks]
-    plan = make_plan(xyz, np.concatenate([camera_path, *boxes, *moved.values()]), up, size)
+    always = np.concatenate([camera_path, T_map_camera[None, :3, 3]])
+    plan = make_plan(xyz, np.concatenate([always, *boxes, *moved.values()]), up, size)
     image = _draw_points(plan, xyz, rgb, label, prompts)
     step = grid_step(plan)
     draw_grid(image, plan, step)
@@ -96,7 +97,7 @@ def draw_birdseye(
     ]
     _draw_camera(image, plan, camera_path, camera, T_map_camera)
     looks_up = bool(T_map_camera[:3, 2] @ plan.along > 0)
-    taken += _draw_ends(image, plan, camera_path, name_below=looks_up)
+    taken += _draw_ends(image, plan, camera_path, T_map_camera[:3, 3], name_below=looks_up)
     taken += [draw_scale(image, plan, step), draw_axes(image, plan)]
     _draw_names(image, plan, tracks, prompts, taken)
     return image
@@ -189,7 +190,7 @@ def _draw_camera(
     camera: PinholeCamera,
     T_map_camera: Pose,
 ) -> None:
-    """The camera's way, and what it sees at its end."""
+    """The camera's way, and where it looks."""
     reach = 75 / plan.pixels_per_m
     rays = np.array(
         [[-camera.cx / camera.fx, 0, 1], [(camera.width - camera.cx) / camera.fx, 0, 1]]
@@ -211,23 +212,28 @@ def _draw_camera(
 
 
 def _draw_ends(
-    image: Image8, plan: Plan, path: NDArray[np.float64], *, name_below: bool
+    image: Image8,
+    plan: Plan,
+    path: NDArray[np.float64],
+    camera: NDArray[np.float64],
+    *,
+    name_below: bool,
 ) -> list[Box]:
-    """Marks for the path's start (ring) and end (dot), with their names; returns their boxes.
+    """Marks for the path's start and end (rings) and the camera (dot); returns their boxes.
 
     `name_below` keeps the camera's name out of what it sees.
     """
-    start, end = plan.pixels(path[[0, -1]])
+    start, end, now = plan.pixels(np.stack([path[0], path[-1], camera]))
     height, taken = line_height(TEXT_PX), []
-    for point, name, fill in ((start, "start", WHITE), (end, "camera", INK)):
+    for point, name, fill in ((start, "start", WHITE), (end, "end", WHITE), (now, "camera", INK)):
+        if name != "camera" and np.linalg.norm(point - now) < 40:
+            continue  # one place: "camera" says it
         centre = _at(point)
         cv2.circle(image, centre, 8 << _SHIFT, WHITE, -1, cv2.LINE_AA, _SHIFT)
         cv2.circle(image, centre, 6 << _SHIFT, INK, -1, cv2.LINE_AA, _SHIFT)
         cv2.circle(image, centre, 3 << _SHIFT, fill, -1, cv2.LINE_AA, _SHIFT)
         x, y = round(point[0]), round(point[1])
         taken.append((x - 8, y - 8, x + 8, y + 8))
-        if name == "start" and np.linalg.norm(start - end) < 40:
-            continue  # one place: "camera" says it
         low = y + 12 + height if name_below == (name == "camera") else y - 11
         half = text_width(name, TEXT_PX) // 2 + 4
         draw_chips(image, [Chip(name, float(x), float(low), WHITE)], TEXT_PX, image.shape[0])
