@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text has the size it claims, is cut at edges and fitted to a width."""
+"""Text has the size it claims, stays inside, and PNG files are whole or absent."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from f4x_ros.viz import text
+from f4x_ros.viz.png import save_png
 
 
 @pytest.fixture(params=["scalable", "strokes"], autouse=True)
@@ -61,3 +64,18 @@ def test_opacity_blends_with_the_ground() -> None:
 def test_any_text_is_drawn() -> None:
     for words in ("", " ", "Größe", "赤いカップ", "a\tb"):
         text.draw_text(page(), words, 5, 5, 14, (255, 255, 255))
+
+
+def test_png_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (20, 30, 3), np.uint8)
+    save_png(tmp_path / "a.png", picture)
+    assert np.array_equal(cv2.imread(str(tmp_path / "a.png"))[..., ::-1], picture)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_png_errors_name_the_path(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"nowhere/a\.png|nowhere"):
+        save_png(tmp_path / "nowhere" / "a.png", page())
+    with pytest.raises(ValueError, match=r"a\.png"):
+        save_png(tmp_path / "a.png", np.zeros((4, 4), np.uint8))
+    assert not list(tmp_path.iterdir())
