@@ -38,7 +38,7 @@ _ABSENT = "pink thing"  # there is nothing pink in the demo world
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "--frames", type=int, default=120, metavar="N", help="of the demo world (default: 120)"
+        "--frames", type=int, default=150, metavar="N", help="of the demo world (default: 150)"
     )
     parser.add_argument("--out", default="out/demo", metavar="DIR", help="default: out/demo")
     parser.add_argument(

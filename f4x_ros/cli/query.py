@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 
 from f4x_ros.cli.table import table
 
@@ -29,9 +28,11 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     stamp_ns = _nanoseconds(options.stamp)
 
+    import numpy as np
+
     from f4x_ros.core.pipeline import Perception
     from f4x_ros.eval.history import seconds
-    from f4x_ros.eval.pictures import write_png
+    from f4x_ros.viz.png import save_png
 
     perception = Perception.load(options.map)
     if stamp_ns < 0:
@@ -63,8 +64,8 @@ def run(options: argparse.Namespace) -> int:
             "\n" + table(rows, ("object", "score", f"x y z in {result.map_frame} [m]", "size [m]"))
         )
     if options.out:
-        grey = (result.mask.clip(0, 1) * 255).round().astype("uint8")
-        write_png(Path(options.out), grey)
+        grey = (result.mask.clip(0, 1) * 255).round().astype(np.uint8)
+        save_png(options.out, np.repeat(grey[..., None], 3, axis=-1))
         print(f"\nThe mask is in {options.out}.")
     return 0
 

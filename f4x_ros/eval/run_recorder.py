@@ -19,10 +19,10 @@ from f4x_ros.core.pipeline import Perception
 from f4x_ros.eval.held_out import HeldOut, Quality
 from f4x_ros.eval.history import BestFrame, Paths, TrackTable
 from f4x_ros.eval.metrics import percentile_or_none
-from f4x_ros.eval.pictures import write_png
 from f4x_ros.eval.report import Report, peak_rss_bytes, report_rows, write_report
 from f4x_ros.viz.birdseye import up_axis
 from f4x_ros.viz.overlay import overlay_percept
+from f4x_ros.viz.png import save_png
 from f4x_ros.viz.story import Story, draw_story
 from f4x_ros.viz.video import VideoWriter
 
@@ -135,9 +135,10 @@ class RunRecorder:
         if hold_out:
             self._held_out.add(frame)
             self._frames_heldout += 1
+        else:
+            self._best.offer(frame, percept)
         self._write_tracks(percept)
         self._paths.add(percept.T_map_camera, percept.tracks)
-        self._best.offer(frame, percept)
         self._write_video(frame, percept)
         return percept
 
@@ -235,7 +236,7 @@ class RunRecorder:
             rows=report_rows(report),
             up=up_axis(poses),
         )
-        write_png(self.path("story.png"), draw_story(story))
+        save_png(self.path("story.png"), draw_story(story))
 
 
 class _Abandoned(Exception):  # noqa: N818 - never seen outside
