@@ -93,9 +93,7 @@ class PerceptionNode(LifecycleNode):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """End for good; a report that was asked for is written."""
-        if self._session is not None and self._state == "active":
-            self._session.deactivate()
-        self._close()
+        self._end()
         self._state = "finalized"
         return super().on_shutdown(state)
 
@@ -108,10 +106,15 @@ class PerceptionNode(LifecycleNode):
 
     def destroy_node(self) -> None:
         """End the thread, then destroy the node."""
-        if self._session is not None and self._state == "active":
-            self._session.deactivate()
-        self._close()
+        self._end()
         super().destroy_node()
+
+    def _end(self) -> None:
+        try:
+            if self._session is not None and self._state == "active":
+                self._session.deactivate()
+        finally:
+            self._close()
 
     def _failure(self, kind: str, done: str, error: Exception) -> TransitionCallbackReturn:
         """Say why a transition fails. (rclpy would swallow the exception.)"""

@@ -107,16 +107,18 @@ class OutputTopics:
         """Publish what is wanted; everything carries the stamp of the frame."""
         in_camera = header(percept.stamp_ns, percept.frame_id)
         in_map = header(percept.stamp_ns, percept.map_frame)
+        # Tracks last: whoever has them (the camera's `pace_topic`) knows that all is out.
         make = {
             "masks": lambda: image_msg(percept.labels, "mono16", in_camera),
             "overlay": lambda: image_msg(overlay_percept(frame.rgb, percept), "rgb8", in_camera),
-            "tracks": lambda: tracks_msg(percept.tracks, in_map),
-            "markers": lambda: self._markers.update(percept.tracks, percept.prompts, in_map),
             "cloud": lambda: cloud_msg(percept.cloud, in_map),
+            "markers": lambda: self._markers.update(percept.tracks, percept.prompts, in_map),
+            "tracks": lambda: tracks_msg(percept.tracks, in_map),
         }
-        for name in wanted.topics:
-            self._publishers[name].publish(make[name]())
-            self._limits[name].spend(percept.stamp_ns)
+        for name, message in make.items():
+            if name in wanted.topics:
+                self._publishers[name].publish(message())
+                self._limits[name].spend(percept.stamp_ns)
 
     def publish_labels(self, labels: LabelMap) -> None:
         """Publish what the numbers mean, for everyone who comes later, too."""

@@ -344,7 +344,7 @@ class Session:
             return
         try:
             report = recorder.finish(dropped=self._dropped() - self._dropped_before)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # the disk; whatever: the node goes on
             self._report_failed(error)
         else:
             self._node.get_logger().info(
