@@ -76,7 +76,7 @@ void gradients_of_block(const TileFrame<R>& tile, int b, int groups, Workspace<R
         const Vec<R> falloff = block.falloff(row), raw = falloff * row[OPACITY];
         const Mask<R> act = (raw >= R(ALPHA_MIN)) & (stop > Mask<R>::all(Int(lists.first + i)));
         const Vec<R> alpha = raw.below(R(ALPHA_MAX)).only(act);
-        const Vec<R> inverse = Vec<R>::all(1) / alpha.from(1);
+        const Vec<R> inverse = Vec<R>::all(1) / (R(1) - alpha);
         const Vec<R> before = after * inverse, w = alpha * before;
         after = before;
         weight[k] = w;
@@ -197,61 +197,72 @@ void backward_tiles(const Plan<R>& plan, const Camera<R>& cam, int threads, cons
     });
 }
 
-// Gradient of the loss in the projected quantities of one Gaussian.
-template <typename R> struct Projected2D { R mean[2], conic[3], z; };
+// Gradients of eight Gaussians: in the projected quantities, and what the chain rule makes of them.
+template <typename R> struct Gradients8 {
+    Vec<R> mean2d[2], conic[3], z;
+    Vec<R> mean[3], quat[4], scale[3];
+    Vec<R> view[12];  // [3, 4]
+};
 
-// Chain rule from the pixel plane back to mean, quaternion, scale and camera; outputs may be null.
-template <typename R>
-void project_backward(const Ewa<R>& e, const Camera<R>& cam, const R* mean, const R* scale, const Projected2D<R>& g,
-                      R* g_mean, R* g_quat, R* g_scale, double* g_view) {
-    const R* W = cam.rotation;
+// From the covariance's inverse to the rows u = r0 Q S and v = r1 Q S that it is made of.
+template <typename R> F4X_INLINE void conic_backward(const Ewa<R>& e, const Vec<R>* g, Vec<R>* gu, Vec<R>* gv) {
+    typedef Vec<R> V;
     // conic = inverse of the covariance X: dX = -conic dConic conic, with the symmetric gradient [[ga, gb], [gb, gc]]
-    const R idet = 1 / e.det, ca = e.C * idet, cb = -e.B * idet, cc = e.A * idet;
-    const R ga = g.conic[0], gb = g.conic[1] * R(0.5), gc = g.conic[2];
-    const R t00 = ga * ca + gb * cb, t01 = ga * cb + gb * cc, t10 = gb * ca + gc * cb, t11 = gb * cb + gc * cc;
-    const R gA = -(ca * t00 + cb * t10), gB = -(ca * t01 + cb * t11), gC = -(cb * t01 + cc * t11);  // gB: one off-diagonal entry
-    R gu[3], gv[3], gr0[3], gr1[3], gQ[9];
+    const V idet = R(1) / e.det, ca = e.C * idet, cb = -e.B * idet, cc = e.A * idet;
+    const V ga = g[0], gb = g[1] * R(0.5), gc = g[2];
+    const V t00 = ga * ca + gb * cb, t01 = ga * cb + gb * cc, t10 = gb * ca + gc * cb, t11 = gb * cb + gc * cc;
+    const V gA = -(ca * t00 + cb * t10), gB = -(ca * t01 + cb * t11), gC = -(cb * t01 + cc * t11);  // gB: one off-diagonal entry
     for (int k = 0; k < 3; k++) {
-        gu[k] = 2 * (gA * e.u[k] + gB * e.v[k]);
-        gv[k] = 2 * (gC * e.v[k] + gB * e.u[k]);
-        if (g_scale) g_scale[k] = gu[k] * e.uq[k] + gv[k] * e.vq[k];
+        gu[k] = R(2) * (gA * e.u[k] + gB * e.v[k]);
+        gv[k] = R(2) * (gC * e.v[k] + gB * e.u[k]);
     }
+}
+
+// From the rotation matrix to the quaternion, whose length has no effect.
+template <typename R> F4X_INLINE void rotation_backward(const Ewa<R>& e, const Vec<R>* gQ, Vec<R>* g) {
+    typedef Vec<R> V;
+    const V w = e.q[0], a = e.q[1], b = e.q[2], c = e.q[3];
+    V d[4];
+    d[0] = R(2) * (c * (gQ[3] - gQ[1]) + b * (gQ[2] - gQ[6]) + a * (gQ[7] - gQ[5]));
+    d[1] = R(2) * (b * (gQ[1] + gQ[3]) + c * (gQ[2] + gQ[6]) + w * (gQ[7] - gQ[5]) - R(2) * a * (gQ[4] + gQ[8]));
+    d[2] = R(2) * (a * (gQ[1] + gQ[3]) + w * (gQ[2] - gQ[6]) + c * (gQ[5] + gQ[7]) - R(2) * b * (gQ[0] + gQ[8]));
+    d[3] = R(2) * (w * (gQ[3] - gQ[1]) + a * (gQ[2] + gQ[6]) + b * (gQ[5] + gQ[7]) - R(2) * c * (gQ[0] + gQ[4]));
+    const V along = d[0] * w + d[1] * a + d[2] * b + d[3] * c;
+    for (int k = 0; k < 4; k++) g[k] = (d[k] - along * e.q[k]) * e.qn;
+}
+
+// Chain rule from the pixel plane back to mean, quaternion, scale and camera.
+template <typename R>
+F4X_INLINE void project_backward(const Ewa<R>& e, const Camera<R>& cam, const Vec<R>* mean, const Vec<R>* scale, Gradients8<R>& g) {
+    typedef Vec<R> V;
+    const R* W = cam.rotation;
+    V gu[3], gv[3], gr0[3], gr1[3], gQ[9];
+    conic_backward(e, g.conic, gu, gv);
+    for (int k = 0; k < 3; k++) g.scale[k] = gu[k] * e.uq[k] + gv[k] * e.vq[k];
     for (int j = 0; j < 3; j++) {
-        gr0[j] = gr1[j] = 0;
+        gr0[j] = gr1[j] = V::zero();
         for (int k = 0; k < 3; k++) {
-            const R m = e.Q[3 * j + k] * scale[k];
+            const V m = e.Q[3 * j + k] * scale[k];
             gr0[j] += gu[k] * m;
             gr1[j] += gv[k] * m;
             gQ[3 * j + k] = (e.r0[j] * gu[k] + e.r1[j] * gv[k]) * scale[k];
         }
     }
-    if (g_quat) {
-        const R w = e.q[0], a = e.q[1], b = e.q[2], c = e.q[3];
-        R d[4];
-        d[0] = 2 * (-c * gQ[1] + b * gQ[2] + c * gQ[3] - a * gQ[5] - b * gQ[6] + a * gQ[7]);
-        d[1] = 2 * (b * gQ[1] + c * gQ[2] + b * gQ[3] - 2 * a * gQ[4] - w * gQ[5] + c * gQ[6] + w * gQ[7] - 2 * a * gQ[8]);
-        d[2] = 2 * (-2 * b * gQ[0] + a * gQ[1] + w * gQ[2] + a * gQ[3] + c * gQ[5] - w * gQ[6] + c * gQ[7] - 2 * b * gQ[8]);
-        d[3] = 2 * (-2 * c * gQ[0] - w * gQ[1] + a * gQ[2] + w * gQ[3] - 2 * c * gQ[4] + b * gQ[5] + a * gQ[6] + b * gQ[7]);
-        const R along = d[0] * w + d[1] * a + d[2] * b + d[3] * c;  // the length of the quaternion has no effect
-        for (int k = 0; k < 4; k++) g_quat[k] = (d[k] - along * e.q[k]) * e.qn;
-    }
+    rotation_backward(e, gQ, g.quat);
     // r0 = fx / z (W0 - xl W2), r1 = fy / z (W1 - yl W2)
-    R giz = 0, gxl = 0, gyl = 0;
+    const V fx = e.iz * cam.fx, fy = e.iz * cam.fy;
+    const V gxl = -fx * (gr0[0] * W[6] + gr0[1] * W[7] + gr0[2] * W[8]);
+    const V gyl = -fy * (gr1[0] * W[6] + gr1[1] * W[7] + gr1[2] * W[8]);
+    const V gxn = g.mean2d[0] * cam.fx + gxl.only((e.xn > cam.x_min) & (e.xn < cam.x_max));
+    const V gyn = g.mean2d[1] * cam.fy + gyl.only((e.yn > cam.y_min) & (e.yn < cam.y_max));
+    const V giz = (Ewa<R>::dot(gr0, e.r0) + Ewa<R>::dot(gr1, e.r1)) * e.p[2] + gxn * e.p[0] + gyn * e.p[1];
+    const V gp[3] = {gxn * e.iz, gyn * e.iz, g.z - giz * e.iz * e.iz};
     for (int k = 0; k < 3; k++) {
-        giz += (gr0[k] * e.r0[k] + gr1[k] * e.r1[k]) * e.p[2];
-        gxl -= cam.fx * e.iz * W[6 + k] * gr0[k];
-        gyl -= cam.fy * e.iz * W[6 + k] * gr1[k];
-    }
-    const R gxn = cam.fx * g.mean[0] + (e.xn > cam.x_min && e.xn < cam.x_max ? gxl : R(0));
-    const R gyn = cam.fy * g.mean[1] + (e.yn > cam.y_min && e.yn < cam.y_max ? gyl : R(0));
-    giz += gxn * e.p[0] + gyn * e.p[1];
-    const R gp[3] = {gxn * e.iz, gyn * e.iz, g.z - giz * e.iz * e.iz};
-    if (g_mean) for (int k = 0; k < 3; k++) g_mean[k] = W[k] * gp[0] + W[3 + k] * gp[1] + W[6 + k] * gp[2];
-    if (g_view) for (int k = 0; k < 3; k++) {
-        g_view[k] += double(gp[0] * mean[k] + cam.fx * e.iz * gr0[k]);
-        g_view[4 + k] += double(gp[1] * mean[k] + cam.fy * e.iz * gr1[k]);
-        g_view[8 + k] += double(gp[2] * mean[k] - cam.fx * e.iz * e.xl * gr0[k] - cam.fy * e.iz * e.yl * gr1[k]);
-        g_view[4 * k + 3] += double(gp[k]);
+        g.mean[k] = gp[0] * W[k] + gp[1] * W[3 + k] + gp[2] * W[6 + k];
+        g.view[k] = gp[0] * mean[k] + fx * gr0[k];
+        g.view[4 + k] = gp[1] * mean[k] + fy * gr1[k];
+        g.view[8 + k] = gp[2] * mean[k] - fx * e.xl * gr0[k] - fy * e.yl * gr1[k];
+        g.view[4 * k + 3] = gp[k];
     }
 }
 
@@ -288,50 +299,77 @@ F4X_INLINE void prefetch_gaussian(const Plan<R>& plan, const F4xGaussians& g, in
     if (out.colors) __builtin_prefetch(static_cast<R*>(out.colors) + g.channels * i, 1);
 }
 
+// The projection's part for n <= 8 rows whose moments (and depth) lie in `moments`: writes or adds to `out`.
+template <typename R>
+void gather_shapes(const F4xGaussians& g, const Camera<R>& cam, const int64_t* items, int n, const Vec<R>* moments,
+                   const F4xGradients& out, double* view) {
+    Vec<R> mean[3], quat[4], scale[3], opacity;
+    load_lanes<3>(g.means, items, mean);
+    load_lanes<4>(g.quats, items, quat);
+    load_lanes<3>(g.scales, items, scale);
+    load_lanes<1>(g.opacities, items, &opacity);
+    Ewa<R> e;
+    e.point(cam, mean);
+    e.shape(cam, quat, scale);
+    // alpha = o exp(-s): d alpha = -o falloff ds, and s = a dx^2 / 2 + b dx dy + c dy^2 / 2 with d = pixel - mean
+    const Vec<R> scaled = opacity / e.det;
+    Gradients8<R> d;
+    d.mean2d[0] = scaled * (e.C * moments[M_X] - e.B * moments[M_Y]);
+    d.mean2d[1] = scaled * (e.A * moments[M_Y] - e.B * moments[M_X]);
+    d.conic[0] = opacity * moments[M_XX] * R(-0.5);
+    d.conic[1] = -opacity * moments[M_XY];
+    d.conic[2] = opacity * moments[M_YY] * R(-0.5);
+    d.z = moments[MOMENTS];
+    project_backward(e, cam, mean, scale, d);
+    if (out.means) store_lanes<3>(d.mean, out.means, items, n);
+    if (out.quats) store_lanes<4>(d.quat, out.quats, items, n);
+    if (out.scales) store_lanes<3>(d.scale, out.scales, items, n);
+    if (view)
+        for (int k = 0; k < 12; k++)
+            for (int j = 0; j < n; j++) view[k] += double(d.view[k].lanes()[j]);
+}
+
 template <typename R>
 void gather_gaussians(const Plan<R>& plan, const F4xGaussians& g, const Camera<R>& cam, int threads, const R* rows,
                       const F4xGradients& out) {
     constexpr int64_t BATCH = 512;  // fixed, so that the camera's gradient is summed in one order
-    const int64_t stride = gradient_stride(plan.groups), chunks = (plan.visible + BATCH - 1) / BATCH;
+    const int64_t stride = gradient_stride(plan.groups), batches = (plan.visible + BATCH - 1) / BATCH;
     const bool shape = out.means || out.quats || out.scales || out.viewmat;
-    const int colors = plan.channels - 1;
+    const int64_t colors = plan.channels - 1;
     Buffer<R> scratch(size_t(threads) * size_t(stride));
-    Buffer<double> views(out.viewmat ? size_t(chunks) * 12 : 0);
-    for_items(threads, chunks, [&](int worker, int64_t chunk) {
+    Buffer<double> views(out.viewmat ? size_t(batches) * 12 : 0);
+    for_items(threads, batches, [&, colors, stride](int worker, int64_t batch) {
         R* sum = scratch.data() + worker * stride;
-        double* view = out.viewmat ? views.data() + chunk * 12 : nullptr;
+        double* view = out.viewmat ? views.data() + batch * 12 : nullptr;
         if (view) std::fill(view, view + 12, 0.0);
-        Ewa<R> e;
-        for (int64_t k = chunk * BATCH; k < std::min(plan.visible, (chunk + 1) * BATCH); k++) {
-            if (k + 4 < plan.visible) prefetch_gaussian(plan, g, k + 4, stride, rows, out);
+        Vec<R> moments[MOMENTS + 1] = {};
+        int64_t items[LANES] = {};
+        int n = 0;
+        const auto flush = [&] {
+            for (int j = n; j < LANES; j++) items[j] = items[0];  // the other lanes repeat the first and are not stored
+            if (n) gather_shapes(g, cam, items, n, moments, out, view);
+            n = 0;
+        };
+        for (int64_t k = batch * BATCH; k < std::min(plan.visible, (batch + 1) * BATCH); k++) {
+            if (k + 8 < plan.visible) prefetch_gaussian(plan, g, k + 8, stride, rows, out);
             if (!sum_entries(plan, k, stride, rows, sum)) continue;
             const int64_t i = plan.ids[k];
-            const R* row = plan.rows.data() + k * plan.stride;
-            if (out.colors) std::memcpy(static_cast<R*>(out.colors) + i * colors, sum + FIRST_CHANNEL + 1, size_t(colors) * sizeof(R));
+            if (out.colors) {
+                R* color = static_cast<R*>(out.colors) + i * colors;
+                for (int64_t c = 0; c < colors; c++) color[c] = sum[FIRST_CHANNEL + 1 + c];
+            }
             if (out.opacities) static_cast<R*>(out.opacities)[i] = sum[M_1];
             if (!shape) continue;
-            // alpha = o exp(-s): d alpha = -o falloff ds, and s = a dx^2 / 2 + b dx dy + c dy^2 / 2 with d = pixel - mean
-            const R o = row[OPACITY];
-            const R* mean = static_cast<const R*>(g.means) + 3 * i;
-            const R* scale = static_cast<const R*>(g.scales) + 3 * i;
-            e.point(cam, mean);
-            e.shape(cam, static_cast<const R*>(g.quats) + 4 * i, scale);
-            const R a = e.C / e.det, b = -e.B / e.det, c = e.A / e.det;
-            Projected2D<R> p;
-            p.mean[0] = o * (a * sum[M_X] + b * sum[M_Y]);
-            p.mean[1] = o * (b * sum[M_X] + c * sum[M_Y]);
-            p.conic[0] = R(-0.5) * o * sum[M_XX];
-            p.conic[1] = -o * sum[M_XY];
-            p.conic[2] = R(-0.5) * o * sum[M_YY];
-            p.z = sum[FIRST_CHANNEL];
-            project_backward(e, cam, mean, scale, p, out.means ? static_cast<R*>(out.means) + 3 * i : nullptr,
-                             out.quats ? static_cast<R*>(out.quats) + 4 * i : nullptr,
-                             out.scales ? static_cast<R*>(out.scales) + 3 * i : nullptr, view);
+            items[n] = i;
+            for (int m = 0; m < MOMENTS; m++) moments[m].lanes()[n] = sum[m];
+            moments[MOMENTS].lanes()[n] = sum[FIRST_CHANNEL];
+            if (++n == LANES) flush();
         }
+        flush();
     });
     if (!out.viewmat) return;
     std::fill(out.viewmat, out.viewmat + 12, 0.0);
-    for (int64_t c = 0; c < chunks; c++) for (int k = 0; k < 12; k++) out.viewmat[k] += views[c * 12 + k];
+    for (int64_t b = 0; b < batches; b++) for (int k = 0; k < 12; k++) out.viewmat[k] += views[b * 12 + k];
 }
 
 }  // namespace

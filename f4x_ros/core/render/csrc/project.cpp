@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stage 1: project every Gaussian and keep those whose visible ellipse meets the image.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -27,34 +28,60 @@ template <typename R> Camera<R>::Camera(const F4xView& view) {
 
 namespace {
 
-// The row's geometry; false when nothing of the Gaussian can be seen. NaN anywhere fails a comparison and is culled.
-template <typename R> bool project_one(const Ewa<R>& e, const Camera<R>& cam, R opacity, R* row) {
-    if (!(e.det > 0) || !(e.det < std::numeric_limits<R>::max())) return false;
-    const R reach2 = 2 * std::log(opacity * R(255));  // alpha >= 1/255  <=>  d^T conic d <= reach2
-    if (!(reach2 > 0)) return false;
-    const R idet = 1 / e.det;
-    row[X] = cam.fx * e.xn + cam.cx;
-    row[Y] = cam.fy * e.yn + cam.cy;
-    row[FALL_XX] = e.C * idet / 16;
-    row[FALL_XY] = -e.B * idet / 8;
-    row[FALL_YY] = e.A * idet / 16;
+// The rows' geometry for the lanes in `bits`; returns those of which something can be seen. NaN anywhere fails a
+// comparison and is culled.
+template <typename R>
+F4X_INLINE uint32_t project_rows(const Ewa<R>& e, const Camera<R>& cam, const Vec<R>& opacity, uint32_t bits, Vec<R>* row) {
+    const R most = std::numeric_limits<R>::max(), half = R(0.5), slack = R(0.01);
+    Vec<R> reach2;  // alpha >= 1/255  <=>  d^T conic d <= reach2
+    for (int j = 0; j < LANES; j++) reach2.lanes()[j] = 2 * std::log(opacity.lanes()[j] * R(255));
+    const Vec<R> idet = R(1) / e.det, iC = R(1) / e.C;
+    row[X] = e.xn * cam.fx + cam.cx;
+    row[Y] = e.yn * cam.fy + cam.cy;
+    row[FALL_XX] = e.C * idet * R(1.0 / 16);
+    row[FALL_XY] = e.B * idet * R(-1.0 / 8);
+    row[FALL_YY] = e.A * idet * R(1.0 / 16);
     row[OPACITY] = opacity;
     row[EXTENT2] = reach2 * e.C;
-    row[SLOPE] = e.B / e.C;
-    row[SPREAD] = std::sqrt(e.det) / e.C;
-    row[EXTENT_X] = std::sqrt(reach2 * e.A);
-    row[ROW_PAD0] = row[ROW_PAD1] = 0;
-    const R ex = row[EXTENT_X] + R(0.01), ey = std::sqrt(row[EXTENT2]) + R(0.01);
-    return row[X] + ex > R(0.5) && row[X] - ex < R(cam.width) - R(0.5) && row[Y] + ey > R(0.5) && row[Y] - ey < R(cam.height) - R(0.5);
+    row[SLOPE] = e.B * iC;
+    row[SPREAD] = e.det.sqrt() * iC;
+    row[EXTENT_X] = (reach2 * e.A).sqrt();
+    row[ROW_PAD0] = row[ROW_PAD1] = Vec<R>::zero();
+    const Vec<R> ex = row[EXTENT_X] + slack, ey = row[EXTENT2].sqrt() + slack;
+    const Mask<R> seen = (e.det > R(0)) & (e.det < most) & (reach2 > R(0)) & (row[X] + ex > half) & (row[Y] + ey > half) &
+                         (row[X] - ex < R(cam.width) - half) & (row[Y] - ey < R(cam.height) - half);
+    return bits & seen.bits();
+}
+
+// Eight Gaussians from `first` on, of which the first `n` count; writes the survivors' rows, ids and depths.
+template <typename R>
+int project_eight(const F4xGaussians& g, const Camera<R>& cam, int64_t first, int n, R* rows, int32_t* ids, R* depths) {
+    int64_t items[LANES];
+    for (int j = 0; j < LANES; j++) items[j] = first + (j < n ? j : 0);
+    Vec<R> mean[3], quat[4], scale[3], opacity, row[CHANNELS];
+    Ewa<R> e;
+    load_lanes<3>(g.means, items, mean);
+    e.point(cam, mean);
+    uint32_t bits = (e.p[2] >= cam.near_m).bits() & ((1u << n) - 1);
+    if (!bits) return 0;
+    load_lanes<4>(g.quats, items, quat);
+    load_lanes<3>(g.scales, items, scale);
+    load_lanes<1>(g.opacities, items, &opacity);
+    e.shape(cam, quat, scale);
+    bits = project_rows(e, cam, opacity, bits, row);
+    int at = 0;
+    for (; bits; bits &= bits - 1, at++) {
+        const int j = __builtin_ctz(bits);
+        for (int k = 0; k < CHANNELS; k++) rows[at * CHANNELS + k] = row[k].lanes()[j];
+        ids[at] = int32_t(first + j);
+        depths[at] = e.p[2].lanes()[j];
+    }
+    return at;
 }
 
 }  // namespace
 
 template <typename R> void project(const F4xGaussians& g, const Camera<R>& cam, int threads, Projected<R>& out) {
-    const R* means = static_cast<const R*>(g.means);
-    const R* quats = static_cast<const R*>(g.quats);
-    const R* scales = static_cast<const R*>(g.scales);
-    const R* opacities = static_cast<const R*>(g.opacities);
     const int parts = out.parts = threads;
     out.rows.reset(size_t(g.count) * CHANNELS);
     out.ids.reset(size_t(g.count));
@@ -63,16 +90,9 @@ template <typename R> void project(const F4xGaussians& g, const Camera<R>& cam, 
     out.part_source.reset(size_t(parts));
     for_parts(parts, g.count, [&](int part, int64_t begin, int64_t end) {
         int64_t at = begin;
-        Ewa<R> e;
-        for (int64_t i = begin; i < end; i++) {
-            e.point(cam, means + 3 * i);
-            if (!(e.p[2] >= cam.near_m)) continue;
-            e.shape(cam, quats + 4 * i, scales + 3 * i);
-            if (!project_one(e, cam, opacities[i], out.rows.data() + at * CHANNELS)) continue;
-            out.ids[at] = int32_t(i);
-            out.depths[at] = e.p[2];
-            at++;
-        }
+        for (int64_t i = begin; i < end; i += LANES)
+            at += project_eight(g, cam, i, int(std::min<int64_t>(LANES, end - i)), out.rows.data() + at * CHANNELS,
+                                out.ids.data() + at, out.depths.data() + at);
         out.part_source[part] = begin;
         out.part_begin[part + 1] = at - begin;
     });

@@ -103,9 +103,15 @@ template <typename R> struct Vec {
     F4X_INLINE Vec& operator o##=(const Vec& b) { F4X_EACH part[i] = part[i] o b.part[i]; return *this; }
     F4X_OPERATOR(+) F4X_OPERATOR(-) F4X_OPERATOR(*) F4X_OPERATOR(/)
 #undef F4X_OPERATOR
+    friend F4X_INLINE Vec operator+(R a, const Vec& b) { return all(a) + b; }
+    friend F4X_INLINE Vec operator-(R a, const Vec& b) { return all(a) - b; }
+    friend F4X_INLINE Vec operator*(R a, const Vec& b) { return all(a) * b; }
+    friend F4X_INLINE Vec operator/(R a, const Vec& b) { return all(a) / b; }
+    F4X_INLINE Vec operator-() const { return zero() - *this; }
     F4X_INLINE Mask<R> operator>=(R b) const { Mask<R> r; F4X_EACH r.part[i] = part[i] >= b; return r; }
+    F4X_INLINE Mask<R> operator>(R b) const { Mask<R> r; F4X_EACH r.part[i] = part[i] > b; return r; }
+    F4X_INLINE Mask<R> operator<(R b) const { Mask<R> r; F4X_EACH r.part[i] = part[i] < b; return r; }
     F4X_INLINE Mask<R> operator<=(R b) const { Mask<R> r; F4X_EACH r.part[i] = part[i] <= b; return r; }
-    F4X_INLINE Vec from(R b) const { Vec r; F4X_EACH r.part[i] = b - part[i]; return r; }  // b - this
     F4X_INLINE Vec larger(const Vec& b) const { Vec r; F4X_EACH r.part[i] = max_of(part[i], b.part[i]); return r; }
     F4X_INLINE Vec smaller(const Vec& b) const { Vec r; F4X_EACH r.part[i] = min_of(part[i], b.part[i]); return r; }
     F4X_INLINE Vec above(R lo) const { return larger(all(lo)); }  // NaN becomes lo

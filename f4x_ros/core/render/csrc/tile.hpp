@@ -39,7 +39,7 @@ template <typename R> struct TileFrame {
     F4X_INLINE uint32_t blocks_met(const R* row) const {
         const R slack = R(0.01);
         const Vec<R> dy0 = even_y - row[Y], dy1 = dy0 + R(1);
-        const Vec<R> room0 = (dy0 * dy0).from(row[EXTENT2]), room1 = (dy1 * dy1).from(row[EXTENT2]);
+        const Vec<R> room0 = row[EXTENT2] - dy0 * dy0, room1 = row[EXTENT2] - dy1 * dy1;
         const Vec<R> half0 = room0.above(0).sqrt() * row[SPREAD] + slack, half1 = room1.above(0).sqrt() * row[SPREAD] + slack;
         const R px = row[X] - R(x0) - R(0.5);  // in the tile's pixel indices
         const Vec<R> mid0 = dy0 * row[SLOPE] + px, mid1 = dy1 * row[SLOPE] + px;
