@@ -60,10 +60,10 @@ class MappingConfig:
         27, "optimisation steps of a frame that becomes a keyframe", low=0, high=1000
     )
     resolution: int = option(
-        400, "width in pixels the map is optimised at; larger images are reduced to it", low=32
+        320, "width in pixels the map is optimised at; larger images are reduced to it", low=32
     )
     fine_px: int = option(2, "spacing of new Gaussians where the image has texture", low=1, high=32)
-    coarse_px: int = option(4, "spacing of new Gaussians where it has none", low=1, high=64)
+    coarse_px: int = option(6, "spacing of new Gaussians where it has none", low=1, high=64)
     min_alpha: float = option(0.6, "below this the field does not explain a pixel", low=0, high=1)
     depth_tolerance: float = option(
         0.05, "difference from measured depth that is a contradiction, share of the depth", low=0

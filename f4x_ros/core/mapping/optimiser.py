@@ -6,20 +6,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from f4x_ros.core.gaussians import PARAMETER_WIDTHS, PARAMETERS, GaussianField, GaussianSet
+from f4x_ros.core.gaussians import PARAMETERS, GaussianField, GaussianSet
 from f4x_ros.core.mapping import exposure as exposures
+from f4x_ros.core.mapping.adam import adam_step
 from f4x_ros.core.mapping.views import View
 from f4x_ros.core.render import render
 
-LEARNING_RATES = {
-    "means": 1e-3,  # metres
-    "quats": 4e-3,
-    "log_scales": 2e-2,
-    "logit_opacities": 4e-2,
-    "colors": 6e-3,
-}
-_BETAS = (0.9, 0.99)
-_EPS = 1e-15  # as gsplat: gradients of a mean over pixels are tiny
 _SQUARED_WEIGHT = 5.0  # of the squared colour error beside the absolute one
 _DEPTH_WEIGHT = 0.5  # of the relative depth error
 _ALPHA_WEIGHT = 0.02  # of transparency: every pixel sees a surface
@@ -39,8 +31,7 @@ def optimise_view(field: GaussianField, view: View, backend: str) -> float:
     targets = [*leaves.values(), *([values] if view.exposure.learn else [])]
     gradients = torch.autograd.grad(loss, targets)
     by_name = dict(zip(PARAMETERS, gradients, strict=False))
-    visible = (by_name["colors"] != 0).any(-1).nonzero()[:, 0]
-    adam_step(present, by_name, visible)
+    adam_step(present, by_name, (by_name["colors"] != 0).any(-1))
     if view.exposure.learn:
         view.exposure.step(gradients[-1])
     return float(loss.detach())
@@ -91,31 +82,3 @@ def view_loss(rendered: tuple[Tensor, Tensor, Tensor], view: View, exposure: Ten
     relative = (expected - view.depth).abs() / view.depth.clamp(min=0.3)
     depth_loss = (relative * (view.depth > 0)).mean()
     return color_loss + _DEPTH_WEIGHT * depth_loss + _ALPHA_WEIGHT * (1 - alpha).mean()
-
-
-@torch.no_grad()
-def adam_step(gaussians: GaussianSet, gradients: dict[str, Tensor], rows: Tensor) -> None:
-    """Adam on some rows [M], with a step count of its own for each Gaussian.
-
-    Rows that were not seen keep their moments (as gsplat's SelectiveAdam), so nothing drifts
-    while the camera looks elsewhere.
-    """
-    b1, b2 = _BETAS
-    flat = [
-        gradients[name].reshape(-1, width)
-        for name, width in zip(PARAMETERS, PARAMETER_WIDTHS, strict=True)
-    ]
-    g = torch.cat(flat, 1)[rows]
-    m = torch.lerp(g, gaussians["adam_m"][rows], b1)
-    v = torch.lerp(g.square_(), gaussians["adam_v"][rows], b2)
-    steps = gaussians["steps"][rows] + 1
-    gaussians["steps"][rows] = steps
-    gaussians["adam_m"][rows] = m
-    gaussians["adam_v"][rows] = v
-    # Bias correction of both moments folded into one factor per row
-    factor = (1 - b2**steps).sqrt_() / (1 - b1**steps)
-    step = m.div_(v.sqrt_().add_(_EPS)).mul_(factor[:, None])
-    parts = torch.split(step, list(PARAMETER_WIDTHS), 1)
-    for name, part in zip(PARAMETERS, parts, strict=True):
-        target = gaussians[name]
-        target.index_add_(0, rows, part.view(-1, *target.shape[1:]), alpha=-LEARNING_RATES[name])

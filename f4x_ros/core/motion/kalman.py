@@ -42,6 +42,10 @@ class PositionFilter:
         """Take in that the object does not move (zero-velocity update)."""
         self._update(np.eye(3, 6, 3), np.zeros(3), _STILL_SPEED)
 
+    def loosen(self, shift_m: Array) -> None:
+        """Take in that the centre of a box has shifted by up to `shift_m` [3] without motion."""
+        self.covariance[:3, :3] += np.diag(np.square(shift_m))
+
     def release(self) -> None:
         """Take in that a resting object was set in motion: its velocity is unknown again."""
         self.covariance[3:, 3:] += _INITIAL_SPEED**2 * np.eye(3)

@@ -148,6 +148,8 @@ class Tracker:
         if displaced and not target.displaced:
             target.filter.release()
         target.displaced = displaced
+        if not displaced:
+            target.filter.loosen(np.abs(component.size - target.size) / 2)
         target.filter.correct(component.center, _sigma(component))
         if not displaced:
             target.filter.rest()

@@ -13,7 +13,7 @@ import functools
 import platform
 from pathlib import Path
 
-ABI = 1  # F4X_RAST_ABI in csrc/abi.h
+ABI = 2  # F4X_RAST_ABI in csrc/abi.h
 
 _REMEDY = (
     "reinstall the package with a C++ compiler present, or in a source checkout run"
@@ -64,6 +64,23 @@ class Gradients(ctypes.Structure):
         ("opacities", ctypes.c_void_p),
         ("colors", ctypes.c_void_p),
         ("viewmat", ctypes.c_void_p),
+    )
+
+
+class Adam(ctypes.Structure):
+    """F4xAdam of abi.h."""
+
+    _fields_ = (
+        ("rows", ctypes.c_int64),
+        ("width", ctypes.c_int64),
+        ("moment_stride", ctypes.c_int64),
+        ("visible", ctypes.c_void_p),
+        ("correction", ctypes.c_void_p),
+        ("learning_rate", ctypes.c_float),
+        ("beta1", ctypes.c_float),
+        ("beta2", ctypes.c_float),
+        ("eps", ctypes.c_float),
+        ("threads", ctypes.c_int32),
     )
 
 

@@ -14,7 +14,7 @@
 #define F4X_EXPORT
 #endif
 
-#define F4X_RAST_ABI 1
+#define F4X_RAST_ABI 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,6 +45,15 @@ typedef struct F4xGradients {
     double *viewmat; /* [3, 4], always float64 */
 } F4xGradients;
 
+/* One step of Adam on a parameter [rows, width]; its moments are columns of tables with moment_stride columns. */
+typedef struct F4xAdam {
+    int64_t rows, width, moment_stride;
+    const uint8_t *visible;  /* [rows], 0 = leave the row and its moments alone */
+    const float *correction; /* [rows], sqrt(1 - beta2^t) / (1 - beta1^t) */
+    float learning_rate, beta1, beta2, eps;
+    int32_t threads;
+} F4xAdam;
+
 F4X_EXPORT int32_t f4x_rast_abi(void);
 F4X_EXPORT const char *f4x_rast_build(void); /* e.g. "avx2 openmp" */
 
@@ -62,6 +71,7 @@ F4X_EXPORT int32_t f4x_uplift_f32(const F4xGaussians *, const F4xView *, const v
                        void *sum, void *weight);
 F4X_EXPORT int32_t f4x_uplift_f64(const F4xGaussians *, const F4xView *, const void *features, const void *pixel_weight,
                        void *sum, void *weight);
+F4X_EXPORT int32_t f4x_adam_f32(const F4xAdam *, float *parameter, const float *gradient, float *m, float *v);
 F4X_EXPORT void f4x_plan_free(void *plan);
 F4X_EXPORT void f4x_pool_clear(void); /* returns the scratch memory kept for the next frame to the system */
 
