@@ -197,7 +197,7 @@ def test_covariance_grows_while_a_thing_is_out_of_sight() -> None:
 
 
 def test_the_byte_budget_holds_at_every_frame_and_is_counted() -> None:
-    budget = 200_000
+    budget = 100_000
     config = replace(QUICK, field=replace(QUICK.field, max_bytes=budget))
     perception = Perception(config, PROMPTS)
     forgotten = 0
