@@ -43,7 +43,7 @@ def test_the_demo_asks_a_node_in_another_process_and_leaves_its_results(tmp_path
     said, errors = run.communicate(timeout=150)
     assert run.returncode == 0, errors
     assert {path.name for path in out.iterdir()} == {*FILES, "node.log", "camera.log"}
-    assert json.loads((out / "report.json").read_text())["frames"] == FRAMES
+    assert json.loads((out / "report.json").read_text())["frames"] == FRAMES, said
     assert f"sent {FRAMES} frames, the node processed {FRAMES}. None was dropped." in said
     for row in (r"red thing +now +yes", r"pink thing +now +no ", r"red thing +\d+\.\d\d s +yes"):
         assert re.search(f"^{row}", said, re.MULTILINE), said

@@ -17,6 +17,7 @@ from types import FrameType, TracebackType
 from f4x_ros.cli.errors import CommandError
 
 _TAIL_LINES = 15
+_DOMAINS = range(215, 232)
 _INTERRUPTED_S = 20.0  # a node that is interrupted finishes its frame
 _TERMINATED_S = 5.0
 
@@ -99,20 +100,22 @@ def terminated_like_interrupted() -> Iterator[None]:
 
 
 def free_domain_id() -> int:
-    """A ROS domain (1..101) whose discovery ports nobody on this machine has open.
+    """A ROS domain whose discovery ports nobody on this machine has open.
 
-    Ports are 7400 + 250 * domain, +10 for the first participant (DDSI-RTPS 9.6.1.1). The search
-    begins at a different place in each process, so two at the same time do not choose the same.
+    Domains 215 to 231 are free on Linux as 1 to 101 are (their ports lie above those the kernel
+    gives away), but hardly anybody uses them, and no test of this package does. Ports are 7400 +
+    250 * domain, +10 for the first participant (DDSI-RTPS 9.6.1.1). The search begins at a
+    different place each time, so that two demos started together do not choose the same.
 
     Raises:
         CommandError: all are taken.
     """
     first = time.monotonic_ns() // 1000 + os.getpid()
-    for step in range(101):
-        domain = 1 + (first + step) % 101
+    for step in range(len(_DOMAINS)):
+        domain = _DOMAINS[(first + step) % len(_DOMAINS)]
         if all(_is_free(7400 + 250 * domain + offset) for offset in (0, 10, 11)):
             return domain
-    raise CommandError("no ROS domain from 1 to 101 is free on this machine")
+    raise CommandError(f"no ROS domain from {_DOMAINS[0]} to {_DOMAINS[-1]} is free here")
 
 
 def _is_free(port: int) -> bool:
