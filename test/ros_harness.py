@@ -23,6 +23,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
+from f4x_ros.cli.processes import free_domain_id
 from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.frame import Frame
 from f4x_ros.core.poses import Pose
@@ -247,6 +248,8 @@ def ros_client(transports: str | None = "UDPv4") -> Iterator[PerceptionClient]:
     with pytest.MonkeyPatch.context() as patch:
         if transports is not None:
             patch.setenv("FASTDDS_BUILTIN_TRANSPORTS", transports)
+        # (the one of conftest.py may be in use by now)
+        patch.setenv("ROS_DOMAIN_ID", str(free_domain_id()))
         rclpy.init()
         try:
             with PerceptionClient() as client:

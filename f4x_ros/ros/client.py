@@ -29,6 +29,12 @@ _TRANSITIONS = {
     "deactivate": Transition.TRANSITION_DEACTIVATE,
     "cleanup": Transition.TRANSITION_CLEANUP,
 }
+_SERVICES = {
+    "change_state": ChangeState,
+    "query": Query,
+    "set_prompts": SetPrompts,
+    "get_state": GetState,
+}
 
 
 class PerceptionClient:
@@ -49,7 +55,11 @@ class PerceptionClient:
         self._executor = SingleThreadedExecutor(context=self._context)
         self.node = Node("perception_client", context=self._context)
         self._executor.add_node(self.node)
-        self._clients: dict[str, Client[Any, Any]] = {}
+        # get_state last: see `_call`.
+        self._clients: dict[str, Client[Any, Any]] = {
+            name: self.node.create_client(kind, f"{self._name}/{name}")
+            for name, kind in _SERVICES.items()
+        }
         self.status: DiagnosticStatus | None = None  # the node's latest diagnostics
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self._thread = threading.Thread(target=self._executor.spin, name="f4x-client")
@@ -80,13 +90,13 @@ class PerceptionClient:
     def state(self, timeout_s: float = 10.0) -> str:
         """The lifecycle state: unconfigured, inactive, active, finalized.
 
-        Asks again every second: the first answer is lost if the node has not yet found this client.
+        Asks again every second: an answer is lost while the node has not yet found this client.
         """
         end = time.monotonic() + timeout_s
         while True:
             left = end - time.monotonic()
             try:
-                answer = self._call(GetState, "get_state", GetState.Request(), min(1.0, left))
+                answer = self._ask("get_state", GetState.Request(), min(1.0, left))
             except TimeoutError:
                 if left <= 1.0:
                     raise
@@ -101,7 +111,7 @@ class PerceptionClient:
         """
         request = ChangeState.Request()
         request.transition.id = _TRANSITIONS[transition]
-        if not self._call(ChangeState, "change_state", request, timeout_s).success:
+        if not self._call("change_state", request, timeout_s).success:
             self._wait_for_new_status()
             reason = self.status.message if self.status else "it gave no reason"
             raise RuntimeError(f"{self._name} cannot {transition}: {reason}")
@@ -115,14 +125,14 @@ class PerceptionClient:
 
     def query(self, prompt: str, timeout_s: float = 30.0, **fields: Any) -> Query.Response:
         """Ask one question; `fields` are further fields of the request."""
-        return self._call(Query, "query", Query.Request(prompt=prompt, **fields), timeout_s)
+        return self._call("query", Query.Request(prompt=prompt, **fields), timeout_s)
 
     def set_prompts(
         self, prompts: Sequence[str], thresholds: Sequence[float] = (), timeout_s: float = 30.0
     ) -> SetPrompts.Response:
         """Replace the standing prompts."""
         request = SetPrompts.Request(prompts=list(prompts), thresholds=list(thresholds))
-        return self._call(SetPrompts, "set_prompts", request, timeout_s)
+        return self._call("set_prompts", request, timeout_s)
 
     def subscribe(
         self, kind: Any, topic: str, callback: Callable[[Any], None], *, latched: bool = False
@@ -171,20 +181,28 @@ class PerceptionClient:
     def _resolved(self, topic: str) -> str:
         return f"{self._name}/{topic[2:]}" if topic.startswith("~/") else topic
 
-    def _call(self, kind: Any, service: str, request: Any, timeout_s: float) -> Any:
-        name = f"{self._name}/{service}"
-        if service not in self._clients:
-            self._clients[service] = self.node.create_client(kind, name)
-        client = self._clients[service]
+    def _call(self, service: str, request: Any, timeout_s: float) -> Any:
+        """Ask once, after the node has proven that its answers arrive.
+
+        It learns of our readers in the order in which they were made, so when an answer of
+        get_state has come, it knows the others.
+        """
         end = time.monotonic() + timeout_s
+        self.state(timeout_s)
+        return self._ask(service, request, max(0.0, end - time.monotonic()))
+
+    def _ask(self, service: str, request: Any, timeout_s: float) -> Any:
+        client, end = self._clients[service], time.monotonic() + timeout_s
         if not client.wait_for_service(timeout_s):
-            raise TimeoutError(f"service '{name}' is not there after {timeout_s:g} s")
+            raise TimeoutError(f"service '{client.service_name}' is not there")
         done = threading.Event()
         future = client.call_async(request)
         future.add_done_callback(lambda _: done.set())
         if not done.wait(max(0.0, end - time.monotonic())):
             client.remove_pending_request(future)
-            raise TimeoutError(f"service '{name}' did not answer within {timeout_s:g} s")
+            raise TimeoutError(
+                f"service '{client.service_name}' did not answer within {timeout_s:g} s"
+            )
         return future.result()
 
     def _wait_for_new_status(self) -> None:
