@@ -133,6 +133,8 @@ class _Demo:
         client.subscribe(TrackArray, "~/tracks", self._on_tracks)
         with self._camera() as camera:
             self._watch(node, camera)
+            camera.wait(_QUIET_S)
+            camera.check()
         self._ask(client)
         print("\nThe node measures its map and writes the report ...", flush=True)
         before = client.values()

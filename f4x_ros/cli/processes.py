@@ -70,6 +70,11 @@ class Child:
         tail = "".join(f"\n    {line}" for line in lines)
         return CommandError(f"process '{self.name}' {reason}; the end of {self.log}:{tail}")
 
+    def wait(self, timeout_s: float) -> None:
+        """Let it come to its end by itself, but no longer than this."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
+
     def stop(self) -> int:
         """Interrupt, then terminate, then kill; return the exit code."""
         for number, patience_s in (
@@ -78,8 +83,7 @@ class Child:
         ):
             if self.returncode is None:
                 self._process.send_signal(number)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(patience_s)
+                self.wait(patience_s)
         if self.returncode is None:
             self._process.kill()
         return self._process.wait()
