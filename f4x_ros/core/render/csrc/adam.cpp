@@ -8,7 +8,9 @@
 extern "C" int32_t f4x_adam_f32(const F4xAdam* a, float* parameter, const float* gradient, float* m, float* v) {
     const float b1 = a->beta1, b2 = a->beta2, eps = a->eps, rate = a->learning_rate;
     const int64_t width = a->width, stride = a->moment_stride;
+#ifdef _OPENMP
 #pragma omp parallel for schedule(static) num_threads(a->threads)
+#endif
     for (int64_t row = 0; row < a->rows; row++) {
         if (!a->visible[row]) continue;
         const float scale = rate * a->correction[row];
