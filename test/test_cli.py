@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -154,12 +155,22 @@ def test_debug_shows_where_it_happened(capsys: pytest.CaptureFixture[str]) -> No
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_clean_up_and_are_130(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    cleaned = []
+
     def interrupted(options: object) -> int:
-        raise KeyboardInterrupt
+        try:
+            signal.raise_signal(number)
+        finally:
+            cleaned.append(True)
+        return 0
 
     monkeypatch.setattr("f4x_ros.cli.run.run", interrupted)
     assert cli.main(["run", "demo"]) == 130
+    assert cleaned
 
 
 def test_help_does_not_load_torch_or_ros() -> None:

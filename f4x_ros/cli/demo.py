@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from f4x_ros.cli.errors import CommandError
-from f4x_ros.cli.processes import Child, free_domain_id, terminated_like_interrupted
+from f4x_ros.cli.processes import Child, free_domain_id
 from f4x_ros.cli.prompts import COLOR_ONLY, DEFAULT_PROMPTS
 from f4x_ros.cli.table import table
 
@@ -77,8 +77,7 @@ def run(options: argparse.Namespace) -> int:
     (out / "report.json").unlink(missing_ok=True)
     print(f"Node and camera talk on ROS_DOMAIN_ID={domain} of this machine; logs are in {out}.")
     demo = _Demo(out, options.source, frames, options.rate, prompts)
-    with terminated_like_interrupted():
-        report = demo.run()
+    report = demo.run()
 
     from f4x_ros.eval.report import report_rows
 

@@ -2,7 +2,7 @@
 """The command `f4x`: one module per subcommand, each with `add_arguments` and `run`.
 
 Exit codes: 0 done, 1 a process that was started failed, 2 bad input (one line says what), 130
-Ctrl-C. Heavy libraries are imported by the subcommand that needs them, so that help is instant.
+Ctrl-C or SIGTERM. Heavy libraries are imported by the subcommand that needs them, so that help is instant.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from f4x_ros import __version__
 from f4x_ros.cli import demo, doctor, export_bag, query, run
 from f4x_ros.cli.errors import CommandError
+from f4x_ros.cli.processes import terminated_like_interrupted
 
 _COMMANDS = {
     "demo": demo,
@@ -55,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch is imported
     try:
-        return int(_COMMANDS[options.command].run(options))
+        with terminated_like_interrupted():  # so that SIGTERM leaves nothing half-written either
+            return int(_COMMANDS[options.command].run(options))
     except KeyboardInterrupt:
         print("\nf4x: interrupted", file=sys.stderr)
         return 130

@@ -91,7 +91,7 @@ class Child:
 
 @contextlib.contextmanager
 def terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt within the block, so that children are stopped, too."""
+    """SIGTERM raises KeyboardInterrupt within the block, so that cleaning up happens, too."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
