@@ -57,7 +57,7 @@ class MappingConfig:
 
     iterations: int = option(4, "optimisation steps per frame", low=0, high=1000)
     keyframe_iterations: int = option(
-        27, "optimisation steps of a frame that becomes a keyframe", low=0, high=1000
+        27, "optimisation steps more for each keyframe, over some frames", low=0, high=1000
     )
     resolution: int = option(
         320, "width in pixels the map is optimised at; larger images are reduced to it", low=32

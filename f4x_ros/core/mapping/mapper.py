@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from f4x_ros.core.render import RenderOutput, render
 
 _MIN_OPACITY = 0.05  # a Gaussian fainter than this is pruned
 _MAX_SCALE_M = 0.5  # so is one larger than this
+_SPREAD = 4  # frames over which the steps of a keyframe are spread, about
 _BIRTH_VIEWS = 8  # recent keyframes asked whether they saw a new Gaussian's place empty
 
 
@@ -48,16 +50,16 @@ class Mapper:
         self._backend = backend
         self._rng = np.random.default_rng(config.seed)
         self._last: View | None = None
+        self._owed = 0  # steps of keyframes that are still to be done
 
     def integrate(self, view: View) -> MappingCounts:
         """Retire, insert, refine, prune: the field afterwards explains the view."""
-        config, counts = self._config, MappingCounts()
+        counts = MappingCounts()
         with torch.no_grad():
             counts.retired = self._retire(view)
             counts.inserted, counts.forgotten = self._insert(view)
         counts.keyframe = int(self.keyframes.offer(view))
-        steps = config.keyframe_iterations if counts.keyframe else config.iterations
-        for index in self._schedule(steps):
+        for index in self._schedule(self._steps(keyframe=bool(counts.keyframe))):
             if len(self.field.present):
                 optimise_view(self.field, self._current_or(index, view), self._backend)
         with torch.no_grad():
@@ -116,6 +118,18 @@ class Mapper:
         if self._last is not None and (not views or self._last is not views[-1]):
             views = [*views, self._last]
         return views
+
+    def _steps(self, *, keyframe: bool) -> int:
+        """Steps of this frame: those of every frame, and a share of what keyframes still owe.
+
+        Spreading the work of a keyframe keeps the latency even; where every frame is a keyframe
+        the debt settles at `_SPREAD` keyframes and each frame pays for one.
+        """
+        if keyframe:
+            self._owed += self._config.keyframe_iterations
+        paid = math.ceil(self._owed / _SPREAD)
+        self._owed -= paid
+        return self._config.iterations + paid
 
     def _schedule(self, steps: int) -> list[int]:
         """Keyframe indices to refine against; -1 is the current view.
