@@ -2,7 +2,8 @@
 """The command `f4x`: one module per subcommand, each with `add_arguments` and `run`.
 
 Exit codes: 0 done, 1 a process that was started failed, 2 bad input (one line says what), 130
-Ctrl-C or SIGTERM. Heavy libraries are imported by the subcommand that needs them, so that help is instant.
+Ctrl-C or SIGTERM. Heavy libraries are imported by the subcommand that needs them, so that help is
+instant.
 """
 
 from __future__ import annotations
