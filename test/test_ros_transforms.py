@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import numpy as np
 import pytest
+import rclpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytransform3d.transform_manager import NumpyTimeseriesTransform, TemporalTransformManager
 from pytransform3d.transformations import pq_from_transform, transform_from_pq
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.time import Time
 
 from f4x_ros.core.poses import Pose, from_quaternion, inverse
-from f4x_ros.ros.transforms import LATEST, TransformBuffer, TransformUnavailableError
+from f4x_ros.ros.conversions import pose_from_transform, transform_msg
+from f4x_ros.ros.transforms import LATEST, TransformBuffer, TransformUnavailableError, listen
 
 S = 1_000_000_000
 
@@ -171,3 +179,79 @@ def test_leading_slashes_of_old_publishers_do_not_matter() -> None:
     buffer = TransformBuffer()
     buffer.add("/map", "/camera", S, moved(1))
     assert buffer.lookup("map", "camera", S)[0, 3] == pytest.approx(1)
+
+
+# --- tf2_ros --------------------------------------------------------------------------------------
+
+
+class FakeTf2:
+    """What `Tf2Transforms` uses of tf2_ros, with its documented signatures."""
+
+    class TransformException(Exception):  # noqa: N818 (its name there)
+        pass
+
+    def __init__(self) -> None:
+        fake = self
+        self.asked: list[tuple[str, str, int]] = []
+        self.cleared = self.unregistered = False
+
+        class Buffer:
+            def __init__(self, cache_time: object = None, node: object = None) -> None:
+                self.cache_time = cache_time
+
+            def lookup_transform(
+                self, target_frame: str, source_frame: str, time: Any, timeout: Any = None
+            ) -> Any:
+                fake.asked.append((target_frame, source_frame, time.nanoseconds))
+                if source_frame == "gripper":
+                    raise fake.TransformException("frame does not exist")
+                return transform_msg(moved(3), time.nanoseconds, target_frame, source_frame)
+
+            def clear(self) -> None:
+                fake.cleared = True
+
+        class TransformListener:
+            def __init__(self, buffer: Buffer, node: object, **options: object) -> None:
+                self.buffer = buffer
+
+            def unregister(self) -> None:
+                fake.unregistered = True
+
+        self.Buffer, self.TransformListener = Buffer, TransformListener
+
+
+def test_tf2_ros_is_used_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeTf2()
+    monkeypatch.setitem(sys.modules, "tf2_ros", fake)
+    context = Context()
+    rclpy.init(context=context)
+    node = Node("tf_user", context=context)
+    timers = len(list(node.timers))
+    found = listen(node, on_new=lambda: None, on_bad=print, jump_s=1.0)
+    np.testing.assert_allclose(found.lookup("map", "camera", 5 * S), moved(3))
+    assert fake.asked == [("map", "camera", 5 * S)]
+    with pytest.raises(TransformUnavailableError, match=r"'map' -> 'gripper' at 5.0.* not exist"):
+        found.lookup("map", "gripper", 5 * S)
+    found.forget_future()
+    assert fake.cleared
+    found.close()
+    assert fake.unregistered
+    assert len(list(node.timers)) == timers
+    node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+def test_the_real_tf2_ros_agrees_with_ours() -> None:
+    tf2_ros = pytest.importorskip("tf2_ros", reason="tf2_ros comes with a ROS installation only")
+    rng = np.random.default_rng(1)
+    ours, theirs = TransformBuffer(), tf2_ros.Buffer()
+    for parent, child in (("map", "base"), ("base", "camera")):
+        for t in (1, 2):
+            pose = random_pose(rng)
+            ours.add(parent, child, t * S, pose)
+            theirs.set_transform(transform_msg(pose, t * S, parent, child), "test")
+    for ns in (1 * S, 1 * S + S // 3, 2 * S):
+        there = theirs.lookup_transform("map", "camera", Time(nanoseconds=ns))
+        np.testing.assert_allclose(
+            pose_from_transform(there.transform), ours.lookup("map", "camera", ns), atol=1e-9
+        )

@@ -42,6 +42,8 @@ KINDS: dict[str, bytes] = {
     "report": WARN,  # the report could not be written
     "overload": WARN,  # frames come faster than they are processed
 }
+# What only the diagnostics see, so they log it; the rest is logged when it happens.
+_LOGGED_HERE = ("topic", "qos", "silent", "sync", "backend", "overload")
 
 
 @dataclass
@@ -178,15 +180,18 @@ class DiagnosticsPublisher:
         )
 
     def _log(self, status: DiagnosticStatus) -> None:
+        """Log a verdict when it changes."""
         kind = status.message.split(":", 1)[0] if status.level != OK else None
         if kind == self._said:
             return
         logger = self._node.get_logger()
-        if status.level == ERROR:
-            logger.error(status.message)
-        elif status.level == WARN:
-            logger.warning(status.message)
-        elif self._said is not None:
+        if kind in _LOGGED_HERE:
+            # (rclpy allows one severity per line of code)
+            if status.level == ERROR:
+                logger.error(status.message)
+            else:
+                logger.warning(status.message)
+        elif kind is None:
             logger.info(f"{self._said}: no longer a problem")
         self._said = kind
 

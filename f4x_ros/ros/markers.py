@@ -80,8 +80,8 @@ class TrackMarkers:
 
 
 def _distance(a: Point, b: Point) -> float:
-    squares: float = (a.x - b.x) ** 2 + (a.y - b.y) ** 2 + (a.z - b.z) ** 2
-    return squares**0.5
+    squares = (a.x - b.x) ** 2 + (a.y - b.y) ** 2 + (a.z - b.z) ** 2
+    return float(squares**0.5)
 
 
 def _color(rgb: tuple[int, int, int], opacity: float) -> ColorRGBA:

@@ -347,9 +347,9 @@ class Session:
         except Exception as error:  # the disk; whatever: the node goes on
             self._report_failed(error)
         else:
-            self._node.get_logger().info(
-                f"report of {report['frames']} frames written to {recorder.out_dir}"
-            )
+            # (after Ctrl-C the logger has lost its topic and complains)
+            say = self._node.get_logger().info if self._node.context.ok() else print
+            say(f"report of {report['frames']} frames written to {recorder.out_dir}")
 
     def _abandon_report(self) -> None:
         """Nothing half-written is left."""
