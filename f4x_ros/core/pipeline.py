@@ -31,7 +31,7 @@ from f4x_ros.core.frame import (
 )
 from f4x_ros.core.gaussians import GaussianField
 from f4x_ros.core.mapping import Mapper
-from f4x_ros.core.mapping.exposure import ExposureTrack
+from f4x_ros.core.mapping.exposure import Exposure, ExposureTrack
 from f4x_ros.core.mapping.views import make_view
 from f4x_ros.core.motion.objects import MIN_OPACITY, track_objects
 from f4x_ros.core.motion.tracker import Tracker
@@ -152,7 +152,9 @@ class Perception:
         counts: dict[str, int] = {}
         self._trajectory.append(frame.stamp_ns, frame.T_map_camera)
         time_s = self._seconds(frame.stamp_ns)
-        if not hold_out:
+        if hold_out:
+            self._note_seen(frame, time_s)
+        else:
             counts = self._map(frame, time_s, clock)
         self._last = frame
         self._frames += 1
@@ -182,6 +184,12 @@ class Perception:
             extract = self._frames % self.config.features.every == 0
             self._distiller.observe(self._field.present, view, extract=extract)
         return asdict(counts)
+
+    def _note_seen(self, frame: Frame, time_s: float) -> None:
+        """What a held-out frame shows is in sight, though nothing is learned from it."""
+        exposure = Exposure.neutral(self.device, learn=False)
+        view = make_view(frame, time_s, self.config.mapping, self.device, exposure)
+        self._distiller.observe(self._field.present, view, extract=False)
 
     @torch.no_grad()
     def _describe(self, frame: Frame, time_s: float, outputs: Outputs, clock: _Clock) -> Percept:
