@@ -153,6 +153,20 @@ def test_a_full_disk_is_named_and_nothing_half_written_is_left(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_disk_that_fills_up_late_leaves_no_part_of_the_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, rgb: np.ndarray) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    recorder = record(tmp_path / "new", 2)
+    monkeypatch.setattr("f4x_ros.eval.run_recorder.save_png", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        recorder.finish()  # the map has been written by then
+    assert caught.value.filename == str(tmp_path / "new" / "story.png")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
 def test_a_run_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text("{}")  # of an earlier run: it would be of other files
     with record(tmp_path, 2):

@@ -353,3 +353,15 @@ def test_story_names_what_does_not_fit(
 ) -> None:
     with pytest.raises(ValueError, match=name):
         replace(make_story(rgb, percept), **changes)
+
+
+def test_a_value_that_fits_beside_its_name_is_shown_whole(
+    rgb: np.ndarray, percept: Percept
+) -> None:
+    value = "136,710 Gaussians, 35.3 MB"  # wider than half a column
+    whole = draw_story(make_story(rgb, percept, rows=[("map", value)]))
+    longer = draw_story(make_story(rgb, percept, rows=[("map", value + "!")]))
+    shortened = draw_story(make_story(rgb, percept, rows=[("map", value * 3)]))
+    again = draw_story(make_story(rgb, percept, rows=[("map", value * 4)]))
+    assert (whole != longer).any()
+    assert not (shortened != again).any()

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 import time
 from array import array
 from contextlib import ExitStack
@@ -37,8 +40,8 @@ class RunRecorder:
     """Processes frames and keeps what the report needs, in bounded memory.
 
     All outputs are computed for every frame whoever asks, so that frame rates compare. Use it in a
-    `with` statement or call `finish` or `close`: the video and the table grow under temporary
-    names, which take their place in `finish` and vanish in `close`.
+    `with` statement or call `finish` or `close`: the files grow in a hidden folder inside of
+    `out_dir`; `finish` moves them to their places when all of them are whole, `close` removes them.
 
     Args:
         perception: the map.
@@ -75,8 +78,14 @@ class RunRecorder:
         self.out_dir = Path(out_dir).expanduser()
         self.out_dir.mkdir(parents=True, exist_ok=True)
         self.path("report.json").unlink(missing_ok=True)
+        self._unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.out_dir))
         self._open = ExitStack()  # of the files that grow
-        self._tracks = TrackTable(self._open.enter_context(atomic_write(self.path("tracks.csv"))))
+        try:
+            table = self._open.enter_context(atomic_write(self._unfinished / "tracks.csv"))
+            self._tracks = TrackTable(table)
+        except BaseException:
+            self.close()
+            raise
         self._video: VideoWriter | None = None
         self._video_scale = 1
         self._began = time.perf_counter()
@@ -155,7 +164,7 @@ class RunRecorder:
             self._video_scale = max(1, round(_VIDEO_HEIGHT_PX / height))
             size = (width * self._video_scale, height * self._video_scale)
             self._video = self._open.enter_context(
-                VideoWriter(self.path("overlay.mp4"), size, self._video_fps)
+                VideoWriter(self._unfinished / "overlay.mp4", size, self._video_fps)
             )
         picture = overlay_percept(frame.rgb, percept, scale=self._video_scale)
         if picture.shape[1::-1] != self._video.size:  # the camera has changed
@@ -170,7 +179,7 @@ class RunRecorder:
         Each held-out frame is compared with the finished map drawn at its pose and at its own
         stamp. `fps` is frames / wall time spent inside `Perception.process`: mapping, features,
         masks, tracks and cloud, but neither reading frames nor drawing the video; latencies are
-        those of the same calls. Each file is written whole or not at all, `report.json` last.
+        those of the same calls. Either all files appear, `report.json` last, or none.
 
         Args:
             dropped: frames that never came here, for the report.
@@ -183,21 +192,40 @@ class RunRecorder:
             self.close()
             raise ValueError("there is nothing to report: no frame has been processed")
         try:
-            quality = self._held_out.evaluate(self._perception)
-            self._perception.save(self.path("map.f4x"))
-            self._perception.export_ply(self.path("map.ply"))
-            self._tracks.detach()
-            self._open.close()  # the files that grew take their names
-            report = self._report(quality, dropped)
-            self._write_story(report)
-            write_report(self.path("report.json"), report)
+            report = self._report(self._held_out.evaluate(self._perception), dropped)
+            self._write_files(report)
+            for name in FILES:
+                os.replace(self._unfinished / name, self.path(name))
+        except OSError as error:
+            raise self._named(error) from error
         finally:
             self.close()
         return report
 
     def close(self) -> None:
         """Remove what is not finished."""
-        self._open.__exit__(_Abandoned, _Abandoned(), None)
+        try:
+            self._open.__exit__(_Abandoned, _Abandoned(), None)
+        finally:
+            shutil.rmtree(self._unfinished, ignore_errors=True)
+
+    def _write_files(self, report: Report) -> None:
+        self._perception.save(self._unfinished / "map.f4x")
+        self._perception.export_ply(self._unfinished / "map.ply")
+        self._write_story(report)
+        self._tracks.detach()
+        self._open.close()  # the files that grew are whole, or say why not
+        write_report(self._unfinished / "report.json", report)
+
+    def _named(self, error: OSError) -> OSError:
+        """The error with the names that the files were to have."""
+        hidden, shown = str(self._unfinished), str(self.out_dir)
+        parts = [
+            part.replace(hidden, shown) if isinstance(part, str) else part for part in error.args
+        ]
+        if error.filename is not None:
+            parts.append(str(error.filename).replace(hidden, shown))
+        return OSError(*parts)
 
     def _report(self, quality: Quality, dropped: int) -> Report:
         return {
@@ -236,7 +264,7 @@ class RunRecorder:
             rows=report_rows(report),
             up=up_axis(poses),
         )
-        save_png(self.path("story.png"), draw_story(story))
+        save_png(self._unfinished / "story.png", draw_story(story))
 
 
 class _Abandoned(Exception):  # noqa: N818 - never seen outside

@@ -232,7 +232,8 @@ def _draw_table(page: Image8, rows: Sequence[tuple[str, str]], top: int) -> None
         x = _MARGIN + (index // lines) * (cell + 2 * _GAP)
         y = top + _CAPTION + (index % lines) * _ROW
         page[y, x : x + cell] = _RULE
-        value = fitted(value, _TEXT_PX, cell // 2, bold=True)
+        needed = min(text_width(name, _TEXT_PX), cell // 2) + 10  # a value may have the rest
+        value = fitted(value, _TEXT_PX, cell - needed, bold=True)
         space = cell - text_width(value, _TEXT_PX, bold=True) - 10
         offset = (_ROW - line_height(_TEXT_PX)) // 2 + 1
         draw_text(page, fitted(name, _TEXT_PX, space), x, y + offset, _TEXT_PX, _QUIET)
