@@ -13,9 +13,11 @@ import cv2
 import numpy as np
 import pytest
 from eval_scene import CAMERA, QUICK, STEP_NS, make_frame
+from fabricated import track
 
 from f4x_ros.core.pipeline import Perception
 from f4x_ros.eval.held_out import HeldOut
+from f4x_ros.eval.history import Paths
 from f4x_ros.eval.report import report_rows, write_report
 from f4x_ros.eval.run_recorder import FILES, RunRecorder
 
@@ -88,6 +90,15 @@ def test_held_out_frames_are_not_mapped(tmp_path: Path) -> None:
         assert recorder._perception.gaussians == mapped
         recorder.process(make_frame(61))
         assert recorder._perception.gaussians > mapped
+
+
+def test_only_what_moves_leaves_a_trail() -> None:
+    paths = Paths()
+    for index in range(5):
+        place = (0.1 * index, 0.0, 0.0)  # the still one grows into view
+        still, moving = track(1, "sofa", place), track(2, "car", place, moving=True)
+        paths.add(np.eye(4), (still, moving))
+    assert {number: len(trail) for number, trail in paths.trails().items()} == {2: 5}
 
 
 def test_a_wrong_map_scores_worse() -> None:

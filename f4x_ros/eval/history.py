@@ -94,7 +94,8 @@ class Paths:
         """One frame."""
         self._camera.add(T_map_camera)
         for track in tracks:
-            if track.state is TrackState.CONFIRMED:
+            # (the centre of a still object also wanders, while more and more of it is seen)
+            if track.state is TrackState.CONFIRMED and track.moving:
                 self._tracks.setdefault(track.id, _Series(500)).add(track.position)
 
     def camera_poses(self) -> NDArray[np.float64]:
@@ -102,7 +103,7 @@ class Paths:
         return self._camera.stacked()
 
     def trails(self) -> dict[int, NDArray[np.float64]]:
-        """Positions [N, 3] of each track while it was CONFIRMED, by id."""
+        """Positions [N, 3] of each track, by id, while it was CONFIRMED and moving."""
         return {number: series.stacked() for number, series in self._tracks.items()}
 
 
