@@ -286,6 +286,14 @@ def test_an_invalid_pose_is_named() -> None:
     assert raised.value.kind == "pose"
 
 
+def test_a_stamp_before_1970_is_named() -> None:
+    image = messages()["image"]
+    image.header.stamp.sec = -5
+    with pytest.raises(BadInputError, match="stamp_ns is -5000000000, expected >= 0") as raised:
+        builder().build(**messages(image=image))
+    assert raised.value.kind == "time"
+
+
 # --- time -----------------------------------------------------------------------------------------
 
 

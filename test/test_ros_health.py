@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from f4x_ros.ros import camera
 from f4x_ros.ros.diagnostics import ERROR, HOLD_S, KINDS, OK, WARN, Health
 
 
@@ -78,3 +81,9 @@ def test_rate_and_latencies_are_those_of_the_last_frames(health: Health, clock: 
     assert health.counts()["processed"] == 21
     clock.now += 60
     assert health.speed()["frame_rate_hz"] == "0.00"
+
+
+def test_the_manual_names_every_kind_of_problem_and_every_option_of_the_camera(root: Path) -> None:
+    manual = (root / "doc" / "node.md").read_text(encoding="utf-8")
+    names = [*KINDS, *(option.name for option in camera.OPTIONS)]
+    assert [name for name in names if f"`{name}`" not in manual] == []

@@ -80,8 +80,8 @@ def test_a_node_that_cannot_be_configured_lives_and_says_why(client: PerceptionC
         assert "'prompts_file' is '/no/such/file'" in client.status.message
         assert client.state() == "unconfigured"
         node.send_signal(signal.SIGTERM)
-        node.communicate(timeout=30)
-        assert node.returncode == 0
+        _, errors = node.communicate(timeout=30)
+        assert node.returncode == 0, errors
 
 
 def test_a_camera_without_its_recording_ends_with_one_line_and_code_2() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from rclpy.duration import Duration
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
@@ -22,7 +22,7 @@ from f4x_ros.datasets import open_source
 from f4x_ros.msg import TrackArray
 from f4x_ros.ros.conversions import camera_info_msg, header, stamp_ns, transform_msg
 from f4x_ros.ros.images import image_msg
-from f4x_ros.ros.middleware import ignore_interrupts, ros
+from f4x_ros.ros.middleware import ignore_interrupts, ros, until_interrupted
 from f4x_ros.ros.parameters import Option, checked, descriptor_of
 
 _ACK_TIMEOUT = Duration(seconds=10)
@@ -180,13 +180,12 @@ def main(args: Sequence[str] | None = None) -> int:
     with ros(args):
         node = None
         try:
-            node = CameraNode()
-            node.run()
+            with until_interrupted():
+                node = CameraNode()
+                node.run()
         except ValueError as error:
             print(f"camera: {error}", file=sys.stderr)
             return 2
-        except (KeyboardInterrupt, ExternalShutdownException):
-            pass
         finally:
             ignore_interrupts()
             if node is not None:

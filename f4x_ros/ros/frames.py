@@ -73,7 +73,8 @@ class FrameBuilder:
                 map_frame=self._map_frame,
             )
         except ValueError as error:
-            kind = "pose" if "T_map_camera" in str(error) else "depth"
+            kinds = {"T_map_camera": "pose", "stamp_ns": "time"}
+            kind = next((k for word, k in kinds.items() if word in str(error)), "depth")
             raise BadInputError(kind, str(error)) from error
 
     def _rectify(self, info: CameraInfo) -> Rectifier:

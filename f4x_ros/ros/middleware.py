@@ -11,6 +11,7 @@ from pathlib import Path
 
 import rclpy
 from ament_index_python import get_package_share_directory, has_resource
+from rclpy.executors import ExternalShutdownException
 
 _PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 _USER_CONFIGURED = (*_PROFILE_VARIABLES, "FASTDDS_BUILTIN_TRANSPORTS")
@@ -43,6 +44,21 @@ def ros(args: Sequence[str] | None = None) -> Iterator[None]:
     finally:
         rclpy.try_shutdown()
         ignore_interrupts()  # (rclpy has put the handler of before back)
+
+
+@contextlib.contextmanager
+def until_interrupted() -> Iterator[None]:
+    """Run until Ctrl-C, SIGTERM or a shutdown from outside, which are no errors.
+
+    What a callback raises because its context has just been taken away is none, either.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except Exception:
+        if rclpy.ok():
+            raise
 
 
 def ignore_interrupts() -> None:

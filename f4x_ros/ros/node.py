@@ -11,12 +11,11 @@ from typing import Any, TypeVar
 
 import rclpy
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.task import Future
 
 from f4x_ros.ros.diagnostics import FOR_EVER_S, DiagnosticsPublisher, Health
-from f4x_ros.ros.middleware import ignore_interrupts, ros
+from f4x_ros.ros.middleware import ignore_interrupts, ros, until_interrupted
 from f4x_ros.ros.parameters import NodeParameters
 from f4x_ros.ros.session import Session
 from f4x_ros.srv import Query, SetPrompts
@@ -175,13 +174,12 @@ def main(args: Sequence[str] | None = None) -> int:
     with ros(args):
         node = PerceptionNode()
         try:
-            if node.get_parameter("autostart").value:
-                started = node.trigger_configure() == TransitionCallbackReturn.SUCCESS
-                if started:
-                    node.trigger_activate()
-            rclpy.spin(node)
-        except (KeyboardInterrupt, ExternalShutdownException):
-            pass
+            with until_interrupted():
+                if node.get_parameter("autostart").value:
+                    started = node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+                    if started:
+                        node.trigger_activate()
+                rclpy.spin(node)
         finally:
             ignore_interrupts()
             node.destroy_node()
