@@ -72,7 +72,7 @@ def test_run_ends_with_a_table_and_the_picture_to_open(
     part = ["--start", "2", "--frames", "3", "--holdout", "0"]
     assert cli.main(["run", str(recording), *part, *QUICKLY]) == 0
     said = capsys.readouterr().out
-    assert "red thing, blue thing, green thing, yellow thing" in said
+    assert "red thing, blue thing, green thing, yellow thing, orange thing" in said
     assert "only knows colours and textures" in said
     assert "PSNR, held out" in said
     assert said.strip().endswith("Open out/small/story.png to see the whole story.")

@@ -50,7 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prompt", action="append", default=[], metavar="TEXT",
         help="what to look for; may be given several times",
     )  # fmt: skip
-    parser.add_argument("--source", default="demo", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--source",
+        default="demo",
+        metavar="SOURCE",
+        help="what the camera publishes: any source of f4x run (default: the demo world)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -156,6 +161,7 @@ class _Demo:
             "prompts": self._prompts,
             "autostart": True,
             "report.dir": str(self._out.absolute()),
+            "report.source": f"{Path(self._source).name} over ROS",
             "report.holdout_every": 8,
         }
         file = work / "node.yaml"

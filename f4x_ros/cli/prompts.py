@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-DEFAULT_PROMPTS = ("red thing", "blue thing", "green thing", "yellow thing")
+DEFAULT_PROMPTS = tuple(
+    f"{c} thing" for c in ("red", "blue", "green", "yellow", "orange", "purple")
+)
 
 COLOR_ONLY = (
     "The extractor 'color' only knows colours and textures: it finds what looks red or striped, "

@@ -233,6 +233,7 @@ class RunRecorder:
             "version": __version__,
             "features": self._perception.encoder,
             "render_backend": self._perception.backend,
+            "device": str(self._perception.device),
             "prompts": ", ".join(self._prompts),
             "frames": self.frames,
             "frames_mapped": self.frames - self._frames_heldout,

@@ -68,6 +68,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("cloud.rate_hz", 0.0, "most ~/cloud per second of stamps; 0 = every frame", low=0),
     Option("diagnostics.rate_hz", 1.0, "messages on /diagnostics per second", low=0.1, high=100),
     Option("report.dir", "", "on deactivation, leave here what `f4x run` leaves; '' = nothing"),
+    Option("report.source", "", "what the report calls its input; '' = the node's name"),
     Option("report.holdout_every", 0, "every n-th frame only measures; 0 = all are mapped", low=0),
 )
 

@@ -105,7 +105,7 @@ class Session:
                 self._perception,
                 self._settings["report.dir"],
                 holdout_every=self._settings["report.holdout_every"],
-                source=self._node.get_fully_qualified_name(),
+                source=self._settings["report.source"] or self._node.get_fully_qualified_name(),
             )
         self._inputs = Inputs(self._node, self._settings, self._health, self._on_set, self._on_pose)
 
