@@ -3,26 +3,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core import map_file
 from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.config import Config
+from f4x_ros.core.describe import StageClock, label_masks, semantic_cloud
 from f4x_ros.core.distil import Distiller
 from f4x_ros.core.features.codec import LatentCodec
 from f4x_ros.core.features.registry import make_extractor, parse_options
 from f4x_ros.core.frame import (
-    UNLABELLED,
-    Cloud,
     Frame,
     Outputs,
     Percept,
@@ -33,7 +28,7 @@ from f4x_ros.core.gaussians import GaussianField
 from f4x_ros.core.mapping import Mapper
 from f4x_ros.core.mapping.exposure import Exposure, ExposureTrack
 from f4x_ros.core.mapping.views import make_view
-from f4x_ros.core.motion.objects import MIN_OPACITY, track_objects
+from f4x_ros.core.motion.objects import track_objects
 from f4x_ros.core.motion.tracker import Tracker
 from f4x_ros.core.poses import Pose, check_pose
 from f4x_ros.core.query.answer import answer
@@ -47,8 +42,6 @@ from f4x_ros.core.query.prompts import (
 from f4x_ros.core.render import resolve_backend
 from f4x_ros.core.snapshot import Snapshot, take_snapshot, to_picture
 from f4x_ros.core.trajectory import Trajectory
-
-_SOLID_ALPHA = 0.5  # below this a pixel has no label
 
 
 class Perception:
@@ -148,7 +141,7 @@ class Perception:
         outputs = outputs or Outputs()
         self._check(frame)
         assert frame.T_map_camera is not None
-        clock = _Clock()
+        clock = StageClock()
         counts: dict[str, int] = {}
         self._trajectory.append(frame.stamp_ns, frame.T_map_camera)
         time_s = self._seconds(frame.stamp_ns)
@@ -174,7 +167,7 @@ class Perception:
                 "before it: reset() first if time has jumped back"
             )
 
-    def _map(self, frame: Frame, time_s: float, clock: _Clock) -> dict[str, int]:
+    def _map(self, frame: Frame, time_s: float, clock: StageClock) -> dict[str, int]:
         with clock("prepare"):
             exposure = self._exposures.begin(time_s)
             view = make_view(frame, time_s, self.config.mapping, self.device, exposure)
@@ -192,9 +185,12 @@ class Perception:
         self._distiller.observe(self._field.present, view, extract=False)
 
     @torch.no_grad()
-    def _describe(self, frame: Frame, time_s: float, outputs: Outputs, clock: _Clock) -> Percept:
+    def _describe(
+        self, frame: Frame, time_s: float, outputs: Outputs, clock: StageClock
+    ) -> Percept:
         assert frame.T_map_camera is not None
         snapshot = take_snapshot(self._field)
+        min_weight = self.config.query.min_weight
         with clock("query"):
             scores = self._relevancy(snapshot, self._prompts.vectors)
             labels, best = labels_of(scores, self._prompts.thresholds)
@@ -206,12 +202,16 @@ class Perception:
             out = snapshot.render(channels, frame.camera, frame.T_map_camera, self.backend)
             picture = to_picture(out, self._exposures.at(time_s))
             masks, label_image = (
-                _masks(out.image[..., 3:], out.alpha, self._prompts.thresholds)
+                label_masks(out.image[..., 3:], out.alpha, self._prompts.thresholds)
                 if outputs.masks
                 else (None, None)
             )
         with clock("cloud"):
-            cloud = self._cloud(snapshot, labels, best, time_s) if outputs.cloud else None
+            cloud = (
+                semantic_cloud(snapshot, labels, best, time_s, min_weight)
+                if outputs.cloud
+                else None
+            )
         return Percept(
             stamp_ns=frame.stamp_ns,
             frame_id=frame.frame_id,
@@ -241,21 +241,6 @@ class Perception:
             self._tracker, snapshot, labels, best, self.prompts, config, time_s, stamp_ns
         )
         self._field.present["object_ids"].copy_(torch.from_numpy(ids))
-
-    def _cloud(self, snapshot: Snapshot, labels: Tensor, best: Tensor, time_s: float) -> Cloud:
-        """Points of the solid Gaussians; those without a trusted latent are UNLABELLED."""
-        solid = snapshot.opacities >= MIN_OPACITY
-        unknown = snapshot.latent_weights < self.config.query.min_weight
-        label = torch.where(unknown, UNLABELLED, labels)
-        age = (time_s - snapshot.seen_s).clamp(min=0)
-        return Cloud(
-            xyz=snapshot.means[solid].cpu().numpy(),
-            rgb=(snapshot.colors[solid].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy(),
-            label=label[solid].cpu().numpy().astype(np.uint16),
-            score=best[solid].cpu().numpy(),
-            age=age[solid].cpu().numpy().astype(np.float32),
-            object=snapshot.object_ids[solid].cpu().numpy().astype(np.uint32),
-        )
 
     # --- questions -----------------------------------------------------------------------------
 
@@ -290,6 +275,7 @@ class Perception:
         if max_results < 0:
             raise ValueError(f"max_results is {max_results}, expected >= 0 (0 = all)")
         last, pose, time_s = self._viewpoint(view, stamp_ns)
+        min_weight = self.config.query.min_weight
         default = self.config.query.threshold or self._extractor.threshold
         prompt = make_prompts(self._distiller, [text], [threshold], default)
         snapshot = take_snapshot(self._field, time_s if stamp_ns else None)
@@ -319,7 +305,9 @@ class Perception:
             T_map_camera=pose,
             mask=found.mask,
             cloud=(
-                self._cloud(snapshot, found.selected.long(), found.scores, time_s).where(1)
+                semantic_cloud(
+                    snapshot, found.selected.long(), found.scores, time_s, min_weight
+                ).where(1)
                 if want_cloud
                 else None
             ),
@@ -391,38 +379,9 @@ class Perception:
         map_file.export_ply(Path(path), self._field.present)
 
 
-def _masks(
-    accumulated: Tensor, alpha: Tensor, thresholds: Sequence[float]
-) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
-    """Probabilities [Q, H, W] and labels [H, W] from rendered scores [H, W, Q]."""
-    probability = (accumulated / alpha.clamp(min=_SOLID_ALPHA)[..., None]).clamp(0, 1)
-    labels, _ = labels_of(probability, thresholds)
-    labels = torch.where(alpha < _SOLID_ALPHA, UNLABELLED, labels)
-    masks = probability.permute(2, 0, 1).contiguous().cpu().numpy()
-    return masks, labels.cpu().numpy().astype(np.uint16)
-
-
 def _device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("parameter 'render.device' is 'cuda', but torch sees no CUDA device")
     return torch.device(name)
-
-
-class _Clock:
-    """Wall time of each stage in milliseconds."""
-
-    def __init__(self) -> None:
-        self._started = time.perf_counter()
-        self._stages: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self._stages[stage] = (time.perf_counter() - began) * 1e3
-
-    def finish(self) -> dict[str, float]:
-        self._stages["total"] = (time.perf_counter() - self._started) * 1e3
-        return self._stages

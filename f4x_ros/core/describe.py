@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parts of a percept: masks from rendered scores, the semantic cloud, times of the stages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from f4x_ros.core.frame import UNLABELLED, Cloud
+from f4x_ros.core.motion.objects import MIN_OPACITY
+from f4x_ros.core.query.prompts import labels_of
+from f4x_ros.core.snapshot import Snapshot
+
+_SOLID_ALPHA = 0.5  # below this a pixel has no label
+
+
+def label_masks(
+    accumulated: Tensor, alpha: Tensor, thresholds: Sequence[float]
+) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
+    """Probabilities [Q, H, W] and labels [H, W] from rendered scores [H, W, Q].
+
+    Labels are 0 background, q + 1 prompt q, `UNLABELLED` where the field is hardly there.
+    """
+    probability = (accumulated / alpha.clamp(min=_SOLID_ALPHA)[..., None]).clamp(0, 1)
+    labels, _ = labels_of(probability, thresholds)
+    labels = torch.where(alpha < _SOLID_ALPHA, UNLABELLED, labels)
+    masks = probability.permute(2, 0, 1).contiguous().cpu().numpy()
+    return masks, labels.cpu().numpy().astype(np.uint16)
+
+
+def semantic_cloud(
+    snapshot: Snapshot,
+    labels: Tensor,  # [N] 0 none, p + 1 prompt p
+    scores: Tensor,  # [N] of the label
+    time_s: float,
+    min_weight: float,
+) -> Cloud:
+    """Points of the solid Gaussians; those whose latent is not trusted yet are UNLABELLED.
+
+    Args:
+        snapshot: the field at the time.
+        labels: label of each Gaussian.
+        scores: relevancy to that label's prompt.
+        time_s: now, seconds of the field; ages count from it.
+        min_weight: pixels a latent must rest on.
+    """
+    solid = snapshot.opacities >= MIN_OPACITY
+    label = torch.where(snapshot.latent_weights < min_weight, UNLABELLED, labels)
+    age = (time_s - snapshot.seen_s).clamp(min=0)
+    return Cloud(
+        xyz=snapshot.means[solid].cpu().numpy(),
+        rgb=(snapshot.colors[solid].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy(),
+        label=label[solid].cpu().numpy().astype(np.uint16),
+        score=scores[solid].cpu().numpy(),
+        age=age[solid].cpu().numpy().astype(np.float32),
+        object=snapshot.object_ids[solid].cpu().numpy().astype(np.uint32),
+    )
+
+
+class StageClock:
+    """Wall time of each stage of a frame in milliseconds: `with clock("map"): ...`."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._stages: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self._stages[stage] = (time.perf_counter() - began) * 1e3
+
+    def finish(self) -> dict[str, float]:
+        """All stages, and `total` since the clock was made."""
+        self._stages["total"] = (time.perf_counter() - self._started) * 1e3
+        return self._stages
