@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -258,6 +259,27 @@ def test_a_file_that_is_no_map_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"something else")
     with pytest.raises(ValueError, match="is not a map file"):
         Perception.load(path)
+
+
+def test_a_map_without_one_of_its_tables_is_refused(static, tmp_path: Path) -> None:
+    static[0].save(tmp_path / "whole.f4x")
+    with (
+        zipfile.ZipFile(tmp_path / "whole.f4x") as whole,
+        zipfile.ZipFile(tmp_path / "part.f4x", "w") as part,
+    ):
+        for name in whole.namelist():
+            if not name.startswith("past/"):
+                part.writestr(name, whole.read(name))
+    with pytest.raises(ValueError, match="it has no 'past'"):
+        Perception.load(tmp_path / "part.f4x")
+
+
+def test_a_loaded_map_does_not_give_its_ids_away_again(static, tmp_path: Path) -> None:
+    path = tmp_path / "map.f4x"
+    static[0].save(path)
+    used = {t.id for t in static[1][-1].tracks}
+    new = {t.id for t in Perception.load(path).process(BoxWorld()(12)).tracks}
+    assert not used & new
 
 
 def test_frames_that_cannot_be_mapped_are_named() -> None:

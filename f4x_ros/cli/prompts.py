@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+
+from f4x_ros.core.query.prompt_file import read_prompts
 
 DEFAULT_PROMPTS = tuple(
     f"{c} thing" for c in ("red", "blue", "green", "yellow", "orange", "purple")
@@ -14,26 +15,6 @@ COLOR_ONLY = (
     "The extractor 'color' only knows colours and textures: it finds what looks red or striped, "
     "not what is a mug."
 )
-
-
-def read_prompts(path: str | Path) -> list[str]:
-    """One prompt per line of a UTF-8 file; empty lines and those beginning with # are left out.
-
-    Raises:
-        ValueError: the file cannot be read, or has no prompt.
-    """
-    try:
-        text = Path(path).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ValueError(
-            f"prompts file '{path}': {reason}, expected a text file with one prompt per line"
-        ) from error
-    lines = [line.strip() for line in text.splitlines()]
-    prompts = [line for line in lines if line and not line.startswith("#")]
-    if not prompts:
-        raise ValueError(f"prompts file '{path}' has no prompt, expected one per line")
-    return prompts
 
 
 def chosen_prompts(

@@ -151,6 +151,11 @@ class GaussianField:
         self.forgotten = 0  # Gaussians dropped for the budget
 
     @property
+    def parts(self) -> tuple[GaussianSet, GaussianSet]:
+        """Present and past."""
+        return self.present, self.past
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all per-Gaussian tensors."""
         return self.present.nbytes + self.past.nbytes

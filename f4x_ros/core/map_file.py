@@ -130,6 +130,7 @@ def load(path: Path) -> StoredMap:
                 if name.endswith(".npy"):
                     with bundle.open(name) as entry:
                         arrays[name[:-4]] = np.lib.format.read_array(entry, allow_pickle=False)
+            _check_complete(path, arrays)
             return StoredMap(
                 config=Config.from_dotted(header["config"]),
                 prompts=header["prompts"],
@@ -141,6 +142,13 @@ def load(path: Path) -> StoredMap:
             )
     except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, EOFError) as error:
         raise ValueError(f"{path} is not a map file ({error}), expected {FORMAT}") from error
+
+
+def _check_complete(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """ValueError unless every table of a map is there."""
+    for group in ("present", "past", "codec", "exposures", "trajectory"):
+        if not any(name.startswith(f"{group}/") for name in arrays):
+            raise ValueError(f"{path} is not a whole map file: it has no '{group}'")
 
 
 def export_ply(path: Path, gaussians: GaussianSet) -> None:

@@ -371,6 +371,8 @@ class Perception:
         self.set_prompts(stored.prompts, stored.thresholds)
         stored.restore(self._field, self._distiller.codec, self._exposures, self._trajectory)
         self._last = stored.last
+        ids = [int(part["object_ids"].max()) for part in self._field.parts if len(part)]
+        self._tracker.reserve_ids(max(ids, default=0))
         self._frames = len(self._trajectory)
         return self
 

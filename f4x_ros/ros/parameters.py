@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from rcl_interfaces.msg import (
@@ -23,6 +22,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from f4x_ros.core.config import Config
+from f4x_ros.core.query.prompt_file import read_prompts
 
 _MAX_INT = 2**63 - 1
 _MAX_FLOAT = 1e300
@@ -127,8 +127,14 @@ class NodeParameters:
         config = Config.from_dotted({p.name: raw[p.name] for p in self._core})
         options = {o.name: checked(o, raw[o.name]) for o in OPTIONS}
         prompts = [p for p in options.pop("prompts") if p]
-        if options["prompts_file"]:
-            prompts += read_prompts(options["prompts_file"])
+        if path := options["prompts_file"]:
+            try:
+                prompts += read_prompts(path)
+            except ValueError as error:
+                raise ValueError(
+                    f"parameter 'prompts_file' is '{path}', expected a text file with one prompt "
+                    f"per line ({error})"
+                ) from error
         thresholds = options.pop("thresholds")
         if not any(thresholds):
             thresholds = []
@@ -157,23 +163,6 @@ class NodeParameters:
         for name in ours:
             self._problems.pop(name, None)
         return SetParametersResult(successful=True)
-
-
-def read_prompts(path: str) -> list[str]:
-    """Prompts of a text file, one per line; empty lines and those beginning with # are left out.
-
-    Raises:
-        ValueError: the file cannot be read as UTF-8 text.
-    """
-    try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"parameter 'prompts_file' is '{path}', expected a readable UTF-8 text file with one "
-            f"prompt per line ({error})"
-        ) from error
-    stripped = (line.strip() for line in lines)
-    return [line for line in stripped if line and not line.startswith("#")]
 
 
 def descriptor_of(option: Option) -> ParameterDescriptor:

@@ -73,6 +73,10 @@ class Tracker:
         self._next_id = 1
         self._last_ns: int | None = None
 
+    def reserve_ids(self, highest: int) -> None:
+        """Give out only ids above `highest`: those of a map that was loaded stay its own."""
+        self._next_id = max(self._next_id, highest + 1)
+
     def keep_labels(self, labels: Sequence[str]) -> None:
         """Drop the tracks of prompts that are no longer asked."""
         self._targets = [t for t in self._targets if t.label in labels]
