@@ -73,7 +73,8 @@ def relevancy(
     if not len(vectors) or not len(snapshot):
         return snapshot.latents.new_zeros(len(snapshot), len(vectors))
     known = snapshot.latent_weights >= min_weight
-    scores = distiller.extractor.relevancy(distiller.codec.decode(snapshot.latents), vectors)
+    features = distiller.codec.decode(snapshot.latents)
+    scores = distiller.extractor.relevancy(features, vectors.to(features.device))
     return torch.where(known[:, None], scores, 0)
 
 
