@@ -17,8 +17,8 @@ os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 101)
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ.setdefault("ROS_LOG_DIR", tempfile.mkdtemp(prefix="f4x-test-log-"))
 
-# A shell that starts the tests in the background (as some CI does) has Ctrl-C ignored in them and in
-# all that they start; the tests of Ctrl-C need it as at a terminal.
+# A shell that starts the tests in the background (as some CI does) has Ctrl-C ignored in them and
+# in all that they start; the tests of Ctrl-C need it as at a terminal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The machines that run this are shared: a slow example is no failure.
