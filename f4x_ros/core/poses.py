@@ -24,7 +24,7 @@ def check_pose(name: str, value: ArrayLike) -> Pose:
     Raises:
         ValueError: not 4x4, not finite, or its rotation is not orthonormal and right-handed.
     """
-    pose = np.asarray(value, dtype=np.float64)
+    pose = np.array(value, dtype=np.float64)  # a copy: callers reuse their buffers
     if pose.shape != (4, 4):
         raise ValueError(f"{name} has shape {pose.shape}, expected (4, 4)")
     if not np.isfinite(pose).all():

@@ -20,6 +20,7 @@ from f4x_ros.core.render import RenderOutput, render
 
 _MIN_OPACITY = 0.05  # a Gaussian fainter than this is pruned
 _MAX_SCALE_M = 0.5  # so is one larger than this
+_MAX_SCALE_SHARE = 0.1  # ... and than this share of its distance: far surfaces are coarse
 _SPREAD = 4  # frames over which the steps of a keyframe are spread, about
 _BIRTH_VIEWS = 8  # recent keyframes asked whether they saw a new Gaussian's place empty
 
@@ -63,7 +64,7 @@ class Mapper:
             if len(self.field.present):
                 optimise_view(self.field, self._current_or(index, view), self._backend)
         with torch.no_grad():
-            counts.pruned = self._prune()
+            counts.pruned = self._prune(view)
         self._last = view
         return counts
 
@@ -150,10 +151,13 @@ class Mapper:
     def _current_or(self, index: int, view: View) -> View:
         return view if index < 0 else self.keyframes.views[index]
 
-    def _prune(self) -> int:
+    def _prune(self, view: View) -> int:
         present = self.field.present
         faint = present.opacities < _MIN_OPACITY
-        huge = present.scales.amax(-1) > _MAX_SCALE_M
+        camera = present["means"].new_tensor(view.T_map_camera[:3, 3].tolist())
+        distance = (present["means"] - camera).norm(dim=-1)
+        limit = (_MAX_SCALE_SHARE * distance).clamp(min=_MAX_SCALE_M)
+        huge = present.scales.amax(-1) > limit
         broken = ~torch.isfinite(present["means"]).all(-1)
         return self.field.prune(faint | huge | broken)
 

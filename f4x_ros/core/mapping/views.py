@@ -58,7 +58,7 @@ def make_view(
         time_s=time_s,
         camera=camera,
         T_map_camera=frame.T_map_camera,
-        rgb8=torch.from_numpy(np.ascontiguousarray(rgb)).to(device),
+        rgb8=torch.from_numpy(np.array(rgb)).to(device),
         depth=torch.from_numpy(np.ascontiguousarray(depth)).to(device),
         viewmat=viewmat(frame.T_map_camera, device),
         K=camera.K_tensor(device),

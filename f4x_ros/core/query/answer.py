@@ -102,7 +102,14 @@ def _as_track(
     """The standing track these Gaussians belong to with this label and box, or an untracked one."""
     track = known.get(dominant_id(snapshot.object_ids, component.members))
     if track is not None:
-        return replace(track, label=label, score=component.score)
+        return replace(
+            track,
+            label=label,
+            score=component.score,
+            position=component.center,
+            size=component.size,
+            last_seen_ns=min(track.last_seen_ns, stamp_ns),
+        )
     sigma = _BOX_SIGMA * float(np.linalg.norm(component.size))
     unknown = _UNKNOWN**2 * np.eye(6)
     pose_covariance = unknown.copy()
