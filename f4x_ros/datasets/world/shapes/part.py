@@ -13,11 +13,13 @@ class Part(NamedTuple):
     """A mesh in the object's frame (origin at the centre of its base, z up) and its surface.
 
     ``material`` is a `Material`, the name of one in ``materials.FIXED``, or "body" / "body dark",
-    which take the object's own colour and finish.
+    which take the object's own colour and finish. ``link`` names the piece of a jointed object
+    that the part moves with; parts with the link "" are rigid with the object itself.
     """
 
     mesh: Mesh
     material: Material | str
+    link: str = ""
 
 
 Parts = list[Part]
