@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f4x_ros.datasets.world.demo_room import demo_room
+from f4x_ros.datasets.world.scenes.demo_room import demo_room
 from f4x_ros.datasets.world.materials import PALETTE, linear
 from f4x_ros.datasets.world.mesh import (
     Mesh,

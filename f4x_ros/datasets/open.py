@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,21 @@ from f4x_ros.datasets.rgbd_folder import RgbdFolder, is_rgbd_folder
 from f4x_ros.datasets.source import Source
 from f4x_ros.datasets.tum import TumFolder, is_tum_folder
 
-_DEMO = re.compile(r"demo(?::(?P<width>\d+)x(?P<height>\d+))?(?::(?P<frames>\d+))?")
+_WORLDS = ("demo", "tabletop", "livingroom", "corridor", "warehouse", "crowd", "random")
+_WORLD = re.compile(
+    rf"(?P<scene>{'|'.join(_WORLDS)})(?P<seed>(?<=random):\d+)?(?::(?P<width>\d+)x(?P<height>\d+))?"
+    r"(?::(?P<frames>\d+))?(?::(?P<sensor>[a-z]+(?:\+[a-z]+)*))?"
+)
 
 
 def open_source(spec: str | Path, **options: Any) -> Source:
     """Open a source of frames.
 
     Args:
-        spec: ``demo`` or ``demo:WIDTHxHEIGHT:FRAMES`` (either part may be left out) for the demo
-            world (`World`); a folder laid out like `RgbdFolder` or `TumFolder`; or a
+        spec: a drawn world (`World`): ``demo``, ``tabletop``, ``livingroom``, ``corridor``,
+            ``warehouse``, ``crowd`` or ``random:SEED``, each with ``:WIDTHxHEIGHT``, ``:FRAMES``
+            and ``:SENSOR`` after it (any may be left out), e.g. ``tabletop:320x240:60:noisy``;
+            a folder laid out like `RgbdFolder` or `TumFolder`; or a
             ROS 2 bag, given as its folder or as a ``.mcap`` or ``.db3`` file (`BagSource`).
         options: passed to the source's constructor, e.g. ``rate_hz=15.0`` or ``seed=3``.
 
@@ -30,12 +36,11 @@ def open_source(spec: str | Path, **options: Any) -> Source:
         ValueError: nothing is there, the layout is unknown, or an option does not fit; the message
             names the path or option and what was expected.
     """
-    if demo := _DEMO.fullmatch(str(spec)):
-        # Imported here: the ray caster is only needed by those who ask for the demo world.
+    if world := _WORLD.fullmatch(str(spec)):
+        # Imported here: the ray caster is only needed by those who ask for a drawn world.
         from f4x_ros.datasets.world import World
 
-        numbers = {name: int(text) for name, text in demo.groupdict().items() if text}
-        return _construct(World, (), {**numbers, **options})
+        return _construct(World, (), {**_world_options(world.groupdict()), **options})
     path = Path(spec).expanduser()
     if is_rgbd_folder(path):
         return _construct(RgbdFolder, (path,), options)
@@ -45,10 +50,21 @@ def open_source(spec: str | Path, **options: Any) -> Source:
         return _construct(BagSource, (path,), options)
     problem = "layout not recognised" if path.exists() else "no such file or folder"
     raise ValueError(
-        f"source {str(spec)!r}: {problem}, expected 'demo', 'demo:320x240:150', an RGB-D folder "
-        "(images/, K.txt), a TUM folder (rgb.txt, depth.txt) or a ROS 2 bag (metadata.yaml, "
+        f"source {str(spec)!r}: {problem}, expected a drawn world ({', '.join(_WORLDS)}:SEED, or "
+        "with its size, frames and sensor 'demo:320x240:150:noisy'), an RGB-D folder (images/, "
+        "K.txt), a TUM folder (rgb.txt, depth.txt) or a ROS 2 bag (metadata.yaml, "
         "*.mcap, *.db3)"
     )
+
+
+def _world_options(given: Mapping[str, str | None]) -> dict[str, Any]:
+    numbers = {
+        name: int(text.lstrip(":"))
+        for name in ("seed", "width", "height", "frames")
+        if (text := given[name])
+    }
+    words = {name: text for name in ("scene", "sensor") if (text := given[name])}
+    return {**numbers, **words}
 
 
 def _construct(

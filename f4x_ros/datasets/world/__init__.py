@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demo world: a furnished room drawn on the CPU, with exact ground truth for every frame.
+"""Drawn worlds: furnished rooms drawn on the CPU, with exact ground truth for every frame.
 
-``mesh`` and ``noise`` are the raw material of ``shapes`` and ``materials``; ``scene`` puts things
-into a room described as data (``demo_room``), ``motion`` moves them and the camera, ``raycast`` and
-``shading`` draw, ``cache`` and ``workers`` keep and share the work, ``dataset`` is the source.
+``mesh`` and ``noise`` are the raw material of ``shapes`` and ``materials``; ``scenes`` describe
+rooms as data, ``scene`` builds them, ``motion`` moves things and the camera, ``raycast``,
+``shading`` and ``visibility`` draw, ``sensor`` spoils, ``cache`` and ``workers`` keep and share the
+work, ``language`` has the words, ``truth`` what is exactly so, ``dataset`` is the source.
 """
 
 from __future__ import annotations
 
-from f4x_ros.datasets.world.dataset import RATE_HZ, World, WorldTruth
+from f4x_ros.datasets.world.dataset import RATE_HZ, World
+from f4x_ros.datasets.world.language import Phrase
 from f4x_ros.datasets.world.scene import ObjectLabel
+from f4x_ros.datasets.world.scenes import SCENES
+from f4x_ros.datasets.world.truth import WorldTruth
 
-__all__ = ["RATE_HZ", "ObjectLabel", "World", "WorldTruth"]
+__all__ = ["RATE_HZ", "SCENES", "ObjectLabel", "Phrase", "World", "WorldTruth"]

@@ -56,19 +56,21 @@ class FrameCache:
         if not about.exists():
             self._write(about, lambda path: path.write_text(text))
 
-    def path(self, index: int) -> Path:
-        """File of a frame."""
-        return self.folder / f"frame_{index:06d}.npz"
+    def path(self, index: int, offset_us: int = 0) -> Path:
+        """File of a frame, or of the moment so many microseconds after it."""
+        offset = f"{offset_us:+d}us" if offset_us else ""
+        return self.folder / f"frame_{index:06d}{offset}.npz"
 
-    def __contains__(self, index: int) -> bool:
-        return self.path(index).exists()
+    def __contains__(self, moment: tuple[int, int]) -> bool:
+        """Whether the file of a (frame, offset in microseconds) is there."""
+        return self.path(*moment).exists()
 
-    def get(self, index: int) -> Drawing | None:
+    def get(self, index: int, offset_us: int = 0) -> Drawing | None:
         """A frame from disk, or None if it is not there; a damaged file is removed and logged."""
-        path = self.path(index)
+        path = self.path(index, offset_us)
         try:
             with np.load(path) as data:  # checks the CRC of each array
-                drawing = Drawing(data["rgb"], data["depth"], data["instances"])
+                drawing = Drawing(*(data[name] for name in Drawing._fields))
             self._check(drawing)
         except FileNotFoundError:
             return None
@@ -78,19 +80,19 @@ class FrameCache:
             return None
         return drawing
 
-    def put(self, index: int, drawing: Drawing) -> None:
+    def put(self, index: int, drawing: Drawing, offset_us: int = 0) -> None:
         """Store a frame; raises OSError (with nothing left behind) if it cannot be written."""
 
         def save(path: Path) -> None:
             with path.open("wb") as file:
                 np.savez(file, **drawing._asdict())
 
-        self._write(self.path(index), save)
+        self._write(self.path(index, offset_us), save)
 
     def _check(self, drawing: Drawing) -> None:
         found = [(array.shape, array.dtype.name) for array in drawing]
-        sizes = [(*self._shape, 3), self._shape, self._shape]
-        expected = list(zip(sizes, ["uint8", "float32", "uint16"], strict=True))
+        sizes = [(*self._shape, 3), self._shape, self._shape, (len(drawing.visibility),)]
+        expected = list(zip(sizes, ["uint8", "float32", "uint16", "float32"], strict=True))
         if found != expected:
             raise ValueError(f"arrays {found}, expected {expected}")
 

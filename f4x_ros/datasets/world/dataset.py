@@ -1,68 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demo world as a source of frames with exact ground truth."""
+"""A drawn world as a source of frames with exact ground truth."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.frame import Frame
 from f4x_ros.datasets.source import Source, stamps_at_rate
 from f4x_ros.datasets.world.cache import FrameCache
-from f4x_ros.datasets.world.demo_room import demo_room
+from f4x_ros.datasets.world.language import Phrase, absent_phrases, paraphrases_of, phrases_of
 from f4x_ros.datasets.world.mesh import Mesh
-from f4x_ros.datasets.world.motion import Pose, velocity_of
+from f4x_ros.datasets.world.motion import Pose
 from f4x_ros.datasets.world.raycast import Drawing, Raycaster
 from f4x_ros.datasets.world.scene import ObjectLabel, Scene, build_scene
+from f4x_ros.datasets.world.scenes import SCENES
+from f4x_ros.datasets.world.sensor import Sensor
 from f4x_ros.datasets.world.shapes import CLASS_IDS
+from f4x_ros.datasets.world.truth import WorldTruth, truth_of
 
-#: Frames a second of the demo camera.
+#: Frames a second of the camera.
 RATE_HZ = 30.0
 
 _MAX_SIDE_PX = 4096
 _FOCAL_PER_WIDTH = 0.82  # 63 degrees wide
 
 
-@dataclass(frozen=True, eq=False)
-class WorldTruth:
-    """What is exactly so at one frame. Dictionaries are keyed by instance id.
-
-    Attributes:
-        stamp_ns: stamp of the frame.
-        T_map_camera: ``[4, 4]`` optical frame to map.
-        depth: ``[H, W]`` float32, metres along the optical axis, 0 = nothing hit.
-        instances: ``[H, W]`` uint16 instance id of the pixel's centre, 0 = nothing hit.
-        classes: ``[H, W]`` uint16 class id (`CLASS_IDS`), 0 = nothing hit.
-        T_map_object: ``[4, 4]`` object frame to map; the object frame's origin is the centre of
-            the object's base, the middle of a ball, the middle of a picture or window.
-        moving: whether the object moves at this instant.
-        velocity: ``[3]`` m/s of the object frame's origin, map frame.
-        angular_velocity: ``[3]`` rad/s, map frame.
-    """
-
-    stamp_ns: int
-    T_map_camera: Pose
-    depth: NDArray[np.float32]
-    instances: NDArray[np.uint16]
-    classes: NDArray[np.uint16]
-    T_map_object: dict[int, Pose]
-    moving: dict[int, bool]
-    velocity: dict[int, NDArray[np.float64]]
-    angular_velocity: dict[int, NDArray[np.float64]]
-
-
 class World(Source):
-    """A room seen by a walking camera at 30 Hz, drawn when asked for and kept on disk.
+    """A room seen by a moving camera at 30 Hz, drawn when asked for and kept on disk.
 
     Frame ``i`` is the same whatever the number of frames, and whoever draws it. `prepare` draws
     all that is missing on several cores; without it, each frame is drawn when it is first read.
+
+    Attributes:
+        scene_name: one of `SCENES`.
+        seed: variant of the scene.
+        sensor: what the camera does to the picture; `truth` is exact whatever it does.
+        camera: intrinsics.
     """
 
     def __init__(
@@ -72,15 +49,19 @@ class World(Source):
         frames: int = 150,
         seed: int = 0,
         cache: Path | None = None,
+        scene: str = "demo",
+        sensor: str = "ideal",
     ) -> None:
         """Describe the world; nothing is drawn yet.
 
         Args:
             width: pixels.
             height: pixels; default three quarters of the width.
-            frames: length of the sequence at 30 Hz.
-            seed: variant of the room; same seed, same bytes.
+            frames: length of the sequence at 30 Hz (a sensor may drop some of them).
+            seed: variant of the scene; same seed, same bytes.
             cache: folder for drawn frames; default ``$XDG_CACHE_HOME/f4x_ros/worlds``.
+            scene: one of `SCENES`.
+            sensor: "ideal", or what `Sensor.parse` understands, e.g. "noisy" or "depth+blur".
 
         Raises:
             ValueError: a parameter is out of range; names it.
@@ -91,22 +72,33 @@ class World(Source):
         _check("height", height, 8, _MAX_SIDE_PX)
         _check("frames", frames, 1, 1_000_000)
         _check("seed", seed, 0, 2**32 - 1)
-        super().__init__(f"demo:{width}x{height}:{frames}", stamps_at_rate(frames, RATE_HZ))
-        self.seed = seed
+        if scene not in SCENES:
+            raise ValueError(f"scene is {scene!r}, expected one of {', '.join(SCENES)}")
+        self.sensor = Sensor.parse(sensor)
+        self.scene_name, self.seed, self._frames = scene, seed, frames
+        self._moments = self.sensor.kept(frames, seed)  # number of the moment of each frame
+        super().__init__(
+            world_name(scene, width, height, frames, seed, self.sensor.name),
+            stamps_at_rate(frames, RATE_HZ)[self._moments],
+        )
+        if len(self._moments) < frames:
+            self.counts["frames_dropped_by_sensor"] = frames - len(self._moments)
         focal = width * _FOCAL_PER_WIDTH
         self.camera = PinholeCamera(width, height, focal, focal, width / 2, height / 2)
         self._cache_root = cache
-        key = {"scene": "demo", "width": width, "height": height, "seed": seed}
+        key = {"scene": scene, "width": width, "height": height, "seed": seed}
         self.cache = FrameCache(key, cache)
 
     @cached_property
     def scene(self) -> Scene:
         """The room and its things."""
-        return build_scene(demo_room(self.seed))
+        return build_scene(SCENES[self.scene_name](self.seed))
 
     @cached_property
     def _raycaster(self) -> Raycaster:
         return Raycaster(self.scene)
+
+    # --- what there is -------------------------------------------------------------------------
 
     @cached_property
     def labels(self) -> dict[int, ObjectLabel]:
@@ -118,56 +110,103 @@ class World(Source):
         """What each class id stands for."""
         return {number: name for name, number in CLASS_IDS.items()}
 
-    def mesh(self, instance: int) -> Mesh:
-        """Triangles of an object in its own frame; raises ValueError for an unknown id."""
+    @cached_property
+    def phrases(self) -> tuple[Phrase, ...]:
+        """Words for what is in the scene, and which instances each of them means."""
+        return phrases_of(self.labels.values())
+
+    @cached_property
+    def paraphrases(self) -> tuple[Phrase, ...]:
+        """Other words for the same."""
+        return paraphrases_of(self.labels.values())
+
+    @cached_property
+    def absent_phrases(self) -> tuple[str, ...]:
+        """Words for what is not in the scene, the near misses ("blue mug") first."""
+        return absent_phrases(self.labels.values())
+
+    def mesh(self, instance: int, index: int = 0) -> Mesh:
+        """Triangles of an object in its own frame, bent as it is at frame ``index``.
+
+        Raises:
+            ValueError: the id is unknown.
+        """
         if instance not in self.labels:
             raise ValueError(f"instance is {instance}, expected 1..{len(self.labels)}")
-        return self.scene.objects[instance - 1].mesh
+        return self.scene.objects[instance - 1].mesh_at(self._time_s(index))
+
+    # --- frames --------------------------------------------------------------------------------
 
     def load(self, index: int) -> Frame:
-        drawing = self.drawing(index)
+        moment = int(self._moments[index])
+        seen = self.sensor.observe(
+            lambda offset_us: self._drawing(moment, offset_us),
+            lambda offset_us: self.scene.spec.camera(moment / RATE_HZ + offset_us * 1e-6),
+            self.camera,
+            moment,
+            self.seed,
+        )
         return Frame(
             stamp_ns=int(self.stamps_ns[index]),
-            rgb=drawing.rgb,
+            rgb=seen.rgb,
             camera=self.camera,
-            depth=drawing.depth,
-            T_map_camera=self.scene.spec.camera(index / RATE_HZ),
+            depth=seen.depth,
+            T_map_camera=seen.T_map_camera,
         )
 
     def truth(self, index: int) -> WorldTruth:
         """Exact ground truth of frame ``index``."""
-        index = self.checked_index(index)
-        drawing = self.drawing(index)
-        t = index / RATE_HZ
-        velocity, angular = {}, {}
-        for made in self.scene.objects:
-            velocity[made.label.id], angular[made.label.id] = velocity_of(made.pose, t)
-        class_of = np.array([0, *(label.class_id for label in self.labels.values())], np.uint16)
-        return WorldTruth(
-            stamp_ns=int(self.stamps_ns[index]),
-            T_map_camera=self.scene.spec.camera(t),
-            depth=drawing.depth,
-            instances=drawing.instances,
-            classes=class_of[drawing.instances],
-            T_map_object={made.label.id: made.pose(t) for made in self.scene.objects},
-            moving={i: bool(np.abs([velocity[i], angular[i]]).max() > 1e-6) for i in self.labels},
-            velocity=velocity,
-            angular_velocity=angular,
-        )
+        return self._truth(index, self.drawing(index), self.camera_pose(index))
+
+    def view(self, index: int, T_map_camera: Pose) -> WorldTruth:
+        """Exact ground truth at frame ``index``'s time as a camera elsewhere would see it."""
+        drawing = self.drawn_from(index, T_map_camera)
+        return self._truth(index, drawing, T_map_camera)
+
+    def camera_pose(self, index: int) -> Pose:
+        """Exact ``T_map_camera`` of frame ``index``."""
+        return self.scene.spec.camera(self._time_s(index))
 
     def drawing(self, index: int) -> Drawing:
-        """Colour, depth and instance ids of frame ``index``, from the cache or drawn now."""
-        drawing = self.cache.get(index)
+        """What an ideal camera sees at frame ``index``, from the cache or drawn now."""
+        return self._drawing(int(self._moments[self.checked_index(index)]), 0)
+
+    def drawn_from(self, index: int, T_map_camera: Pose) -> Drawing:
+        """What an ideal camera at ``T_map_camera`` sees at frame ``index``'s time; not cached."""
+        t = self._time_s(index)
+        return self._raycaster.draw(self.camera, T_map_camera, t, self.seed)
+
+    def _time_s(self, index: int) -> float:
+        return int(self._moments[self.checked_index(index)]) / RATE_HZ
+
+    def _truth(self, index: int, drawing: Drawing, T_map_camera: Pose) -> WorldTruth:
+        index = self.checked_index(index)
+        stamp_ns = int(self.stamps_ns[index])
+        return truth_of(self.scene, drawing, self._time_s(index), stamp_ns, T_map_camera)
+
+    def _drawing(self, moment: int, offset_us: int) -> Drawing:
+        drawing = self.cache.get(moment, offset_us)
         if drawing is None:
-            t = index / RATE_HZ
-            seed = (self.seed << 32) + index
+            t = moment / RATE_HZ + offset_us * 1e-6
+            seed = ((offset_us & 0xFFFFFFFF) << 64) + (self.seed << 32) + moment
             drawing = self._raycaster.draw(self.camera, self.scene.spec.camera(t), t, seed)
-            self.cache.put(index, drawing)
+            self.cache.put(moment, drawing, offset_us)
         return drawing
+
+    # --- drawing beforehand --------------------------------------------------------------------
 
     def missing(self) -> list[int]:
         """Indices of the frames that are not on disk yet."""
-        return [index for index in range(len(self)) if index not in self.cache]
+        return [index for index in range(len(self)) if not self._is_drawn(index)]
+
+    def _is_drawn(self, index: int) -> bool:
+        moment = int(self._moments[index])
+        return all((moment, offset) in self.cache for offset in self.sensor.offsets_us)
+
+    def draw(self, index: int) -> None:
+        """Draw everything that frame ``index`` needs, unless it is on disk."""
+        for offset_us in self.sensor.offsets_us:
+            self._drawing(int(self._moments[index]), offset_us)
 
     def prepare(
         self,
@@ -191,12 +230,23 @@ class World(Source):
         made: dict[str, int | str] = {
             "width": self.camera.width,
             "height": self.camera.height,
-            "frames": len(self),
+            "frames": self._frames,
             "seed": self.seed,
+            "scene": self.scene_name,
+            "sensor": self.sensor.name,
         }
         if self._cache_root is not None:
             made["cache"] = str(self._cache_root)
         return made
+
+
+def world_name(
+    scene: str, width: int, height: int, frames: int, seed: int = 0, sensor: str = "ideal"
+) -> str:
+    """The text that opens this world, but for the seed of a named scene, which is not in it."""
+    seeded = f"{scene}:{seed}" if scene == "random" else scene
+    ending = "" if sensor == "ideal" else f":{sensor}"
+    return f"{seeded}:{width}x{height}:{frames}{ending}"
 
 
 def _check(name: str, value: int, low: int, high: int) -> None:

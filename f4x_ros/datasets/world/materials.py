@@ -1,18 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Colours and surfaces. A texture maps points on an object to linear albedo."""
+"""Colours and surfaces: what a part of an object looks like and how it takes light."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from f4x_ros.datasets.world.patterns import Brushed, Checks, Clear, Dots, Marbled, Wicker
+from f4x_ros.datasets.world.textures import (
+    Books,
+    Cloth,
+    Globe,
+    Landscape,
+    Planks,
+    Points,
+    Rgb,
+    Sectors,
+    Sky,
+    Solid,
+    Stripes,
+    Texture,
+    Weave,
+    Wood,
+    darker,
+    linear,
+)
 
-from f4x_ros.datasets.world.noise import cell_random, fractal_noise
-
-Points = NDArray[np.float32]  # [N, 3]
-Rgb = tuple[float, float, float]  # linear, 0..1
+__all__ = [
+    "FIXED", "PALE", "PALETTE", "Books", "Cloth", "Dye", "Finish", "Globe", "Landscape", "Material",
+    "Planks", "Points", "Rgb", "Sectors", "Sky", "Solid", "Stripes", "Texture", "Weave", "Wood",
+    "linear", "surface",
+]  # fmt: skip
 
 #: Colour words and the sRGB value that stands for each.
 PALETTE: dict[str, Rgb] = {
@@ -26,205 +44,25 @@ PALETTE: dict[str, Rgb] = {
     "black": (0.05, 0.05, 0.055),
     "white": (0.90, 0.90, 0.88),
     "gray": (0.45, 0.46, 0.48),
+    "pink": (0.95, 0.52, 0.68),
+    "beige": (0.82, 0.72, 0.55),
 }
 
-
-def linear(srgb: ArrayLike) -> Rgb:
-    """sRGB values in 0..1 to linear light (IEC 61966-2-1)."""
-    c = np.asarray(srgb, np.float64)
-    r, g, b = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
-    return float(r), float(g), float(b)
-
-
-class Texture(Protocol):
-    """Albedo ``[N, 3]`` (linear) from points and unit normals ``[N, 3]`` in the object's frame."""
-
-    def __call__(self, points: Points, normals: Points) -> Points: ...
-
-
-def _mix(first: ArrayLike, second: ArrayLike, amount: NDArray[np.floating]) -> Points:
-    """Blend two colours by ``amount [N]`` in 0..1."""
-    a, b = np.asarray(first, np.float32), np.asarray(second, np.float32)
-    return a + (b - a) * np.asarray(amount, np.float32)[:, None]
-
-
-def _darker(color: Rgb, factor: float) -> Rgb:
-    return color[0] * factor, color[1] * factor, color[2] * factor
-
-
-def _flat_coordinates(points: Points, normals: Points) -> Points:
-    """Coordinates ``[N, 2]`` in the coordinate plane that the surface faces most."""
-    facing = np.abs(normals).argmax(1)
-    u = np.where(facing == 0, points[:, 1], points[:, 0])
-    v = np.where(facing == 2, points[:, 1], points[:, 2])
-    return np.stack([u, v], 1)
-
-
-@dataclass(frozen=True)
-class Solid:
-    """One colour."""
-
-    color: Rgb
-
-    def __call__(self, points: Points, normals: Points) -> Points:
-        return np.broadcast_to(np.asarray(self.color, np.float32), points.shape)
-
-
-@dataclass(frozen=True)
-class Cloth:
-    """A colour that darkens irregularly by up to ``depth``, in flecks of ``grain_m``."""
-
-    color: Rgb
-    grain_m: float = 0.01
-    depth: float = 0.3
-
-    def __call__(self, points: Points, normals: Points) -> Points:
-        flecks = fractal_noise(points / np.float32(self.grain_m))
-        return _mix(self.color, _darker(self.color, 1 - self.depth), flecks)
-
-
-@dataclass(frozen=True)
-class Wood:
-    """Year rings along the x axis between a light and a dark tone."""
-
-    light: Rgb
-    dark: Rgb
-    rings_per_m: float = 8.0
-
-    def __call__(self, points: Points, normals: Points) -> Points:
-        bent = fractal_noise(points * np.array([2, 9, 9], np.float32))
-        phase = 2 * np.pi * self.rings_per_m * (points[:, 1] + points[:, 2]) + 9 * bent
-        return _mix(self.light, self.dark, 0.5 + 0.5 * np.sin(phase))
-
-
-@dataclass(frozen=True)
-class Planks:
-    """Floor boards along x with dark gaps; each board has its own tone."""
-
-    light: Rgb
-    dark: Rgb
-    length_m: float = 0.9
-    width_m: float = 0.13
-
-    def __call__(self, points: Points, normals: Points) -> Points:
-        across = points[:, 1] / np.float32(self.width_m)
-        row = np.floor(across)
-        along = points[:, 0] / np.float32(self.length_m) + cell_random(row, row * 0)
-        board = np.floor(along)
-        grain = fractal_noise(points * np.array([4, 40, 40], np.float32))
-        tone = 0.75 + 0.4 * cell_random(row, board, row * 0 + 7)
-        gap = (across - row < 0.04) | (along - board < 0.008)
-        shade = (tone * np.where(gap, 0.5, 1.0)).astype(np.float32)
-        return _mix(self.light, self.dark, grain) * shade[:, None]
-
-
-@dataclass(frozen=True)
-class Stripes:
-    """Two colours in turn along ``direction``; one pair is ``pitch_m`` wide."""
-
-    first: Rgb
-    second: Rgb
-    pitch_m: float
-    direction: tuple[float, float, float] = (0, 0, 1)
-
-    def __call__(self, points: Points, normals: Points) -> Points:
-        along = points @ np.asarray(self.direction, np.float32)
-        return _mix(self.first, self.second, np.sin(along * (2 * np.pi / self.pitch_m)) > 0)
-
-
-@dataclass(frozen=True)
-class Weave:
-    """A rug: a grid of diamonds, a border, and the grain of the threads."""
-
-    color: Rgb
-    accent: Rgb
-    half_size: tuple[float, float]
-    cell_m: float = 0.14
-    border_m: float = 0.07
-
-    def __call__(self, points: Points, normals: Points) -> Points:
-        k = np.float32(np.pi / self.cell_m)
-        diamond = np.sin(points[:, 0] * k) * np.sin(points[:, 1] * k) > 0.25
-        inset = np.asarray(self.half_size, np.float32) - np.abs(points[:, :2])
-        border = np.abs(inset.min(1) - self.border_m) < self.border_m * 0.25
-        threads = 0.8 + 0.35 * fractal_noise(points * np.float32(120))
-        return _mix(self.color, self.accent, diamond | border) * threads[:, None]
-
-
-@dataclass(frozen=True)
-class Sectors:
-    """A beach ball: ``count`` sectors about z in two colours in turn."""
-
-    first: Rgb
-    second: Rgb
-    count: int = 6
-
-    def __call__(self, points: Points, normals: Points) -> Points:
-        turn = np.arctan2(points[:, 1], points[:, 0]) / np.float32(2 * np.pi)
-        return _mix(self.first, self.second, np.floor((turn + 1) * self.count) % 2 == 1)
-
-
-@dataclass(frozen=True)
-class Globe:
-    """Seas, continents and polar ice on a sphere about ``center_z`` of ``radius``."""
-
-    center_z: float
-    radius: float
-
-    def __call__(self, points: Points, normals: Points) -> Points:
-        around = points - np.array([0, 0, self.center_z], np.float32)
-        height = fractal_noise(around * np.float32(1.6 / self.radius) + np.float32(3.3))
-        relief = fractal_noise(around * np.float32(5 / self.radius))
-        land = _mix((0.07, 0.28, 0.05), (0.42, 0.30, 0.10), relief)
-        color = np.where((height > 0.55)[:, None], land, np.array((0.02, 0.10, 0.45), np.float32))
-        ice = np.abs(around[:, 2]) > self.radius * 0.88
-        return np.where(ice[:, None], np.float32(0.85), color).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class Landscape:
-    """A painted view for a picture frame: sun, sky, hills; x from -1 to 1, z from -1 to 1."""
-
-    half_size: tuple[float, float]
-
-    def __call__(self, points: Points, normals: Points) -> Points:
-        x = points[:, 0] / np.float32(self.half_size[0])
-        z = points[:, 2] / np.float32(self.half_size[1])
-        color = _mix((0.85, 0.55, 0.25), (0.20, 0.42, 0.75), np.clip(z * 0.7 + 0.5, 0, 1))
-        sun = (x - 0.35) ** 2 * 1.7 + (z - 0.35) ** 2 < 0.05
-        color[sun] = (0.95, 0.75, 0.20)
-        for base, steep, tone in (
-            (-0.05, 2.1, (0.22, 0.30, 0.42)),
-            (-0.45, 3.3, (0.10, 0.22, 0.12)),
-        ):
-            color[z < base + 0.25 * np.sin(steep * x + base * 9)] = tone
-        return color
-
-
-@dataclass(frozen=True)
-class Sky:
-    """A bright sky with clouds, seen through a window."""
-
-    def __call__(self, points: Points, normals: Points) -> Points:
-        clouds = fractal_noise(points * np.array([3, 3, 5], np.float32))
-        return _mix((0.30, 0.50, 0.85), (0.88, 0.92, 0.97), np.clip(clouds * 3 - 1, 0, 1))
-
-
-@dataclass(frozen=True)
-class Books:
-    """Book backs standing side by side along x on boards ``shelf_m`` apart."""
-
-    colors: tuple[Rgb, ...]
-    width_m: float = 0.035
-
-    def __call__(self, points: Points, normals: Points) -> Points:
-        at = points[:, 0] / np.float32(self.width_m)
-        book = np.floor(at)
-        chosen = (cell_random(book, book * 0 + 5) * len(self.colors)).astype(int)
-        color = np.asarray(self.colors, np.float32)[chosen % len(self.colors)]
-        gap = at - book < 0.09
-        shade = np.where(gap, 0.3, 1.0).astype(np.float32)
-        return np.asarray(color * shade[:, None])
+#: A lighter (for white: darker) relative of each colour, for patterns in two tones.
+PALE: dict[str, Rgb] = {
+    "red": (0.96, 0.82, 0.80),
+    "orange": (0.98, 0.85, 0.68),
+    "yellow": (0.98, 0.95, 0.72),
+    "green": (0.78, 0.92, 0.76),
+    "blue": (0.72, 0.82, 0.96),
+    "purple": (0.78, 0.60, 0.88),
+    "brown": (0.86, 0.76, 0.62),
+    "black": (0.60, 0.60, 0.62),
+    "white": (0.66, 0.67, 0.70),
+    "gray": (0.78, 0.79, 0.80),
+    "pink": (0.98, 0.86, 0.90),
+    "beige": (0.95, 0.91, 0.82),
+}
 
 
 @dataclass(frozen=True)
@@ -241,6 +79,7 @@ def _plain(srgb: Rgb, **light: float) -> Material:
     return Material(Solid(linear(srgb)), **light)
 
 
+
 #: Materials of parts that do not take the colour of their object.
 FIXED: dict[str, Material] = {
     "metal": _plain((0.62, 0.63, 0.65), specular=0.5, shininess=60),
@@ -255,30 +94,77 @@ FIXED: dict[str, Material] = {
     "headlight": _plain((1.0, 0.96, 0.8), specular=0.2, emission=0.5),
     "leaf": Material(Cloth(linear((0.14, 0.52, 0.12)), 0.05), specular=0.12, shininess=14),
     "sky": Material(Sky(), emission=0.9),
+    "steel": Material(Brushed(linear((0.74, 0.75, 0.77))), specular=0.45, shininess=50),
+    "brass": Material(Brushed(linear((0.80, 0.62, 0.28))), specular=0.45, shininess=50),
+    "pine": Material(Wood(linear((0.82, 0.66, 0.43)), linear((0.66, 0.48, 0.28))), specular=0.08),
+    "dark wood": Material(Wood(linear((0.36, 0.22, 0.12)), linear((0.22, 0.13, 0.07)))),
+    "tape": _plain((0.80, 0.70, 0.48), specular=0.3, shininess=40),
+    "linen": Material(Cloth(linear((0.93, 0.92, 0.90)), 0.08, 0.12)),
+    "flame": _plain((1.0, 0.78, 0.25), emission=1.0),
+    "bulb": _plain((1.0, 0.95, 0.82), emission=1.0),
+    "lit": _plain((0.25, 0.85, 1.0), emission=0.8),
+    "soil": Material(Cloth(linear((0.20, 0.13, 0.08)), 0.01, 0.5)),
 }
 
 
 @dataclass(frozen=True)
 class Finish:
-    """How an object's own colour is worn: the surface of its parts named "body" and "body dark"."""
+    """How an object's own colour is worn: the surface of its parts named "body" and "body dark".
 
-    texture: str = "solid"  # "solid", "cloth" or "wood"
+    ``texture`` is one of "solid", "cloth", "wood", "metal", "glass", "wicker", "leather",
+    "striped", "checked", "dotted" and "sectors". ``grain_m`` is the size of its pattern.
+    """
+
+    texture: str = "solid"
     specular: float = 0.15
     shininess: float = 30.0
-    grain_m: float = field(default=0.01)
+    grain_m: float = 0.01
+    word: str = ""  # for phrases: "wooden", "metal", ...
 
     def material(self, color: str, shade: float = 1.0) -> Material:
         """The material for a colour word; ``shade`` below one darkens it."""
-        rgb = _darker(linear(PALETTE[color]), shade)
-        texture: Texture = Solid(rgb)
-        if self.texture == "cloth":
-            texture = Cloth(rgb, self.grain_m)
-        elif self.texture == "wood":
-            texture = Wood(_darker(rgb, 1.3), _darker(rgb, 0.7))
-        return Material(texture, self.specular, self.shininess)
+        make = _TEXTURES.get(self.texture)
+        if make is None or color not in PALETTE:
+            what, value, known = ("color", color, PALETTE) if make else (
+                "texture", self.texture, _TEXTURES)  # fmt: skip
+            raise ValueError(f"{what} {value!r}, expected one of {sorted(known)}")
+        rgb, pale = (darker(linear(of[color]), shade) for of in (PALETTE, PALE))
+        return Material(make(rgb, pale, self.grain_m), self.specular, self.shininess)
 
 
-GLAZED = Finish(specular=0.45, shininess=55)
-PAINTED = Finish(specular=0.15, shininess=30)
-FABRIC = Finish("cloth", specular=0.0)
-WOODEN = Finish("wood", specular=0.12, shininess=20)
+# From the colour, its pale relative and the size of the pattern [m].
+_TEXTURES: dict[str, Callable[[Rgb, Rgb, float], Texture]] = {
+    "solid": lambda rgb, pale, grain_m: Solid(rgb),
+    "cloth": lambda rgb, pale, grain_m: Cloth(rgb, grain_m),
+    "wood": lambda rgb, pale, grain_m: Wood(darker(rgb, 1.3), darker(rgb, 0.7)),
+    "metal": lambda rgb, pale, grain_m: Brushed(rgb),
+    "glass": lambda rgb, pale, grain_m: Clear(rgb),
+    "wicker": lambda rgb, pale, grain_m: Wicker(rgb, grain_m),
+    "leather": lambda rgb, pale, grain_m: Marbled(rgb, grain_m),
+    "striped": lambda rgb, pale, grain_m: Stripes(rgb, pale, grain_m, (0.45, 0.2, 0.87)),
+    "checked": lambda rgb, pale, grain_m: Checks(rgb, pale, grain_m / 2),
+    "dotted": lambda rgb, pale, grain_m: Dots(rgb, pale, grain_m),
+    "sectors": lambda rgb, pale, grain_m: Sectors(rgb, pale),
+}
+
+#: A surface that depends on the object's colour in a way of its own.
+Dye = Callable[[str], Material]
+
+
+def surface(material: Material | Dye | str, finish: Finish, color: str) -> Material:
+    """What a part is made of, from what its `Part` says and its object's finish and colour.
+
+    "body" and "body dark" wear the finish, "body pale" the colour's pale relative without pattern;
+    other words are those of `FIXED`. Raises ValueError for a word that is none of these.
+    """
+    if isinstance(material, Material):
+        return material
+    if not isinstance(material, str):
+        return material(color)
+    if material in ("body", "body dark"):
+        return finish.material(color, 1.0 if material == "body" else 0.8)
+    if material == "body pale":
+        return Material(Solid(linear(PALE[color])), finish.specular, finish.shininess)
+    if material not in FIXED:
+        raise ValueError(f"material {material!r}, expected 'body' or one of {sorted(FIXED)}")
+    return FIXED[material]

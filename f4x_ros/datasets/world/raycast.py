@@ -8,7 +8,7 @@ five times.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from embreex.mesh_construction import TriangleMesh
@@ -16,12 +16,15 @@ from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
 from f4x_ros.core.camera import PinholeCamera
+from f4x_ros.datasets.world.mesh import Mesh
 from f4x_ros.datasets.world.motion import Pose
 from f4x_ros.datasets.world.scene import Scene
 from f4x_ros.datasets.world.shading import Hits, Shader, to_srgb
+from f4x_ros.datasets.world.visibility import seen_share
 
 # Four places inside a pixel, no two in one row or column (a rotated grid).
 _SUBPIXELS = ((-0.125, -0.375), (0.375, -0.125), (-0.375, 0.125), (0.125, 0.375))
+_NOWHERE_M = -1000.0  # a point has no surface: rays cannot hit it
 _CONTRAST = 0.03  # sRGB difference between neighbours above which a pixel gets more rays
 
 
@@ -31,6 +34,7 @@ class Drawing(NamedTuple):
     rgb: NDArray[np.uint8]  # [H, W, 3]
     depth: NDArray[np.float32]  # [H, W] metres along the optical axis, 0 = nothing hit
     instances: NDArray[np.uint16]  # [H, W] object id, 0 = nothing hit
+    visibility: NDArray[np.float32]  # [objects + 1] by id, see `visibility.seen_shares`
 
 
 class Raycaster:
@@ -39,51 +43,76 @@ class Raycaster:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._shader = Shader(scene)
-        counts = [len(o.mesh.vertices) for o in scene.objects]
+        bodies = [(made, body) for made in scene.objects for body in made.bodies]
+        counts = [len(body.mesh.vertices) for _, body in bodies]
         starts = np.cumsum([0, *counts[:-1]])
         self._faces = np.concatenate(
-            [o.mesh.faces + start for o, start in zip(scene.objects, starts, strict=True)]
+            [body.mesh.faces + start for (_, body), start in zip(bodies, starts, strict=True)]
         ).astype(np.int32)
-        ids = [o.label.id for o in scene.objects]
-        self._face_id = np.repeat(ids, [len(o.mesh.faces) for o in scene.objects]).astype(np.uint16)
+        ids = [made.label.id for made, _ in bodies]
+        self._face_id = np.repeat(ids, [len(b.mesh.faces) for _, b in bodies]).astype(np.uint16)
 
     def draw(self, camera: PinholeCamera, T_map_camera: Pose, t: float, seed: int) -> Drawing:
         """Draw at time ``t`` [s]; ``seed`` decides the grain of soft shadows."""
-        poses = np.stack([o.pose(t) for o in self._scene.objects])
-        world = self._geometry(poses)
-        rng = np.random.default_rng(seed)
-        rays = camera.pixel_rays().reshape(-1, 3)
-        origin = T_map_camera[:3, 3].astype(np.float32)
-        turn = T_map_camera[:3, :3].astype(np.float32)
-
-        def shade(directions: NDArray[np.float32]) -> tuple[NDArray[np.float32], Hits]:
-            hits = trace(world, np.broadcast_to(origin, directions.shape), directions @ turn.T)
-            return self._shader.shade(world, poses, hits, rng), hits
-
-        light, hits = shade(rays)
+        poses = [made.body_poses(t) for made in self._scene.objects]
+        placed = self._placed(poses, t)
+        light, hits = self._light(camera, T_map_camera, placed, poses, seed)
         shape = (camera.height, camera.width)
         instances = np.where(hits.found, self._face_id[hits.face], 0).astype(np.uint16)
         instances = instances.reshape(shape)
         # Rays have z = 1 in the optical frame, so their length parameter is the depth.
         depth = np.where(hits.found, hits.distance, 0).astype(np.float32).reshape(shape)
+        seen = np.zeros(len(placed) + 1, np.float32)
+        for made, vertices in zip(self._scene.objects, placed, strict=True):
+            if made.exists(t):
+                mesh = Mesh(vertices, made.mesh.faces)
+                number = made.label.id
+                seen[number] = seen_share(camera, T_map_camera, mesh, instances == number)
+        rgb = (to_srgb(light) * 255 + 0.5).astype(np.uint8)
+        return Drawing(rgb.reshape(*shape, 3), depth, instances, seen)
 
-        busy = np.flatnonzero(_busy_pixels(to_srgb(light).reshape(*shape, 3), instances))
+    def _light(
+        self,
+        camera: PinholeCamera,
+        T_map_camera: Pose,
+        placed: list[NDArray[np.float32]],
+        poses: list[list[Pose]],
+        seed: int,
+    ) -> tuple[NDArray[np.float32], Hits]:
+        """Linear light of each pixel ``[H * W, 3]``, and what the rays of their centres hit."""
+        world = EmbreeScene()
+        TriangleMesh(world, np.concatenate(placed), self._faces)
+        rng = np.random.default_rng(seed)
+        rays = camera.pixel_rays().reshape(-1, 3)
+        origin = T_map_camera[:3, 3].astype(np.float32)
+        turn = T_map_camera[:3, :3].astype(np.float32)
+        bodies = np.stack([pose for of in poses for pose in of])
+
+        def shade(directions: NDArray[np.float32]) -> tuple[NDArray[np.float32], Hits]:
+            hits = trace(world, np.broadcast_to(origin, directions.shape), directions @ turn.T)
+            return self._shader.shade(world, bodies, hits, rng), hits
+
+        light, hits = shade(rays)
+        shape = (camera.height, camera.width)
+        ids = np.where(hits.found, self._face_id[hits.face], 0).reshape(shape)
+        busy = np.flatnonzero(_busy_pixels(to_srgb(light).reshape(*shape, 3), ids))
         for du, dv in _SUBPIXELS:
             offset = np.array([du / camera.fx, dv / camera.fy, 0], np.float32)
             light[busy] += shade(rays[busy] + offset)[0]
         light[busy] /= np.float32(1 + len(_SUBPIXELS))
-        rgb = (to_srgb(light) * 255 + 0.5).astype(np.uint8)
-        return Drawing(rgb.reshape(*shape, 3), depth, instances)
+        return light, hits
 
-    def _geometry(self, poses: NDArray[np.float64]) -> EmbreeScene:
-        """The scene's triangles in the map frame, ready to be searched."""
-        vertices = [
-            o.mesh.vertices @ pose[:3, :3].T + pose[:3, 3]
-            for o, pose in zip(self._scene.objects, poses, strict=True)
-        ]
-        world = EmbreeScene()
-        TriangleMesh(world, np.concatenate(vertices).astype(np.float32), self._faces)
-        return world
+    def _placed(self, poses: list[list[Pose]], t: float) -> list[NDArray[np.float32]]:
+        """Vertices of each object in the map frame; what does not exist is far under the floor."""
+        placed = []
+        for made, of in zip(self._scene.objects, poses, strict=True):
+            parts = [
+                body.mesh.vertices @ pose[:3, :3].T + pose[:3, 3]
+                for body, pose in zip(made.bodies, of, strict=True)
+            ]
+            vertices = np.concatenate(parts).astype(np.float32)
+            placed.append(vertices if made.exists(t) else np.full_like(vertices, _NOWHERE_M))
+        return placed
 
 
 def trace(
@@ -104,7 +133,9 @@ def trace(
     )
 
 
-def _busy_pixels(srgb: NDArray[np.float32], instances: NDArray[np.uint16]) -> NDArray[np.bool_]:
+def _busy_pixels(
+    srgb: NDArray[np.float32], instances: NDArray[np.integer[Any]]
+) -> NDArray[np.bool_]:
     """Pixels ``[H, W]`` that differ from a neighbour in colour or object."""
     busy = np.zeros(instances.shape, bool)
     for axis in (0, 1):

@@ -47,19 +47,20 @@ class Shader:
     def __init__(self, scene: Scene) -> None:
         self._spec = scene.spec
         self._materials: list[Material] = []
-        face_material, face_object = [], []
-        for number, made in enumerate(scene.objects):
-            face_material.append(made.face_material + len(self._materials))
-            face_object.append(np.full(len(made.mesh.faces), number))
-            self._materials += made.materials
+        bodies = [body for made in scene.objects for body in made.bodies]
+        face_material, face_body = [], []
+        for number, body in enumerate(bodies):
+            face_material.append(body.face_material + len(self._materials))
+            face_body.append(np.full(len(body.mesh.faces), number))
+            self._materials += body.materials
         self._face_material = np.concatenate(face_material)
-        self._face_object = np.concatenate(face_object)
-        self._normals = np.concatenate([made.normals for made in scene.objects])
+        self._face_body = np.concatenate(face_body)
+        self._normals = np.concatenate([body.normals for body in bodies])
 
     def shade(
         self,
         world: EmbreeScene,
-        poses: NDArray[np.float64],  # [objects, 4, 4]
+        poses: NDArray[np.float64],  # [bodies, 4, 4] T_map_body
         hits: Hits,
         rng: np.random.Generator,
     ) -> Vectors:
@@ -86,7 +87,7 @@ class Shader:
         starts = np.flatnonzero(np.diff(material[order], prepend=-1))
         for group in np.split(order, starts[1:]):
             which = self._materials[material[group[0]]]
-            pose = poses[self._face_object[face[group[0]]]]
+            pose = poses[self._face_body[face[group[0]]]]
             turn = pose[:3, :3].astype(np.float32)
             own_points = (points[group] - pose[:3, 3].astype(np.float32)) @ turn
             normals[group] = local[group] @ turn.T

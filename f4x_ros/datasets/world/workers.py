@@ -58,15 +58,14 @@ def _start(world: World, part: int, parts: int) -> subprocess.Popen[str]:
 
 
 def draw_part(job: dict[str, Any]) -> None:
-    """Draw every ``parts``-th missing frame, beginning with number ``part``."""
+    """Draw every ``parts``-th frame that is missing, beginning with number ``part``."""
     from f4x_ros.datasets.world.dataset import World
 
     parameters = dict(job["world"])
     cache = parameters.pop("cache", None)
     world = World(**parameters, cache=Path(cache) if cache else None)
     for index in range(job["part"], len(world), job["parts"]):
-        if index not in world.cache:
-            world.drawing(index)
+        world.draw(index)
 
 
 if __name__ == "__main__":

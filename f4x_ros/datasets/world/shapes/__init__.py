@@ -22,6 +22,8 @@ class ThingClass(NamedTuple):
 
     build: Callable[..., Parts] | None  # None: part of the room itself
     finish: Finish = PAINTED
+    synonyms: tuple[str, ...] = ()  # other words for the class
+    colors: tuple[str, ...] = ()  # colour words it comes in; (): any of the palette
 
 
 CLASSES: dict[str, ThingClass] = {

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Words for the things of a scene: phrases that are true, other words for the same, and misses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from f4x_ros.datasets.world.materials import PALETTE
+from f4x_ros.datasets.world.scene import ObjectLabel
+from f4x_ros.datasets.world.shapes import CLASSES
+
+#: Parts of the room: they have names but no colour word.
+ROOM_CLASSES = ("floor", "wall", "ceiling")
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A text and the instances that it means.
+
+    Attributes:
+        text: e.g. "red mug".
+        kind: "object" (colour and class), "material" (material and class), "class" or "color"
+            ("red thing").
+        instances: ids of all objects of the scene that it is true of.
+    """
+
+    text: str
+    kind: str
+    instances: frozenset[int]
+
+
+def phrases_of(labels: Iterable[ObjectLabel]) -> tuple[Phrase, ...]:
+    """All phrases of a scene, each text once: objects, materials, classes, colours."""
+    return _grouped((kind, text, label.id) for label in labels for kind, text in _texts(label))
+
+
+def paraphrases_of(labels: Iterable[ObjectLabel]) -> tuple[Phrase, ...]:
+    """The same with a synonym in the place of the class: "red cup", "cup"."""
+    return _grouped(
+        (kind, text, label.id)
+        for label in labels
+        for synonym in CLASSES[label.cls].synonyms
+        for kind, text in (("object", f"{label.color} {synonym}"), ("class", synonym))
+        if label.cls not in ROOM_CLASSES
+    )
+
+
+def absent_phrases(labels: Iterable[ObjectLabel]) -> tuple[str, ...]:
+    """Phrases that are true of nothing in the scene.
+
+    First the classes of the scene in a colour that none of them has (one each), then classes that
+    are not there, then colours that are not there.
+    """
+    there = [label for label in labels if label.cls not in ROOM_CLASSES]
+    classes = list(dict.fromkeys(label.cls for label in there))
+    taken = {(label.color, label.cls) for label in there}
+    wrong_color = [
+        f"{color} {cls}"
+        for number, cls in enumerate(classes)
+        if (color := _free_color(cls, number, taken))
+    ]
+    known = {*classes, *(word for cls in classes for word in CLASSES[cls].synonyms)}
+    missing = [cls for cls in CLASSES if cls not in (*ROOM_CLASSES, *known)]
+    colors = {label.color for label in there}
+    return (*wrong_color, *missing, *(f"{c} thing" for c in PALETTE if c not in colors))
+
+
+def _texts(label: ObjectLabel) -> list[tuple[str, str]]:
+    if label.cls in ROOM_CLASSES:
+        return [("class", label.cls)]
+    material = [("material", f"{label.material} {label.cls}")] if label.material else []
+    return [
+        ("object", f"{label.color} {label.cls}"),
+        *material,
+        ("class", label.cls),
+        ("color", f"{label.color} thing"),
+    ]
+
+
+def _free_color(cls: str, number: int, taken: set[tuple[str, str]]) -> str | None:
+    """A colour the class could have but has not here; ``number`` makes them differ."""
+    natural = CLASSES[cls].colors or tuple(PALETTE)
+    free = [color for color in natural if (color, cls) not in taken]
+    free = free or [color for color in PALETTE if (color, cls) not in taken]
+    return free[number % len(free)] if free else None
+
+
+def _grouped(found: Iterable[tuple[str, str, int]]) -> tuple[Phrase, ...]:
+    by_text: dict[tuple[str, str], set[int]] = {}
+    for kind, text, number in found:
+        by_text.setdefault((kind, text), set()).add(number)
+    return tuple(Phrase(text, kind, frozenset(ids)) for (kind, text), ids in by_text.items())
