@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from f4x_ros.core.gaussians import FOREVER
 from f4x_ros.core.mapping.views import View
 
 
@@ -46,15 +45,3 @@ def seen_through(view: View, means: Tensor, margin_m: Tensor, tolerance: float) 
     rows = v.clamp(0, height - 1).long()
     surface = nearest_surface(view.depth)[rows, columns]
     return inside & (surface > 0) & (surface * (1 - tolerance) > z + margin_m)
-
-
-def birth_times(views: list[View], means: Tensor, margin_m: Tensor, tolerance: float) -> Tensor:
-    """When each new point [N] may have appeared: the last time a view saw its place empty.
-
-    -inf where none did: then it is taken to have been there always, only not seen.
-    """
-    birth = torch.full((len(means),), -FOREVER, dtype=torch.float64, device=means.device)
-    for view in sorted(views, key=lambda v: v.time_s):
-        empty = seen_through(view, means, margin_m, tolerance)
-        birth[empty] = view.time_s
-    return birth

@@ -16,13 +16,13 @@ from f4x_ros.core.mapping import exposure as exposures
 from f4x_ros.core.mapping import free_space, insertion
 from f4x_ros.core.mapping.optimiser import optimise_view
 from f4x_ros.core.mapping.views import Keyframes, View
+from f4x_ros.core.mapping.witnesses import RecentViews, birth_times
 from f4x_ros.core.render import RenderOutput, render
 
 _MIN_OPACITY = 0.05  # a Gaussian fainter than this is pruned
 _MAX_SCALE_M = 0.5  # so is one larger than this
 _MAX_SCALE_SHARE = 0.1  # ... and than this share of its distance: far surfaces are coarse
 _SPREAD = 4  # frames over which the steps of a keyframe are spread, about
-_BIRTH_VIEWS = 8  # recent keyframes asked whether they saw a new Gaussian's place empty
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Mapper:
         self._config = config
         self._backend = backend
         self._rng = np.random.default_rng(config.seed)
-        self._last: View | None = None
+        self._recent = RecentViews()
         self._owed = 0  # steps of keyframes that are still to be done
 
     def integrate(self, view: View) -> MappingCounts:
@@ -65,7 +65,7 @@ class Mapper:
                 optimise_view(self.field, self._current_or(index, view), self._backend)
         with torch.no_grad():
             counts.pruned = self._prune(view)
-        self._last = view
+        self._recent.add(view)
         return counts
 
     def _draw(self, view: View) -> RenderOutput:
@@ -102,8 +102,9 @@ class Mapper:
         if not len(pixels):
             return 0, 0
         rows = insertion.new_gaussians(view, surface, pixels, spacing)
-        rows["birth_s"] = free_space.birth_times(
-            self._witnesses(),
+        rows["birth_s"] = birth_times(
+            self._recent.views,
+            self.keyframes.views,
             rows["means"],
             _extent(rows["log_scales"].exp()),
             self._config.depth_tolerance,
@@ -112,13 +113,6 @@ class Mapper:
         self.field.present.append(rows)
         forgotten += self.field.enforce_budget()
         return len(pixels), forgotten
-
-    def _witnesses(self) -> list[View]:
-        """Recent views whose free space dates a birth."""
-        views = self.keyframes.views[-_BIRTH_VIEWS:]
-        if self._last is not None and (not views or self._last is not views[-1]):
-            views = [*views, self._last]
-        return views
 
     def _steps(self, *, keyframe: bool) -> int:
         """Steps of this frame: those of every frame, and a share of what keyframes still owe.
