@@ -59,7 +59,7 @@ def semantic_cloud(
         label=label[solid].cpu().numpy().astype(np.uint16),
         score=scores[solid].cpu().numpy(),
         age=age[solid].cpu().numpy().astype(np.float32),
-        object=snapshot.object_ids[solid].cpu().numpy().astype(np.uint32),
+        object=snapshot.object_ids[solid].clamp(min=0).cpu().numpy().astype(np.uint32),
     )
 
 

@@ -50,6 +50,10 @@ class PositionFilter:
         """Take in that a resting object was set in motion: its velocity is unknown again."""
         self.covariance[3:, 3:] += _INITIAL_SPEED**2 * np.eye(3)
 
+    def slow_down(self, factor: float) -> None:
+        """Take the object to be stopping: its velocity shrinks, what is unsure of it stays."""
+        self.mean[3:] *= factor
+
     def _update(self, h: Array, measured: Array, sigma: float) -> None:
         s = h @ self.covariance @ h.T + sigma**2 * np.eye(3)
         gain = np.linalg.solve(s, h @ self.covariance).T

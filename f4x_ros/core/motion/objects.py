@@ -45,15 +45,22 @@ def track_objects(
 ) -> NDArray[np.int32]:
     """Advance the tracker by one frame; returns the track id of every Gaussian [N]."""
     ids = snapshot.object_ids.cpu().numpy().astype(np.int64)
-    seen = (snapshot.seen_s >= time_s).cpu().numpy()
+    seen_s = snapshot.seen_s.cpu().numpy()
+    seen = seen_s >= time_s
     birth = snapshot.birth_s.cpu().numpy()
     detections = []
     for index, prompt in enumerate(prompts):
         for component in components_of(snapshot, scores, labels == index + 1, config):
             m = component.members
-            share = float(seen[m].mean())
             detections.append(
-                Detection(prompt, component, ids[m], share, born_share(birth[m], time_s))
+                Detection(
+                    prompt,
+                    component,
+                    ids[m],
+                    float(seen[m].mean()),
+                    stamp_ns - round((time_s - float(seen_s[m].max())) * 1e9),
+                    born_share(birth[m], time_s),
+                )
             )
     track_ids = tracker.update(detections, stamp_ns)
     out = np.zeros(len(ids), np.int32)

@@ -6,6 +6,10 @@ carry (they are the same matter); matter that is new is assigned by distance (Hu
 `scipy.optimize.linear_sum_assignment`). Positions go through a constant-velocity filter; a thing
 counts as moving only while part of it stands where the camera had seen empty space before, so that
 the growing view of a static thing is not taken for motion.
+
+What is not seen: a resting thing stays where the field has it, for as long as the field has it
+(OCCLUDED). A thing that was moving when it was last seen is predicted onwards for a second, then
+taken to have stopped; after `tracks.lost_after_s` it is LOST, wherever its last Gaussians lie.
 """
 
 from __future__ import annotations
@@ -29,6 +33,11 @@ _REJECTED = 1e6
 _SEEN_SHARE = 0.1  # of a component's Gaussians observed in this frame to count as seen
 _BASE_SIGMA_M = 0.01
 _SIGMA_PER_SIZE = 0.05  # the box of a half-seen object is off by a share of its size
+_MAX_REST_GATE_M = 1.0  # however unsure a thing that rested is, it is not sought farther away
+_COAST_S = 1.0  # unseen movers are predicted onwards for this long ...
+_STOP_S = 0.3  # ... then their velocity falls to 1/e in this time
+_COAST_FRAMES = 2.5  # where frames are rarer than that: in frame intervals
+GIVEN_UP = -1  # object id of Gaussians of a track that was LOST while they stayed in the field
 _BORN_WITHIN_S = 1.0
 _BORN_SHARE = 0.15  # of an object's Gaussians born within that time while it moves
 _UNKNOWN_ANGLE_RAD = np.pi / np.sqrt(3)  # 1 sigma of a uniform angle: orientation is not measured
@@ -43,7 +52,13 @@ class Detection:
     component: Component
     ids: NDArray[np.int64]  # [M] track ids its Gaussians carry, 0 = none
     seen_share: float  # of its Gaussians, in this frame
+    seen_ns: int  # stamp of the latest frame that saw one of them
     born_share: float  # of its Gaussians, within the last second
+
+    @property
+    def seen(self) -> bool:
+        """Whether enough of it was observed in this frame to count."""
+        return self.seen_share >= _SEEN_SHARE
 
 
 @dataclass(eq=False)
@@ -60,6 +75,7 @@ class _Target:
     hits: int = 0
     displaced: bool = False  # part of it stands where there was nothing a moment ago
     moving: bool = False  # displaced, and fast enough to say so
+    left_moving: bool = False  # it moved when it was last seen: it is not where it was
     state: TrackState = TrackState.TENTATIVE
     supported: bool = True  # its Gaussians are in the field
 
@@ -82,20 +98,37 @@ class Tracker:
         self._targets = [t for t in self._targets if t.label in labels]
 
     def update(self, detections: Sequence[Detection], stamp_ns: int) -> list[int]:
-        """Take in the objects of a frame; returns the track id of each detection."""
+        """Take in the objects of a frame; returns the track id of each detection.
+
+        `GIVEN_UP` where a component out of sight belonged to a track that was given up.
+        """
         dt_s = 0.0 if self._last_ns is None else (stamp_ns - self._last_ns) / 1e9
         self._last_ns = stamp_ns
+        self._targets = [t for t in self._targets if t.state != TrackState.LOST]
         for target in self._targets:
-            target.filter.predict(dt_s, moving=target.displaced)
-            target.supported = False
+            self._predict(target, stamp_ns, dt_s)
         assigned = self._assign(detections)
         ids = []
         for index, detection in enumerate(detections):
-            target = assigned.get(index) or self._begin(detection, stamp_ns)
+            target = assigned.get(index)
+            if target is None and _was_followed(detection):
+                ids.append(GIVEN_UP)
+                continue
+            target = target or self._begin(detection, stamp_ns)
             self._correct(target, detection, stamp_ns)
             ids.append(target.id)
         self._age(stamp_ns)
         return ids
+
+    @staticmethod
+    def _predict(target: _Target, stamp_ns: int, dt_s: float) -> None:
+        """Move on to the new frame; what has been out of sight for too long is stopped."""
+        unseen_s = (stamp_ns - target.last_seen_ns) / 1e9
+        if unseen_s > max(_COAST_S, _COAST_FRAMES * dt_s):
+            target.filter.slow_down(float(np.exp(-dt_s / _STOP_S)))
+            target.moving = False
+        target.filter.predict(dt_s, moving=target.displaced)
+        target.supported = False
 
     def tracks(self) -> tuple[Track, ...]:
         """All objects, oldest first; a track that was just lost is reported LOST once."""
@@ -114,28 +147,39 @@ class Tracker:
 
     @staticmethod
     def _cost(detection: Detection, target: _Target) -> float:
-        """0..1 for shared Gaussians, 1..2 for nearness alone, `_REJECTED` for neither."""
+        """0..1 for shared Gaussians, 1..2 for nearness alone, `_REJECTED` for neither.
+
+        2..3 for the last Gaussians of something that moved out of sight.
+        """
         if detection.label != target.label:
             return _REJECTED
         overlap = float((detection.ids == target.id).mean())
         if overlap >= _OVERLAP:
-            return 1 - overlap
+            # Where a mover was left behind is worth less than where something like it is seen
+            unseen = 2.0 if target.left_moving else 0.5
+            return 1 - overlap + (0.0 if detection.seen else unseen)
+        if not detection.seen:
+            return _REJECTED
         distance = float(np.linalg.norm(detection.component.center - target.filter.position))
         sigma = float(np.sqrt(np.trace(target.filter.covariance[:3, :3])))
-        gate = max(_MIN_GATE_M, _GATE_SIGMA * sigma, float(np.linalg.norm(target.size)) / 2)
+        reach = _GATE_SIGMA * sigma
+        if not target.displaced:
+            reach = min(reach, _MAX_REST_GATE_M)
+        gate = max(_MIN_GATE_M, reach, float(np.linalg.norm(target.size)) / 2)
         return 1 + distance / gate if distance < gate else _REJECTED
 
     def _begin(self, detection: Detection, stamp_ns: int) -> _Target:
         component = detection.component
         position = PositionFilter(component.center.copy(), _sigma(component))
+        seen_ns = stamp_ns if detection.seen else min(detection.seen_ns, stamp_ns)
         target = _Target(
             id=self._next_id,
             label=detection.label,
             filter=position,
             size=component.size,
             score=component.score,
-            first_seen_ns=stamp_ns,
-            last_seen_ns=stamp_ns,
+            first_seen_ns=seen_ns,
+            last_seen_ns=seen_ns,
         )
         self._next_id += 1
         self._targets.append(target)
@@ -143,7 +187,7 @@ class Tracker:
 
     def _correct(self, target: _Target, detection: Detection, stamp_ns: int) -> None:
         target.supported = True
-        if detection.seen_share < _SEEN_SHARE:
+        if not detection.seen:
             return
         component = detection.component
         target.last_seen_ns = stamp_ns
@@ -159,23 +203,29 @@ class Tracker:
             target.filter.rest()
         speed = float(np.linalg.norm(target.filter.velocity))
         target.moving = displaced and speed >= self._config.moving_speed_mps
+        target.left_moving = target.moving
         target.size = component.size
         target.score = component.score
 
     def _age(self, stamp_ns: int) -> None:
-        """Set the states; what was reported LOST before is removed."""
-        self._targets = [t for t in self._targets if t.state != TrackState.LOST]
+        """Set the states."""
         for target in self._targets:
             unseen_s = (stamp_ns - target.last_seen_ns) / 1e9
             if unseen_s > 0:
-                gone = not target.supported
                 unconfirmed = target.hits < self._config.confirm_frames
-                if gone and (unconfirmed or unseen_s > self._config.lost_after_s):
+                overdue = unseen_s > self._config.lost_after_s
+                gone = not target.supported
+                if (gone and (unconfirmed or overdue)) or (target.left_moving and overdue):
                     target.state = TrackState.LOST
                 elif not unconfirmed:
                     target.state = TrackState.OCCLUDED
             elif target.hits >= self._config.confirm_frames:
                 target.state = TrackState.CONFIRMED
+
+
+def _was_followed(detection: Detection) -> bool:
+    """Whether a component out of sight is what a track left behind that goes on elsewhere."""
+    return not detection.seen and float((detection.ids != 0).mean()) >= 0.5
 
 
 def _sigma(component: Component) -> float:
