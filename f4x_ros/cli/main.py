@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from f4x_ros import __version__
 from f4x_ros.cli import demo, doctor, export_bag, query, run
+from f4x_ros.cli import eval as evaluation
 from f4x_ros.cli.errors import CommandError
 from f4x_ros.cli.processes import terminated_like_interrupted
 
@@ -23,6 +24,7 @@ _COMMANDS = {
     "demo": demo,
     "run": run,
     "query": query,
+    "eval": evaluation,
     "export-bag": export_bag,
     "doctor": doctor,
 }

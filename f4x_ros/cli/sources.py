@@ -57,10 +57,9 @@ def prepared(source: Source, stop: int = 0) -> Source:
     if not isinstance(source, World):
         return source
     if 0 < stop < len(source):  # do not draw what is not asked for
-        camera = source.camera
-        source = World(camera.width, camera.height, frames=stop, seed=source.seed)
+        source = source.shortened(stop)
     if missing := len(source.missing()):
-        with progress_bar(missing, "drawing the demo world") as bar:
+        with progress_bar(missing, f"drawing {source.name}") as bar:
 
             def show(done: int, total: int) -> None:
                 bar.total = total

@@ -38,3 +38,13 @@ def library(module: str) -> ModuleType:
         raise ImportError(
             f"{name} is needed for this score and cannot be imported ({error}): {command}"
         ) from error
+
+
+def check_libraries() -> None:
+    """Import everything that a full evaluation needs, so that it does not fail at its end.
+
+    Raises:
+        ImportError: as `library`.
+    """
+    for module in ("evo.core.metrics", "torchmetrics.functional", "trackeval.metrics"):
+        library(module)

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.frame import Frame
 from f4x_ros.datasets.source import Source, stamps_at_rate
@@ -158,10 +161,13 @@ class World(Source):
         """Exact ground truth of frame ``index``."""
         return self._truth(index, self.drawing(index), self.camera_pose(index))
 
-    def view(self, index: int, T_map_camera: Pose) -> WorldTruth:
-        """Exact ground truth at frame ``index``'s time as a camera elsewhere would see it."""
-        drawing = self.drawn_from(index, T_map_camera)
-        return self._truth(index, drawing, T_map_camera)
+    def view(self, index: int, T_map_camera: Pose) -> tuple[NDArray[np.uint8], WorldTruth]:
+        """Picture ``[H, W, 3]`` and truth of frame ``index``'s time, seen by a camera elsewhere.
+
+        Ideal, whatever the sensor, and drawn anew at each call.
+        """
+        drawing = self._raycaster.draw(self.camera, T_map_camera, self._time_s(index), self.seed)
+        return drawing.rgb, self._truth(index, drawing, T_map_camera)
 
     def camera_pose(self, index: int) -> Pose:
         """Exact ``T_map_camera`` of frame ``index``."""
@@ -170,11 +176,6 @@ class World(Source):
     def drawing(self, index: int) -> Drawing:
         """What an ideal camera sees at frame ``index``, from the cache or drawn now."""
         return self._drawing(int(self._moments[self.checked_index(index)]), 0)
-
-    def drawn_from(self, index: int, T_map_camera: Pose) -> Drawing:
-        """What an ideal camera at ``T_map_camera`` sees at frame ``index``'s time; not cached."""
-        t = self._time_s(index)
-        return self._raycaster.draw(self.camera, T_map_camera, t, self.seed)
 
     def _time_s(self, index: int) -> float:
         return int(self._moments[self.checked_index(index)]) / RATE_HZ
@@ -224,6 +225,18 @@ class World(Source):
         workers = len(os.sched_getaffinity(0)) if workers is None else workers
         _check("workers", workers, 1, 256)
         return draw_missing(self, workers, progress)
+
+    def shortened(self, frames: int) -> World:
+        """The same world with so many moments; raises ValueError if that is below 1."""
+        return World(
+            self.camera.width,
+            self.camera.height,
+            frames,
+            self.seed,
+            self._cache_root,
+            self.scene_name,
+            self.sensor.name,
+        )
 
     def parameters(self) -> dict[str, int | str]:
         """Arguments of the constructor that make this world again."""

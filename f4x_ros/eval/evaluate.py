@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One source through one subject, and every number that its truth allows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from f4x_ros.core.frame import Frame
+from f4x_ros.datasets.source import Source
+from f4x_ros.datasets.world import World, WorldTruth
+from f4x_ros.eval.costs import Costs
+from f4x_ros.eval.frame_scores import FrameScores
+from f4x_ros.eval.geometry_metrics import cloud_scores, depth_coverage, depth_l1_m
+from f4x_ros.eval.query_metrics import PhraseScores
+from f4x_ros.eval.questions import Answers, AsideView, Vocabulary, ask_everything, views_aside
+from f4x_ros.eval.render_metrics import psnr_db, ssim
+from f4x_ros.eval.report import Report
+from f4x_ros.eval.subject import Subject, is_held_out
+from f4x_ros.eval.track_metrics import TrackScores
+
+Numbers = dict[str, Any]
+"""Metrics in nested dictionaries; None = there was nothing to measure."""
+
+_CLOUD_STRIDE_PX = 4  # of the true points: one in so many rows and columns
+_CLOUD_EVERY = 5  # frames
+_VOXEL_M = 0.02
+_PERFECT_DB = 100.0  # stands for the infinity of two equal pictures
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """All that came of one run.
+
+    Attributes:
+        name: of the source.
+        numbers: "query", "motion", "tracks", "camera", "geometry", "render", "cost", "run".
+        scores: frame by frame; None without truth.
+        answers: to questions; None without truth.
+        source: the world, for pictures; None without truth.
+        run: report of the recorder, flat.
+    """
+
+    name: str
+    numbers: Numbers
+    run: Report
+    scores: FrameScores | None = None
+    answers: Answers | None = None
+    source: World | None = None
+
+
+def evaluate(
+    source: Source, subject: Subject, progress: Callable[[int], None] = lambda done: None
+) -> Evaluation:
+    """Feed all frames of a source to a subject, then ask, then measure.
+
+    Args:
+        source: a `World` for all metrics; any other source is measured against itself (held-out
+            frames, cost).
+        subject: fresh, with neither frames nor prompts.
+        progress: called with the number of frames done.
+
+    Raises:
+        ValueError: a frame that the subject cannot use, e.g. without depth.
+    """
+    if isinstance(source, World):
+        return _evaluate_world(source, subject, progress)
+    costs = Costs()
+    subject.begin(subject.understood(["red thing", "blue thing", "green thing", "yellow thing"]))
+    for index in range(len(source)):
+        costs.add(subject.process(source[index]))
+        progress(index + 1)
+    run = subject.finish()
+    numbers = {
+        "render": {"psnr_past_db": run.get("psnr_heldout_db")},
+        "geometry": {"depth_median_m": run.get("depth_median_error_m")},
+        "cost": costs.numbers(run),
+        "run": _about(source, subject, run),
+    }
+    return Evaluation(source.name, numbers, run)
+
+
+def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], None]) -> Evaluation:
+    words = Vocabulary.of(world, subject)
+    standing = words.standing()
+    subject.begin([phrase.text for phrase in standing])
+    scores, pictures, costs = FrameScores(world, standing), _Pictures(), Costs()
+    for index in range(len(world)):
+        frame, truth = world[index], world.truth(index)
+        observed = subject.process(frame)
+        costs.add(observed)
+        scores.add(truth, observed)
+        if is_held_out(index) and observed.color is not None:
+            pictures.live(observed.color, frame.rgb)
+        progress(index + 1)
+    aside = views_aside(world)
+    answers = ask_everything(world, subject, words, aside, scores.seen_px)
+    pictures.past(world, subject)
+    pictures.aside(world, subject, aside)
+    geometry = pictures.geometry() | _cloud(world, subject)
+    run = subject.finish()
+    numbers = {
+        "query": _query(answers, scores),
+        "motion": _motion(scores),
+        "tracks": _tracks(scores.tracks(moving_only=True)),
+        "tracks_all": _tracks(scores.tracks(moving_only=False)),
+        "camera": _plain(scores.camera(), "ate_rmse_m", "ate_aligned_rmse_m",
+                         "rpe_translation_rmse_m", "rpe_rotation_rmse_rad"),
+        "geometry": geometry,
+        "render": pictures.render(),
+        "cost": costs.numbers(run),
+        "run": _about(world, subject, run),
+    }  # fmt: skip
+    return Evaluation(world.name, numbers, run, scores, answers, world)
+
+
+def _about(source: Source, subject: Subject, run: Report) -> Numbers:
+    return {
+        "frames": len(source),
+        "frames_dropped": run.get("frames_dropped"),
+        "encoder": subject.encoder,
+        "backend": run.get("render_backend"),
+        "device": run.get("device"),
+        "gaussians": run.get("gaussians"),
+    }
+
+
+def _query(answers: Answers, scores: FrameScores) -> Numbers:
+    own, other = answers.phrases.result(), answers.paraphrases.result()
+    aside, live = answers.aside.result(), scores.masks.result()
+    there = answers.presence
+    return {
+        "understood": answers.understood,
+        "miou": own.miou,
+        "macc": own.macc,
+        "miou_all": _with_refused(own, len(answers.refused)),
+        "miou_paraphrase": other.miou,
+        "macc_paraphrase": other.macc,
+        "miou_aside": aside.miou,
+        "miou_live": live.miou,
+        "macc_live": live.macc,
+        "presence_auroc": there.auroc if there else None,
+        "presence_f1": there.f1 if there else None,
+        "presence_precision": there.precision if there else None,
+        "presence_recall": there.recall if there else None,
+        "presence_best_f1": there.best_f1 if there else None,
+        "presence_best_threshold": there.best_threshold if there else None,
+        "iou": {text: score.iou for text, score in own.per_phrase.items()},
+        "iou_paraphrase": {text: score.iou for text, score in other.per_phrase.items()},
+        "refused": list(answers.refused),
+    }
+
+
+def _with_refused(own: PhraseScores, refused: int) -> float | None:
+    """mIoU over all phrases of the scene: what the encoder refuses, it finds nothing of."""
+    total = len(own.per_phrase) + refused
+    return sum(score.iou for score in own.per_phrase.values()) / total if total else None
+
+
+def _motion(scores: FrameScores) -> Numbers:
+    moving, false_share = scores.moving()
+    return {
+        "j": moving.j,
+        "f": moving.f,
+        "j_and_f": moving.j_and_f,
+        "j_recall": moving.j_recall,
+        "frames": moving.frames,
+        "false_share": false_share,
+    }
+
+
+def _tracks(scores: TrackScores) -> Numbers:
+    numbers = _plain(
+        scores, "hota", "deta", "assa", "mota", "idf1", "recall", "precision", "id_switches",
+        "fragmentations", "position_median_m", "orientation_median_rad", "velocity_median_mps",
+        "size_median_m", "time_to_confirmation_median_s", "never_found", "false_tracks", "objects",
+    )  # fmt: skip
+    if scores.moving is not None:
+        numbers["moving_position_median_m"] = scores.moving.position_median_m
+        numbers["moving_velocity_median_mps"] = scores.moving.velocity_median_mps
+    return numbers
+
+
+def _plain(scores: Any, *names: str) -> Numbers:
+    values: Mapping[str, Any] = dataclasses.asdict(scores)
+    return {name: values[name] for name in names}
+
+
+def _cloud(world: World, subject: Subject) -> Numbers:
+    """The map's points against what stood still and was in view."""
+    points = subject.cloud()
+    if points is None:
+        return {}
+    scores = cloud_scores(_off_movers(world, points), _still_points(world))
+    return {
+        "accuracy_m": scores.accuracy_m,
+        "completeness_m": scores.completeness_m,
+        "accuracy_5cm": scores.accuracy_ratio,
+        "completeness_5cm": scores.completeness_ratio,
+        "f1_5cm": scores.f1,
+    }
+
+
+def _still_points(world: World) -> NDArray[np.float64]:
+    """Seen surface ``[N, 3]`` of everything that never moves, one point a voxel, map frame."""
+    movers = {number for number, label in world.labels.items() if label.moving}
+    parts = []
+    for index in range(0, len(world), _CLOUD_EVERY):
+        truth = world.truth(index)
+        use = (truth.depth > 0) & ~truth.mask(movers)
+        stride = np.zeros_like(use)
+        stride[::_CLOUD_STRIDE_PX, ::_CLOUD_STRIDE_PX] = True
+        local = world.camera.unproject(truth.depth)[use & stride]
+        parts.append(local @ truth.T_map_camera[:3, :3].T + truth.T_map_camera[:3, 3])
+    points = np.concatenate(parts)
+    _, first = np.unique(np.floor(points / _VOXEL_M).astype(np.int64), axis=0, return_index=True)
+    return np.asarray(points[np.sort(first)], np.float64)
+
+
+def _off_movers(world: World, points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The points without those in the box (5 cm wider) of something that ever moves, now."""
+    truth, keep = world.truth(len(world) - 1), np.ones(len(points), bool)
+    for number, pose in truth.T_map_center.items():
+        label = world.labels[number]
+        if label.moving:
+            local = (points - pose[:3, 3]) @ pose[:3, :3]
+            keep &= (np.abs(local) > np.asarray(label.size) / 2 + 0.05).any(1)
+    return np.asarray(points[keep], np.float64)
+
+
+class _Pictures:
+    """Pictures and depths of the map against those of the world."""
+
+    def __init__(self) -> None:
+        self._color: dict[str, list[tuple[float, float]]] = {"": [], "_past": [], "_aside": []}
+        self._depth_m: list[float] = []
+        self._covered: list[float] = []
+
+    def live(self, picture: NDArray[np.uint8], seen: NDArray[np.uint8]) -> None:
+        """A held-out frame at the moment it came."""
+        self._add("", picture, seen)
+
+    def past(self, world: World, subject: Subject) -> None:
+        """All held-out frames again, out of the finished map."""
+        for index in filter(is_held_out, range(len(world))):
+            frame, truth = world[index], world.truth(index)
+            self._look(subject, frame, truth, "_past", frame.rgb)
+
+    def aside(self, world: World, subject: Subject, views: Sequence[AsideView]) -> None:
+        """Views that no camera ever had."""
+        for view in views:
+            self._look(subject, world[view.index], view.truth, "_aside", view.rgb)
+
+    def _look(
+        self, subject: Subject, frame: Frame, truth: WorldTruth, kind: str, rgb: NDArray[np.uint8]
+    ) -> None:
+        view = subject.render(frame.camera, truth.T_map_camera, frame.stamp_ns)
+        if view is None:
+            return
+        self._add(kind, view.color, rgb)
+        if kind == "_past":
+            error = depth_l1_m(view.depth, truth.depth, view.alpha)
+            if error is not None:
+                self._depth_m.append(error)
+            self._covered.append(depth_coverage(view.depth, truth.depth, view.alpha) or 0.0)
+
+    def _add(self, kind: str, picture: NDArray[np.uint8], seen: NDArray[np.uint8]) -> None:
+        db = min(_PERFECT_DB, psnr_db(picture, seen))
+        self._color[kind].append((db, ssim(picture, seen)))
+
+    def render(self) -> Numbers:
+        """Mean PSNR and SSIM of each kind."""
+        numbers: Numbers = {}
+        for kind, values in self._color.items():
+            mean = np.mean(values, axis=0) if values else (None, None)
+            numbers[f"psnr{kind}_db"] = None if mean[0] is None else float(mean[0])
+            numbers[f"ssim{kind}"] = None if mean[1] is None else float(mean[1])
+        return numbers
+
+    def geometry(self) -> Numbers:
+        """Mean depth error where the map claims a surface, and how often it does."""
+        return {
+            "depth_l1_m": float(np.mean(self._depth_m)) if self._depth_m else None,
+            "depth_coverage": float(np.mean(self._covered)) if self._covered else None,
+        }

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of one evaluation, for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from f4x_ros.datasets.world import World
+from f4x_ros.eval.evaluate import Evaluation
+from f4x_ros.eval.frame_scores import FrameScores
+from f4x_ros.eval.questions import Answers, Example
+from f4x_ros.eval.track_states import ObjectStates
+from f4x_ros.viz.mask_sheet import MaskPicture, mask_sheet
+from f4x_ros.viz.plots import plot_from_above, plot_over_time, plot_phrases, plot_presence
+from f4x_ros.viz.png import save_png
+
+_EXAMPLES = 12
+_MOST_WORDS = 60  # bars in one plot
+
+
+def draw_evaluation(folder: Path, evaluation: Evaluation) -> list[str]:
+    """Write the pictures that the evaluation allows; returns their names, the best first.
+
+    Raises:
+        ImportError: matplotlib is missing; says how to get it.
+        OSError: a file cannot be written.
+    """
+    names = []
+    world, scores, answers = evaluation.source, evaluation.scores, evaluation.answers
+    if world is not None and scores is not None and answers is not None:
+        if answers.examples:
+            save_png(folder / "masks.png", mask_sheet(_chosen(world, answers.examples)))
+        _over_time(folder / "over_time.png", world, scores)
+        _from_above(folder / "from_above.png", world, scores)
+        own, other = answers.phrases.result(), answers.paraphrases.result()
+        plot_phrases(
+            folder / "phrases.png",
+            {text: score.iou for text, score in list(own.per_phrase.items())[:_MOST_WORDS]},
+            {text: score.iou for text, score in list(other.per_phrase.items())[:_MOST_WORDS]},
+        )
+        _presence(folder / "presence.png", answers)
+    for name in ("masks", "from_above", "over_time", "phrases", "presence", "story"):
+        if (folder / f"{name}.png").exists():
+            names.append(f"{name}.png")
+    return names
+
+
+def _chosen(world: World, examples: list[Example]) -> list[MaskPicture]:
+    """Evenly spaced examples with their IoU."""
+    step = max(1, len(examples) // _EXAMPLES)
+    return [
+        MaskPicture(
+            rgb=world.drawing(example.index).rgb,
+            predicted=example.predicted,
+            truth=example.truth,
+            title=f"{example.phrase.text}  {_iou(example):.2f}",
+        )
+        for example in examples[::step][:_EXAMPLES]
+    ]
+
+
+def _iou(example: Example) -> float:
+    union = (example.predicted | example.truth).sum()
+    return float((example.predicted & example.truth).sum() / max(1, union))
+
+
+def _over_time(path: Path, world: World, scores: FrameScores) -> None:
+    times = (world.stamps_ns - world.stamps_ns[0]) / 1e9
+    plot_over_time(
+        path,
+        times,
+        {
+            "published masks, mean IoU": np.array(scores.iou),
+            "moving-object mask, IoU": np.array(scores.moving_j),
+            "position error of movers' tracks [m]": scores.mover_errors_m(),
+            "camera error [m]": scores.camera_errors_m(),
+        },
+    )
+
+
+def _from_above(path: Path, world: World, scores: FrameScores) -> None:
+    truth, tracked = scores.object_paths()
+    movers = {number: label.name for number, label in world.labels.items() if label.moving}
+    true_paths = _paths(truth)
+    moved = {number: places for number, places in _paths(tracked).items() if _goes_far(places)}
+    plot_from_above(
+        path,
+        scores.camera_paths(),
+        {movers[number]: places for number, places in true_paths.items() if number in movers},
+        {f"#{number}": places for number, places in moved.items()},
+    )
+
+
+def _paths(frames: list[ObjectStates]) -> dict[int, NDArray[np.float64]]:
+    places: dict[int, list[NDArray[np.floating]]] = {}
+    for states in frames:
+        for number, place in zip(states.ids.tolist(), states.positions, strict=True):
+            places.setdefault(number, []).append(place)
+    return {number: np.stack(of) for number, of in places.items()}
+
+
+def _goes_far(places: NDArray[np.float64]) -> bool:
+    return bool(np.ptp(places, axis=0).max() > 0.15)
+
+
+def _presence(path: Path, answers: Answers) -> None:
+    there = answers.presence
+    if there is None or there.curve is None or there.auroc is None:
+        return
+    curve = there.curve
+    plot_presence(path, curve.precision, curve.recall, (there.precision, there.recall), there.auroc)

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frame by frame: what a subject said about a drawn world against what is so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from f4x_ros.core.frame import Track, TrackState
+from f4x_ros.datasets.world import Phrase, World, WorldTruth
+from f4x_ros.datasets.world.language import ROOM_CLASSES
+from f4x_ros.eval.camera_metrics import CameraScores, camera_scores, position_errors_m
+from f4x_ros.eval.mask_metrics import MaskScores, MaskSequence, jaccard
+from f4x_ros.eval.query_metrics import PhraseIou
+from f4x_ros.eval.subject import Observed
+from f4x_ros.eval.track_metrics import TrackScores, track_scores
+from f4x_ros.eval.track_states import ObjectStates
+
+#: An object is scored where at least this share of it is visible ...
+VISIBLE_SHARE = 0.25
+#: ... and this many pixels of it at 320x240; both are what an annotator would mark.
+VISIBLE_PX = 40
+
+_MOVING_LEVEL = 0.5
+_NEAR_M = 0.5
+
+
+class FrameScores:
+    """Adds up masks, tracks and poses of the frames of one run.
+
+    Attributes:
+        iou: ``[frames]`` mean IoU of the standing prompts visible in each frame; NaN without any.
+        moving_j: ``[frames]`` J of the moving-object mask; NaN where nothing moves or no mask is.
+        seen_px: most pixels that each instance had in any frame.
+    """
+
+    def __init__(self, world: World, standing: Sequence[Phrase]) -> None:
+        self._world, self._standing = world, standing
+        self._masks, self._moving = PhraseIou(), MaskSequence()
+        self._false_alarms: list[float] = []
+        self._truths: list[ObjectStates] = []
+        self._tracks: list[ObjectStates] = []
+        self._unseen: list[set[int]] = []
+        self._still: list[set[int]] = []
+        self._poses: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        self.iou: list[float] = []
+        self.moving_j: list[float] = []
+        self.seen_px: dict[int, int] = {}
+
+    def add(self, truth: WorldTruth, observed: Observed) -> None:
+        """One frame."""
+        self._poses.append((truth.T_map_camera, observed.T_map_camera))
+        ids, counts = np.unique(truth.instances, return_counts=True)
+        pixels = dict(zip(ids.tolist(), counts.tolist(), strict=True))
+        for number, count in pixels.items():
+            self.seen_px[number] = max(count, self.seen_px.get(number, 0))
+        self.iou.append(self._add_masks(truth, observed))
+        self.moving_j.append(self._add_moving(truth, observed))
+        self._add_tracks(truth, observed, pixels)
+
+    def _add_masks(self, truth: WorldTruth, observed: Observed) -> float:
+        if observed.labels is None:
+            return float("nan")
+        ious = []
+        for q, phrase in enumerate(self._standing):
+            predicted, true = observed.labels == q + 1, truth.mask(phrase.instances)
+            valid = countable(self._world, truth, phrase)
+            self._masks.add(phrase.text, predicted, true, valid)
+            if true.sum() >= VISIBLE_PX:
+                ious.append(jaccard(predicted & valid, true & valid))
+        return float(np.mean(ious)) if ious else float("nan")
+
+    def _add_moving(self, truth: WorldTruth, observed: Observed) -> float:
+        if observed.moving is None:
+            return float("nan")
+        predicted, true = observed.moving >= _MOVING_LEVEL, truth.moving_mask
+        if true.any():
+            return self._moving.add(predicted, true)
+        self._false_alarms.append(float(predicted.mean()))
+        return float("nan")
+
+    def _add_tracks(self, truth: WorldTruth, observed: Observed, pixels: Mapping[int, int]) -> None:
+        wanted = {number for phrase in self._standing for number in phrase.instances}
+        there = sorted(wanted & truth.T_map_center.keys())
+        least = VISIBLE_PX * truth.instances.size / (320 * 240)
+        unseen = {
+            number
+            for number in there
+            if truth.visibility[number] < VISIBLE_SHARE or pixels.get(number, 0) < least
+        }
+        self._truths.append(_true_states(self._world, truth, there))
+        self._tracks.append(_tracked_states(truth.stamp_ns, observed.tracks))
+        self._unseen.append(unseen)
+        labels = self._world.labels
+        self._still.append(unseen | {number for number in there if not labels[number].moving})
+
+    # --- results -------------------------------------------------------------------------------
+
+    @property
+    def masks(self) -> PhraseIou:
+        """The standing prompts' masks as they were published."""
+        return self._masks
+
+    def moving(self) -> tuple[MaskScores, float | None]:
+        """Masks of what moves, and the share of pixels said to move where nothing does.
+
+        The masks are scored in the frames that show something moving; the share is the mean over
+        all other frames, None if there is none.
+        """
+        alarms = self._false_alarms
+        return self._moving.result(), float(np.mean(alarms)) if alarms else None
+
+    def tracks(self, *, moving_only: bool) -> TrackScores:
+        """Tracks of all objects of the standing prompts, or of those that ever move.
+
+        Objects that are hardly visible, and still ones with ``moving_only``, are ignored: a track
+        on one of them is neither right nor wrong.
+        """
+        ignore = self._still if moving_only else self._unseen
+        return track_scores(self._truths, self._tracks, ignore=ignore)
+
+    def camera(self) -> CameraScores:
+        """The path of the camera."""
+        stamps = np.array([states.stamp_ns for states in self._truths], np.int64)
+        truth, estimated = (np.stack([pair[k] for pair in self._poses]) for k in (0, 1))
+        return camera_scores(stamps, truth, estimated)
+
+    def camera_paths(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """True and estimated positions ``[frames, 3]`` of the camera."""
+        truth, estimated = (np.stack([pair[k][:3, 3] for pair in self._poses]) for k in (0, 1))
+        return truth, estimated
+
+    def camera_errors_m(self) -> NDArray[np.float64]:
+        """Distance ``[frames]`` of the estimated camera from the true one."""
+        return position_errors_m(*(np.stack([pair[k] for pair in self._poses]) for k in (0, 1)))
+
+    def mover_errors_m(self) -> NDArray[np.float64]:
+        """Mean distance ``[frames]`` of movers from the nearest track; NaN where none is near.
+
+        A simple look at the course of things: `tracks` has the numbers.
+        """
+        errors = []
+        for truth, tracked in zip(self._truths, self._tracks, strict=True):
+            assert truth.moving is not None  # see `_true_states`
+            places = truth.positions[truth.moving]
+            gaps = [np.linalg.norm(tracked.positions - place, axis=1) for place in places]
+            near = [gap.min() for gap in gaps if gap.size and gap.min() < _NEAR_M]
+            errors.append(float(np.mean(near)) if near else float("nan"))
+        return np.array(errors)
+
+    def object_paths(self) -> tuple[list[ObjectStates], list[ObjectStates]]:
+        """True and tracked objects, frame by frame."""
+        return self._truths, self._tracks
+
+
+def countable(world: World, truth: WorldTruth, phrase: Phrase) -> NDArray[np.bool_]:
+    """``[H, W]`` pixels that a phrase can be judged at.
+
+    A colour is no word for floor, walls and ceiling in the truth, though they have one, so for
+    "color" phrases their pixels do not count.
+    """
+    if phrase.kind != "color":
+        return np.ones(truth.instances.shape, bool)
+    room = {number for number, label in world.labels.items() if label.cls in ROOM_CLASSES}
+    return ~truth.mask(room)
+
+
+def _true_states(world: World, truth: WorldTruth, there: Sequence[int]) -> ObjectStates:
+    poses = [truth.T_map_center[number] for number in there]
+    turns = [Rotation.from_matrix(pose[:3, :3]).as_quat() for pose in poses]
+    return ObjectStates(
+        stamp_ns=truth.stamp_ns,
+        ids=np.array(there, np.int64),
+        positions=np.array([pose[:3, 3] for pose in poses]).reshape(-1, 3),
+        orientations=np.array(turns).reshape(-1, 4),
+        velocities=np.array([truth.velocity[number] for number in there]).reshape(-1, 3),
+        sizes=np.array([world.labels[number].size for number in there]).reshape(-1, 3),
+        moving=np.array([truth.moving[number] for number in there], bool),
+    )
+
+
+def _tracked_states(stamp_ns: int, tracks: Sequence[Track]) -> ObjectStates:
+    """What a planner would take for real at this moment: the confirmed tracks."""
+    sure = [track for track in tracks if track.state is TrackState.CONFIRMED]
+    return ObjectStates(
+        stamp_ns=stamp_ns,
+        ids=np.array([track.id for track in sure], np.int64),
+        positions=np.array([track.position for track in sure], float).reshape(-1, 3),
+        orientations=np.array([track.orientation for track in sure], float).reshape(-1, 4),
+        velocities=np.array([track.velocity for track in sure], float).reshape(-1, 3),
+        sizes=np.array([track.size for track in sure], float).reshape(-1, 3),
+    )

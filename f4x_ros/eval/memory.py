@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much memory one run took, also when several follow each other in one process."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+
+from f4x_ros.eval.report import peak_rss_bytes
+
+_CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+_RESET_PEAK = "5"  # proc(5)
+
+
+class PeakMemory:
+    """The most memory taken since it was made."""
+
+    def __init__(self) -> None:
+        """Start counting."""
+        self._was_reset = True
+        try:
+            _CLEAR.write_text(_RESET_PEAK)
+        except OSError:  # not Linux, or a container that forbids it
+            self._was_reset = False
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+
+    def rss_bytes(self) -> int:
+        """Peak resident set; where the system cannot reset it, of the whole process."""
+        if self._was_reset:
+            found = re.search(r"VmHWM:\s+(\d+) kB", _STATUS.read_text())
+            if found:
+                return int(found[1]) * 1024
+        return peak_rss_bytes()
+
+    def gpu_bytes(self) -> int | None:
+        """Peak memory of torch's tensors on the GPU; None without one."""
+        return int(torch.cuda.max_memory_allocated()) if torch.cuda.is_available() else None

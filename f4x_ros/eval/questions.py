@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions in words, asked when the run is over, and how good the answers are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from f4x_ros.core.poses import Pose
+from f4x_ros.datasets.world import Phrase, World, WorldTruth
+from f4x_ros.datasets.world.mesh import rotation
+from f4x_ros.eval.frame_scores import VISIBLE_PX, countable
+from f4x_ros.eval.query_metrics import PhraseIou, Presence, presence
+from f4x_ros.eval.subject import Subject
+
+_PAST_VIEWS = 5  # moments of the run at which every phrase is asked again
+_ASIDE_MOMENTS = 3  # of them, those also seen from cameras that were never there
+_ASIDE_RAD = np.deg2rad(20)
+_CLEAR_M = 0.2  # a camera nearer than this to something is inside of it
+
+#: What a phrase must have shown to count as present, pixels of one frame at 320x240.
+_SEEN_PX = 150
+
+
+@dataclass
+class Answers:
+    """What came of the questions.
+
+    Attributes:
+        phrases: masks of the scene's own phrases at moments of the run, from the camera's view.
+        paraphrases: the same for other words.
+        aside: masks of the scene's own phrases from cameras that never were there.
+        presence: "is it there?" now, over present and absent phrases.
+        understood: share of the scene's phrases that the encoder accepts.
+        refused: own phrases that it does not accept.
+        refused_paraphrases: other words that it does not accept.
+        examples: frame, view, phrase, answer and truth of some masks, for pictures.
+    """
+
+    phrases: PhraseIou = field(default_factory=PhraseIou)
+    paraphrases: PhraseIou = field(default_factory=PhraseIou)
+    aside: PhraseIou = field(default_factory=PhraseIou)
+    presence: Presence | None = None
+    understood: float = 0.0
+    refused: tuple[str, ...] = ()
+    refused_paraphrases: tuple[str, ...] = ()
+    examples: list[Example] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One mask and its truth."""
+
+    index: int
+    phrase: Phrase
+    predicted: NDArray[np.bool_]
+    truth: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words of a world, as far as an encoder understands them."""
+
+    phrases: tuple[Phrase, ...]
+    paraphrases: tuple[Phrase, ...]
+    absent: tuple[str, ...]
+    refused: tuple[str, ...]
+    refused_paraphrases: tuple[str, ...]
+
+    @classmethod
+    def of(cls, world: World, subject: Subject) -> Vocabulary:
+        """Try every word once."""
+        texts = [phrase.text for phrase in (*world.phrases, *world.paraphrases)]
+        known = set(subject.understood([*dict.fromkeys(texts), *world.absent_phrases]))
+
+        def split(of: Iterable[Phrase]) -> tuple[tuple[Phrase, ...], tuple[str, ...]]:
+            all_of = tuple(of)
+            return (
+                tuple(phrase for phrase in all_of if phrase.text in known),
+                tuple(phrase.text for phrase in all_of if phrase.text not in known),
+            )
+
+        phrases, refused = split(world.phrases)
+        paraphrases, refused_paraphrases = split(world.paraphrases)
+        absent = tuple(text for text in world.absent_phrases if text in known)
+        return cls(phrases, paraphrases, absent, refused, refused_paraphrases)
+
+    def standing(self) -> tuple[Phrase, ...]:
+        """Phrases to follow all the time: those of objects, or at least those of colours."""
+        for kind in ("object", "class", "color"):
+            if chosen := tuple(phrase for phrase in self.phrases if phrase.kind == kind):
+                return chosen
+        return ()
+
+
+def ask_everything(
+    world: World,
+    subject: Subject,
+    words: Vocabulary,
+    aside: Sequence[AsideView],
+    seen_px: Mapping[int, int],
+) -> Answers:
+    """All questions to a finished run.
+
+    Args:
+        world: what was seen.
+        subject: who is asked.
+        words: what can be asked.
+        aside: views from where no camera was.
+        seen_px: most pixels that each instance had in any frame.
+    """
+    total = len(words.phrases) + len(words.refused)
+    answers = Answers(
+        understood=len(words.phrases) / total if total else 0.0,
+        refused=words.refused,
+        refused_paraphrases=words.refused_paraphrases,
+    )
+    for index in past_indices(len(world)):
+        truth = world.truth(index)
+        for phrase in words.phrases:
+            _ask_mask(world, subject, index, truth, phrase, answers.phrases, answers.examples)
+        for phrase in words.paraphrases:
+            _ask_mask(world, subject, index, truth, phrase, answers.paraphrases)
+    for view in aside:
+        for phrase in words.phrases:
+            _ask_mask(world, subject, view.index, view.truth, phrase, answers.aside)
+    answers.presence = _presence(world, subject, words, seen_px)
+    return answers
+
+
+def past_indices(frames: int) -> list[int]:
+    """Frames evenly spaced over a run, neither the first nor the last."""
+    return sorted({round(k * (frames - 1) / _PAST_VIEWS) for k in range(1, _PAST_VIEWS)})
+
+
+@dataclass(frozen=True, eq=False)
+class AsideView:
+    """A moment of a run from where no camera was."""
+
+    index: int  # of the frame
+    rgb: NDArray[np.uint8]  # [H, W, 3]
+    truth: WorldTruth
+
+
+def views_aside(world: World) -> list[AsideView]:
+    """Some moments from the left and from the right of where the camera was then.
+
+    The camera turns about the vertical through what it looks at; a place inside of something is
+    left out.
+    """
+    views = []
+    for index in past_indices(len(world))[:_ASIDE_MOMENTS]:
+        pose = world.camera_pose(index)
+        depth = world.drawing(index).depth
+        pivot = pose[:3, 3] + pose[:3, 2] * float(np.median(depth[depth > 0]))
+        for angle in (-_ASIDE_RAD, _ASIDE_RAD):
+            there = _turned_about(pose, pivot, angle)
+            rgb, truth = world.view(index, there)
+            if (truth.depth[truth.depth > 0] > _CLEAR_M).all():
+                views.append(AsideView(index, rgb, truth))
+    return views
+
+
+def _turned_about(pose: Pose, pivot: NDArray[np.float64], angle_rad: float) -> Pose:
+    turn = rotation("z", angle_rad)
+    out = pose.copy()
+    out[:3, :3] = turn @ pose[:3, :3]
+    out[:3, 3] = pivot + turn @ (pose[:3, 3] - pivot)
+    return out
+
+
+def _ask_mask(
+    world: World,
+    subject: Subject,
+    index: int,
+    truth: WorldTruth,
+    phrase: Phrase,
+    into: PhraseIou,
+    examples: list[Example] | None = None,
+) -> None:
+    answer = subject.ask(phrase.text, int(world.stamps_ns[index]), truth.T_map_camera)
+    true = truth.mask(phrase.instances)
+    into.add(phrase.text, answer.mask, true, countable(world, truth, phrase))
+    if examples is not None and true.sum() >= VISIBLE_PX:
+        examples.append(Example(index, phrase, answer.mask, true))
+
+
+def _presence(
+    world: World, subject: Subject, words: Vocabulary, seen_px: Mapping[int, int]
+) -> Presence | None:
+    """Ask for what is certainly there now and for what certainly is not.
+
+    Phrases whose objects were hardly seen, or are gone, are not asked: either answer is right.
+    """
+    there = world.truth(len(world) - 1).T_map_object
+    least = _SEEN_PX * world.camera.width * world.camera.height / (320 * 240)
+    seen = {number for number in there if seen_px.get(number, 0) >= least}
+    present = [phrase.text for phrase in words.phrases if phrase.instances & seen]
+    texts: Sequence[str] = [*present, *words.absent]
+    if not texts:
+        return None
+    answers = [subject.ask(text) for text in texts]
+    return presence(
+        [answer.score for answer in answers],
+        [True] * len(present) + [False] * len(words.absent),
+        [answer.present for answer in answers],
+    )

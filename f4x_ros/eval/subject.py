@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is evaluated: anything that takes frames, describes them and answers questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from f4x_ros.core.camera import PinholeCamera
+from f4x_ros.core.frame import Frame, RenderedView, Track
+from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.poses import Pose
+from f4x_ros.eval.report import Report
+from f4x_ros.eval.run_recorder import RunRecorder
+
+HOLDOUT_EVERY = 8
+"""Frame 7, 15, 23, ... of a run is not mapped: it measures the map."""
+
+
+def is_held_out(index: int) -> bool:
+    """Whether a frame is described but not mapped."""
+    return index % HOLDOUT_EVERY == HOLDOUT_EVERY - 1
+
+
+class Answer(NamedTuple):
+    """The answer to one question."""
+
+    present: bool
+    score: float  # 0..1
+    mask: NDArray[np.bool_]  # [H, W] pixels that the question selects
+
+
+class Observed(Protocol):
+    """What came back for one frame; `core.frame.Percept` is one.
+
+    Properties:
+        stamp_ns: stamp of the frame.
+        T_map_camera: ``[4, 4]`` estimated pose of the optical frame.
+        prompts: standing prompts.
+        labels: ``[H, W]`` uint16, 0 background, q + 1 prompt q, 65535 unlabelled; None = not known.
+        moving: ``[H, W]`` probability that a pixel shows what moves; None = not known.
+        color: ``[H, W, 3]`` uint8, the map seen from the camera; None = not known.
+        tracks: objects of the standing prompts.
+        timings_ms: wall time of each stage and "total".
+        counts: numbers of the map, "map_bytes" among them.
+    """
+
+    @property
+    def stamp_ns(self) -> int: ...
+    @property
+    def T_map_camera(self) -> Pose: ...
+    @property
+    def prompts(self) -> tuple[str, ...]: ...
+    @property
+    def labels(self) -> NDArray[np.uint16] | None: ...
+    @property
+    def moving(self) -> NDArray[np.float32] | None: ...
+    @property
+    def color(self) -> NDArray[np.uint8] | None: ...
+    @property
+    def tracks(self) -> tuple[Track, ...]: ...
+    @property
+    def timings_ms(self) -> dict[str, float]: ...
+    @property
+    def counts(self) -> dict[str, int]: ...
+
+
+class Subject(Protocol):
+    """A system under test: the library itself, or the node on the other side of ROS.
+
+    Attributes:
+        encoder: name of the feature extractor.
+    """
+
+    encoder: str
+
+    def understood(self, texts: Sequence[str]) -> list[str]:
+        """Those of the texts that the encoder accepts as a prompt, in their order."""
+
+    def begin(self, prompts: Sequence[str]) -> None:
+        """Set the standing prompts, before the first frame."""
+
+    def process(self, frame: Frame) -> Observed:
+        """Take in the next frame; every ``HOLDOUT_EVERY``-th one is only described, not mapped."""
+
+    def ask(self, text: str, stamp_ns: int = 0, view: Pose | None = None) -> Answer:
+        """One question in words, at a stamp (0 = now) from ``view`` (None = the camera's own)."""
+
+    def render(
+        self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int
+    ) -> RenderedView | None:
+        """The map seen from a pose at a stamp; None where the subject cannot be asked for it."""
+
+    def cloud(self) -> NDArray[np.float32] | None:
+        """Points ``[N, 3]`` of the map now, map frame; None where there is none."""
+
+    def finish(self) -> Report:
+        """End the run and leave its files."""
+
+
+class LibrarySubject:
+    """`Perception`, the same door that the node uses, recorded by a `RunRecorder`.
+
+    Use it in a `with` statement, so that a run that fails leaves nothing half-written.
+
+    Args:
+        perception: without prompts and frames.
+        out_dir: where the recorder leaves its files.
+        source: name for the report.
+    """
+
+    def __init__(self, perception: Perception, out_dir: Path, *, source: str) -> None:
+        self._perception = perception
+        self._options: dict[str, Any] = {"holdout_every": HOLDOUT_EVERY, "source": source}
+        self._out_dir = out_dir
+        self._recorder: RunRecorder | None = None
+        self._cloud: NDArray[np.float32] | None = None
+        self.encoder = perception.encoder
+
+    def understood(self, texts: Sequence[str]) -> list[str]:
+        return [text for text in texts if self._accepts(text)]
+
+    def _accepts(self, text: str) -> bool:
+        try:
+            self._perception.set_prompts([text])
+        except ValueError:
+            return False
+        return True
+
+    def begin(self, prompts: Sequence[str]) -> None:
+        self._perception.set_prompts(prompts)
+        self._recorder = RunRecorder(self._perception, self._out_dir, **self._options)
+
+    def process(self, frame: Frame) -> Observed:
+        assert self._recorder is not None
+        percept = self._recorder.process(frame)
+        if percept.cloud is not None:
+            self._cloud = percept.cloud.xyz
+        return percept
+
+    def ask(self, text: str, stamp_ns: int = 0, view: Pose | None = None) -> Answer:
+        found = self._perception.query(text, stamp_ns=stamp_ns, view=view, want_cloud=False)
+        return Answer(found.present, found.score, found.mask >= found.threshold)
+
+    def render(self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int) -> RenderedView:
+        return self._perception.render(camera, T_map_camera, stamp_ns)
+
+    def cloud(self) -> NDArray[np.float32] | None:
+        return self._cloud
+
+    def finish(self) -> Report:
+        assert self._recorder is not None
+        return self._recorder.finish()
+
+    def __enter__(self) -> LibrarySubject:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Remove what is not finished."""
+        if self._recorder is not None:
+            self._recorder.close()
