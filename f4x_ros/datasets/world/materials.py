@@ -79,7 +79,6 @@ def _plain(srgb: Rgb, **light: float) -> Material:
     return Material(Solid(linear(srgb)), **light)
 
 
-
 #: Materials of parts that do not take the colour of their object.
 FIXED: dict[str, Material] = {
     "metal": _plain((0.62, 0.63, 0.65), specular=0.5, shininess=60),
@@ -103,6 +102,9 @@ FIXED: dict[str, Material] = {
     "flame": _plain((1.0, 0.78, 0.25), emission=1.0),
     "bulb": _plain((1.0, 0.95, 0.82), emission=1.0),
     "lit": _plain((0.25, 0.85, 1.0), emission=0.8),
+    "mouth": _plain((0.70, 0.30, 0.28)),
+    "cat eye": _plain((0.72, 0.75, 0.20), specular=0.4, shininess=60),
+    "collar": _plain((0.75, 0.10, 0.10), specular=0.2),
     "soil": Material(Cloth(linear((0.20, 0.13, 0.08)), 0.01, 0.5)),
 }
 

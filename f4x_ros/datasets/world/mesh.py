@@ -127,7 +127,9 @@ def tube(path: ArrayLike, radius: ArrayLike, sides: int = 12) -> Mesh:
     radii = np.broadcast_to(np.asarray(radius, np.float64), (len(line),))
     along = np.gradient(line, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
-    up = np.array([0, 1.0, 0]) if np.ptp(line[:, 1]) < 1e-9 else np.array([0, 0, 1.0])
+    # A flat curve turns about the normal of its plane, so that no point of it is degenerate.
+    flat = [axis for axis in (1, 0, 2) if np.ptp(line[:, axis]) < 1e-9]
+    up = np.eye(3)[flat[0] if flat else 2]
     side = np.cross(up, along)
     side /= np.linalg.norm(side, axis=1, keepdims=True)
     other = np.cross(along, side)
@@ -149,6 +151,62 @@ def tube(path: ArrayLike, radius: ArrayLike, sides: int = 12) -> Mesh:
         np.stack([np.full(sides, last), end + here, end + following], -1),
     ]
     return _mesh(vertices, np.concatenate(faces))
+
+
+def torus(radius: float, thick: float, sides: int = 28, around: int = 10) -> Mesh:
+    """Ring about z; ``radius`` to the middle of a wire of radius ``thick``."""
+    t = np.linspace(0, 2 * np.pi, around + 1)
+    return lathe(np.stack([radius + thick * np.cos(t), thick * np.sin(t)], -1), sides)
+
+
+def loft(rows: ArrayLike, sides: int = 20, power: float = 2.0) -> Mesh:
+    """Closed skin over upright rows of (x, y, z, half width, half depth), from below upwards.
+
+    ``power`` 2 makes ellipses, larger numbers rectangles with ever sharper corners (superellipse).
+    """
+    row = np.asarray(rows, np.float64)
+    t = np.linspace(0, 2 * np.pi, sides, endpoint=False)
+    unit = np.stack([np.cos(t), np.sin(t)], -1)
+    unit = np.sign(unit) * np.abs(unit) ** (2 / power)
+    flat = row[:, None, :2] + unit * row[:, None, 3:]
+    rings = np.concatenate([flat, np.broadcast_to(row[:, None, 2:3], (*flat.shape[:2], 1))], -1)
+    return _skin(rings, row[[0, -1], :3])
+
+
+def loft_x(rows: ArrayLike, sides: int = 20, power: float = 2.0) -> Mesh:
+    """A `loft` lying along x: rows of (x, z, half depth, half height), from the rear forwards."""
+    x, z, depth, height = np.asarray(rows, np.float64).T
+    upright = np.stack([-z, 0 * x, x, height, depth], -1)
+    return transformed(loft(upright, sides, power), rotation("y", np.pi / 2))
+
+
+def extruded(outline: ArrayLike, low: float, high: float) -> Mesh:
+    """Closed slab between two heights over an outline ``[N, 2]``.
+
+    The outline runs counter-clockwise seen from above, and all of it must be visible from the
+    mean of its points.
+    """
+    line = np.asarray(outline, np.float64)
+    rings = np.stack([np.insert(line, 2, z, axis=1) for z in (low, high)])
+    return _skin(rings, np.array([[*line.mean(0), low], [*line.mean(0), high]]))
+
+
+def _skin(rings: NDArray[np.float64], ends: NDArray[np.float64]) -> Mesh:
+    """Join rings ``[R, N, 3]``, counter-clockwise seen from the last, and close both ends."""
+    count, sides = rings.shape[:2]
+    here = np.arange(sides)
+    following = np.roll(here, -1)
+    a = np.arange(count - 1)[:, None] * sides + here
+    b = np.arange(count - 1)[:, None] * sides + following
+    first = count * sides
+    top = first - sides
+    faces = [
+        np.stack([a, b, b + sides], -1).reshape(-1, 3),
+        np.stack([a, b + sides, a + sides], -1).reshape(-1, 3),
+        np.stack([np.full(sides, first), following, here], -1),
+        np.stack([np.full(sides, first + 1), top + here, top + following], -1),
+    ]
+    return _mesh(np.concatenate([rings.reshape(-1, 3), ends]), np.concatenate(faces))
 
 
 def arc(

@@ -82,10 +82,13 @@ def trash_can(radius: float = 0.14, height: float = 0.36) -> Parts:
     return [Part(lathe(profile, 30), "body")]
 
 
-def picture(width: float = 0.75, height: float = 0.52) -> Parts:
-    """A framed painting; its back is at y = 0, it faces -y, and its origin is its centre."""
+def picture(width: float = 0.75, height: float = 0.52, look: float = 0.0) -> Parts:
+    """A framed painting; its back is at y = 0, it faces -y, and its origin is its centre.
+
+    ``look`` in 0..1 chooses the time of day, the place of the sun and the line of the hills.
+    """
     frame = 0.04
-    art = Material(Landscape((width / 2, height / 2)))
+    art = Material(Landscape((width / 2, height / 2), look))
     parts = [Part(box((width, 0.008, height), (0, -0.006, 0)), art)]
     for side in _BOTH:
         across = box((width + frame, 0.025, frame), (0, -0.0125, side * height / 2))

@@ -5,20 +5,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from f4x_ros.datasets.world.materials import Material
+from f4x_ros.datasets.world.materials import Dye, Material
 from f4x_ros.datasets.world.mesh import Mesh
 
 
 class Part(NamedTuple):
     """A mesh in the object's frame (origin at the centre of its base, z up) and its surface.
 
-    ``material`` is a `Material`, the name of one in ``materials.FIXED``, or "body" / "body dark",
-    which take the object's own colour and finish. ``link`` names the piece of a jointed object
+    ``material`` is a `Material`, the name of one in ``materials.FIXED``, a function from the
+    object's colour word to a `Material`, or "body" / "body dark" / "body pale", which take the
+    object's own colour and finish. ``link`` names the piece of a jointed object
     that the part moves with; parts with the link "" are rigid with the object itself.
     """
 
     mesh: Mesh
-    material: Material | str
+    material: Material | Dye | str
     link: str = ""
 
 

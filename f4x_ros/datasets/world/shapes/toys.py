@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from f4x_ros.datasets.world.materials import PALETTE, Material, Sectors, linear
 from f4x_ros.datasets.world.mesh import (
     Mesh,
     cylinder,
@@ -60,12 +59,9 @@ def _cabin(length: float, half_width: float, levels: list[tuple[float, float, fl
     return hull(corners)
 
 
-def ball(radius: float = 0.055, color: str = "purple") -> Parts:
-    """A beach ball about its centre, in two tones of one colour."""
-    tone = linear(PALETTE[color])
-    pale = linear((0.78, 0.60, 0.88))
-    material = Material(Sectors(tone, pale), specular=0.3, shininess=40)
-    return [Part(sphere(radius, sides=32, rings=20), material)]
+def ball(radius: float = 0.055) -> Parts:
+    """A beach ball about its centre (not its base: it rolls and bounces)."""
+    return [Part(sphere(radius, sides=32, rings=20), "body")]
 
 
 def rubber_duck(size: float = 1.35) -> Parts:
