@@ -45,7 +45,8 @@ class TrackScores(StateErrors):
         recall: 0..1, share of true objects found, frame by frame; None without any.
         precision: 0..1, share of predictions that are right; None without any.
         id_switches: how often a true object's match has another id than the one before.
-        fragmentations: how often a true object was lost and found again.
+        fragmentations: how often a true object was lost and found again, over the frames in which
+            it is scored. (TrackEval's count misses gaps in which nothing at all is predicted.)
         time_to_confirmation_median_s: from an object's first scored frame to its first match with
             a confirmed prediction. One that is never found counts as infinitely late; None if that
             is the median, or without objects.
@@ -151,29 +152,41 @@ def _sequence_scores(data: dict[str, Any]) -> dict[str, Any]:
         "recall": float(clear["CLR_Re"]) if true else None,
         "precision": float(clear["CLR_Pr"]) if said else None,
         "id_switches": int(clear["IDSW"]),
-        "fragmentations": int(clear["Frag"]),
     }
 
 
 def _discovery(frames: Sequence[ScoredFrame], matches: Sequence[Match]) -> dict[str, Any]:
     """When the objects were found, and what was found that is none."""
-    first_scored: dict[int, int] = {}
-    predicted_ids: set[int] = set()
-    for frame in frames:
+    scored_in: dict[int, list[int]] = {}
+    for index, frame in enumerate(frames):
         for truth_id in frame.truth.ids.tolist():
-            first_scored.setdefault(truth_id, frame.truth.stamp_ns)
-        predicted_ids.update(frame.predicted.ids.tolist())
-    first_found: dict[int, int] = {}
-    for match in matches:
-        first_found.setdefault(match.truth_id, frames[match.frame].truth.stamp_ns)
-    delays_s = [
-        (first_found[i] - start) * 1e-9 if i in first_found else math.inf
-        for i, start in first_scored.items()
+            scored_in.setdefault(truth_id, []).append(index)
+    found = {(match.truth_id, match.frame) for match in matches}
+    histories = [
+        (indices, [(truth_id, index) in found for index in indices])
+        for truth_id, indices in scored_in.items()
     ]
+    delays_s = [_delay_s(frames, indices, hits) for indices, hits in histories]
     median_s = float(np.median(delays_s)) if delays_s else math.inf
+    predicted_ids = {i for frame in frames for i in frame.predicted.ids.tolist()}
     return {
+        "fragmentations": sum(_gaps(hits) for _, hits in histories),
         "time_to_confirmation_median_s": median_s if math.isfinite(median_s) else None,
-        "never_found": len(first_scored) - len(first_found),
+        "never_found": sum(not any(hits) for _, hits in histories),
         "false_tracks": len(predicted_ids - {match.predicted_id for match in matches}),
-        "objects": len(first_scored),
+        "objects": len(histories),
     }
+
+
+def _delay_s(frames: Sequence[ScoredFrame], indices: list[int], hits: list[bool]) -> float:
+    """From the first frame to the first hit; infinite without one."""
+    if not any(hits):
+        return math.inf
+    first_hit = indices[hits.index(True)]
+    return (frames[first_hit].truth.stamp_ns - frames[indices[0]].truth.stamp_ns) * 1e-9
+
+
+def _gaps(hits: list[bool]) -> int:
+    """How many runs of misses lie between hits."""
+    starts = sum(hit and not before for before, hit in zip([False, *hits], hits, strict=False))
+    return max(0, starts - 1)
