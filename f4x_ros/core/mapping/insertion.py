@@ -18,7 +18,8 @@ from f4x_ros.core.poses import quats_wxyz_from_xyzw
 _TEXTURE = 0.25  # Sobel response (0..1 grey) above which the fine spacing is used
 _INITIAL_LOGIT_OPACITY = 1.5  # 0.82
 _FLATNESS = 0.3  # thickness of a new Gaussian along the surface normal, share of its width
-_COLOR_ERROR = 0.05  # mean absolute error below which a contradiction in depth is left alone
+_COLOR_ERROR = 0.05  # mean absolute error that confirms a contradiction in depth
+_LARGE = 3.0  # ... and the multiple of the depth tolerance from which none is needed
 _NORMAL_SIGMA_PX = 2.0
 _TRUSTED_ALPHA = 0.9  # from here on the field's own depth fills a hole of the sensor
 
@@ -27,6 +28,10 @@ def unexplained(
     view: View, color: Tensor, depth: Tensor, alpha: Tensor, config: MappingConfig
 ) -> tuple[Tensor, Tensor]:
     """Pixels that need Gaussians: (empty, in front), masks [H, W] bool.
+
+    In front is what was measured clearly nearer than the field has it. A small contradiction counts
+    if the colour differs, too; a large one counts as such (a grey box before a grey wall), if it is
+    five pixels wide: at the edges of things the field's depth is a mixture of near and far.
 
     Args:
         view: the new image.
@@ -37,9 +42,18 @@ def unexplained(
     """
     empty = alpha < config.min_alpha
     error = (color - view.rgb).abs().mean(-1)
-    nearer = (depth - view.depth) > config.depth_tolerance * view.depth
-    in_front = ~empty & (view.depth > 0) & nearer & (error > _COLOR_ERROR)
-    return empty, in_front
+    contradiction = (depth - view.depth) / view.depth.clamp(min=1e-3)
+    measured = ~empty & (view.depth > 0)
+    small = measured & (contradiction > config.depth_tolerance)
+    large = measured & (contradiction > _LARGE * config.depth_tolerance)
+    return empty, (small & (error > _COLOR_ERROR)) | _wide(large)
+
+
+def _wide(mask: Tensor) -> Tensor:
+    """The parts of a mask [H, W] that hold a block of 5x5 pixels (morphological opening)."""
+    pixels = mask.cpu().numpy().astype(np.uint8)
+    opened = cv2.morphologyEx(pixels, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    return torch.from_numpy(opened > 0).to(mask.device)
 
 
 def filled_depth(view: View, depth: Tensor, alpha: Tensor) -> Tensor:

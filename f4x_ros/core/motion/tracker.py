@@ -105,8 +105,8 @@ class Tracker:
         dt_s = 0.0 if self._last_ns is None else (stamp_ns - self._last_ns) / 1e9
         self._last_ns = stamp_ns
         self._targets = [t for t in self._targets if t.state != TrackState.LOST]
-        for target in self._targets:
-            self._predict(target, stamp_ns, dt_s)
+        for known in self._targets:
+            self._predict(known, stamp_ns, dt_s)
         assigned = self._assign(detections)
         ids = []
         for index, detection in enumerate(detections):
@@ -114,7 +114,8 @@ class Tracker:
             if target is None and _was_followed(detection):
                 ids.append(GIVEN_UP)
                 continue
-            target = target or self._begin(detection, stamp_ns)
+            if target is None:
+                target = self._begin(detection, stamp_ns)
             self._correct(target, detection, stamp_ns)
             ids.append(target.id)
         self._age(stamp_ns)

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which pixels get Gaussians, and how many fit."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from box_world import BoxWorld
+from test_core_births import as_view
+
+from f4x_ros.core.config import Config, MappingConfig
+from f4x_ros.core.frame import Frame
+from f4x_ros.core.mapping.insertion import unexplained
+from f4x_ros.core.pipeline import Perception
+
+QUICK = Config.from_dotted({"mapping.iterations": 2, "mapping.keyframe_iterations": 4})
+
+
+def grey(frame: Frame) -> Frame:
+    """The same scene in one colour."""
+    frame.rgb[:] = 128
+    return frame
+
+
+def test_a_grey_box_before_a_grey_wall_is_mapped() -> None:
+    def place(i: int) -> tuple[float, float, float]:
+        return (0.0, 0.0, 1.5) if i >= 3 else (0.0, 0.0, 99.0)
+
+    world = BoxWorld({"green": place}, speed_m=0.0)
+    perception = Perception(QUICK)
+    for index in range(5):
+        percept = perception.process(grey(world(index)))
+    inside = world.mask(4, "green")
+    inside[:, :1] = False
+    assert np.median(np.abs(percept.depth - 1.5)[inside]) < 0.05
+    assert np.median(np.abs(percept.depth - 2.0)[~inside]) < 0.02
+
+
+def test_a_contradiction_in_depth_alone_must_be_large_and_wide() -> None:
+    view = as_view(grey(BoxWorld({}, speed_m=0.0)(0)), 0.0)
+    alpha = torch.ones_like(view.depth)
+
+    def in_front(nearer: float, rows: slice, *, other_color: bool = False) -> int:
+        depth, color = view.depth.clone(), view.rgb.clone()
+        depth[rows] *= 1 + nearer
+        if other_color:
+            color[rows] += 0.2
+        return int(unexplained(view, color, depth, alpha, MappingConfig())[1].sum())
+
+    block, line = slice(20, 30), slice(20, 21)
+    assert in_front(0.2, block) == 10 * 96
+    assert in_front(0.1, block) == 0  # may be noise of the sensor
+    assert in_front(0.1, block, other_color=True) == 10 * 96
+    assert in_front(0.2, line) == 0  # may be an edge that mixes near and far
+    assert in_front(0.2, line, other_color=True) == 96
+    assert in_front(-0.2, block, other_color=True) == 0
