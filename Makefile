@@ -16,7 +16,7 @@ INSTALLED_FROM := pyproject.toml setup.py setup.cfg package.xml CMakeLists.txt t
 	$(wildcard pip_vendor/*/*.txt pip_vendor/*/msg/*.msg f4x_ros/core/render/csrc/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-models lint format bench clean
+.PHONY: help setup demo eval test test-models lint format bench clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,6 +25,9 @@ setup: $(VENV)/.installed $(VENV)/.share  ## make .venv with everything but the 
 
 demo: setup  ## the demo world through the node: pictures and a table
 	$(BIN)/f4x demo
+
+eval: setup  ## three drawn worlds with exact truth: a table of how good it is, plots (15 minutes)
+	$(BIN)/f4x eval
 
 test: lint  ## linters, types, import rules, then the tests with their coverage
 	$(BIN)/python -m pytest --cov --cov-report=term
@@ -51,7 +54,7 @@ clean:  ## remove builds and caches, not the environments
 	find f4x_ros test test_models tools bench launch -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.installed: $(INSTALLED_FROM) constraints.txt
-	@$(PYTHON) tools/make_venv.py $(VENV) constraints.txt dev
+	@$(PYTHON) tools/make_venv.py $(VENV) constraints.txt dev eval
 	@touch $@
 
 $(VENV)/.share: $(VENV)/.installed $(wildcard config/* launch/*)

@@ -80,6 +80,8 @@ def main(venv: Path, constraints: Path, extras: list[str]) -> None:
     package = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
     installer.run("fetching the build tools", *build_requirements(extras))
     installer.run("fetching the rest, building", "--no-build-isolation", "-e", package)
+    if "eval" in extras:  # with its dependencies it would bring a second OpenCV
+        installer.run("fetching trackeval alone", "--no-deps", "trackeval")
 
 
 if __name__ == "__main__":

@@ -49,8 +49,14 @@ def draw_evaluation(folder: Path, evaluation: Evaluation) -> list[str]:
 
 
 def _chosen(world: World, examples: list[Example]) -> list[MaskPicture]:
-    """Evenly spaced examples with their IoU."""
-    step = max(1, len(examples) // _EXAMPLES)
+    """Examples with their IoU: as many phrases as there is room for, each where most is seen."""
+    best: dict[str, Example] = {}
+    for example in examples:
+        known = best.get(example.phrase.text)
+        if known is None or example.truth.sum() > known.truth.sum():
+            best[example.phrase.text] = example
+    chosen = list(best.values())
+    step = max(1, len(chosen) // _EXAMPLES)
     return [
         MaskPicture(
             rgb=world.drawing(example.index).rgb,
@@ -58,7 +64,7 @@ def _chosen(world: World, examples: list[Example]) -> list[MaskPicture]:
             truth=example.truth,
             title=f"{example.phrase.text}  {_iou(example):.2f}",
         )
-        for example in examples[::step][:_EXAMPLES]
+        for example in chosen[::step][:_EXAMPLES]
     ]
 
 
@@ -85,7 +91,8 @@ def _from_above(path: Path, world: World, scores: FrameScores) -> None:
     truth, tracked = scores.object_paths()
     movers = {number: label.name for number, label in world.labels.items() if label.moving}
     true_paths = _paths(truth)
-    moved = {number: places for number, places in _paths(tracked).items() if _goes_far(places)}
+    ever = {number for states in tracked for number in states.ids[states.moving].tolist()}
+    moved = {number: places for number, places in _paths(tracked).items() if number in ever}
     plot_from_above(
         path,
         scores.camera_paths(),
@@ -100,10 +107,6 @@ def _paths(frames: list[ObjectStates]) -> dict[int, NDArray[np.float64]]:
         for number, place in zip(states.ids.tolist(), states.positions, strict=True):
             places.setdefault(number, []).append(place)
     return {number: np.stack(of) for number, of in places.items()}
-
-
-def _goes_far(places: NDArray[np.float64]) -> bool:
-    return bool(np.ptp(places, axis=0).max() > 0.15)
 
 
 def _presence(path: Path, answers: Answers) -> None:

@@ -117,10 +117,14 @@ class FrameScores:
         """Tracks of all objects of the standing prompts, or of those that ever move.
 
         Objects that are hardly visible, and still ones with ``moving_only``, are ignored: a track
-        on one of them is neither right nor wrong.
+        on one of them is neither right nor wrong. With ``moving_only`` only tracks count that were
+        called moving at any time: what a planner takes for a dynamic obstacle.
         """
-        ignore = self._still if moving_only else self._unseen
-        return track_scores(self._truths, self._tracks, ignore=ignore)
+        if not moving_only:
+            return track_scores(self._truths, self._tracks, ignore=self._unseen)
+        ever = {n for states in self._tracks for n in states.ids[states.moving].tolist()}
+        movers = [states.kept(np.isin(states.ids, list(ever))) for states in self._tracks]
+        return track_scores(self._truths, movers, ignore=self._still)
 
     def camera(self) -> CameraScores:
         """The path of the camera."""
@@ -192,4 +196,5 @@ def _tracked_states(stamp_ns: int, tracks: Sequence[Track]) -> ObjectStates:
         orientations=np.array([track.orientation for track in sure], float).reshape(-1, 4),
         velocities=np.array([track.velocity for track in sure], float).reshape(-1, 3),
         sizes=np.array([track.size for track in sure], float).reshape(-1, 3),
+        moving=np.array([track.moving for track in sure], bool),
     )

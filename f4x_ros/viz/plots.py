@@ -45,7 +45,7 @@ def plot_over_time(
         axis.axhline(mean, color=_BAD, lw=0.9, ls="--")
         axis.set_title(f"{name}   mean {mean:.3g}", loc="left", fontsize=9)
         top = float(values[finite].max())
-        axis.set_ylim(0, 1.02 if top <= 1 and "IoU" in name else top * 1.15 + 1e-9)
+        axis.set_ylim(0, 1.02 if "IoU" in name else max(top * 1.15, 1e-3))
         axis.margins(x=0.01)
     axes[-1].set_xlabel("seconds")
     _save(figure, path)
