@@ -104,6 +104,7 @@ def _disk(radius: float) -> np.ndarray:
     return (x**2 + y**2 <= radius**2).astype(np.uint8)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
 @pytest.mark.parametrize("shape", [(60, 80), (240, 320), (200, 33)])
 def test_j_and_f_are_those_of_trackeval(
     shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
