@@ -18,8 +18,8 @@ import psutil
 import pytest
 from eval_scene import write_folder
 
-from f4x_ros.cli.demo import _wait_until_active
 from f4x_ros.cli.errors import CommandError
+from f4x_ros.cli.node_processes import wait_until_active
 from f4x_ros.cli.processes import Child, free_domain_id
 from f4x_ros.eval.run_recorder import FILES
 
@@ -78,7 +78,7 @@ def test_a_node_that_cannot_be_configured_is_bad_input(tmp_path: Path) -> None:
         Child("http.server", ["0"], tmp_path / "log", {}) as node,
         pytest.raises(CommandError, match="prompt 'mug'") as caught,
     ):
-        _wait_until_active(_Unconfigured(), node)
+        wait_until_active(_Unconfigured(), node)
     assert caught.value.exit_code == 2
     assert node.returncode is not None
 
@@ -88,7 +88,7 @@ def test_a_node_that_ends_while_it_starts_is_not_waited_for(tmp_path: Path) -> N
         Child("json.tool", ["/no/such/file"], tmp_path / "log", {}) as node,
         pytest.raises(CommandError, match="process 'tool' ended with exit code"),
     ):
-        _wait_until_active(SimpleNamespace(state=lambda _: "", status=None), node)
+        wait_until_active(SimpleNamespace(state=lambda _: "", status=None), node)
 
 
 def test_a_process_that_fails_is_shown_with_the_end_of_its_log(tmp_path: Path) -> None:

@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import tempfile
 import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from f4x_ros.cli.errors import CommandError
-from f4x_ros.cli.processes import Child, free_domain_id
+from f4x_ros.cli.node_processes import (
+    REPORT_S,
+    SILENCE_S,
+    START_S,
+    own_domain,
+    start_camera,
+    start_node,
+    wait_until_active,
+)
+from f4x_ros.cli.processes import Child
 from f4x_ros.cli.prompts import COLOR_ONLY, DEFAULT_PROMPTS
 from f4x_ros.cli.table import table
 
@@ -29,9 +36,6 @@ if TYPE_CHECKING:
     from f4x_ros.ros.client import PerceptionClient
     from f4x_ros.srv import Query
 
-_START_S = 120.0  # importing torch on a slow disk
-_SILENCE_S = 60.0  # between two frames
-_REPORT_S = 600.0
 _ABSENT = "pink thing"  # there is nothing pink in the demo world
 
 
@@ -64,10 +68,7 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--rate is {options.rate:g}, expected 0 or more")
     if options.frames < 1:
         raise ValueError(f"--frames is {options.frames}, expected at least 1")
-    domain = free_domain_id()
-    os.environ["ROS_DOMAIN_ID"] = str(domain)
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    _import_ros()
+    domain = own_domain("f4x demo")
 
     from f4x_ros.cli.sources import prepared
     from f4x_ros.datasets import open_source
@@ -90,16 +91,6 @@ def run(options: argparse.Namespace) -> int:
     print(table(report_rows(report)))
     print(f"\nResults are in {out}. Open {out / 'story.png'} to see the whole story.")
     return 0
-
-
-def _import_ros() -> None:
-    try:
-        import f4x_ros.ros.client  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"f4x demo needs ROS 2 and the package's messages ({error}): make setup, or source a "
-            "workspace; `f4x run demo` works without"
-        ) from error
 
 
 class _Demo:
@@ -133,7 +124,7 @@ class _Demo:
     def _show(self, client: PerceptionClient, node: Child, stack: ExitStack) -> Report:
         from f4x_ros.msg import TrackArray
 
-        _wait_until_active(client, node)
+        wait_until_active(client, node)
         client.subscribe(TrackArray, "~/tracks", self._on_tracks)
         with self._camera() as camera:
             self._watch(node, camera)
@@ -142,7 +133,7 @@ class _Demo:
         self._ask(client)
         print("\nThe node measures its map and writes the report ...", flush=True)
         before = client.values()
-        client.change_state("deactivate", _REPORT_S)
+        client.change_state("deactivate", REPORT_S)
         file = self._out / "report.json"
         if not file.exists():
             raise node.failure("wrote no report")
@@ -155,8 +146,6 @@ class _Demo:
     # --- processes -----------------------------------------------------------------------------
 
     def _node(self, work: Path) -> Child:
-        import yaml
-
         parameters = {
             "prompts": self._prompts,
             "autostart": True,
@@ -164,23 +153,11 @@ class _Demo:
             "report.source": f"{Path(self._source).name} over ROS",
             "report.holdout_every": 8,
         }
-        file = work / "node.yaml"
-        file.write_text(yaml.safe_dump({"/**": {"ros__parameters": parameters}}))
-        arguments = ["--ros-args", "--params-file", str(file)]
-        return Child("f4x_ros.ros.node", arguments, self._out / "node.log", _ENV)
+        return start_node(work, self._out / "node.log", parameters)
 
     def _camera(self) -> Child:
-        parameters: dict[str, Any] = {
-            "source": self._source,
-            "rate_hz": self._rate_hz,
-            "count": self._frames,
-            "wait_for_subscribers": 1,
-        }
-        if self._rate_hz == 0:
-            parameters |= {"pace_topic": "/perception/tracks", "pace_timeout_s": _SILENCE_S}
-        words = [w for name, value in parameters.items() for w in ("-p", f"{name}:={value}")]
-        arguments = ["--ros-args", *words]
-        return Child("f4x_ros.ros.camera", arguments, self._out / "camera.log", _ENV)
+        log = self._out / "camera.log"
+        return start_camera(self._source, log, count=self._frames, rate_hz=self._rate_hz)
 
     # --- watching ------------------------------------------------------------------------------
 
@@ -209,7 +186,7 @@ class _Demo:
                     ended_at = min(ended_at, now)
                 if now - max(heard_at, ended_at) > _QUIET_S:
                     break  # the rest was dropped: said later
-                if now - heard_at > (_SILENCE_S if bar.n else _START_S):
+                if now - heard_at > (SILENCE_S if bar.n else START_S):
                     raise node.failure(f"sent nothing on ~/tracks for {now - heard_at:.0f} s")
 
     # --- asking --------------------------------------------------------------------------------
@@ -240,7 +217,6 @@ class _Demo:
         print(table(rows, header))
 
 
-_ENV = {"PYTHONUNBUFFERED": "1"}
 _QUIET_S = 5.0  # after the camera's end; what has not come then was dropped
 
 
@@ -248,23 +224,6 @@ def _client() -> PerceptionClient:
     from f4x_ros.ros.client import PerceptionClient
 
     return PerceptionClient("/perception")
-
-
-def _wait_until_active(client: PerceptionClient, node: Child) -> None:
-    end = time.monotonic() + _START_S
-    while True:
-        node.check()
-        try:
-            state = client.state(2.0)
-        except TimeoutError:
-            state = "not there yet"
-        if state == "active":
-            return
-        if client.status is not None and state == "unconfigured" and client.status.level != b"\0":
-            raise CommandError(f"the node cannot be configured: {client.status.message}", 2)
-        if time.monotonic() > end:
-            raise node.failure(f"is '{state}' after {_START_S:g} s, expected 'active'")
-        time.sleep(0.1)
 
 
 def _answer_rows(prompt: str, when: str, answer: Query.Response) -> list[tuple[object, ...]]:

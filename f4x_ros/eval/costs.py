@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from f4x_ros.eval.memory import PeakMemory
 from f4x_ros.eval.metrics import percentile_or_none
 from f4x_ros.eval.report import Report
 from f4x_ros.eval.subject import Observed
@@ -14,11 +13,10 @@ _PERCENT = (50, 95, 99)
 
 
 class Costs:
-    """Counts from its making to `numbers`."""
+    """Collects what the frames of one run say about their cost."""
 
     def __init__(self) -> None:
-        """Start counting."""
-        self._memory = PeakMemory()
+        """Nothing collected yet."""
         self._stages_ms: dict[str, list[float]] = {}
         self._bytes: list[tuple[int, int]] = []  # stamp, bytes of the map
 
@@ -36,16 +34,19 @@ class Costs:
         Latencies are of one frame in milliseconds, "total" being all of it.
         """
         total = self._stages_ms.get("total", [])
+        names = [f"latency_p{p}_ms" for p in _PERCENT]
+        latencies = [percentile_or_none(total, p) for p in _PERCENT]
         return {
             "fps": run.get("fps"),
-            **{f"latency_p{p}_ms": percentile_or_none(total, p) for p in _PERCENT},
+            # (over ROS the node's own report has the times)
+            **{n: run.get(n) if ms is None else ms for n, ms in zip(names, latencies, strict=True)},
             "stages_ms": {
                 stage: {f"p{p}": percentile_or_none(times, p) for p in _PERCENT}
                 for stage, times in self._stages_ms.items()
                 if stage != "total"
             },
-            "peak_rss_bytes": self._memory.rss_bytes(),
-            "peak_gpu_bytes": self._memory.gpu_bytes(),
+            "peak_rss_bytes": run.get("peak_rss_bytes"),
+            "peak_gpu_bytes": run.get("peak_gpu_bytes"),
             "map_bytes": run.get("map_bytes"),
             "growth_bytes_per_min": self._growth(),
         }

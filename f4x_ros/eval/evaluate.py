@@ -104,6 +104,9 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
     pictures.aside(world, subject, aside)
     geometry = pictures.geometry() | _cloud(world, subject)
     run = subject.finish()
+    render = pictures.render()
+    if render["psnr_past_db"] is None:  # the subject cannot be asked for pictures, but measured
+        render["psnr_past_db"] = run.get("psnr_heldout_db")
     numbers = {
         "query": _query(answers, scores),
         "motion": _motion(scores),
@@ -112,7 +115,7 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
         "camera": _plain(scores.camera(), "ate_rmse_m", "ate_aligned_rmse_m",
                          "rpe_translation_rmse_m", "rpe_rotation_rmse_rad"),
         "geometry": geometry,
-        "render": pictures.render(),
+        "render": render,
         "cost": costs.numbers(run),
         "run": _about(world, subject, run),
     }  # fmt: skip

@@ -15,6 +15,8 @@ from f4x_ros.eval.scoreboard import Change, comparable, overall, score_rows
 
 Numbers = Mapping[str, Any]
 
+_DIGITS = 7  # significant; what comes after differs with the number of threads
+
 
 def full_report(
     scenes: Mapping[str, Numbers], failures: Mapping[str, str], config: Mapping[str, Any]
@@ -36,7 +38,7 @@ def full_report(
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write whole or not at all; numbers that are not finite become null. Raises OSError."""
+    """Write whole or not at all; numbers that are not finite become null. OSError."""
     with atomic_write(path) as file:
         file.write((json.dumps(_finite(content), indent=1, allow_nan=False) + "\n").encode())
 
@@ -108,6 +110,6 @@ def _finite(value: Any) -> Any:
         return {str(key): _finite(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_finite(part) for part in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
     return value

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import re
+import resource
+import sys
 from pathlib import Path
 
 import torch
-
-from f4x_ros.eval.report import peak_rss_bytes
 
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 _RESET_PEAK = "5"  # proc(5)
@@ -33,7 +33,8 @@ class PeakMemory:
             found = re.search(r"VmHWM:\s+(\d+) kB", _STATUS.read_text())
             if found:
                 return int(found[1]) * 1024
-        return peak_rss_bytes()
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
     def gpu_bytes(self) -> int | None:
         """Peak memory of torch's tensors on the GPU; None without one."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import json
 import math
-import resource
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,17 +14,19 @@ Value = int | float | str | None
 Report = dict[str, Value]
 
 
-def peak_rss_bytes() -> int:
-    """Most memory this process ever had resident."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
 def write_report(path: Path, report: Mapping[str, Value]) -> None:
     """Write as JSON; what is not a finite number becomes null. Whole or not at all (OSError)."""
     clean = {key: _finite(value) for key, value in report.items()}
     with atomic_write(path) as file:
         file.write((json.dumps(clean, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_report(path: Path) -> Report:
+    """What `write_report` wrote. Raises OSError, or ValueError naming a file that is no report."""
+    report = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(report, dict):
+        raise ValueError(f"{path} holds {type(report).__name__}, expected the report of a run")
+    return report
 
 
 def _finite(value: Value) -> Value:

@@ -21,8 +21,9 @@ from f4x_ros.core.frame import Frame, Outputs, Percept
 from f4x_ros.core.pipeline import Perception
 from f4x_ros.eval.held_out import HeldOut, Quality
 from f4x_ros.eval.history import BestFrame, Paths, TrackTable
+from f4x_ros.eval.memory import PeakMemory
 from f4x_ros.eval.metrics import percentile_or_none
-from f4x_ros.eval.report import Report, peak_rss_bytes, report_rows, write_report
+from f4x_ros.eval.report import Report, report_rows, write_report
 from f4x_ros.viz.birdseye import up_axis
 from f4x_ros.viz.overlay import overlay_percept
 from f4x_ros.viz.png import save_png
@@ -88,6 +89,7 @@ class RunRecorder:
             raise
         self._video: VideoWriter | None = None
         self._video_scale = 1
+        self._memory = PeakMemory()
         self._began = time.perf_counter()
         self._latencies_ms = array("d")
         self._frames_heldout = 0
@@ -247,7 +249,8 @@ class RunRecorder:
             "depth_median_error_m": quality.depth_median_error_m,
             "gaussians": self._perception.gaussians,
             "map_bytes": self._perception.map_bytes,
-            "peak_rss_bytes": peak_rss_bytes(),
+            "peak_rss_bytes": self._memory.rss_bytes(),
+            "peak_gpu_bytes": self._memory.gpu_bytes(),
             "tracks": len(self._tracks.confirmed),
             "seconds": time.perf_counter() - self._began,
         }

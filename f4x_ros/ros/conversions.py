@@ -9,12 +9,12 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Quaternion, Transform, TransformStamped, Vector3
 from geometry_msgs.msg import Pose as PoseMsg
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import Track
+from f4x_ros.core.frame import Track, TrackState
 from f4x_ros.core.poses import Pose, from_quaternion, to_quaternion
 from f4x_ros.msg import LabelMap, TrackArray
 from f4x_ros.msg import Track as TrackMsg
@@ -101,6 +101,31 @@ def track_msg(track: Track) -> TrackMsg:
     return message
 
 
+def track_from_msg(message: TrackMsg) -> Track:
+    """The inverse of `track_msg`, for whoever reads `~/tracks` in Python.
+
+    Raises:
+        ValueError: a state that is none.
+    """
+    pose, twist = message.pose.pose, message.twist.twist
+    return Track(
+        id=message.id,
+        label=message.label,
+        score=message.score,
+        state=TrackState(message.state),
+        moving=message.moving,
+        position=_xyz(pose.position),
+        orientation=np.array([*_xyz(pose.orientation), pose.orientation.w]),
+        pose_covariance=np.asarray(message.pose.covariance, np.float64).reshape(6, 6),
+        velocity=_xyz(twist.linear),
+        angular_velocity=_xyz(twist.angular),
+        twist_covariance=np.asarray(message.twist.covariance, np.float64).reshape(6, 6),
+        size=_xyz(message.size),
+        first_seen_ns=stamp_ns(message.first_seen),
+        last_seen_ns=stamp_ns(message.last_seen),
+    )
+
+
 def tracks_msg(tracks: Sequence[Track], head: Header) -> TrackArray:
     """All tracks of one moment, ascending by id."""
     ordered = sorted(tracks, key=lambda track: track.id)
@@ -118,6 +143,10 @@ def label_map_msg(
         thresholds=[float(t) for t in thresholds],
         encoder=encoder,
     )
+
+
+def _xyz(message: Point | Vector3 | Quaternion) -> NDArray[np.float64]:
+    return np.array([message.x, message.y, message.z])
 
 
 def _point(xyz: ArrayLike) -> Point:
