@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parts of a percept: masks from rendered scores, the semantic cloud, times of the stages."""
+"""Parts of a percept: masks from rendered scores, what moves, the cloud, times of the stages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from f4x_ros.core.frame import UNLABELLED, Cloud
+from f4x_ros.core.frame import UNLABELLED, Cloud, Track
 from f4x_ros.core.motion.objects import MIN_OPACITY
 from f4x_ros.core.query.prompts import labels_of
 from f4x_ros.core.snapshot import Snapshot
@@ -27,11 +27,34 @@ def label_masks(
 
     Labels are 0 background, q + 1 prompt q, `UNLABELLED` where the field is hardly there.
     """
-    probability = (accumulated / alpha.clamp(min=_SOLID_ALPHA)[..., None]).clamp(0, 1)
+    probability = _share(accumulated, alpha[..., None])
     labels, _ = labels_of(probability, thresholds)
     labels = torch.where(alpha < _SOLID_ALPHA, UNLABELLED, labels)
     masks = probability.permute(2, 0, 1).contiguous().cpu().numpy()
     return masks, labels.cpu().numpy().astype(np.uint16)
+
+
+def moving_now(snapshot: Snapshot, tracks: Sequence[Track], since_s: float) -> Tensor:
+    """1 for each Gaussian [N] of something that moves now, 0 for the others.
+
+    It belongs to a track that is moving, or stands where a view after `since_s` (seconds of the
+    field) still saw empty space; the second needs no prompt.
+    """
+    movers = [t.id for t in tracks if t.moving]
+    ids = snapshot.object_ids
+    of_mover = torch.isin(ids, torch.tensor(movers, dtype=ids.dtype, device=ids.device))
+    return (of_mover | (snapshot.birth_s >= since_s)).to(snapshot.colors.dtype)
+
+
+def moving_mask(accumulated: Tensor, alpha: Tensor) -> NDArray[np.float32]:
+    """Probability [H, W] that a pixel shows something that moves, from rendered `moving_now`."""
+    mask: NDArray[np.float32] = _share(accumulated, alpha).cpu().numpy()
+    return mask
+
+
+def _share(accumulated: Tensor, alpha: Tensor) -> Tensor:
+    """A rendered quantity 0..1 as that of the surface; fainter where there is hardly any."""
+    return (accumulated / alpha.clamp(min=_SOLID_ALPHA)).clamp(0, 1)
 
 
 def semantic_cloud(

@@ -145,6 +145,7 @@ class Outputs:
     masks: bool = True
     cloud: bool = True
     tracks: bool = True
+    moving: bool = True
 
 
 @dataclass(eq=False)
@@ -166,6 +167,7 @@ class Percept:
     color: NDArray[np.uint8]  # [H, W, 3] the field seen by the frame's camera
     depth: NDArray[np.float32]  # [H, W] metres, 0 where the field is empty
     alpha: NDArray[np.float32]  # [H, W] 0..1
+    moving: NDArray[np.float32] | None = None  # [H, W] probability that it shows what moves now
     timings_ms: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 

@@ -65,6 +65,7 @@ class Wanted:
             masks=not self.topics.isdisjoint(("masks", "overlay")),
             cloud="cloud" in self.topics,
             tracks=not self.topics.isdisjoint(("tracks", "markers", "overlay")),
+            moving=False,
         )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core.config import TracksConfig
-from f4x_ros.core.motion.tracker import Detection, Tracker, born_share
+from f4x_ros.core.motion.tracker import Detection, Tracker
 from f4x_ros.core.query.components import Component, find_components
 from f4x_ros.core.snapshot import Snapshot
 
@@ -40,14 +40,19 @@ def track_objects(
     scores: Tensor,  # [N] of the label
     prompts: Sequence[str],
     config: TracksConfig,
+    *,
     time_s: float,
     stamp_ns: int,
+    recent_s: float,
 ) -> NDArray[np.int32]:
-    """Advance the tracker by one frame; returns the track id of every Gaussian [N]."""
+    """Advance the tracker by one frame; returns the track id of every Gaussian [N].
+
+    A Gaussian counts as new if a view within the last `recent_s` seconds saw its place empty.
+    """
     ids = snapshot.object_ids.cpu().numpy().astype(np.int64)
     seen_s = snapshot.seen_s.cpu().numpy()
     seen = seen_s >= time_s
-    birth = snapshot.birth_s.cpu().numpy()
+    new = (snapshot.birth_s >= time_s - recent_s).cpu().numpy()
     detections = []
     for index, prompt in enumerate(prompts):
         for component in components_of(snapshot, scores, labels == index + 1, config):
@@ -59,7 +64,7 @@ def track_objects(
                     ids[m],
                     float(seen[m].mean()),
                     stamp_ns - round((time_s - float(seen_s[m].max())) * 1e9),
-                    born_share(birth[m], time_s),
+                    float(new[m].mean()),
                 )
             )
     track_ids = tracker.update(detections, stamp_ns)

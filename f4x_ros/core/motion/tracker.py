@@ -38,8 +38,7 @@ _COAST_S = 1.0  # unseen movers are predicted onwards for this long ...
 _STOP_S = 0.3  # ... then their velocity falls to 1/e in this time
 _COAST_FRAMES = 2.5  # where frames are rarer than that: in frame intervals
 GIVEN_UP = -1  # object id of Gaussians of a track that was LOST while they stayed in the field
-_BORN_WITHIN_S = 1.0
-_BORN_SHARE = 0.15  # of an object's Gaussians born within that time while it moves
+_BORN_SHARE = 0.15  # of an object's Gaussians that were born lately while it moves
 _UNKNOWN_ANGLE_RAD = np.pi / np.sqrt(3)  # 1 sigma of a uniform angle: orientation is not measured
 _UNKNOWN_SPIN_RADPS = 1.0
 
@@ -53,7 +52,7 @@ class Detection:
     ids: NDArray[np.int64]  # [M] track ids its Gaussians carry, 0 = none
     seen_share: float  # of its Gaussians, in this frame
     seen_ns: int  # stamp of the latest frame that saw one of them
-    born_share: float  # of its Gaussians, within the last second
+    born_share: float  # of its Gaussians, lately: their place was seen empty a moment ago
 
     @property
     def seen(self) -> bool:
@@ -83,11 +82,16 @@ class _Target:
 class Tracker:
     """Ids, states, positions and velocities of objects."""
 
-    def __init__(self, config: TracksConfig) -> None:
+    def __init__(self, config: TracksConfig, first_id: int = 1) -> None:
         self._config = config
         self._targets: list[_Target] = []
-        self._next_id = 1
+        self._next_id = first_id
         self._last_ns: int | None = None
+
+    @property
+    def next_id(self) -> int:
+        """The lowest id that was never given out."""
+        return self._next_id
 
     def reserve_ids(self, highest: int) -> None:
         """Give out only ids above `highest`: those of a map that was loaded stay its own."""
@@ -259,8 +263,3 @@ def _covariance(linear: NDArray[np.float64], angle_sigma: float) -> NDArray[np.f
     out[:3, :3] = linear
     out[3:, 3:] = angle_sigma**2 * np.eye(3)
     return out
-
-
-def born_share(birth_s: NDArray[np.float64], now_s: float) -> float:
-    """Share of Gaussians [M] whose place was seen empty within the last second."""
-    return float((birth_s > now_s - _BORN_WITHIN_S).mean()) if len(birth_s) else 0.0

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that grows from frames: the field and its mapper, tracks, exposures, the path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from f4x_ros.core import map_file
+from f4x_ros.core.config import Config
+from f4x_ros.core.describe import StageClock
+from f4x_ros.core.distil import Distiller
+from f4x_ros.core.features.base import FeatureExtractor
+from f4x_ros.core.features.codec import LatentCodec
+from f4x_ros.core.frame import Frame
+from f4x_ros.core.gaussians import GaussianField
+from f4x_ros.core.mapping import Mapper
+from f4x_ros.core.mapping.exposure import Exposure, ExposureTrack
+from f4x_ros.core.mapping.views import make_view
+from f4x_ros.core.motion.objects import track_objects
+from f4x_ros.core.motion.tracker import Tracker
+from f4x_ros.core.poses import Pose, check_pose
+from f4x_ros.core.query.prompts import PromptSet
+from f4x_ros.core.snapshot import Snapshot
+from f4x_ros.core.trajectory import Trajectory
+
+_RECENT_S = 1.0  # what was born within this time is being displaced ...
+_RECENT_FRAMES = 2.5  # ... or within so many frame intervals, where frames are rare
+
+
+class Memory:
+    """What one map has taken in; a new map is a new `Memory`.
+
+    Args:
+        config: all options.
+        extractor: the 2D model whose features the field carries.
+        backend: rasteriser, resolved.
+        device: where the field lives.
+        first_id: the lowest track id to give out.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        extractor: FeatureExtractor,
+        backend: str,
+        device: torch.device,
+        first_id: int = 1,
+    ) -> None:
+        self._config = config
+        self._device = device
+        codec = LatentCodec(extractor.dim, config.field.latent_dim)
+        self.distiller = Distiller(extractor, codec, backend)
+        self.field = GaussianField(config.field.latent_dim, config.field.max_bytes, device)
+        self.mapper = Mapper(self.field, config.mapping, backend)
+        self.exposures = ExposureTrack(device, learn=config.mapping.exposure)
+        self.tracker = Tracker(config.tracks, first_id)
+        self.trajectory = Trajectory()
+        self.last: Frame | map_file.LastView | None = None
+        self.frames = 0
+        self.recent_s = _RECENT_S  # what was born within so many seconds is being displaced
+
+    # --- time ----------------------------------------------------------------------------------
+
+    @property
+    def stamp_ns(self) -> int:
+        """Stamp of the last frame; 0 before the first."""
+        return self.trajectory.span_ns[1] if len(self.trajectory) else 0
+
+    def seconds(self, stamp_ns: int) -> float:
+        """Seconds since the field's first frame."""
+        return (stamp_ns - self.trajectory.origin_ns) / 1e9
+
+    def viewpoint(
+        self, view: Pose | None, stamp_ns: int
+    ) -> tuple[Frame | map_file.LastView, Pose, float]:
+        """The last view, the pose to look from and the time in seconds of the field."""
+        if self.last is None:
+            raise ValueError("no frame has been processed yet")
+        pose = self.trajectory.at(stamp_ns or self.stamp_ns)  # checks the stamp, too
+        if view is not None:
+            pose = check_pose("view", view)
+        return self.last, pose, self.seconds(stamp_ns or self.stamp_ns)
+
+    # --- frames --------------------------------------------------------------------------------
+
+    def take_in(self, frame: Frame, clock: StageClock, *, hold_out: bool) -> dict[str, int]:
+        """Map a frame, or with `hold_out` only note what it shows; returns what was counted."""
+        self._check(frame)
+        assert frame.T_map_camera is not None
+        if len(self.trajectory):
+            interval_s = (frame.stamp_ns - self.stamp_ns) / 1e9
+            self.recent_s = max(_RECENT_S, _RECENT_FRAMES * interval_s)
+        self.trajectory.append(frame.stamp_ns, frame.T_map_camera)
+        time_s = self.seconds(frame.stamp_ns)
+        counts = {} if hold_out else self._map(frame, time_s, clock)
+        if hold_out:
+            self._note_seen(frame, time_s)
+        self.last = frame
+        self.frames += 1
+        return counts
+
+    def _check(self, frame: Frame) -> None:
+        if frame.depth is None:
+            raise ValueError("frame has no depth, expected RGB-D: connect a registered depth image")
+        if frame.T_map_camera is None:
+            raise ValueError("frame has no pose T_map_camera, expected one from TF or a pose topic")
+        if len(self.trajectory) and frame.stamp_ns <= self.stamp_ns:
+            raise ValueError(
+                f"stamp_ns is {frame.stamp_ns}, expected more than {self.stamp_ns} of the frame "
+                "before it: reset() first if time has jumped back"
+            )
+
+    def _map(self, frame: Frame, time_s: float, clock: StageClock) -> dict[str, int]:
+        with clock("prepare"):
+            exposure = self.exposures.begin(time_s)
+            view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
+        with clock("map"):
+            counts = self.mapper.integrate(view)
+        with clock("features"):
+            extract = self.frames % self._config.features.every == 0
+            self.distiller.observe(self.field.present, view, extract=extract)
+        return asdict(counts)
+
+    def _note_seen(self, frame: Frame, time_s: float) -> None:
+        """What a held-out frame shows is in sight, though nothing is learned from it."""
+        exposure = Exposure.neutral(self._device, learn=False)
+        view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
+        self.distiller.observe(self.field.present, view, extract=False)
+
+    # --- objects -------------------------------------------------------------------------------
+
+    def follow(
+        self, snapshot: Snapshot, labels: Tensor, scores: Tensor, prompts: Sequence[str]
+    ) -> None:
+        """Advance the tracks to the last frame; `labels` and `scores` [N] are of the present."""
+        ids = track_objects(
+            self.tracker,
+            snapshot,
+            labels,
+            scores,
+            prompts,
+            self._config.tracks,
+            time_s=self.seconds(self.stamp_ns),
+            stamp_ns=self.stamp_ns,
+            recent_s=self.recent_s,
+        )
+        self.field.present["object_ids"].copy_(torch.from_numpy(ids))
+
+    def keep_labels(self, prompts: Sequence[str]) -> None:
+        """Drop the tracks of prompts that are no longer asked; no Gaussian keeps their ids."""
+        self.tracker.keep_labels(prompts)
+        known = torch.tensor([t.id for t in self.tracker.tracks()], dtype=torch.int32)
+        for part in self.field.parts:
+            ids = part["object_ids"]
+            stale = (ids > 0) & ~torch.isin(ids, known.to(ids.device))
+            ids[stale] = 0
+
+    # --- files ---------------------------------------------------------------------------------
+
+    def save(self, path: Path, prompts: PromptSet) -> None:
+        """Write the map (without keyframes) to one file, whole or not at all."""
+        if self.last is None:
+            raise ValueError("there is no map to save: no frame has been processed yet")
+        map_file.save(
+            path,
+            config=self._config,
+            prompts=prompts,
+            last=self.last,
+            field=self.field,
+            codec=self.distiller.codec,
+            exposures=self.exposures,
+            trajectory=self.trajectory,
+        )
+
+    def restore(self, stored: map_file.StoredMap) -> None:
+        """Fill a fresh memory with what a file holds."""
+        stored.restore(self.field, self.distiller.codec, self.exposures, self.trajectory)
+        self.last = stored.last
+        ids = [int(part["object_ids"].max()) for part in self.field.parts if len(part)]
+        self.tracker.reserve_ids(max(ids, default=0))
+        self.frames = len(self.trajectory)
