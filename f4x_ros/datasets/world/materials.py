@@ -134,11 +134,17 @@ class Finish:
         return Material(make(rgb, pale, self.grain_m), self.specular, self.shininess)
 
 
+def _grained(rgb: Rgb) -> Wood:
+    """Wood in a colour; the rings of painted, bright wood are faint."""
+    spread = 0.3 if max(rgb) < 0.3 else 0.1
+    return Wood(darker(rgb, 1 + spread), darker(rgb, 1 - spread))
+
+
 # From the colour, its pale relative and the size of the pattern [m].
 _TEXTURES: dict[str, Callable[[Rgb, Rgb, float], Texture]] = {
     "solid": lambda rgb, pale, grain_m: Solid(rgb),
     "cloth": lambda rgb, pale, grain_m: Cloth(rgb, grain_m),
-    "wood": lambda rgb, pale, grain_m: Wood(darker(rgb, 1.3), darker(rgb, 0.7)),
+    "wood": lambda rgb, pale, grain_m: _grained(rgb),
     "metal": lambda rgb, pale, grain_m: Brushed(rgb),
     "glass": lambda rgb, pale, grain_m: Clear(rgb),
     "wicker": lambda rgb, pale, grain_m: Wicker(rgb, grain_m),

@@ -127,9 +127,10 @@ def tube(path: ArrayLike, radius: ArrayLike, sides: int = 12) -> Mesh:
     radii = np.broadcast_to(np.asarray(radius, np.float64), (len(line),))
     along = np.gradient(line, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
-    # A flat curve turns about the normal of its plane, so that no point of it is degenerate.
-    flat = [axis for axis in (1, 0, 2) if np.ptp(line[:, axis]) < 1e-9]
-    up = np.eye(3)[flat[0] if flat else 2]
+    # Rings turn about the axis along which the curve extends least (y before x before z), so that
+    # the curve hardly ever runs along it.
+    order = np.array([1, 0, 2])
+    up = np.eye(3)[order[np.round(np.ptp(line, axis=0)[order], 9).argmin()]]
     side = np.cross(up, along)
     side /= np.linalg.norm(side, axis=1, keepdims=True)
     other = np.cross(along, side)

@@ -44,7 +44,7 @@ class Dots:
 
 @dataclass(frozen=True)
 class Brushed:
-    """Metal: streaks along z, and bands as of a bright ceiling and a dark horizon mirrored in it."""
+    """Metal: streaks along z, and bands as if a bright ceiling and a dark horizon were mirrored."""
 
     color: Rgb
 
@@ -53,7 +53,8 @@ class Brushed:
         slant = normals[:, 2] + 0.35 * normals[:, 0] + 0.2 * normals[:, 1]
         mirrored = 0.72 + 0.3 * np.sin(3.4 * slant + 0.4) ** 3 + 0.25 * np.maximum(slant, 0)
         shade = (mirrored * (0.9 + 0.2 * streaks)).astype(np.float32)
-        return np.minimum(np.asarray(self.color, np.float32) * shade[:, None], np.float32(0.95))
+        bright = np.asarray(self.color, np.float32) * shade[:, None]
+        return np.asarray(np.minimum(bright, 0.95), np.float32)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Clear:
     def __call__(self, points: Points, normals: Points) -> Points:
         turn = np.arctan2(normals[:, 1], normals[:, 0])
         gleam = np.maximum(np.sin(2 * turn + 0.6), 0) ** 14
-        return mix(self.color, (0.85, 0.90, 0.92), 0.12 + 0.4 * gleam)
+        return mix(self.color, (0.85, 0.90, 0.92), 0.04 + 0.3 * gleam)
 
 
 @dataclass(frozen=True)
@@ -124,27 +125,23 @@ class Football:
     def __call__(self, points: Points, normals: Points) -> Points:
         around = points - np.asarray(self.center, np.float32)
         around = around / (np.linalg.norm(around, axis=1, keepdims=True) + 1e-9)
-        corners, middles = _icosahedron()
-        # Nearness to the twelve corners decides the patches, to the twenty faces the seams.
-        corner = (around @ corners.T).max(1)
-        faces = np.sort(around @ middles.T, axis=1)
-        seam = (faces[:, -1] - faces[:, -2] < 0.02) & (corner < 0.93)
-        dark = np.where(corner > 0.93, 1.0, np.where(seam, 0.6, 0.0))
-        return mix(self.color, self.patch, dark)
+        corners, middles = icosahedron()
+        # A ray from the centre leaves the solid through the face with the greatest cosine over
+        # its distance from the centre (in edges: 2.327 for pentagons, 2.267 for hexagons).
+        five, six = around @ corners.T / 2.327, around @ middles.T / 2.267
+        near = np.partition(np.concatenate([five, six], 1), -2, axis=1)[:, -2:]
+        seam = near[:, 1] - near[:, 0] < 0.006
+        return mix(self.color, self.patch, np.where(five.max(1) > six.max(1), 1.0, 0.55 * seam))
 
 
-def _icosahedron() -> tuple[Points, Points]:
-    """Unit corners ``[12, 3]`` and face middles ``[20, 3]``."""
+def icosahedron() -> tuple[Points, Points]:
+    """Unit corners ``[12, 3]`` and middles of the faces ``[20, 3]`` of an icosahedron."""
     golden = (1 + 5**0.5) / 2
-    base = [(0.0, a, b * golden) for a in (-1, 1) for b in (-1, 1)]
-    corners = np.array([np.roll(p, k) for k in range(3) for p in base])
-    dual = [(a, b, c) for a in (-1, 1) for b in (-1, 1) for c in (-1, 1)]
-    base = [(0.0, a / golden, b * golden) for a in (-1, 1) for b in (-1, 1)]
-    middles = np.array([*dual, *(np.roll(p, k) for k in range(3) for p in base)])
-    # The dodecahedron that is dual to these corners has its middles turned by one axis.
-    if abs((corners @ middles.T).max() - (corners[0] @ middles.T).max()) > 1e-9:
-        raise AssertionError("corners and faces of the icosahedron do not match")
-    unit = [m / np.linalg.norm(m, axis=1, keepdims=True) for m in (corners, middles)]
+    signs = [(a, b) for a in (-1, 1) for b in (-1, 1)]
+    corners = [np.roll((0, a, b * golden), k) for k in range(3) for a, b in signs]
+    middles = [np.roll((0, a * golden, b / golden), k) for k in range(3) for a, b in signs]
+    middles += [np.array((a, b, c)) for a, b in signs for c in (-1, 1)]
+    unit = [m / np.linalg.norm(m, axis=1, keepdims=True) for m in map(np.array, (corners, middles))]
     return unit[0].astype(np.float32), unit[1].astype(np.float32)
 
 

@@ -52,9 +52,9 @@ def dog(height: float = 0.5, snout: float = 1.0) -> Parts:
 def cat(height: float = 0.42) -> Parts:
     """A sitting cat, ``height`` metres high, its tail laid around it."""
     u = height / 0.42
-    trunk = [(-0.03, 0, 0.0, 0.07, 0.07), (-0.03, 0, 0.03, 0.105, 0.1), (-0.025, 0, 0.09, 0.11, 0.1),
-             (0.0, 0, 0.17, 0.085, 0.08), (0.02, 0, 0.25, 0.06, 0.06), (0.03, 0, 0.3, 0.045, 0.048),
-             (0.035, 0, 0.33, 0.035, 0.04)]  # fmt: skip
+    trunk = [(-0.03, 0, 0.0, 0.07, 0.07), (-0.03, 0, 0.03, 0.105, 0.1),
+             (-0.025, 0, 0.09, 0.11, 0.1), (0.0, 0, 0.17, 0.085, 0.08), (0.02, 0, 0.25, 0.06, 0.06),
+             (0.03, 0, 0.3, 0.045, 0.048), (0.035, 0, 0.33, 0.035, 0.04)]  # fmt: skip
     t = np.linspace(0, 1, 18)
     turn = np.pi + 0.2 - 2.6 * t
     tail = np.stack([-0.02 + 0.14 * np.cos(turn), 0.125 * np.sin(turn), 0.022 + 0 * t], -1) * u
@@ -79,6 +79,7 @@ def cat(height: float = 0.42) -> Parts:
             head + np.array([-0.005, side * 0.042, 0.035]) * u,
             [0.55 * u, u, u],
         )
+        pupil = head + np.array([0.06, side * 0.027, 0.014]) * u
         eye = head + np.array([0.052, side * 0.027, 0.014]) * u
         leg = np.array([(0.075, side * 0.035, 0.012), (0.065, side * 0.035, 0.1),
                         (0.045, side * 0.038, 0.2)]) * u  # fmt: skip
@@ -87,7 +88,7 @@ def cat(height: float = 0.42) -> Parts:
         parts += [
             Part(ear, "body dark"),
             Part(sphere(0.0125 * u, eye, (0.8, 1, 1.1), 12, 8), "cat eye"),
-            Part(sphere(0.006 * u, eye + [0.008 * u, 0, 0], (0.7, 0.5, 1.6), 10, 8), "rubber"),
+            Part(sphere(0.006 * u, pupil, (0.7, 0.5, 1.6), 10, 8), "rubber"),
             Part(tube(leg, np.array([0.02, 0.021, 0.03]) * u, 12), "body"),
             Part(haunch, "body"),
         ]

@@ -90,8 +90,9 @@ def backpack(width: float = 0.31, height: float = 0.46, depth: float = 0.17) -> 
     ]
     for side in _BOTH:
         x = side * w * 0.55
-        strap = [(x * 0.6, d * 0.75, h * 0.92), (x, d * 1.35, h * 0.86), (x * 1.1, d * 1.6, h * 0.6),
-                 (x * 1.2, d * 1.35, h * 0.3), (x * 1.3, d * 0.9, h * 0.1)]  # fmt: skip
+        strap = [(x * 0.6, d * 0.75, h * 0.92), (x, d * 1.35, h * 0.86),
+                 (x * 1.1, d * 1.6, h * 0.6), (x * 1.2, d * 1.35, h * 0.3),
+                 (x * 1.3, d * 0.9, h * 0.1)]  # fmt: skip
         band = np.array([0.016, 0.024, 0.026, 0.018, 0.01])
         parts.append(Part(tube(strap, band, 8), "rubber"))
         bag = [(side * w, 0, 0.02, 0.03, d * 0.55), (side * w, 0, h * 0.28, 0.034, d * 0.55)]
@@ -121,10 +122,10 @@ def suitcase(width: float = 0.42, height: float = 0.6, depth: float = 0.24) -> P
             fork = box((0.045, 0.03, 0.02), (at[0], at[1], low - 0.004))
             parts.append(Part(fork, "cap"))
     top, rise, reach = low + height, 0.32, width * 0.26
-    y = depth * 0.3
-    rail = [(-reach, y, top - 0.02), (-reach, y, top + rise), (reach, y, top + rise),
-            (reach, y, top - 0.02)]  # fmt: skip
-    grip = box((reach * 2 + 0.03, 0.03, 0.035), (0, y, top + rise))
+    rear = depth * 0.3
+    rail = [(-reach, rear, top - 0.02), (-reach, rear, top + rise), (reach, rear, top + rise),
+            (reach, rear, top - 0.02)]  # fmt: skip
+    grip = box((reach * 2 + 0.03, 0.03, 0.035), (0, rear, top + rise))
     strap = [(-0.07, -depth * 0.1, top - 0.01), (-0.06, -depth * 0.1, top + 0.025),
              (0.06, -depth * 0.1, top + 0.025), (0.07, -depth * 0.1, top - 0.01)]  # fmt: skip
     return [*parts, Part(tube(rail, 0.008, 8), "steel"), Part(grip, "cap"),
@@ -173,7 +174,7 @@ def umbrella(radius: float = 0.5, length: float = 0.85) -> Parts:
     low_rim = np.array([-outside[0, 0] * np.cos(np.pi / 8), outside[0, 1]])
     low_hook = np.array([0.0, top - length])
     lean = np.arctan2(*(low_rim - low_hook)[::-1])
-    turn = rotation("y", lean + np.pi)
-    turned = [(transformed(part.mesh, turn), part.material) for part in parts]
+    over = rotation("y", lean + np.pi)
+    turned = [(transformed(part.mesh, over), part.material) for part in parts]
     low = min(float(mesh.vertices[:, 2].min()) for mesh, _ in turned)
     return [Part(transformed(mesh, None, (0, 0, -low)), material) for mesh, material in turned]

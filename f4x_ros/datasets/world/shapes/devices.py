@@ -11,6 +11,7 @@ from f4x_ros.datasets.world.mesh import (
     Mesh,
     box,
     cylinder,
+    hull,
     lathe,
     merged,
     rotation,
@@ -87,7 +88,10 @@ def monitor(width: float = 0.54, height: float = 0.32, look: float = 0.3) -> Par
             box((wide, 0.004, tall), (0, -0.015, rise + height * 0.52)),
             _screen(corner, (wide, 0, 0), (0, 0, tall), look),
         ),
-        Part(box((0.06, 0.025, rise + height * 0.3), (0, 0.027, rise / 2 + 0.05)), "body dark"),
+        Part(
+            box((0.06, 0.025, rise + height * 0.3), (0, 0.027, (rise + height * 0.3) / 2)),
+            "body dark",
+        ),
         Part(rounded_box((width * 0.45, 0.19, 0.014), (0, 0.02, 0.007), 0.005), "body dark"),
     ]
 
@@ -106,16 +110,27 @@ def keyboard(width: float = 0.43, depth: float = 0.14) -> Parts:
 
 
 def computer_mouse(length: float = 0.11, width: float = 0.062) -> Parts:
-    """A computer mouse with a wheel; its buttons are towards +y."""
-    shell = sphere(1.0, sides=28, rings=18)
-    half = Mesh(np.maximum(shell.vertices, [-9, -9, 0]).astype(np.float32), shell.faces)
-    body = transformed(half, None, (0, 0, 0), (width / 2, length / 2, 0.036))
-    wheel = transformed(torus(0.006, 0.004, 16, 8), rotation("y", np.pi / 2))
-    gap = box((0.002, length * 0.3, 0.006), (0, length * 0.32, 0.0265))
+    """A computer mouse with two buttons, a wheel and a cable; its front is at +y."""
+    half = np.array([width / 2, length / 2, 0.036])
+    shell = sphere(1.0, sides=36, rings=22).vertices.astype(np.float64)
+    # A rounded box rather than an egg, cut off at the table.
+    shell = np.sign(shell) * np.abs(shell) ** [0.8, 0.85, 1.0]
+    shell[:, 2] = np.maximum(shell[:, 2], 0)
+    parts = [Part(hull(shell * half), "body")]
+    for side in _BOTH:
+        button = shell * half * 1.02
+        button[:, 0] = side * np.maximum(side * button[:, 0], 0.0012)
+        button[:, 1] = np.maximum(button[:, 1], length * 0.08)
+        button[:, 2] = np.maximum(button[:, 2], 0.012)
+        parts.append(Part(hull(button), "body pale"))
+    wheel = transformed(torus(0.007, 0.0035, 18, 8), rotation("y", np.pi / 2))
+    front = length / 2
+    cable = [(0, front - 0.004, 0.009), (0, front + 0.02, 0.006), (0.012, front + 0.045, 0.003),
+             (0.035, front + 0.06, 0.003), (0.06, front + 0.05, 0.003)]  # fmt: skip
     return [
-        Part(body, "body"),
-        Part(transformed(wheel, None, (0, length * 0.26, 0.028)), "rubber"),
-        Part(gap, "rubber"),
+        *parts,
+        Part(transformed(wheel, None, (0, length * 0.24, 0.0255)), "rubber"),
+        Part(tube(cable, 0.0025, 8), "rubber"),
     ]
 
 
@@ -175,7 +190,7 @@ def clock(radius: float = 0.09, hour: float = 10.15) -> Parts:
             [(0, 0), (r * 0.42, 0), (r * 0.36, r * 0.2), (r * 0.2, r * 0.3), (0, r * 0.34)]
         )
         bell = transformed(dome, None, (0, 0, r * 1.06))
-        foot = tube([(0, 0, -r * 0.9), (0, 0, -r * 1.42)], 0.008, 8)
+        foot = tube([(0, 0, -r * 0.9), (0, 0, -r * 1.39)], 0.008, 8)
         parts.append(Part(transformed(bell, lean, middle), "brass"))
         parts.append(Part(transformed(foot, rotation("y", -side * 0.55), middle), "body dark"))
     return parts

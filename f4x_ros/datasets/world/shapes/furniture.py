@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -110,7 +110,8 @@ def rug(width: float = 2.0, depth: float = 1.5) -> Parts:
     return [Part(box((width, depth, 0.012), (0, 0, 0.006)), weave)]
 
 
-class _RugDye(NamedTuple):
+@dataclass(frozen=True)
+class _RugDye:
     """A rug's threads in a colour."""
 
     half_size: tuple[float, float]

@@ -107,7 +107,7 @@ def hammer(length: float = 0.3, head: float = 0.11) -> Parts:
     grip = [(-length * 0.5, 0, r), (-length * 0.42, 0, r), (-length * 0.1, 0, r),
             (length * 0.42, 0, r)]  # fmt: skip
     x = length * 0.45
-    face = transformed(lathe([(0, 0), (0.017, 0), (0.017, 0.022), (0.012, 0.03), (0.011, head * 0.5),
+    face = transformed(lathe([(0, 0), (0.018, 0), (0.019, 0.02), (0.013, 0.03), (0.012, head * 0.5),
                               (0, head * 0.5)], 20), rotation("x", np.pi / 2))  # fmt: skip
     eye = rounded_box((0.034, 0.036, 0.03), (x, 0, r), 0.004)
     parts = [

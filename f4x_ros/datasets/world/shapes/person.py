@@ -60,7 +60,7 @@ def walking_links(height: float, phase: float) -> dict[str, NDArray[np.float64]]
     poses = {}
     for name, side in _SIDES:
         at = phase if side > 0 else phase + np.pi
-        thigh = _about_y(joints[f"{name} leg"], -_SWING_RAD * np.sin(at))
+        thigh = _about_y(joints[f"{name} leg"], -_thigh(at))
         bend = 0.08 + 0.95 * max(0.0, float(np.cos(at + 0.78))) ** 2
         arm = _about_y(joints[f"{name} arm"], _ARM_RAD * np.sin(at))
         elbow = -0.25 - 0.2 * max(0.0, float(-np.sin(at)))
@@ -69,6 +69,20 @@ def walking_links(height: float, phase: float) -> dict[str, NDArray[np.float64]]
         poses[f"{name} arm"] = arm
         poses[f"{name} forearm"] = arm @ _about_y(joints[f"{name} forearm"], elbow)
     return poses
+
+
+def _thigh(phase: float) -> float:
+    """Angle [rad] of a thigh, forwards positive.
+
+    While it stands (the half cycle after pi / 2) its foot goes back at an even speed, so that it
+    rests on the floor; then a cubic with the same speed at both ends brings it to the front.
+    """
+    reach = float(np.sin(_SWING_RAD))
+    turn = (phase / np.pi - 0.5) % 2.0
+    if turn < 1:
+        return float(np.arcsin(reach * (1 - 2 * turn)))
+    u = turn - 1
+    return float(np.arcsin(reach * (-8 * u**3 + 12 * u**2 - 2 * u - 1)))
 
 
 def walking_lift(height: float, phase: float) -> float:
@@ -144,10 +158,12 @@ def _head(h: float, skin: Material, hair: Material, long_hair: bool) -> Parts:
         (-0.004 * h, 0, 0.99 * h, 0.022 * h, 0.02 * h),
     ]  # fmt: skip
     cap = sphere(1.0, (-0.013 * h, 0, 0.957 * h), (0.057 * h, 0.053 * h, 0.044 * h), 26, 16)
+    nape = sphere(1.0, (-0.022 * h, 0, 0.938 * h), (0.042 * h, 0.05 * h, 0.052 * h), 24, 14)
     parts = [
         Part(cylinder(0.029 * h, 0.06 * h, 0.83 * h, 18), skin),
         Part(loft(face, 28), skin),
         Part(cap, hair),
+        Part(nape, hair),
         Part(sphere(0.009 * h, (0.058 * h, 0, 0.922 * h), (1, 0.8, 1.3), 10, 8), skin),
         Part(sphere(0.01 * h, (0.046 * h, 0, 0.896 * h), (0.5, 1.5, 0.35), 12, 8), "mouth"),
     ]

@@ -8,12 +8,37 @@ in the table is the class id in ground truth.
 from __future__ import annotations
 
 from f4x_ros.datasets.world.finishes import (
-    BEACH_BALL, CARDBOARD, CERAMIC, FABRIC, FURRY, GLASS, GLAZED, LEATHER, METAL, ORANGE_PEEL,
-    PAINTED, PLASTIC, RUBBER, WICKER, WOODEN, patterned,
+    BEACH_BALL,
+    CARDBOARD,
+    CERAMIC,
+    FABRIC,
+    FURRY,
+    GLASS,
+    GLAZED,
+    LEATHER,
+    METAL,
+    ORANGE_PEEL,
+    PAINTED,
+    PLASTIC,
+    RUBBER,
+    WICKER,
+    WOODEN,
+    patterned,
 )  # fmt: skip
 from f4x_ros.datasets.world.shapes import (
-    animals, baggage, decor, devices, furniture, hobby, openings, pantry, person, tableware, toys,
-    vehicles, warehouse,
+    animals,
+    baggage,
+    decor,
+    devices,
+    furniture,
+    hobby,
+    openings,
+    pantry,
+    person,
+    tableware,
+    toys,
+    vehicles,
+    warehouse,
 )  # fmt: skip
 from f4x_ros.datasets.world.shapes.thing_class import ThingClass
 

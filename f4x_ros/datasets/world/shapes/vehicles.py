@@ -46,27 +46,27 @@ def bicycle(wheel: float = 0.33, length: float = 1.0) -> Parts:
         pipes.append(tube([crank + off * 0.5, rear + off], 0.01, 8))
         pipes.append(tube([seat + off * 0.3, rear + off], 0.009, 8))
         pipes.append(tube([crown + off * 0.6, front + off], 0.012, 8))
-    post = tube([seat, seat + [-0.025, 0, 0.12]], 0.013, 10)
-    stem = tube([head, head + [-0.02, 0, 0.1]], 0.014, 10)
-    top = head + [-0.02, 0, 0.1]
-    bar = [top + [-0.1, -0.28, 0.03], top + [0.02, -0.16, 0.03], top, top + [0.02, 0.16, 0.03],
-           top + [-0.1, 0.28, 0.03]]  # fmt: skip
+    post = tube([seat, np.add(seat, (-0.025, 0, 0.12))], 0.013, 10)
+    stem = tube([head, np.add(head, (-0.02, 0, 0.1))], 0.014, 10)
+    top = np.add(head, (-0.02, 0, 0.1))
+    bar = [top + np.array(at) for at in ((-0.1, -0.28, 0.03), (0.02, -0.16, 0.03), (0, 0, 0),
+                                         (0.02, 0.16, 0.03), (-0.1, 0.28, 0.03))]  # fmt: skip
     saddle = [(-0.13, 0, 0.075, 0.022), (-0.1, 0, 0.085, 0.03), (0, -0.005, 0.05, 0.028),
               (0.11, -0.01, 0.022, 0.02), (0.14, -0.015, 0.012, 0.01)]  # fmt: skip
     parts = [
         Part(merged(pipes), "body"),
         Part(merged([post, stem, tube(bar, 0.012, 10)]), "steel"),
-        Part(transformed(loft_x(saddle, 20), None, seat + [-0.03, 0, 0.14]), "rubber"),
-        Part(_upright(cylinder(0.095, 0.006, -0.003, 28), crank + [0, -0.05, 0]), "steel"),
+        Part(transformed(loft_x(saddle, 20), None, np.add(seat, (-0.03, 0, 0.14))), "rubber"),
+        Part(_upright(cylinder(0.095, 0.006, -0.003, 28), np.add(crank, (0, -0.05, 0))), "steel"),
     ]
     for k in (0, -1):
         grip = tube([bar[k], np.array(bar[k]) * 0.7 + np.array(bar[1 if k == 0 else -2]) * 0.3],
                     0.018, 10)  # fmt: skip
         parts.append(Part(grip, "rubber"))
     for side in _BOTH:
-        arm = crank + [side * 0.12, side * 0.075, -side * 0.12]
-        parts.append(Part(tube([crank + [0, side * 0.075, 0], arm], 0.01, 8), "steel"))
-        parts.append(Part(box((0.09, 0.07, 0.02), arm + [0, side * 0.045, 0]), "rubber"))
+        arm = np.add(crank, (side * 0.12, side * 0.075, -side * 0.12))
+        parts.append(Part(tube([np.add(crank, (0, side * 0.075, 0)), arm], 0.01, 8), "steel"))
+        parts.append(Part(box((0.09, 0.07, 0.02), np.add(arm, (0, side * 0.045, 0))), "rubber"))
     for axle in (rear, front):
         spoke = tube([(0.02, 0, 0.012), (w * 0.93, 0, 0)], 0.0022, 4)
         fan = [transformed(spoke, rotation("z", k * np.pi / 10)) for k in range(20)]
@@ -85,8 +85,8 @@ def forklift(length: float = 1.9, height: float = 2.0, raised: float = 0.12) -> 
     shell = hull(
         [(x, side * wide / 2, z)
          for side in _BOTH
-         for x, z in ((back - 0.1, 0.2), (back - 0.14, 0.6), (back - 0.05, 0.88), (back + 0.5, 0.88),
-                      (back + 0.62, 0.55), (back + 0.62, 0.2))]
+         for x, z in ((back - 0.1, 0.2), (back - 0.14, 0.6), (back - 0.05, 0.88),
+                      (back + 0.5, 0.88), (back + 0.62, 0.55), (back + 0.62, 0.2))]
     )  # fmt: skip
     parts = [
         Part(shell, "body"),
@@ -144,8 +144,8 @@ def robot(height: float = 1.1, radius: float = 0.23) -> Parts:
              (r * 0.35, h * 0.76), (0, h * 0.76)]  # fmt: skip
     z = h * 0.88
     face = [(x * r, side * y * r, z + s * r) for side in _BOTH
-            for x, y, s in ((0.42, 0.5, -0.3), (0.42, 0.5, 0.32), (0.2, 0.62, -0.4),
-                            (0.2, 0.62, 0.42))]  # fmt: skip
+            for x, y, s in ((0.52, 0.5, -0.3), (0.52, 0.5, 0.32), (0.4, 0.55, -0.36),
+                            (0.4, 0.55, 0.38))]  # fmt: skip
     parts = [
         Part(lathe(base, 40), "body"),
         Part(lathe([(r * 0.99, 0.11), (r * 1.015, 0.11), (r * 1.015, 0.15), (r * 0.99, 0.15),
@@ -160,7 +160,7 @@ def robot(height: float = 1.1, radius: float = 0.23) -> Parts:
         Part(sphere(0.02, (0, 0, h - 0.02), sides=14, rings=10), "collar"),
     ]  # fmt: skip
     for side in _BOTH:
-        eye = sphere(r * 0.14, (r * 0.41, side * r * 0.26, z + r * 0.06), (0.4, 1, 1.2), 16, 12)
+        eye = sphere(r * 0.14, (r * 0.515, side * r * 0.26, z + r * 0.06), (0.4, 1, 1.2), 16, 12)
         arm = [(0, side * r * 0.5, h * 0.68), (r * 0.1, side * r * 0.85, h * 0.6),
                (r * 0.55, side * r * 0.88, h * 0.48)]  # fmt: skip
         at = (0, side * r * 0.82, 0.075)
@@ -204,7 +204,7 @@ def toy_airplane(length: float = 0.25, span: float = 0.26) -> Parts:
     ]
     for side in _BOTH:
         at = np.array([0.055 * n, side * 0.042, 0.017])
-        leg = tube([at, at + [-0.008, -side * 0.026, 0.032]], 0.0035, 8)
+        leg = tube([at, np.add(at, (-0.008, -side * 0.026, 0.032))], 0.0035, 8)
         parts.append(Part(leg, "steel"))
         parts.append(Part(_upright(cylinder(0.017, 0.012, -0.006, 18), at), "rubber"))
     return parts

@@ -225,8 +225,9 @@ def fire_extinguisher(radius: float = 0.075, height: float = 0.5) -> Parts:
                           (-0.02, 0, z + 0.022))]  # fmt: skip
     hose = [(-0.015, 0, z - 0.01), (-r * 0.9, 0, z + 0.01), (-r * 1.5, 0, z - 0.06),
             (-r * 1.5, 0, body * 0.6), (-r * 1.35, 0, body * 0.35)]  # fmt: skip
-    horn = transformed(lathe([(0, 0), (0.03, 0), (0.014, 0.13), (0, 0.13)], 16), None,
-                       (-r * 1.35, 0, body * 0.36 - 0.13))  # fmt: skip
+    long = body * 0.32
+    horn = transformed(lathe([(0, 0), (0.03, 0), (0.014, long), (0, long)], 16), None,
+                       (-r * 1.35, 0, body * 0.36 - long))  # fmt: skip
     band = [(r * 1.0, body * 0.35), (r * 1.008, body * 0.35), (r * 1.008, body * 0.65),
             (r * 1.0, body * 0.65), (r * 1.0, body * 0.35)]  # fmt: skip
     gauge = transformed(cylinder(0.018, 0.012, 0, 14), rotation("x", np.pi / 2),
@@ -252,15 +253,15 @@ def stepladder(height: float = 1.5, width: float = 0.45) -> Parts:
         x = side * width / 2
         for y in _BOTH:
             wide = 1.0 if y < 0 else 0.9
-            foot = (x * wide, y * spread, 0.018)
+            foot = (x * wide, y * spread, 0.009)
             rails.append(_bar(foot, (x * 0.72 * wide, y * 0.05, top), 0.05 if y < 0 else 0.032))
     count = max(2, round(height / 0.27))
     for k in range(1, count):
         z = top * k / count
         lean = 1 - k / count
         wide = width * (0.72 + 0.28 * lean)
-        y = -0.05 - (spread - 0.05) * lean
-        steps.append(box((wide, 0.085, 0.025), (0, y + 0.01, z)))
+        forward = 0.05 + (spread - 0.05) * lean
+        steps.append(box((wide, 0.085, 0.025), (0, 0.01 - forward, z)))
     back = [box((width * 0.86, 0.02, 0.04), (0, spread * 0.66, top * 0.36))]
     return [
         Part(merged(rails), "steel"),
