@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole evaluation: the truth scores full marks, and each kind of error costs its own marks."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from oracle import Oracle, oracle_world
+
+from f4x_ros.datasets.world import World
+from f4x_ros.eval.evaluate import evaluate
+from f4x_ros.eval.evaluation_pictures import draw_evaluation
+from f4x_ros.eval.scoreboard import METRICS, look_up
+
+PERFECT = {
+    "query.miou": 1.0,
+    "query.macc": 1.0,
+    "query.miou_all": 1.0,
+    "query.miou_paraphrase": 1.0,
+    "query.miou_aside": 1.0,
+    "query.understood": 1.0,
+    "query.presence_auroc": 1.0,
+    "query.presence_f1": 1.0,
+    "motion.j": 1.0,
+    "motion.f": 1.0,
+    "tracks.hota": 1.0,
+    "tracks.mota": 1.0,
+    "tracks.idf1": 1.0,
+    "tracks.id_switches": 0,
+    "tracks.position_median_m": 0.0,
+    "tracks_all.hota": 1.0,
+    "camera.ate_rmse_m": 0.0,
+    "geometry.depth_l1_m": 0.0,
+    "geometry.f1_5cm": 1.0,
+    "render.psnr_db": 100.0,
+    "render.psnr_past_db": 100.0,
+    "render.ssim": 1.0,
+    "cost.fps": 5.0,
+}
+
+COSTS = {
+    "shift": ["query.miou", "query.macc", "query.miou_paraphrase", "query.miou_aside"],
+    "swap": ["tracks.hota", "tracks.idf1", "tracks.id_switches"],
+    "late": ["tracks.hota", "tracks.mota", "tracks_all.hota"],
+    "drift": ["camera.ate_rmse_m"],
+    "boast": ["query.presence_auroc", "query.presence_f1"],
+    "blur": ["render.psnr_db", "render.psnr_past_db", "render.psnr_aside_db", "render.ssim"],
+    "near": ["geometry.depth_l1_m"],
+    "deaf": ["query.miou_all", "query.understood"],
+    "still": ["motion.j", "motion.f"],
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    made = oracle_world(tmp_path_factory.mktemp("worlds"))
+    made.prepare(workers=1)
+    return made
+
+
+@pytest.fixture(scope="module")
+def score(world: World) -> Any:
+    return cache(lambda errs: evaluate(world, Oracle(world, errs)))
+
+
+@pytest.mark.parametrize("key", PERFECT)
+def test_the_truth_scores_full_marks(score: Any, key: str) -> None:
+    assert look_up(score("").numbers, key) == pytest.approx(PERFECT[key], abs=5e-3)
+
+
+@pytest.mark.parametrize("errs", COSTS)
+def test_each_error_costs_its_own_marks(score: Any, errs: str) -> None:
+    right, wrong = score("").numbers, score(errs).numbers
+    metrics = {metric.key: metric for metric in METRICS}
+    for key in COSTS[errs]:
+        before, after = look_up(right, key), look_up(wrong, key)
+        assert before is not None
+        assert after is not None
+        loss = before - after if metrics[key].higher else after - before
+        assert loss > metrics[key].tolerance, key
+
+
+def test_errors_in_one_thing_leave_the_others_alone(score: Any) -> None:
+    right, wrong = score("").numbers, score("shift").numbers
+    for key in ("tracks.hota", "camera.ate_rmse_m", "render.psnr_past_db", "query.presence_auroc"):
+        assert look_up(wrong, key) == look_up(right, key)
+
+
+def test_every_metric_of_the_table_is_measured(score: Any) -> None:
+    missing = [m.key for m in METRICS if look_up(score("").numbers, m.key) is None]
+    assert missing == []
+
+
+def test_growth_is_that_of_the_second_half_by_the_frames_stamps(score: Any) -> None:
+    # 1000 bytes a frame at 30 frames a second
+    assert score("").numbers["cost"]["growth_bytes_per_min"] == pytest.approx(1.8e6, rel=1e-3)
+
+
+def test_pictures_show_every_part_of_the_evaluation(score: Any, tmp_path: Path) -> None:
+    names = draw_evaluation(tmp_path, score("boast"))
+    assert names == ["masks.png", "from_above.png", "over_time.png", "phrases.png", "presence.png"]
+    assert all((tmp_path / name).stat().st_size > 3000 for name in names)
+
+
+def test_a_phrase_that_the_encoder_refuses_counts_as_not_found(score: Any) -> None:
+    numbers = score("deaf").numbers["query"]
+    assert numbers["miou"] == pytest.approx(1.0)
+    assert 0 < numbers["miou_all"] < 0.5
+    assert "red mug" in numbers["refused"]
+    assert np.isclose(numbers["understood"], len(numbers["iou"]) / (len(numbers["iou"]) + len(
+        numbers["refused"])), atol=0.1)  # fmt: skip
