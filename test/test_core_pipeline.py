@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -210,24 +209,6 @@ def test_the_byte_budget_holds_at_every_frame_and_is_counted() -> None:
     assert forgotten > 0
 
 
-def test_a_saved_map_answers_the_same(static, tmp_path: Path) -> None:
-    perception = static[0]
-    path = tmp_path / "map.f4x"
-    perception.save(path)
-    loaded = Perception.load(path)
-    for text in ("red thing", "green thing"):
-        ours, theirs = perception.query(text), loaded.query(text)
-        assert (ours.present, ours.score) == (theirs.present, theirs.score)
-        assert np.array_equal(ours.mask, theirs.mask)
-    assert loaded.prompts == perception.prompts
-    stamp = static[1][3].stamp_ns
-    assert np.array_equal(
-        loaded.query("red thing", stamp_ns=stamp).mask,
-        perception.query("red thing", stamp_ns=stamp).mask,
-    )
-    loaded.process(BoxWorld()(12))
-
-
 def test_ply_has_the_columns_of_splat_viewers(static, tmp_path: Path) -> None:
     path = tmp_path / "map.ply"
     static[0].export_ply(path)
@@ -242,44 +223,6 @@ def test_ply_has_the_columns_of_splat_viewers(static, tmp_path: Path) -> None:
     assert column["z"].max() < 2.2
     rotation = np.stack([column[f"rot_{i}"] for i in range(4)])
     assert np.allclose((rotation**2).sum(0), 1, atol=1e-5)
-
-
-def test_a_full_disk_at_save_leaves_nothing(static, tmp_path: Path, monkeypatch) -> None:
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match=r"No space left on device.*bytes are free"):
-        static[0].save(tmp_path / "map.f4x")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_that_is_no_map_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "map.f4x"
-    path.write_bytes(b"something else")
-    with pytest.raises(ValueError, match="is not a map file"):
-        Perception.load(path)
-
-
-def test_a_map_without_one_of_its_tables_is_refused(static, tmp_path: Path) -> None:
-    static[0].save(tmp_path / "whole.f4x")
-    with (
-        zipfile.ZipFile(tmp_path / "whole.f4x") as whole,
-        zipfile.ZipFile(tmp_path / "part.f4x", "w") as part,
-    ):
-        for name in whole.namelist():
-            if not name.startswith("past/"):
-                part.writestr(name, whole.read(name))
-    with pytest.raises(ValueError, match="it has no 'past'"):
-        Perception.load(tmp_path / "part.f4x")
-
-
-def test_a_loaded_map_does_not_give_its_ids_away_again(static, tmp_path: Path) -> None:
-    path = tmp_path / "map.f4x"
-    static[0].save(path)
-    used = {t.id for t in static[1][-1].tracks}
-    new = {t.id for t in Perception.load(path).process(BoxWorld()(12)).tracks}
-    assert not used & new
 
 
 def test_frames_that_cannot_be_mapped_are_named() -> None:

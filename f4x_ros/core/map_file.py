@@ -6,6 +6,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from f4x_ros.core import map_layout
 from f4x_ros.core.atomic import atomic_write
 from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.config import Config
@@ -21,11 +25,11 @@ from f4x_ros.core.features.codec import LatentCodec
 from f4x_ros.core.frame import Frame
 from f4x_ros.core.gaussians import GaussianField, GaussianSet
 from f4x_ros.core.mapping.exposure import ExposureTrack
+from f4x_ros.core.motion.tracker import Tracker
 from f4x_ros.core.query.prompts import PromptSet
 from f4x_ros.core.trajectory import Trajectory
 
-FORMAT = "f4x-map-1"
-_OPTIMISER_COLUMNS = frozenset({"adam_m", "adam_v", "steps", "contradictions"})
+FORMAT = "f4x-map-2"  # 2: with the tracks
 _SH_C0 = 0.28209479177387814  # of the spherical harmonic of degree 0
 
 
@@ -42,11 +46,12 @@ class LastView:
 class StoredMap:
     """The content of a map file."""
 
+    path: Path
     config: Config
     prompts: list[str]
     thresholds: list[float]
     last: LastView
-    arrays: dict[str, NDArray[Any]]
+    groups: dict[str, dict[str, NDArray[Any]]]
 
     def restore(
         self,
@@ -54,20 +59,21 @@ class StoredMap:
         codec: LatentCodec,
         exposures: ExposureTrack,
         trajectory: Trajectory,
+        tracker: Tracker,
     ) -> None:
-        """Fill fresh objects with what was stored."""
-        groups: dict[str, dict[str, torch.Tensor]] = {}
-        for name, value in self.arrays.items():
-            group, key = name.split("/")
-            groups.setdefault(group, {})[key] = torch.from_numpy(value)
+        """Fill fresh objects with what was stored; ValueError if it does not fit them."""
         for name, target in (("present", field.present), ("past", field.past)):
-            target.append({k: v.to(field.device) for k, v in groups[name].items()})
-        codec.load_state_dict(groups["codec"])
-        exposures.load_state(groups["exposures"])
-        path = groups["trajectory"]
-        trajectory.load_arrays(
-            path["stamps_ns"].numpy(), path["T_map_camera"].numpy(), int(path["origin_ns"])
-        )
+            target.append({k: v.to(field.device) for k, v in self._tensors(name).items()})
+        with reading(self.path, "codec"):
+            codec.load_state_dict(self._tensors("codec"))
+        exposures.load_state(self._tensors("exposures"))
+        path = self.groups["trajectory"]
+        trajectory.load_arrays(path["stamps_ns"], path["T_map_camera"], int(path["origin_ns"]))
+        with reading(self.path, "tracks"):
+            tracker.load_state(self.groups["tracks"])
+
+    def _tensors(self, group: str) -> dict[str, torch.Tensor]:
+        return {name: torch.from_numpy(value) for name, value in self.groups[group].items()}
 
 
 def save(
@@ -80,6 +86,7 @@ def save(
     codec: LatentCodec,
     exposures: ExposureTrack,
     trajectory: Trajectory,
+    tracker: Tracker,
 ) -> None:
     """Write all that answering needs; OSError names the path, and nothing half-written is left."""
     header = {
@@ -91,25 +98,29 @@ def save(
         "frame_id": last.frame_id,
         "map_frame": last.map_frame,
     }
-    arrays = {
-        **_columns("present", field.present),
-        **_columns("past", field.past),
-        **{f"codec/{k}": v.numpy() for k, v in codec.state_dict().items()},
-        **{f"exposures/{k}": v.numpy() for k, v in exposures.state().items()},
-        **{f"trajectory/{k}": v for k, v in trajectory.arrays().items()},
+    groups: dict[str, dict[str, NDArray[Any]]] = {
+        "present": _columns(field.present),
+        "past": _columns(field.past),
+        "codec": {k: v.numpy() for k, v in codec.state_dict().items()},
+        "exposures": {k: v.numpy() for k, v in exposures.state().items()},
+        "trajectory": trajectory.arrays(),
+        "tracks": tracker.state(),
     }
     with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
         bundle.writestr("header.json", json.dumps(header, indent=1))
-        for name, value in arrays.items():
-            with bundle.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, np.ascontiguousarray(value), allow_pickle=False)
+        for group, arrays in groups.items():
+            for name, value in arrays.items():
+                with bundle.open(f"{group}/{name}.npy", "w", force_zip64=True) as entry:
+                    # (ascontiguousarray would turn a number into an array of one)
+                    whole = np.asarray(value, order="C")
+                    np.lib.format.write_array(entry, whole, allow_pickle=False)
 
 
-def _columns(prefix: str, gaussians: GaussianSet) -> dict[str, NDArray[Any]]:
+def _columns(gaussians: GaussianSet) -> dict[str, NDArray[Any]]:
     return {
-        f"{prefix}/{name}": tensor.detach().cpu().numpy()
+        name: tensor.detach().cpu().numpy()
         for name, tensor in gaussians.items()
-        if name not in _OPTIMISER_COLUMNS
+        if name not in map_layout.OPTIMISER_COLUMNS
     }
 
 
@@ -117,38 +128,61 @@ def load(path: Path) -> StoredMap:
     """Read a map file.
 
     Raises:
-        ValueError: it is no map, it is damaged, or it is of another version.
+        ValueError: it is no map, it is of another version, or a part of it is missing, damaged or
+            does not fit the others; names the file and the part.
         OSError: it cannot be opened.
     """
     try:
-        with zipfile.ZipFile(path) as bundle:
-            header = json.loads(bundle.read("header.json"))
-            if header.get("format") != FORMAT:
-                raise ValueError(f"{path} has format {header.get('format')!r}, expected {FORMAT}")
-            arrays = {}
-            for name in bundle.namelist():
-                if name.endswith(".npy"):
-                    with bundle.open(name) as entry:
-                        arrays[name[:-4]] = np.lib.format.read_array(entry, allow_pickle=False)
-            _check_complete(path, arrays)
-            return StoredMap(
-                config=Config.from_dotted(header["config"]),
-                prompts=header["prompts"],
-                thresholds=header["thresholds"],
-                last=LastView(
-                    PinholeCamera(**header["camera"]), header["frame_id"], header["map_frame"]
-                ),
-                arrays=arrays,
-            )
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, EOFError) as error:
+        bundle = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, EOFError) as error:
         raise ValueError(f"{path} is not a map file ({error}), expected {FORMAT}") from error
+    with bundle:
+        header = _header(path, bundle)
+        with reading(path, "config"):
+            config = Config.from_dotted(header["config"])
+        with reading(path, "camera"):
+            camera = PinholeCamera(**header["camera"])
+        with reading(path, "header"):
+            last = LastView(camera, str(header["frame_id"]), str(header["map_frame"]))
+            prompts = [str(text) for text in header["prompts"]]
+            thresholds = [float(value) for value in header["thresholds"]]
+        arrays = {}
+        for name in bundle.namelist():
+            if name.endswith(".npy"):
+                with reading(path, name[:-4]), bundle.open(name) as entry:
+                    arrays[name[:-4]] = np.lib.format.read_array(entry, allow_pickle=False)
+    groups = map_layout.checked_groups(path, arrays, config.field.latent_dim)
+    return StoredMap(path, config, prompts, thresholds, last, groups)
 
 
-def _check_complete(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """ValueError unless every table of a map is there."""
-    for group in ("present", "past", "codec", "exposures", "trajectory"):
-        if not any(name.startswith(f"{group}/") for name in arrays):
-            raise ValueError(f"{path} is not a whole map file: it has no '{group}'")
+def _header(path: Path, bundle: zipfile.ZipFile) -> dict[str, Any]:
+    with reading(path, "header"):
+        header = json.loads(bundle.read("header.json"))
+        version = header.get("format")
+    if version != FORMAT:
+        raise ValueError(f"{path} has format {version!r}, expected {FORMAT}")
+    whole: dict[str, Any] = header
+    return whole
+
+
+@contextmanager
+def reading(path: Path, part: str) -> Iterator[None]:
+    """Whatever is wrong with a part of a map file becomes a ValueError that names both."""
+    try:
+        yield
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        NotImplementedError,
+        TypeError,
+        ValueError,
+    ) as error:
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise ValueError(f"{path} is not a map file: its '{part}' says {kind}{error}") from error
 
 
 def export_ply(path: Path, gaussians: GaussianSet) -> None:

@@ -175,12 +175,13 @@ class Memory:
             codec=self.distiller.codec,
             exposures=self.exposures,
             trajectory=self.trajectory,
+            tracker=self.tracker,
         )
 
     def restore(self, stored: map_file.StoredMap) -> None:
         """Fill a fresh memory with what a file holds."""
-        stored.restore(self.field, self.distiller.codec, self.exposures, self.trajectory)
+        stored.restore(
+            self.field, self.distiller.codec, self.exposures, self.trajectory, self.tracker
+        )
         self.last = stored.last
-        ids = [int(part["object_ids"].max()) for part in self.field.parts if len(part)]
-        self.tracker.reserve_ids(max(ids, default=0))
         self.frames = len(self.trajectory)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from f4x_ros.core import map_file
 from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.config import Config
 from f4x_ros.core.describe import StageClock, label_masks, moving_mask, moving_now, semantic_cloud
+from f4x_ros.core.device import choose_device, drawable_here
 from f4x_ros.core.features.registry import make_extractor, parse_options
 from f4x_ros.core.frame import Frame, Outputs, Percept, QueryResult, RenderedView
 from f4x_ros.core.memory import Memory
@@ -42,7 +44,7 @@ class Perception:
 
     def __init__(self, config: Config | None = None, prompts: Sequence[str] = ()) -> None:
         self.config = config or Config()
-        self.device = _device(self.config.render.device)
+        self.device = choose_device(self.config.render.device)
         self.backend = resolve_backend(self.config.render.backend, self.device)
         features = self.config.features
         self._extractor = make_extractor(
@@ -275,24 +277,23 @@ class Perception:
     def load(cls, path: str | Path) -> Perception:
         """Read a map back; it answers as before and can be extended by new frames.
 
+        A map that was made with a device or backend that is not here is drawn with what `auto`
+        means here; a logged warning names both.
+
         Raises:
-            ValueError: the file is not a map of this version.
+            ValueError: the file is not a map of this version, or a part of it is missing, damaged
+                or does not fit; names the file and the part.
             OSError: it cannot be read.
         """
         stored = map_file.load(Path(path))
-        self = cls(stored.config)
-        self.set_prompts(stored.prompts, stored.thresholds)
+        render = drawable_here(stored.config.render, path)
+        with map_file.reading(stored.path, "config"):
+            self = cls(replace(stored.config, render=render))
+        with map_file.reading(stored.path, "prompts"):
+            self.set_prompts(stored.prompts, stored.thresholds)
         self._memory.restore(stored)
         return self
 
     def export_ply(self, path: str | Path) -> None:
         """Write the present Gaussians as a PLY that standard splat viewers open."""
         map_file.export_ply(Path(path), self._memory.field.present)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("parameter 'render.device' is 'cuda', but torch sees no CUDA device")
-    return torch.device(name)

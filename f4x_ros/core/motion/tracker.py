@@ -14,8 +14,9 @@ taken to have stopped; after `tracks.lost_after_s` it is LOST, wherever its last
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from scipy.optimize import linear_sum_assignment
 from f4x_ros.core.config import TracksConfig
 from f4x_ros.core.frame import Track, TrackState
 from f4x_ros.core.motion.kalman import PositionFilter
+from f4x_ros.core.motion.target import Target, pack, unpack
 from f4x_ros.core.query.components import Component
 
 _GATE_SIGMA = 3.0  # a distance beyond this many standard deviations is another object
@@ -39,8 +41,6 @@ _STOP_S = 0.3  # ... then their velocity falls to 1/e in this time
 _COAST_FRAMES = 2.5  # where frames are rarer than that: in frame intervals
 GIVEN_UP = -1  # object id of Gaussians of a track that was LOST while they stayed in the field
 _BORN_SHARE = 0.15  # of an object's Gaussians that were born lately while it moves
-_UNKNOWN_ANGLE_RAD = np.pi / np.sqrt(3)  # 1 sigma of a uniform angle: orientation is not measured
-_UNKNOWN_SPIN_RADPS = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,31 +60,12 @@ class Detection:
         return self.seen_share >= _SEEN_SHARE
 
 
-@dataclass(eq=False)
-class _Target:
-    """What is known of one object."""
-
-    id: int
-    label: str
-    filter: PositionFilter
-    size: NDArray[np.float64]
-    score: float
-    first_seen_ns: int
-    last_seen_ns: int
-    hits: int = 0
-    displaced: bool = False  # part of it stands where there was nothing a moment ago
-    moving: bool = False  # displaced, and fast enough to say so
-    left_moving: bool = False  # it moved when it was last seen: it is not where it was
-    state: TrackState = TrackState.TENTATIVE
-    supported: bool = True  # its Gaussians are in the field
-
-
 class Tracker:
     """Ids, states, positions and velocities of objects."""
 
     def __init__(self, config: TracksConfig, first_id: int = 1) -> None:
         self._config = config
-        self._targets: list[_Target] = []
+        self._targets: list[Target] = []
         self._next_id = first_id
         self._last_ns: int | None = None
 
@@ -92,10 +73,6 @@ class Tracker:
     def next_id(self) -> int:
         """The lowest id that was never given out."""
         return self._next_id
-
-    def reserve_ids(self, highest: int) -> None:
-        """Give out only ids above `highest`: those of a map that was loaded stay its own."""
-        self._next_id = max(self._next_id, highest + 1)
 
     def keep_labels(self, labels: Sequence[str]) -> None:
         """Drop the tracks of prompts that are no longer asked."""
@@ -126,7 +103,7 @@ class Tracker:
         return ids
 
     @staticmethod
-    def _predict(target: _Target, stamp_ns: int, dt_s: float) -> None:
+    def _predict(target: Target, stamp_ns: int, dt_s: float) -> None:
         """Move on to the new frame; what has been out of sight for too long is stopped."""
         unseen_s = (stamp_ns - target.last_seen_ns) / 1e9
         if unseen_s > max(_COAST_S, _COAST_FRAMES * dt_s):
@@ -137,9 +114,25 @@ class Tracker:
 
     def tracks(self) -> tuple[Track, ...]:
         """All objects, oldest first; a track that was just lost is reported LOST once."""
-        return tuple(_to_track(t) for t in self._targets)
+        return tuple(t.track() for t in self._targets)
 
-    def _assign(self, detections: Sequence[Detection]) -> dict[int, _Target]:
+    def state(self) -> dict[str, NDArray[Any]]:
+        """All of it as arrays, for saving with the map."""
+        last = -1 if self._last_ns is None else self._last_ns
+        return {
+            **pack(self._targets),
+            "next_id": np.array(self._next_id),
+            "last_ns": np.array(last),
+        }
+
+    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """The inverse of `state`."""
+        self._targets = unpack(state)
+        self._next_id = max(self._next_id, int(state["next_id"]))
+        last = int(state["last_ns"])
+        self._last_ns = None if last < 0 else last
+
+    def _assign(self, detections: Sequence[Detection]) -> dict[int, Target]:
         if not detections or not self._targets:
             return {}
         cost = np.array([[self._cost(d, t) for t in self._targets] for d in detections])
@@ -151,7 +144,7 @@ class Tracker:
         }
 
     @staticmethod
-    def _cost(detection: Detection, target: _Target) -> float:
+    def _cost(detection: Detection, target: Target) -> float:
         """0..1 for shared Gaussians, 1..2 for nearness alone, `_REJECTED` for neither.
 
         2..3 for the last Gaussians of something that moved out of sight.
@@ -173,11 +166,11 @@ class Tracker:
         gate = max(_MIN_GATE_M, reach, float(np.linalg.norm(target.size)) / 2)
         return 1 + distance / gate if distance < gate else _REJECTED
 
-    def _begin(self, detection: Detection, stamp_ns: int) -> _Target:
+    def _begin(self, detection: Detection, stamp_ns: int) -> Target:
         component = detection.component
         position = PositionFilter(component.center.copy(), _sigma(component))
         seen_ns = stamp_ns if detection.seen else min(detection.seen_ns, stamp_ns)
-        target = _Target(
+        target = Target(
             id=self._next_id,
             label=detection.label,
             filter=position,
@@ -190,7 +183,7 @@ class Tracker:
         self._targets.append(target)
         return target
 
-    def _correct(self, target: _Target, detection: Detection, stamp_ns: int) -> None:
+    def _correct(self, target: Target, detection: Detection, stamp_ns: int) -> None:
         target.supported = True
         if not detection.seen:
             return
@@ -235,31 +228,3 @@ def _was_followed(detection: Detection) -> bool:
 
 def _sigma(component: Component) -> float:
     return _BASE_SIGMA_M + _SIGMA_PER_SIZE * float(np.linalg.norm(component.size))
-
-
-def _to_track(target: _Target) -> Track:
-    covariance = target.filter.covariance
-    return Track(
-        id=target.id,
-        label=target.label,
-        score=target.score,
-        state=target.state,
-        moving=target.moving,
-        position=target.filter.position.copy(),
-        orientation=np.array([0.0, 0.0, 0.0, 1.0]),
-        pose_covariance=_covariance(covariance[:3, :3], _UNKNOWN_ANGLE_RAD),
-        velocity=target.filter.velocity.copy(),
-        angular_velocity=np.zeros(3),
-        twist_covariance=_covariance(covariance[3:, 3:], _UNKNOWN_SPIN_RADPS),
-        size=target.size.copy(),
-        first_seen_ns=target.first_seen_ns,
-        last_seen_ns=target.last_seen_ns,
-    )
-
-
-def _covariance(linear: NDArray[np.float64], angle_sigma: float) -> NDArray[np.float64]:
-    """[6, 6] in the order of ROS: x, y, z, rotations about X, Y, Z."""
-    out = np.zeros((6, 6))
-    out[:3, :3] = linear
-    out[3:, 3:] = angle_sigma**2 * np.eye(3)
-    return out
