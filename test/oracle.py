@@ -140,4 +140,4 @@ class Oracle:
 
 def oracle_world(cache: Path) -> World:
     """A small and short world with things that move."""
-    return World(width=96, frames=16, cache=cache)
+    return World(width=80, frames=14, cache=cache)
