@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.datasets.world.sensor.surface import edges
+from f4x_ros.datasets.world.sensor.surface import edge_m, edges
 
 RANGE_M = (0.3, 8.0)
 
@@ -77,7 +77,7 @@ def in_projector_shadow(
     nearest = ndimage.grey_opening(nearest, (1, 3), mode="nearest")
     shadow = np.zeros(depth.shape, bool)
     at = nearest[row[inside], there[inside]]
-    shadow[row[inside], column[inside]] = z[inside] > at * np.float32(1.03) + np.float32(0.01)
+    shadow[row[inside], column[inside]] = z[inside] - at > edge_m(at, camera)
     return shadow
 
 
