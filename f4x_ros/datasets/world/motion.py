@@ -109,44 +109,51 @@ class Bounce:
 
 
 @dataclass(frozen=True)
-class WalkAround:
-    """A person walking to and fro on an arc around ``center`` with a camera held in the hand.
+class OpenAndShut:
+    """How far something is open, 0..1: shut, opening, open, shutting, and again.
 
-    The walk takes ``half_period_s`` from ``start_rad`` to ``stop_rad``, and as long back. Sums of
-    sines stand for steps and an unsteady hand; ``phase`` shifts them.
+    Attributes:
+        period_s: of the whole play.
+        start_s: when it begins to open.
+        ramp_s: time it takes to open, and to shut.
+        hold_s: time it stays open.
     """
 
-    center: Vec3
-    radius_m: float
-    start_rad: float
-    stop_rad: float
-    height_m: float
-    half_period_s: float = 5.0
-    phase: float = 0.0
+    period_s: float
+    start_s: float = 0.0
+    ramp_s: float = 1.2
+    hold_s: float = 1.0
+
+    def __call__(self, t: float) -> float:
+        since = (t - self.start_s) % self.period_s
+        if since < self.ramp_s + self.hold_s:
+            return smooth_step(since / self.ramp_s)
+        return 1 - smooth_step((since - self.ramp_s - self.hold_s) / self.ramp_s)
+
+
+@dataclass(frozen=True)
+class Swing:
+    """Turn about z by up to ``angle_rad`` and back: a door on its hinge."""
+
+    angle_rad: float
+    play: OpenAndShut
 
     def __call__(self, t: float) -> Pose:
-        share = 0.5 - 0.5 * np.cos(np.pi * t / self.half_period_s)
-        angle = self.start_rad + (self.stop_rad - self.start_rad) * share
-        radius = self.radius_m - 0.28 * np.sin(np.pi * share)
-        x, y, z = self.center
-        eye = (
-            x
-            + radius * np.cos(angle)
-            + 0.012 * self._sway(t, 0.9, 0.0)
-            + 0.004 * self._sway(t, 2.3, 1.0),
-            y + radius * np.sin(angle) + 0.012 * self._sway(t, 0.7, 2.0),
-            self.height_m
-            - 0.12 * np.sin(2 * np.pi * share)
-            + 0.01 * self._sway(t, 1.1, 0.5)
-            + 0.003 * self._sway(t, 2.9, 2.0),
-        )
-        target = (
-            x - 0.03 + 0.03 * self._sway(t, 0.3, 1.0),
-            y + 0.05,
-            z + 0.015 * self._sway(t, 0.8, 0.0),
-        )
-        roll = 0.015 * self._sway(t, 0.6, 0.3) + 0.006 * self._sway(t, 1.9, 1.0)
-        return look_at(eye, target, roll)
+        return upright(0, 0, 0, self.angle_rad * self.play(t))
 
-    def _sway(self, t: float, hz: float, phase: float) -> float:
-        return float(np.sin(2 * np.pi * hz * t + phase + self.phase))
+
+@dataclass(frozen=True)
+class Slide:
+    """Move in a straight line to ``reach`` and back: a drawer, a fork."""
+
+    reach: Vec3
+    play: OpenAndShut
+
+    def __call__(self, t: float) -> Pose:
+        return pose_from(np.eye(3), np.asarray(self.reach) * self.play(t))
+
+
+def smooth_step(share: float) -> float:
+    """From 0 to 1 while ``share`` does, starting and ending at rest, speed without jumps."""
+    u = min(max(share, 0.0), 1.0)
+    return u * u * u * (u * (6 * u - 15) + 10)

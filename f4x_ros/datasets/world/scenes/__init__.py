@@ -6,11 +6,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from f4x_ros.datasets.world.scene import SceneSpec
+from f4x_ros.datasets.world.scenes.anything import anything
+from f4x_ros.datasets.world.scenes.corridor import corridor
+from f4x_ros.datasets.world.scenes.crowd import crowd
 from f4x_ros.datasets.world.scenes.demo_room import demo_room
+from f4x_ros.datasets.world.scenes.livingroom import livingroom
+from f4x_ros.datasets.world.scenes.tabletop import tabletop
+from f4x_ros.datasets.world.scenes.warehouse import warehouse
 
 __all__ = ["SCENES"]
 
 #: Name to the function that describes the scene; the same seed gives the same description.
 SCENES: dict[str, Callable[[int], SceneSpec]] = {
     "demo": demo_room,
+    "tabletop": tabletop,
+    "livingroom": livingroom,
+    "corridor": corridor,
+    "warehouse": warehouse,
+    "crowd": crowd,
+    "random": anything,
 }

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from f4x_ros.datasets.world.camera_paths import WalkAround
 from f4x_ros.datasets.world.materials import Material, Planks, Solid, Stripes, linear
-from f4x_ros.datasets.world.motion import Bounce, Drive, Turn, WalkAround
+from f4x_ros.datasets.world.motion import Bounce, Drive, Turn
 from f4x_ros.datasets.world.scene import Light, Room, SceneSpec, Thing
 
 _X, _Y, _Z = 4.4, 3.8, 2.5

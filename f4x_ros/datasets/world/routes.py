@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ways over the floor, nose forward: round a loop with stops, or to and fro."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import BSpline, CubicSpline
+
+from f4x_ros.datasets.world.motion import Pose, smooth_step, upright
+
+Point = tuple[float, float]
+
+_SAMPLE_M = 0.01
+
+
+class Stop(NamedTuple):
+    """A halt nearest to a place on the way."""
+
+    at: Point
+    wait_s: float
+
+
+class _Leg(NamedTuple):
+    """From one stop to the next, or a whole lap."""
+
+    start_s: float
+    start_m: float
+    length_m: float
+    drive_s: float  # after it, the wait begins
+
+
+@dataclass(frozen=True)
+class Route:
+    """Drive round a closed polygon with rounded corners for ever.
+
+    The way is a cubic B-spline over points every ``corner_m`` of the polygon: straight edges stay
+    straight, corners are rounded over about ``corner_m`` to either side.
+
+    Attributes:
+        points: corners ``(x, y)`` [m]; the way begins next to the first and leads to the second.
+        speed: m/s between stops.
+        stops: where it halts; the clock starts with the drive from the last of them (with none, at
+            the first point).
+        corner_m: how widely corners are rounded.
+        start_s: how far in the play it is at t = 0.
+        ramp_s: time from rest to full speed.
+        z: height above the floor.
+    """
+
+    points: tuple[Point, ...]
+    speed: float
+    stops: tuple[Stop, ...] = ()
+    corner_m: float = 0.3
+    start_s: float = 0.0
+    ramp_s: float = 0.6
+    z: float = 0.0
+
+    def __call__(self, t: float) -> Pose:
+        return self.at_distance(self.distance(t))
+
+    def at_distance(self, distance_m: float) -> Pose:
+        """The pose when so much of the way is done; goes on beyond one lap."""
+        share = self._share_of(distance_m % self.length_m)
+        x, y = self._curve(share)
+        dx, dy = self._curve.derivative()(share)
+        return upright(float(x), float(y), self.z, float(np.arctan2(dy, dx)))
+
+    def distance(self, t: float) -> float:
+        """Metres done at time ``t`` [s] since the beginning of the play; never falls."""
+        laps, within = divmod(t + self.start_s, self.period_s)
+        leg = next(leg for leg in reversed(self._legs) if leg.start_s <= within)
+        return float(laps * self.length_m + leg.start_m + self._driven(leg, within - leg.start_s))
+
+    def pace(self, t: float) -> float:
+        """Share 0..1 of full speed at time ``t`` [s]."""
+        return _pace(self, t)
+
+    def arrival_s(self, stop: int) -> float:
+        """When, at t >= 0 or within one period before, it comes to rest at ``stops[stop]``."""
+        where = self._stop_order.index(stop)
+        leg = self._legs[where]
+        return leg.start_s + leg.drive_s - self.start_s
+
+    @property
+    def length_m(self) -> float:
+        """Length of one lap."""
+        return float(self._along[-1])
+
+    @cached_property
+    def period_s(self) -> float:
+        """Duration of one lap with its stops."""
+        waits = sum(stop.wait_s for stop in self.stops)
+        return sum(leg.drive_s for leg in self._legs) + waits
+
+    # --- along the curve -----------------------------------------------------------------------
+
+    @cached_property
+    def _curve(self) -> BSpline:
+        corners = np.asarray(self.points, np.float64)
+        after = np.roll(corners, -1, 0)
+        control = []
+        for a, b in zip(corners, after, strict=True):
+            count = max(1, round(float(np.linalg.norm(b - a)) / self.corner_m))
+            control.append(a + (b - a) * (np.arange(count) / count)[:, None])
+        ring = np.concatenate(control)
+        wrapped = np.concatenate([ring[-1:], ring, ring[:2]])
+        knots = (np.arange(len(wrapped) + 4) - 3) / len(ring)
+        return BSpline(knots, wrapped, 3)
+
+    @cached_property
+    def _shares(self) -> NDArray[np.float64]:
+        around = sum(
+            float(np.hypot(b[0] - a[0], b[1] - a[1]))
+            for a, b in zip(self.points, (*self.points[1:], self.points[0]), strict=True)
+        )
+        return np.linspace(0, 1, max(64, round(around / _SAMPLE_M)) + 1)
+
+    @cached_property
+    def _along(self) -> NDArray[np.float64]:
+        """Distance from the beginning at each share."""
+        steps = np.linalg.norm(np.diff(self._curve(self._shares), axis=0), axis=1)
+        return np.insert(np.cumsum(steps), 0, 0.0)
+
+    def _share_of(self, distance_m: float) -> float:
+        return float(self._share_curve(distance_m))
+
+    @cached_property
+    def _share_curve(self) -> CubicSpline:
+        """Share of the curve by distance; smooth, so that speeds are."""
+        return CubicSpline(self._along, self._shares)
+
+    # --- in time -------------------------------------------------------------------------------
+
+    @cached_property
+    def _stop_m(self) -> list[float]:
+        """Distance of each stop from the beginning."""
+        places = self._curve(self._shares)
+        gaps = [np.linalg.norm(places - np.asarray(stop.at), axis=1) for stop in self.stops]
+        return [float(self._along[int(gap.argmin())]) for gap in gaps]
+
+    @cached_property
+    def _stop_order(self) -> list[int]:
+        """Stops in the order they are met; the clock starts after the last."""
+        return sorted(range(len(self.stops)), key=self._stop_m.__getitem__)
+
+    @cached_property
+    def _legs(self) -> list[_Leg]:
+        if not self.stops:
+            return [_Leg(0.0, 0.0, self.length_m, self.length_m / self.speed)]
+        legs: list[_Leg] = []
+        clock = 0.0
+        before = self._stop_m[self._stop_order[-1]] - self.length_m
+        for stop in self._stop_order:
+            length = self._stop_m[stop] - before
+            legs.append(_Leg(clock, before, length, _drive_s(length, self.speed, self.ramp_s)))
+            clock += legs[-1].drive_s + self.stops[stop].wait_s
+            before = self._stop_m[stop]
+        return legs
+
+    def _driven(self, leg: _Leg, since_s: float) -> float:
+        if not self.stops:
+            return self.speed * since_s
+        return _driven_m(leg.length_m, self.speed, self.ramp_s, since_s)
+
+
+@dataclass(frozen=True)
+class Shuttle:
+    """Straight to ``stop`` and back for ever: waits at each end, then turns in place.
+
+    At t = ``-start_s`` it stands at ``start`` and has just arrived there, its back to ``stop``.
+
+    Attributes:
+        start: place ``(x, y)`` [m] of one end.
+        stop: place of the other.
+        speed: m/s in between.
+        wait_s: how long it stands at each end before it turns.
+        turn_s: how long half a turn takes.
+        start_s: how far in the play it is at t = 0.
+        ramp_s: time from rest to full speed.
+    """
+
+    start: Point
+    stop: Point
+    speed: float
+    wait_s: float = 1.0
+    turn_s: float = 1.0
+    start_s: float = 0.0
+    ramp_s: float = 0.6
+
+    def __call__(self, t: float) -> Pose:
+        half, since = divmod((t + self.start_s) % self.period_s, self.period_s / 2)
+        a, b = np.asarray(self.start), np.asarray(self.stop)
+        a, b = (b, a) if half else (a, b)
+        x, y = a + (b - a) * self._along(since) / self.length_m
+        heading = float(np.arctan2(*(b - a)[::-1]))
+        turn = np.pi * smooth_step((since - self.wait_s) / self.turn_s)
+        return upright(float(x), float(y), 0.0, heading - np.pi + turn)
+
+    def distance(self, t: float) -> float:
+        """Metres done at time ``t`` [s] since the beginning of the play."""
+        halves, since = divmod(t + self.start_s, self.period_s / 2)
+        return float(halves * self.length_m + self._along(since))
+
+    def pace(self, t: float) -> float:
+        """Share 0..1 of full speed at time ``t`` [s]."""
+        return _pace(self, t)
+
+    @property
+    def length_m(self) -> float:
+        """From one end to the other."""
+        return float(np.hypot(self.stop[0] - self.start[0], self.stop[1] - self.start[1]))
+
+    @property
+    def period_s(self) -> float:
+        """There and back."""
+        drive = _drive_s(self.length_m, self.speed, self.ramp_s)
+        return 2 * (self.wait_s + self.turn_s + drive)
+
+    def _along(self, since_s: float) -> float:
+        since = since_s - self.wait_s - self.turn_s
+        return _driven_m(self.length_m, self.speed, self.ramp_s, since) if since > 0 else 0.0
+
+
+class _Moving(Protocol):
+    """What has a speed and a distance."""
+
+    @property
+    def speed(self) -> float: ...
+
+    def distance(self, t: float) -> float: ...
+
+
+def _pace(way: _Moving, t: float) -> float:
+    step = 1e-3
+    return float((way.distance(t + step) - way.distance(t - step)) / (2 * step * way.speed))
+
+
+# --- from rest to rest ---------------------------------------------------------------------------
+
+
+def _cruise(length_m: float, speed: float, ramp_s: float) -> float:
+    """Speed on the way; a short one leaves no time to reach full speed."""
+    return min(speed, length_m / ramp_s)
+
+
+def _drive_s(length_m: float, speed: float, ramp_s: float) -> float:
+    return length_m / _cruise(length_m, speed, ramp_s) + ramp_s
+
+
+def _driven_m(length_m: float, speed: float, ramp_s: float, since_s: float) -> float:
+    """Metres done after so long: speed rises as a smooth step, holds, and falls."""
+    whole = _drive_s(length_m, speed, ramp_s)
+    since = min(since_s, whole)
+    rising = _ramp_area(min(since / ramp_s, 1.0)) * ramp_s
+    steady = max(0.0, min(since, whole - ramp_s) - ramp_s)
+    falling = ramp_s * (0.5 - _ramp_area(min((whole - since) / ramp_s, 1.0)))
+    return _cruise(length_m, speed, ramp_s) * (rising + steady + falling)
+
+
+def _ramp_area(u: float) -> float:
+    """Integral of 3u^2 - 2u^3 from 0 to ``u``; 1/2 at one."""
+    return u * u * u - 0.5 * u**4
