@@ -135,6 +135,8 @@ def test_what_is_said_about_a_class_is_true(name: str) -> None:
     assert set(made.colors) <= set(PALETTE)
     assert all(low < high for low, high in made.sizes.values())
     assert made.sizes or len(made.colors) != 1, "nothing varies"
+    assert set(made.also) <= set(BUILT) - {name}
+    assert name not in PALETTE, "a class that is called like a colour cannot be asked for"
     assert made.synonyms
     for word in made.synonyms:
         assert word not in CLASSES, f"{word!r} is a class of its own"

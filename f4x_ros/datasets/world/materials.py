@@ -114,7 +114,7 @@ class Finish:
     """How an object's own colour is worn: the surface of its parts named "body" and "body dark".
 
     ``texture`` is one of "solid", "cloth", "wood", "metal", "glass", "wicker", "leather",
-    "striped", "checked", "dotted" and "sectors". ``grain_m`` is the size of its pattern.
+    "cardboard", "striped", "checked", "dotted" and "sectors". ``grain_m`` is the size of its pattern.
     """
 
     texture: str = "solid"
@@ -134,6 +134,11 @@ class Finish:
         return Material(make(rgb, pale, self.grain_m), self.specular, self.shininess)
 
 
+def _halfway(first: Rgb, second: Rgb) -> Rgb:
+    r, g, b = (0.7 * x + 0.3 * y for x, y in zip(first, second, strict=True))
+    return r, g, b
+
+
 def _grained(rgb: Rgb) -> Wood:
     """Wood in a colour; the rings of painted, bright wood are faint."""
     spread = 0.3 if max(rgb) < 0.3 else 0.1
@@ -145,6 +150,7 @@ _TEXTURES: dict[str, Callable[[Rgb, Rgb, float], Texture]] = {
     "solid": lambda rgb, pale, grain_m: Solid(rgb),
     "cloth": lambda rgb, pale, grain_m: Cloth(rgb, grain_m),
     "wood": lambda rgb, pale, grain_m: _grained(rgb),
+    "cardboard": lambda rgb, pale, grain_m: Cloth(_halfway(rgb, pale), grain_m, 0.2),
     "metal": lambda rgb, pale, grain_m: Brushed(rgb),
     "glass": lambda rgb, pale, grain_m: Clear(rgb),
     "wicker": lambda rgb, pale, grain_m: Wicker(rgb, grain_m),

@@ -43,25 +43,35 @@ def shoe(length: float = 0.28, width: float = 0.095, collar: float = 0.115) -> P
     mouth = [(-0.078 * s, 0, c * 0.95, 0.047 * s, 0.026 * w),
              (-0.078 * s, 0, c * 1.01, 0.049 * s, 0.027 * w)]  # fmt: skip
     rim = transformed(torus(1, 0.16, 28, 8), None, (-0.078 * s, 0, c), (0.05 * s, 0.027 * w, 0.03))
-    slope = np.arctan2(c * 0.36, 0.09 * s)
-    laces = []
-    for k in range(4):
-        x = (-0.012 + 0.026 * k) * s
-        z = float(np.interp(x / s, [0.0, 0.045, 0.085], [c * 0.87, c * 0.705, c * 0.565]))
-        bar = box((0.009, 0.046 * w, 0.006), (0, 0, 0))
-        laces.append(transformed(bar, rotation("y", slope), (x, 0, z)))
+    shell = np.array(rows).T
+
+    def height(x: float, y: float) -> float:
+        _, z, deep, tall = (np.interp(x, shell[0], row) for row in shell)
+        return float(z + tall * (1 - min(abs(y) / deep, 1.0) ** 2.4) ** (1 / 2.4))
+
+    def side_at(x: float, z: float) -> float:
+        _, middle, deep, tall = (np.interp(x, shell[0], row) for row in shell)
+        return float(deep * (1 - min(abs(z - middle) / tall, 1.0) ** 2.4) ** (1 / 2.4))
+
+    laces = [
+        tube([(x * s, y * w, height(x, y)) for y in np.linspace(-0.026, 0.026, 9)], 0.0042, 8)
+        for x in (-0.005, 0.02, 0.045, 0.07)
+    ]
+    tongue = [(-0.035, 0, c * 0.9), (-0.02, 0, c * 1.0), (-0.012, 0, c * 1.12)]
     parts = [
         Part(sole, "white paint"),
         Part(upper, "body"),
         Part(rim, "body dark"),
         Part(loft(mouth, 24), "rubber"),
         Part(merged(laces), "white paint"),
+        Part(tube(np.array(tongue) * [s, 1, 1], np.array([0.012, 0.016, 0.008]), 12), "body dark"),
     ]
     for side in _BOTH:
-        for k in (0, 1):
-            x = (-0.005 - 0.04 * k) * s
-            path = [(x, side * 0.0405 * w, 0.03), (x - 0.032 * s, side * 0.0375 * w, c * 0.66)]
-            parts.append(Part(tube(path, 0.0045, 6), "body pale"))
+        for k in (0, 1, 2):
+            xs = np.linspace(0.02, -0.012, 7) - 0.026 * k
+            zs = np.linspace(0.028, c * 0.66, 7)
+            path = [(x * s, side * side_at(x, z) * w, z) for x, z in zip(xs, zs, strict=True)]
+            parts.append(Part(tube(path, 0.0045, 8), "body pale"))
     return parts
 
 

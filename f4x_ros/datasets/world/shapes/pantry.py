@@ -37,8 +37,8 @@ def banana(radius: float = 0.11, thick: float = 0.019, bend: float = 0.85) -> Pa
     return parts
 
 
-def orange(radius: float = 0.04) -> Parts:
-    """An orange with a green navel on top."""
+def tangerine(radius: float = 0.04) -> Parts:
+    """A tangerine with a green navel on top."""
     return [
         Part(sphere(radius, (0, 0, radius * 0.95), (1, 1, 0.95)), "body"),
         Part(sphere(radius * 0.13, (0, 0, radius * 1.87), (1, 1, 0.4), 8, 6), "leaf"),

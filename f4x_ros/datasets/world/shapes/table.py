@@ -7,46 +7,23 @@ in the table is the class id in ground truth.
 
 from __future__ import annotations
 
+# fmt: off
+# isort: off
 from f4x_ros.datasets.world.finishes import (
-    BEACH_BALL,
-    CARDBOARD,
-    CERAMIC,
-    FABRIC,
-    FURRY,
-    GLASS,
-    GLAZED,
-    LEATHER,
-    METAL,
-    ORANGE_PEEL,
-    PAINTED,
-    PLASTIC,
-    RUBBER,
-    WICKER,
-    WOODEN,
-    patterned,
-)  # fmt: skip
+    BEACH_BALL, CARDBOARD, CERAMIC, FABRIC, FURRY, GLASS, GLAZED, LEATHER, METAL, PAINTED, PEEL,
+    PLASTIC, RUBBER, WICKER, WOODEN, patterned,
+)
 from f4x_ros.datasets.world.shapes import (
-    animals,
-    baggage,
-    decor,
-    devices,
-    furniture,
-    hobby,
-    openings,
-    pantry,
-    person,
-    tableware,
-    toys,
-    vehicles,
-    warehouse,
-)  # fmt: skip
+    animals, baggage, decor, devices, furniture, hobby, openings, pantry, person, tableware, toys,
+    vehicles, warehouse,
+)
+# isort: on
+# fmt: on
 from f4x_ros.datasets.world.shapes.thing_class import ThingClass
 
 # Striped, checked and dotted in scales that suit cups, bags and sofas.
 _SMALL, _MEDIUM, _LARGE = patterned(0.024, 0.3), patterned(0.06), patterned(0.14)
-
 _CHINA = (CERAMIC, *_SMALL, METAL)
-
 _VIVID = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black", "gray")
 
 # fmt: off
@@ -83,14 +60,14 @@ CLASSES: dict[str, ThingClass] = {
         tableware.mug, CERAMIC, synonyms=("cup", "coffee cup"), where="table",
         sizes={"radius": (0.036, 0.05), "height": (0.08, 0.12)}, finishes=_CHINA),
     "bowl": ThingClass(
-        tableware.bowl, CERAMIC, synonyms=("dish", "salad bowl"), where="table",
+        tableware.bowl, CERAMIC, synonyms=("salad bowl", "soup bowl"), where="table",
         sizes={"radius": (0.065, 0.12), "height": (0.05, 0.085)},
         finishes=(CERAMIC, WOODEN, GLASS, METAL, *_SMALL)),
     "bottle": ThingClass(
         tableware.bottle, GLAZED, synonyms=("flask", "water bottle"), where="table",
         sizes={"radius": (0.03, 0.045), "height": (0.2, 0.32)}, finishes=(GLASS, PLASTIC, METAL)),
     "teapot": ThingClass(
-        tableware.teapot, CERAMIC, synonyms=("tea kettle",), where="table",
+        tableware.teapot, CERAMIC, synonyms=("tea pot",), where="table",
         sizes={"radius": (0.06, 0.09)}, finishes=(CERAMIC, METAL, *_SMALL)),
     "apple": ThingClass(
         tableware.apple, GLAZED, synonyms=("fruit",), colors=("red", "green", "yellow"),
@@ -138,7 +115,7 @@ CLASSES: dict[str, ThingClass] = {
         sizes={"width": (0.29, 0.38), "depth": (0.2, 0.26), "lean": (0.15, 0.5), "look": (0, 1)},
         finishes=(METAL, PLASTIC)),
     "monitor": ThingClass(
-        devices.monitor, PLASTIC, synonyms=("computer screen", "display", "screen"),
+        devices.monitor, PLASTIC, synonyms=("computer screen", "computer display"),
         colors=("black", "white", "gray"), where="table",
         sizes={"width": (0.44, 0.62), "height": (0.27, 0.38), "look": (0, 1)}),
     "keyboard": ThingClass(
@@ -169,7 +146,7 @@ CLASSES: dict[str, ThingClass] = {
     "robot vacuum": ThingClass(
         devices.robot_vacuum, PLASTIC, synonyms=("vacuum robot", "robot cleaner", "hoover"),
         colors=("black", "white", "gray", "red", "blue"), where="floor",
-        sizes={"radius": (0.15, 0.19), "height": (0.08, 0.1)}),
+        sizes={"radius": (0.15, 0.19), "height": (0.08, 0.1)}, also=("robot",)),
     "shoe": ThingClass(
         baggage.shoe, FABRIC, synonyms=("sneaker", "trainer", "sports shoe"), where="floor",
         sizes={"length": (0.24, 0.31), "width": (0.085, 0.105), "collar": (0.1, 0.14)},
@@ -183,7 +160,7 @@ CLASSES: dict[str, ThingClass] = {
         sizes={"width": (0.36, 0.5), "height": (0.48, 0.7), "depth": (0.2, 0.3)},
         finishes=(PLASTIC, METAL)),
     "hat": ThingClass(
-        baggage.hat, FABRIC, synonyms=("sun hat", "cap"), where="table",
+        baggage.hat, FABRIC, synonyms=("sun hat", "fedora"), where="table",
         sizes={"radius": (0.14, 0.2), "height": (0.09, 0.14)}, finishes=(FABRIC, LEATHER, *_SMALL)),
     "umbrella": ThingClass(
         baggage.umbrella, FABRIC, synonyms=("parasol",), colors=_VIVID, where="floor",
@@ -207,7 +184,7 @@ CLASSES: dict[str, ThingClass] = {
     "crate": ThingClass(
         warehouse.crate, WOODEN, synonyms=("fruit crate", "wooden crate"), where="floor",
         sizes={"width": (0.4, 0.6), "depth": (0.3, 0.42), "height": (0.22, 0.36)},
-        finishes=(WOODEN, PLASTIC)),
+        finishes=(WOODEN, PLASTIC), also=("box",)),
     "hand truck": ThingClass(
         warehouse.hand_truck, METAL, synonyms=("sack truck", "dolly"), colors=_VIVID, where="floor",
         sizes={"height": (1.05, 1.35), "width": (0.42, 0.55)}, finishes=(METAL, PAINTED)),
@@ -223,20 +200,20 @@ CLASSES: dict[str, ThingClass] = {
         warehouse.fire_extinguisher, GLAZED, synonyms=("extinguisher",), colors=("red",),
         where="floor", sizes={"radius": (0.06, 0.09), "height": (0.4, 0.62)}),
     "ladder": ThingClass(
-        warehouse.stepladder, PAINTED, synonyms=("stepladder", "steps"), colors=_VIVID,
+        warehouse.stepladder, PAINTED, synonyms=("stepladder", "step ladder"), colors=_VIVID,
         where="floor", sizes={"height": (1.0, 2.0), "width": (0.4, 0.55)},
         finishes=(PAINTED, WOODEN, METAL)),
     "banana": ThingClass(
         pantry.banana, GLAZED, synonyms=("fruit",), colors=("yellow", "green"), where="table",
         sizes={"radius": (0.09, 0.13), "thick": (0.016, 0.022), "bend": (0.65, 1.0)}),
-    "orange": ThingClass(
-        pantry.orange, ORANGE_PEEL, synonyms=("fruit", "mandarin"), colors=("orange",),
+    "tangerine": ThingClass(
+        pantry.tangerine, PEEL, synonyms=("fruit", "mandarin"), colors=("orange",),
         where="table", sizes={"radius": (0.034, 0.048)}),
     "pear": ThingClass(
         pantry.pear, GLAZED, synonyms=("fruit",), colors=("green", "yellow", "red", "brown"),
         where="table", sizes={"radius": (0.032, 0.044)}),
     "plate": ThingClass(
-        pantry.plate, CERAMIC, synonyms=("dinner plate", "saucer"), where="table",
+        pantry.plate, CERAMIC, synonyms=("dinner plate", "dish"), where="table",
         sizes={"radius": (0.09, 0.14), "height": (0.016, 0.03)}, finishes=_CHINA),
     "pan": ThingClass(
         pantry.frying_pan, METAL, synonyms=("frying pan", "skillet"), where="table",
@@ -270,7 +247,7 @@ CLASSES: dict[str, ThingClass] = {
         sizes={"width": (1.1, 1.8), "depth": (0.38, 0.48), "height": (0.42, 0.48)},
         finishes=(WOODEN, PAINTED)),
     "bed": ThingClass(
-        furniture.bed, FABRIC, synonyms=("double bed", "mattress"), where="floor",
+        furniture.bed, FABRIC, synonyms=("double bed", "bedstead"), where="floor",
         sizes={"width": (0.9, 1.7), "length": (1.9, 2.15), "head": (0.6, 1.1)},
         finishes=(FABRIC, *_LARGE)),
     "pillow": ThingClass(
@@ -281,11 +258,11 @@ CLASSES: dict[str, ThingClass] = {
         openings.door, PAINTED, synonyms=("door leaf",), where="frame",
         sizes={"width": (0.7, 0.95), "height": (1.85, 2.1)}, finishes=(PAINTED, WOODEN)),
     "drawer": ThingClass(
-        openings.drawer, PAINTED, synonyms=("sliding drawer", "tray"), where="frame",
+        openings.drawer, PAINTED, synonyms=("sliding drawer", "pull out drawer"), where="frame",
         sizes={"width": (0.4, 0.95), "depth": (0.3, 0.48), "height": (0.12, 0.35)},
         finishes=(PAINTED, WOODEN)),
     "person": ThingClass(
-        person.person, FABRIC, synonyms=("human", "man or woman", "pedestrian"), where="floor",
+        person.person, FABRIC, synonyms=("human", "pedestrian"), where="floor",
         sizes={"height": (1.5, 1.95), "girth": (0.88, 1.25), "skin": (0, 1),
                "hair": (0, 1), "long_hair": (0, 1), "trousers": (0, 1), "sleeves": (0, 1)},
         finishes=(FABRIC, *_MEDIUM)),
@@ -314,7 +291,7 @@ CLASSES: dict[str, ThingClass] = {
     "football": ThingClass(
         hobby.football, PAINTED, synonyms=("soccer ball",),
         colors=("white", "yellow", "red", "orange", "blue"), where="floor",
-        sizes={"radius": (0.085, 0.115)}),
+        sizes={"radius": (0.085, 0.115)}, also=("ball",)),
     "hammer": ThingClass(
         hobby.hammer, RUBBER, synonyms=("claw hammer",), colors=_VIVID, where="table",
         sizes={"length": (0.25, 0.36), "head": (0.095, 0.13)}, finishes=(RUBBER, WOODEN)),

@@ -33,3 +33,5 @@ class ThingClass(NamedTuple):
     sizes: Mapping[str, tuple[float, float]] = MappingProxyType({})
     #: Surfaces it comes in; (): only the usual one.
     finishes: tuple[Finish, ...] = ()
+    #: Other classes whose names are true of it as well: a football is a ball.
+    also: tuple[str, ...] = ()
