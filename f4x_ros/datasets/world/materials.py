@@ -114,7 +114,8 @@ class Finish:
     """How an object's own colour is worn: the surface of its parts named "body" and "body dark".
 
     ``texture`` is one of "solid", "cloth", "wood", "metal", "glass", "wicker", "leather",
-    "cardboard", "striped", "checked", "dotted" and "sectors". ``grain_m`` is the size of its pattern.
+    "cardboard", "striped", "checked", "dotted" and "sectors". ``grain_m`` is the size of
+    its pattern.
     """
 
     texture: str = "solid"
