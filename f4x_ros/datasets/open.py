@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from f4x_ros.datasets.bags import BagSource, is_bag
+from f4x_ros.datasets.davis import DavisFolder, is_davis_folder
 from f4x_ros.datasets.rgbd_folder import RgbdFolder, is_rgbd_folder
 from f4x_ros.datasets.source import Source
 from f4x_ros.datasets.tum import TumFolder, is_tum_folder
@@ -28,7 +29,7 @@ def open_source(spec: str | Path, **options: Any) -> Source:
         spec: a drawn world (`World`): ``demo``, ``tabletop``, ``livingroom``, ``corridor``,
             ``warehouse``, ``crowd`` or ``random:SEED``, each with ``:WIDTHxHEIGHT``, ``:FRAMES``
             and ``:SENSOR`` after it (any may be left out), e.g. ``tabletop:320x240:60:noisy``;
-            a folder laid out like `RgbdFolder` or `TumFolder`; or a
+            a folder laid out like `RgbdFolder`, `TumFolder` or `DavisFolder`; or a
             ROS 2 bag, given as its folder or as a ``.mcap`` or ``.db3`` file (`BagSource`).
         options: passed to the source's constructor, e.g. ``rate_hz=15.0`` or ``seed=3``.
 
@@ -46,14 +47,16 @@ def open_source(spec: str | Path, **options: Any) -> Source:
         return _construct(RgbdFolder, (path,), options)
     if is_tum_folder(path):
         return _construct(TumFolder, (path,), options)
+    if is_davis_folder(path):
+        return _construct(DavisFolder, (path,), options)
     if is_bag(path):
         return _construct(BagSource, (path,), options)
     problem = "layout not recognised" if path.exists() else "no such file or folder"
     raise ValueError(
         f"source {str(spec)!r}: {problem}, expected a drawn world ({', '.join(_WORLDS)}:SEED, or "
         "with its size, frames and sensor 'demo:320x240:150:noisy'), an RGB-D folder (images/, "
-        "K.txt), a TUM folder (rgb.txt, depth.txt) or a ROS 2 bag (metadata.yaml, "
-        "*.mcap, *.db3)"
+        "K.txt), a TUM folder (rgb.txt, depth.txt), a DAVIS folder (images/, masks/) or a ROS 2 "
+        "bag (metadata.yaml, *.mcap, *.db3)"
     )
 
 
