@@ -15,7 +15,7 @@ _SIDES = (("left", 1), ("right", -1))
 
 # Heights of joints and half widths, in body heights (after Drillis and Contini's segment table).
 _ANKLE, _KNEE, _HIP, _WRIST, _ELBOW, _SHOULDER = 0.045, 0.283, 0.51, 0.475, 0.63, 0.80
-_HIP_SIDE, _SHOULDER_SIDE = 0.053, 0.132
+_HIP_SIDE, _SHOULDER_SIDE = 0.053, 0.12
 _HEEL, _TOE = -0.035, 0.10  # ends of the foot along x
 
 _SWING_RAD = 0.40  # of the thigh to either side
@@ -136,8 +136,8 @@ def _torso(h: float, girth: float, cloth: Material) -> Parts:
               (0, 0, 0.56 * h, 0.064 * g, 0.09 * g)]  # fmt: skip
     shirt = [
         (0, 0, 0.535 * h, 0.070 * g, 0.097 * g), (0, 0, 0.60 * h, 0.062 * g, 0.088 * g),
-        (0, 0, 0.70 * h, 0.068 * g, 0.104 * g), (0, 0, 0.77 * h, 0.066 * g, 0.120 * g),
-        (0, 0, 0.81 * h, 0.056 * g, 0.124 * g), (0, 0, 0.832 * h, 0.042 * g, 0.088 * g),
+        (0, 0, 0.70 * h, 0.068 * g, 0.098 * g), (0, 0, 0.77 * h, 0.066 * g, 0.107 * g),
+        (0, 0, 0.81 * h, 0.056 * g, 0.108 * g), (0, 0, 0.832 * h, 0.042 * g, 0.080 * g),
         (0, 0, 0.846 * h, 0.030 * g, 0.036 * g),
     ]  # fmt: skip
     belt = [(0, 0, 0.528 * h, 0.071 * g, 0.098 * g), (0, 0, 0.545 * h, 0.071 * g, 0.098 * g)]
@@ -213,9 +213,9 @@ def _arm(
     y = side * _SHOULDER_SIDE * h
     g = h * (0.6 + 0.4 * girth)
     upper = tube([(0, y, _ELBOW * h), (0, y, 0.70 * h), (0, y, 0.775 * h)],
-                 np.array([0.026, 0.031, 0.036]) * g, 16)  # fmt: skip
+                 np.array([0.0285, 0.031, 0.035]) * g, 16)  # fmt: skip
     ball = sphere(0.037 * g, (0, y, 0.782 * h), (1, 0.95, 1.2), 16, 12)
-    elbow = sphere(0.0265 * g, (0, y, _ELBOW * h), sides=14, rings=10)
+    elbow = sphere(0.0235 * g, (0, y, _ELBOW * h), sides=14, rings=10)
     wrist = tube([(0, y, _WRIST * h), (0, y, 0.56 * h), (0, y, _ELBOW * h)],
                  np.array([0.018, 0.024, 0.025]) * g, 16)  # fmt: skip
     palm = sphere(0.03 * g, (0.004 * h, y, 0.448 * h), (0.75, 0.45, 1.25), 14, 10)
