@@ -17,6 +17,8 @@ from torch import Tensor
 _LEARNING_RATE = 3e-3
 _PRIOR = 1e-3  # pull towards gain 1 and offset 0 per step: fixes the scale of the field's colours
 _BETAS = (0.9, 0.99)
+_MAX_VIEWS = 2000  # exposures kept, 4 MB; then a quarter of them goes
+_LEARNING = 200  # the latest are left alone: they still change
 
 
 class Exposure:
@@ -56,7 +58,11 @@ def apply(values: Tensor, color: Tensor, alpha: Tensor) -> Tensor:
 
 
 class ExposureTrack:
-    """Exposures in the order of time."""
+    """Exposures in the order of time.
+
+    At most `_MAX_VIEWS`. When they are more, those go that interpolation between their neighbours
+    replaces best, so the past is shown as before wherever the camera's exposure was steady.
+    """
 
     def __init__(self, device: torch.device | str, *, learn: bool) -> None:
         self._device = device
@@ -73,7 +79,25 @@ class ExposureTrack:
             exposure = Exposure.neutral(self._device, learn=self._learn)
         self._times.append(time_s)
         self._exposures.append(exposure)
+        if len(self._times) > _MAX_VIEWS:
+            self._thin()
         return exposure
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def _thin(self) -> None:
+        """Drop a quarter, never two neighbours, by what that changes of the interpolation."""
+        inner = torch.arange(1, len(self._times) - _LEARNING, 2)
+        times = torch.tensor(self._times, dtype=torch.float64)
+        values = torch.stack([e.values.detach().cpu().double().flatten() for e in self._exposures])
+        share = (times[inner] - times[inner - 1]) / (times[inner + 1] - times[inner - 1])
+        without = torch.lerp(values[inner - 1], values[inner + 1], share[:, None])
+        error = (without - values[inner]).abs().amax(1)
+        drop = inner[error.argsort(stable=True)[: len(self._times) // 4]]
+        kept = sorted(set(range(len(self._times))) - set(drop.tolist()))
+        self._times = [self._times[i] for i in kept]
+        self._exposures = [self._exposures[i] for i in kept]
 
     def at(self, time_s: float) -> Tensor:
         """[2, 3] linearly interpolated in time, constant outside."""

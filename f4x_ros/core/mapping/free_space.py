@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from f4x_ros.core.mapping.views import View
+from f4x_ros.core.mapping.views import MIN_DEPTH_M, View
 
 
 def nearest_surface(depth: Tensor) -> Tensor:
@@ -40,8 +40,8 @@ def seen_through(view: View, means: Tensor, margin_m: Tensor, tolerance: float) 
     u = (view.K[0, 0] * p[:, 0] / safe + view.K[0, 2]).floor()
     v = (view.K[1, 1] * p[:, 1] / safe + view.K[1, 2]).floor()
     width, height = view.size
-    inside = (z > 0.05) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
-    columns = u.clamp(0, width - 1).long()
-    rows = v.clamp(0, height - 1).long()
+    inside = (z > MIN_DEPTH_M) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
+    columns = torch.where(inside, u, 0).long()
+    rows = torch.where(inside, v, 0).long()
     surface = nearest_surface(view.depth)[rows, columns]
     return inside & (surface > 0) & (surface * (1 - tolerance) > z + margin_m)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.config import MappingConfig
-from f4x_ros.core.gaussians import GaussianField
+from f4x_ros.core.gaussians import PARAMETERS, GaussianField
 from f4x_ros.core.mapping import exposure as exposures
 from f4x_ros.core.mapping import free_space, insertion
 from f4x_ros.core.mapping.optimiser import optimise_view
@@ -20,8 +20,8 @@ from f4x_ros.core.mapping.witnesses import RecentViews, birth_times
 from f4x_ros.core.render import RenderOutput, render
 
 _MIN_OPACITY = 0.05  # a Gaussian fainter than this is pruned
-_MAX_SCALE_M = 0.5  # so is one larger than this
-_MAX_SCALE_SHARE = 0.1  # ... and than this share of its distance: far surfaces are coarse
+_MAX_SCALE_M = 0.5  # one larger than this is made smaller ...
+_MAX_SCALE_SHARE = 0.1  # ... unless it is far: up to this share of its distance
 _SPREAD = 4  # frames over which the steps of a keyframe are spread, about
 
 
@@ -30,6 +30,7 @@ class MappingCounts:
     """What one frame did to the field."""
 
     inserted: int = 0
+    not_inserted: int = 0  # would have been, but what is in view fills the byte budget
     retired: int = 0
     pruned: int = 0
     forgotten: int = 0
@@ -58,7 +59,7 @@ class Mapper:
         counts = MappingCounts()
         with torch.no_grad():
             counts.retired = self._retire(view)
-            counts.inserted, counts.forgotten = self._insert(view)
+            self._insert(view, counts)
         counts.keyframe = int(self.keyframes.offer(view))
         for index in self._schedule(self._steps(keyframe=bool(counts.keyframe))):
             if len(self.field.present):
@@ -91,7 +92,7 @@ class Mapper:
         dead = present["contradictions"] >= self._config.free_space_views
         return self.field.retire(dead, view.time_s)
 
-    def _insert(self, view: View) -> tuple[int, int]:
+    def _insert(self, view: View, counts: MappingCounts) -> None:
         out = self._draw(view)
         color = exposures.apply(view.exposure.values, out.image, out.alpha)
         depth = out.expected_depth
@@ -99,8 +100,13 @@ class Mapper:
         surface = insertion.filled_depth(view, depth, out.alpha)
         needed = (empty | in_front) & (surface > 0)
         pixels, spacing = insertion.choose_pixels(view, needed, self._config)
+        fit = self._room()
+        if fit < len(pixels):  # evenly over the image
+            counts.not_inserted = len(pixels) - fit
+            chosen = torch.arange(fit, device=pixels.device) * len(pixels) // max(1, fit)
+            pixels, spacing = pixels[chosen], spacing[chosen]
         if not len(pixels):
-            return 0, 0
+            return
         rows = insertion.new_gaussians(view, surface, pixels, spacing)
         rows["birth_s"] = birth_times(
             self._recent.views,
@@ -109,10 +115,19 @@ class Mapper:
             _extent(rows["log_scales"].exp()),
             self._config.depth_tolerance,
         )
-        forgotten = self.field.enforce_budget(reserve=len(pixels))
+        counts.forgotten = self.field.enforce_budget(reserve=len(pixels))
         self.field.present.append(rows)
-        forgotten += self.field.enforce_budget()
-        return len(pixels), forgotten
+        counts.inserted = len(pixels)
+
+    def _room(self) -> int:
+        """Gaussians that may be inserted: the budget less what the last view has shown.
+
+        Whatever else there is would be forgotten for them. Without this, a view that needs more
+        than the budget would push out in each frame what it put in in the frame before.
+        """
+        present, last = self.field.present, self._recent.views[-1:]
+        in_sight = int((present["seen_s"] >= last[0].time_s).sum()) if last else 0
+        return max(0, self.field.max_bytes // present.bytes_per_gaussian - in_sight)
 
     def _steps(self, *, keyframe: bool) -> int:
         """Steps of this frame: those of every frame, and a share of what keyframes still owe.
@@ -146,14 +161,18 @@ class Mapper:
         return view if index < 0 else self.keyframes.views[index]
 
     def _prune(self, view: View) -> int:
+        """Delete what is hardly there or broken; what has grown too large is cut, not holed."""
         present = self.field.present
-        faint = present.opacities < _MIN_OPACITY
         camera = present["means"].new_tensor(view.T_map_camera[:3, 3].tolist())
         distance = (present["means"] - camera).norm(dim=-1)
-        limit = (_MAX_SCALE_SHARE * distance).clamp(min=_MAX_SCALE_M)
-        huge = present.scales.amax(-1) > limit
-        broken = ~torch.isfinite(present["means"]).all(-1)
-        return self.field.prune(faint | huge | broken)
+        limit = (_MAX_SCALE_SHARE * distance).clamp(min=_MAX_SCALE_M).log()
+        present["log_scales"] = torch.minimum(present["log_scales"], limit[:, None])
+        faint = present.opacities < _MIN_OPACITY
+        whole = torch.ones_like(faint)
+        for name in (*PARAMETERS, "latents"):
+            finite = torch.isfinite(present[name])
+            whole &= finite if finite.ndim == 1 else finite.all(-1)
+        return self.field.prune(faint | ~whole)
 
 
 def _extent(scales: Tensor) -> Tensor:

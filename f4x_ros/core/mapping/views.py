@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -15,6 +16,9 @@ from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.config import MappingConfig
 from f4x_ros.core.frame import Frame
 from f4x_ros.core.mapping.exposure import Exposure
+
+MIN_DEPTH_M = 0.05
+"""A nearer reading is none: nothing is judged or drawn so close to the camera."""
 
 
 @dataclass(eq=False)
@@ -44,7 +48,10 @@ class View:
 def make_view(
     frame: Frame, time_s: float, config: MappingConfig, device: torch.device, exposure: Exposure
 ) -> View:
-    """Reduce a frame to `config.resolution` columns: colour by area, depth by nearest reading."""
+    """Reduce a frame to `config.resolution` columns: colour by area, depth by nearest reading.
+
+    Depth below `MIN_DEPTH_M` or beyond `config.max_depth_m` becomes 0, no reading.
+    """
     assert frame.depth is not None
     assert frame.T_map_camera is not None
     camera = frame.camera.scaled(min(1.0, config.resolution / frame.camera.width))
@@ -53,7 +60,8 @@ def make_view(
     if size != (frame.camera.width, frame.camera.height):
         rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
         depth = cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST).astype(np.float32)
-    depth = np.where(depth <= config.max_depth_m, depth, np.float32(0))
+    used = (depth >= MIN_DEPTH_M) & (depth <= config.max_depth_m)
+    depth = np.where(used, depth, np.float32(0))
     return View(
         time_s=time_s,
         camera=camera,
@@ -74,8 +82,9 @@ def viewmat(T_map_camera: poses.Pose, device: torch.device | str = "cpu") -> Ten
 class Keyframes:
     """Views kept for optimisation: one per piece of camera motion, at most `config.keyframes`.
 
-    When full, the keyframe most like its neighbours in time goes (the one whose removal leaves the
-    smallest gap), so that the oldest parts of the path stay represented.
+    When full, the keyframe most like its neighbours in time goes (the one with the shortest way
+    from the one before it to the one after it), so that the oldest parts of the path and its
+    turning points stay represented.
     """
 
     def __init__(self, config: MappingConfig) -> None:
@@ -102,18 +111,19 @@ class Keyframes:
         return True
 
     def _is_far(self, a: View, b: View) -> bool:
-        moved = float(np.linalg.norm(a.T_map_camera[:3, 3] - b.T_map_camera[:3, 3]))
-        turned = poses.rotation_angle_rad(a.T_map_camera, b.T_map_camera)
+        moved, turned = _motion(a, b)
         config = self._config
         return moved >= config.keyframe_distance_m or turned >= config.keyframe_angle_rad
 
     def _most_redundant(self) -> int:
-        """Index of the inner keyframe whose neighbours are nearest to each other."""
+        """Index of the inner keyframe with the shortest way over it."""
         if len(self.views) < 3:
             return 0
-        gaps = [
-            float(np.linalg.norm(a.T_map_camera[:3, 3] - b.T_map_camera[:3, 3]))
-            + poses.rotation_angle_rad(a.T_map_camera, b.T_map_camera)
-            for a, b in zip(self.views[:-2], self.views[2:], strict=True)
-        ]
-        return 1 + int(np.argmin(gaps))
+        ways = [sum(_motion(a, b)) for a, b in pairwise(self.views)]
+        return 1 + int(np.argmin([a + b for a, b in pairwise(ways)]))
+
+
+def _motion(a: View, b: View) -> tuple[float, float]:
+    """How far the camera moved (m) and turned (rad) between two views."""
+    moved = float(np.linalg.norm(a.T_map_camera[:3, 3] - b.T_map_camera[:3, 3]))
+    return moved, poses.rotation_angle_rad(a.T_map_camera, b.T_map_camera)

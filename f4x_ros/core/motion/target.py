@@ -90,7 +90,7 @@ LAYOUT: dict[str, tuple[tuple[int, ...], str]] = {
 def pack(targets: Sequence[Target]) -> dict[str, NDArray[Any]]:
     """Arrays [T, ...] as in `LAYOUT`."""
     count = len(targets)
-    scalars = {
+    scalars: dict[str, NDArray[Any]] = {
         name: np.array([getattr(t, name) for t in targets], dtype=kind)
         for name, kind in _SCALARS.items()
     }
