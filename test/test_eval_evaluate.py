@@ -102,7 +102,14 @@ def test_growth_is_that_of_the_second_half_by_the_frames_stamps(score: Any) -> N
 
 def test_pictures_show_every_part_of_the_evaluation(score: Any, tmp_path: Path) -> None:
     names = draw_evaluation(tmp_path, score("boast"))
-    assert names == ["masks.png", "from_above.png", "over_time.png", "phrases.png", "presence.png"]
+    assert names == [
+        "masks.png",
+        "moving.png",
+        "from_above.png",
+        "over_time.png",
+        "phrases.png",
+        "presence.png",
+    ]
     assert all((tmp_path / name).stat().st_size > 3000 for name in names)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from f4x_ros.datasets.world import World
 from f4x_ros.eval.evaluate import Evaluation
 from f4x_ros.eval.frame_scores import FrameScores
+from f4x_ros.eval.mask_metrics import jaccard
 from f4x_ros.eval.questions import Answers, Example
 from f4x_ros.eval.track_states import ObjectStates
 from f4x_ros.viz.mask_sheet import MaskPicture, mask_sheet
@@ -33,6 +34,8 @@ def draw_evaluation(folder: Path, evaluation: Evaluation) -> list[str]:
     if world is not None and scores is not None and answers is not None:
         if answers.examples:
             save_png(folder / "masks.png", mask_sheet(_chosen(world, answers.examples)))
+        if scores.moving_examples:
+            save_png(folder / "moving.png", mask_sheet(_moving(world, scores)))
         _over_time(folder / "over_time.png", world, scores)
         _from_above(folder / "from_above.png", world, scores)
         own, other = answers.phrases.result(), answers.paraphrases.result()
@@ -42,7 +45,7 @@ def draw_evaluation(folder: Path, evaluation: Evaluation) -> list[str]:
             {text: score.iou for text, score in list(other.per_phrase.items())[:_MOST_WORDS]},
         )
         _presence(folder / "presence.png", answers)
-    for name in ("masks", "from_above", "over_time", "phrases", "presence", "story"):
+    for name in ("masks", "moving", "from_above", "over_time", "phrases", "presence", "story"):
         if (folder / f"{name}.png").exists():
             names.append(f"{name}.png")
     return names
@@ -62,15 +65,20 @@ def _chosen(world: World, examples: list[Example]) -> list[MaskPicture]:
             rgb=world.drawing(example.index).rgb,
             predicted=example.predicted,
             truth=example.truth,
-            title=f"{example.phrase.text}  {_iou(example):.2f}",
+            title=f"{example.phrase.text}  {jaccard(example.predicted, example.truth):.2f}",
         )
         for example in chosen[::step][:_EXAMPLES]
     ]
 
 
-def _iou(example: Example) -> float:
-    union = (example.predicted | example.truth).sum()
-    return float((example.predicted & example.truth).sum() / max(1, union))
+def _moving(world: World, scores: FrameScores) -> list[MaskPicture]:
+    """What moves, and what was said to move, with J."""
+    pictures = []
+    for index, predicted, truth in scores.moving_examples[:_EXAMPLES]:
+        seconds = (world.stamps_ns[index] - world.stamps_ns[0]) / 1e9
+        title = f"moving at {seconds:.2f} s  {jaccard(predicted, truth):.2f}"
+        pictures.append(MaskPicture(world.drawing(index).rgb, predicted, truth, title))
+    return pictures
 
 
 def _over_time(path: Path, world: World, scores: FrameScores) -> None:

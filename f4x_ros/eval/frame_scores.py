@@ -26,6 +26,7 @@ VISIBLE_PX = 40
 
 _MOVING_LEVEL = 0.5
 _NEAR_M = 0.5
+_EXAMPLES = 12
 
 
 class FrameScores:
@@ -35,6 +36,7 @@ class FrameScores:
         iou: ``[frames]`` mean IoU of the standing prompts visible in each frame; NaN without any.
         moving_j: ``[frames]`` J of the moving-object mask; NaN where nothing moves or no mask is.
         seen_px: most pixels that each instance had in any frame.
+        moving_examples: index, predicted and true moving-object mask of some frames.
     """
 
     def __init__(self, world: World, standing: Sequence[Phrase]) -> None:
@@ -49,6 +51,7 @@ class FrameScores:
         self.iou: list[float] = []
         self.moving_j: list[float] = []
         self.seen_px: dict[int, int] = {}
+        self.moving_examples: list[tuple[int, NDArray[np.bool_], NDArray[np.bool_]]] = []
 
     def add(self, truth: WorldTruth, observed: Observed) -> None:
         """One frame."""
@@ -77,6 +80,8 @@ class FrameScores:
         if observed.moving is None:
             return float("nan")
         predicted, true = observed.moving >= _MOVING_LEVEL, truth.moving_mask
+        if len(self.moving_j) % max(1, len(self._world) // _EXAMPLES) == 0:
+            self.moving_examples.append((len(self.moving_j), predicted, true))
         if true.any():
             return self._moving.add(predicted, true)
         self._false_alarms.append(float(predicted.mean()))

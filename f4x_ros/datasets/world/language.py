@@ -40,7 +40,8 @@ def paraphrases_of(labels: Iterable[ObjectLabel]) -> tuple[Phrase, ...]:
     return _grouped(
         (kind, text, label.id)
         for label in labels
-        for synonym in CLASSES[label.cls].synonyms
+        for name in _names(label)
+        for synonym in CLASSES[name].synonyms
         for kind, text in (("object", f"{label.color} {synonym}"), ("class", synonym))
         if label.cls not in ROOM_CLASSES
     )
@@ -54,28 +55,33 @@ def absent_phrases(labels: Iterable[ObjectLabel]) -> tuple[str, ...]:
     """
     there = [label for label in labels if label.cls not in ROOM_CLASSES]
     classes = list(dict.fromkeys(label.cls for label in there))
-    taken = {(label.color, label.cls) for label in there}
+    taken = {(label.color, name) for label in there for name in _names(label)}
     wrong_color = [
         f"{color} {cls}"
         for number, cls in enumerate(classes)
         if (color := _free_color(cls, number, taken))
     ]
-    known = {*classes, *(word for cls in classes for word in CLASSES[cls].synonyms)}
+    named = {name for label in there for name in _names(label)}
+    known = {*named, *(word for name in named for word in CLASSES[name].synonyms)}
     missing = [cls for cls in CLASSES if cls not in (*ROOM_CLASSES, *known)]
     colors = {label.color for label in there}
     return (*wrong_color, *missing, *(f"{c} thing" for c in PALETTE if c not in colors))
 
 
+def _names(label: ObjectLabel) -> tuple[str, ...]:
+    """Class names that are true of an object: a football is a ball as well."""
+    return (label.cls, *CLASSES[label.cls].also)
+
+
 def _texts(label: ObjectLabel) -> list[tuple[str, str]]:
     if label.cls in ROOM_CLASSES:
         return [("class", label.cls)]
-    material = [("material", f"{label.material} {label.cls}")] if label.material else []
-    return [
-        ("object", f"{label.color} {label.cls}"),
-        *material,
-        ("class", label.cls),
-        ("color", f"{label.color} thing"),
-    ]
+    texts = [("color", f"{label.color} thing")]
+    for name in _names(label):
+        texts += [("object", f"{label.color} {name}"), ("class", name)]
+        if label.material:
+            texts.append(("material", f"{label.material} {name}"))
+    return texts
 
 
 def _free_color(cls: str, number: int, taken: set[tuple[str, str]]) -> str | None:
