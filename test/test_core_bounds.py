@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from box_world import BoxWorld, still
+from box_world import START_NS, STEP_NS, BoxWorld, still
 from test_core_births import as_view
 
+from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.config import Config, MappingConfig
 from f4x_ros.core.frame import Frame
 from f4x_ros.core.gaussians import PARAMETERS
@@ -91,7 +92,23 @@ def test_a_gaussian_that_is_too_large_is_made_smaller_and_leaves_no_hole() -> No
     assert percept.counts["pruned"] == 0
     assert perception.gaussians >= before
     assert (percept.alpha > 0.9).all()
-    assert float(perception._memory.field.present.scales.max()) <= 0.5001
+    assert float(perception._memory.field.present.scales.max()) < 0.4
+
+
+def test_a_coarse_camera_sees_no_holes() -> None:
+    camera = PinholeCamera(32, 24, 30.0, 30.0, 16.0, 12.0)
+    perception = Perception(FROZEN)
+    for index in range(3):
+        frame = Frame(
+            START_NS + index * STEP_NS,
+            np.full((24, 32, 3), 128, np.uint8),
+            camera,
+            np.full((24, 32), 6.0, np.float32),
+            np.eye(4),
+        )
+        percept = perception.process(frame)
+    assert (percept.alpha > 0.6).all()
+    assert percept.counts["inserted"] == percept.counts["pruned"] == 0
 
 
 @pytest.mark.parametrize("column", [*PARAMETERS, "latents"])

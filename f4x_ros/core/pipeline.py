@@ -37,12 +37,19 @@ class Perception:
     Args:
         config: all options.
         prompts: standing text queries; see `set_prompts`.
+        first_track_id: the lowest track id to give out, to go on from another `Perception`.
 
     Raises:
         ValueError: an option, a backend or a prompt that cannot be used; the message says why.
     """
 
-    def __init__(self, config: Config | None = None, prompts: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        config: Config | None = None,
+        prompts: Sequence[str] = (),
+        *,
+        first_track_id: int = 1,
+    ) -> None:
         self.config = config or Config()
         self.device = choose_device(self.config.render.device)
         self.backend = resolve_backend(self.config.render.backend, self.device)
@@ -51,7 +58,7 @@ class Perception:
             features.extractor, device=str(self.device), options=parse_options(features.options)
         )
         self._prompts: PromptSet
-        self._memory = self._new_memory(first_id=1)
+        self._memory = self._new_memory(first_track_id)
         self.set_prompts(prompts)
 
     # --- state ---------------------------------------------------------------------------------
@@ -64,7 +71,7 @@ class Perception:
 
         Track ids are not given out again.
         """
-        self._memory = self._new_memory(self._memory.tracker.next_id)
+        self._memory = self._new_memory(self.next_track_id)
 
     def set_prompts(self, prompts: Sequence[str], thresholds: Sequence[float] = ()) -> None:
         """Replace the standing prompts; a threshold of 0, or none given, means calibrated.
@@ -101,6 +108,11 @@ class Perception:
     def map_bytes(self) -> int:
         """Bytes of all per-Gaussian tensors; never above `field.max_bytes`."""
         return self._memory.field.nbytes
+
+    @property
+    def next_track_id(self) -> int:
+        """The lowest track id that was never given out, by this map or those it reset."""
+        return self._memory.tracker.next_id
 
     @property
     def stamp_ns(self) -> int:

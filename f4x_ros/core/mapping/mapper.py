@@ -20,8 +20,9 @@ from f4x_ros.core.mapping.witnesses import RecentViews, birth_times
 from f4x_ros.core.render import RenderOutput, render
 
 _MIN_OPACITY = 0.05  # a Gaussian fainter than this is pruned
-_MAX_SCALE_M = 0.5  # one larger than this is made smaller ...
-_MAX_SCALE_SHARE = 0.1  # ... unless it is far: up to this share of its distance
+_MAX_SCALE_M = 0.25  # one larger than this is made smaller, ...
+_MAX_SCALE_SHARE = 0.07  # ... unless it is far: up to this share of its distance, ...
+_MAX_SCALE_SPACINGS = 2.0  # ... or the camera coarse: up to so many spacings of new Gaussians
 _SPREAD = 4  # frames over which the steps of a keyframe are spread, about
 
 
@@ -165,7 +166,9 @@ class Mapper:
         present = self.field.present
         camera = present["means"].new_tensor(view.T_map_camera[:3, 3].tolist())
         distance = (present["means"] - camera).norm(dim=-1)
-        limit = (_MAX_SCALE_SHARE * distance).clamp(min=_MAX_SCALE_M).log()
+        spacing = self._config.coarse_px / view.camera.fx
+        share = max(_MAX_SCALE_SHARE, _MAX_SCALE_SPACINGS * spacing)
+        limit = (share * distance).clamp(min=_MAX_SCALE_M).log()
         present["log_scales"] = torch.minimum(present["log_scales"], limit[:, None])
         faint = present.opacities < _MIN_OPACITY
         whole = torch.ones_like(faint)
