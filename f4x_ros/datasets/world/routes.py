@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import BSpline, CubicSpline
 
-from f4x_ros.datasets.world.motion import Pose, smooth_step, upright
+from f4x_ros.datasets.world.mesh import rotation
+from f4x_ros.datasets.world.motion import OpenAndShut, Pose, pose_from, smooth_step, upright
 
 Point = tuple[float, float]
 
@@ -85,6 +86,13 @@ class Route:
         where = self._stop_order.index(stop)
         leg = self._legs[where]
         return leg.start_s + leg.drive_s - self.start_s
+
+    def starting_at(self, place: Point) -> Route:
+        """The same way, at t = 0 as near as it comes to a place, on the way out first."""
+        clock = np.arange(0, self.period_s, 0.05)
+        unset = replace(self, start_s=0.0)
+        near = [float(np.hypot(*(unset(t)[:2, 3] - place))) for t in clock]
+        return replace(self, start_s=float(clock[int(np.argmin(near))]))
 
     @property
     def length_m(self) -> float:
@@ -224,6 +232,40 @@ class Shuttle:
     def _along(self, since_s: float) -> float:
         since = since_s - self.wait_s - self.turn_s
         return _driven_m(self.length_m, self.speed, self.ramp_s, since) if since > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Rolling:
+    """A ball of ``radius_m`` that rolls along a way; its origin is its middle."""
+
+    way: Route
+    radius_m: float
+
+    def __call__(self, t: float) -> Pose:
+        done = self.way.distance(t)
+        pose = self.way.at_distance(done)
+        rolled = rotation("y", done / self.radius_m) @ rotation("x", 0.9)
+        return pose_from(pose[:3, :3] @ rolled, pose[:3, 3] + np.array([0.0, 0.0, self.radius_m]))
+
+
+@dataclass(frozen=True)
+class Shunt:
+    """Forwards along a bend to another place, and backwards again, as a robot gets a better view.
+
+    ``play`` says when it is where; on the way the heading turns by ``turn_rad``.
+    """
+
+    start: Point
+    stop: Point
+    turn_rad: float
+    play: OpenAndShut
+
+    def __call__(self, t: float) -> Pose:
+        share = self.play(t)
+        a, b = np.asarray(self.start), np.asarray(self.stop)
+        x, y = a + (b - a) * share
+        heading = float(np.arctan2(*(b - a)[::-1])) + self.turn_rad * (share - 0.5)
+        return upright(float(x), float(y), 0.0, heading)
 
 
 class _Moving(Protocol):

@@ -67,13 +67,15 @@ class Walker:
         way: where and when.
         height: the same as that of the person.
         load: what its hands go to.
-        grips: where on the load, in its frame, the left and the right hand go; None swings.
+        grips: where on the load, in its frame, the left and the right hand go; None: nowhere.
+        rests: where in the person's frame a hand waits that has nothing to hold; None swings.
     """
 
     way: Way
     height: float = 1.7
     load: Carried | None = None
     grips: tuple[Vec3 | None, Vec3 | None] = (None, None)
+    rests: tuple[Vec3 | None, Vec3 | None] = (None, None)
     _latest: dict[float, dict[str, Pose]] = field(default_factory=dict, init=False, repr=False)
 
     def __call__(self, t: float) -> Pose:
@@ -91,11 +93,8 @@ class Walker:
         """Poses of all limbs at time ``t`` [s]."""
         if t not in self._latest:
             poses = self._legs(t)
-            if self.load is not None:
-                held = self.load.gripped(t)
-                for name, grip in zip(_SIDES, self.grips, strict=True):
-                    if grip is not None and held > 0:
-                        poses.update(self._reaching(t, name, grip, held, poses))
+            for name in _SIDES:
+                poses.update(self._reaching(t, name, poses))
             self._latest.clear()  # each moment is asked for once a limb
             self._latest[t] = poses
         return self._latest[t]
@@ -120,23 +119,30 @@ class Walker:
                 )
         return poses
 
-    def _reaching(
-        self, t: float, name: str, grip: Vec3, held: float, swinging: Mapping[str, Pose]
-    ) -> dict[str, Pose]:
-        """An arm on its way from swinging (``held`` 0) to holding the grip (1)."""
-        assert self.load is not None
+    def _reaching(self, t: float, name: str, walking: Mapping[str, Pose]) -> dict[str, Pose]:
+        """An arm that holds its grip, or is on its way there or back."""
+        number = _SIDES.index(name)
+        grip, rest = self.grips[number], self.rests[number]
+        held = self.load.gripped(t) if self.load is not None and grip is not None else 0.0
+        if held == 0.0 and rest is None:
+            return {}
         joints = person_joints(self.height)
         shoulder, elbow = (np.asarray(joints[f"{name} {limb}"]) for limb in ("arm", "forearm"))
-        place = np.linalg.inv(self(t)) @ self.load(t) @ np.array([*grip, 1.0])
-        forearm_m = float(elbow[2]) - _HAND * self.height
-        outwards = 1.0 if name == "left" else -1.0
+        hand = np.array([0.0, shoulder[1], _HAND * self.height])
+        free = (walking[f"{name} forearm"] @ np.append(hand, 1.0))[:3]
+        goal = free if rest is None else np.asarray(rest)
+        if self.load is not None and grip is not None:
+            place = np.linalg.inv(self(t)) @ self.load(t) @ np.array([*grip, 1.0])
+            goal = goal + held * (place[:3] - goal)
         upper, lower = two_bones(
-            place[:3] - shoulder,
-            (float(shoulder[2] - elbow[2]), forearm_m),
-            (-0.5, 0.35 * outwards, -1.0),
+            goal - shoulder,
+            (float(shoulder[2] - elbow[2]), float(elbow[2] - hand[2])),
+            (-0.5, 0.35 if name == "left" else -0.35, -1.0),
         )
-        upper = _between(swinging[f"{name} arm"][:3, :3] @ _DOWN, upper, held)
-        lower = _between(swinging[f"{name} forearm"][:3, :3] @ _DOWN, lower, held)
+        if rest is None:  # out of the swing, and back into it
+            share = min(1.0, 4 * held)
+            upper = _between(walking[f"{name} arm"][:3, :3] @ _DOWN, upper, share)
+            lower = _between(walking[f"{name} forearm"][:3, :3] @ _DOWN, lower, share)
         arm, forearm = _turn_from_down(upper), _turn_from_down(lower)
         bent = shoulder + arm @ (elbow - shoulder)
         return {

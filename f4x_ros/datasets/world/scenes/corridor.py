@@ -10,7 +10,7 @@ from f4x_ros.datasets.world.motion import OpenAndShut, Swing
 from f4x_ros.datasets.world.routes import Route, Stop
 from f4x_ros.datasets.world.scene import Light, SceneSpec
 from f4x_ros.datasets.world.scenes.kit import FLOORS, WALLS, Kit, room
-from f4x_ros.datasets.world.scenes.people import lane, put_person
+from f4x_ros.datasets.world.scenes.people import lane, passer_by
 
 _X, _Y, _Z = 9.0, 3.0, 2.5
 
@@ -21,10 +21,8 @@ def corridor(seed: int = 0) -> SceneSpec:
     _fixtures(kit)
     _left_things(kit)
     _movers(kit)
-    drive = Route(
-        lane((-3.9, -0.55), (2.2, -0.55), 0.44), 0.6,
-        (Stop((0.6, -0.77), 0.8), Stop((-3.8, -0.55), 1.0)), 0.3, 0.0, 1.0,
-    )  # fmt: skip
+    there_and_back = lane((-4.0, -0.55), (0.7, -0.55), 0.6)
+    drive = Route(there_and_back, 0.6, (Stop((-2.4, -0.85), 0.4),), 0.3, ramp_s=0.7)
     return SceneSpec(
         room=room(
             (_X, _Y, _Z),
@@ -33,12 +31,12 @@ def corridor(seed: int = 0) -> SceneSpec:
         ),
         things=tuple(kit.things),
         lights=kit.lights(
-            Light((-2.7, 0.0, 2.3), (0.95, 0.95, 0.92), 0.1),
-            Light((0.3, 0.0, 2.3), (0.95, 0.95, 0.92), 0.1),
-            Light((3.3, 0.0, 2.3), (0.95, 0.95, 0.92), 0.1),
+            Light((-2.7, 0.0, 2.2), (0.8, 0.8, 0.77), 0.06),
+            Light((0.3, 0.0, 2.2), (0.8, 0.8, 0.77), 0.06),
+            Light((3.3, 0.0, 2.2), (0.8, 0.8, 0.77), 0.06),
         ),
         ambient=(0.32, 0.32, 0.33),
-        camera=RobotBase(drive, 0.95, 0.06),
+        camera=RobotBase(drive.starting_at((-3.6, -0.85)), 0.95, 0.06),
         exposure=1.05,
     )
 
@@ -64,6 +62,8 @@ def _left_things(kit: Kit) -> None:
     kit.put("backpack", None, 0.35, -1.32, yaw=np.pi, off_rad=0.15)
     kit.put("shoe", None, 1.0, -1.34, yaw=1.4, off_rad=0.2)
     kit.put("shoe", kit.things[-1].color, 1.16, -1.33, yaw=1.6, off_rad=0.2)
+    goes = tuple((5.0 * k + 1.0, 5.0 * k + 3.5) for k in range(60))
+    kit.put("cat", None, 0.75, 1.2, yaw=-2.2, off_rad=0.5, life=goes)
     kit.put("stool", None, 1.75, -1.28)
     kit.put("box", "brown", 3.6, -1.2, off_rad=0.1)
     kit.put("box", "beige", 0.0, 0.0, on=kit.things[-1].name, off_rad=0.3,
@@ -76,15 +76,11 @@ def _movers(kit: Kit) -> None:
     play = OpenAndShut(6.0, float(kit.rng.uniform(0.0, 0.8)), 1.4, 1.2)
     kit.put("door", "red", _X / 2 - 0.06, 0.03, yaw=np.pi / 2, motion=Swing(1.35, play),
             size={"width": 0.84, "height": 2.0})  # fmt: skip
-    walk = Route(lane((3.1, 0.6), (-2.9, 0.6), 0.44), 0.95, corner_m=0.2,
-                 start_s=float(kit.rng.uniform(0.0, 1.5)))  # fmt: skip
-    put_person(kit, walk)
+    walk = Route(lane((3.2, 0.6), (-3.0, 0.6), 0.44), 0.95, corner_m=0.2)
+    passer_by(kit, walk.starting_at((float(kit.rng.uniform(2.6, 3.1)), 0.82)))
+    cleaned = lane((1.6, -0.35), (3.0, -0.35), 0.5)
     kit.put(
-        "ball",
-        None,
-        0.0,
-        0.0,
-        size={"radius": 0.1},
-        life=((0.0, 2.5),),
-        motion=Route(lane((0.8, -0.55), (1.6, -0.55), 0.3), 0.3, corner_m=0.15, z=0.1),
-    )
+        "robot vacuum", None, 0.0, 0.0,
+        motion=Route(cleaned, 0.3, (Stop((2.3, -0.6), 1.2), Stop((2.3, -0.1), 0.8)), 0.25,
+                     float(kit.rng.uniform(0, 12))),
+    )  # fmt: skip

@@ -32,7 +32,7 @@ def extent(cls: str, size: Mapping[str, float]) -> NDArray[np.float64]:
 def footprint(
     cls: str, size: Mapping[str, float], x: float, y: float, yaw: float = 0.0, margin: float = 0.0
 ) -> Polygon:
-    """The rectangle ``[4, 2]`` under a thing that stands at a place, ``margin`` larger all round."""
+    """The rectangle ``[4, 2]`` under a thing at a place, ``margin`` larger all round."""
     (x0, y0, _), (x1, y1, _) = extent(cls, size)
     corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
     corners += margin * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from f4x_ros.datasets.world.carrying import Carried
-from f4x_ros.datasets.world.motion import Vec3
 from f4x_ros.datasets.world.routes import Point, Route
 from f4x_ros.datasets.world.scenes.kit import Kit
 from f4x_ros.datasets.world.walking import Walker, Way
@@ -25,19 +23,17 @@ def rectangle(low: Point, high: Point) -> Loop:
     return (low, (high[0], low[1]), high, (low[0], high[1]))
 
 
-def put_person(
-    kit: Kit,
-    way: Way,
-    color: str | None = None,
-    height: float | None = None,
-    load: Carried | None = None,
-    grips: tuple[Vec3 | None, Vec3 | None] = (None, None),
-) -> Walker:
-    """Add somebody who goes this way, and return how."""
-    tall = float(kit.rng.uniform(1.6, 1.85)) if height is None else height
-    walker = Walker(way, tall, load, grips)
-    kit.put("person", color, 0.0, 0.0, size={"height": tall}, motion=walker, links=walker.links)
-    return walker
+def put_person(kit: Kit, walker: Walker, color: str | None = None) -> None:
+    """Add the person that moves like this."""
+    kit.put(
+        "person", color, 0.0, 0.0, size={"height": walker.height},
+        motion=walker, links=walker.links,
+    )  # fmt: skip
+
+
+def passer_by(kit: Kit, way: Way, color: str | None = None) -> None:
+    """Add somebody of any height who goes this way."""
+    put_person(kit, Walker(way, float(kit.rng.uniform(1.6, 1.85))), color)
 
 
 def stroll(kit: Kit, loop: Loop, speed: float | None = None, corner_m: float = 0.2) -> Route:

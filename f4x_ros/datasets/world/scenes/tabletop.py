@@ -7,10 +7,12 @@ import numpy as np
 
 from f4x_ros.datasets.world.camera_paths import WalkAround
 from f4x_ros.datasets.world.carrying import Carried, Errand
+from f4x_ros.datasets.world.finishes import CERAMIC, patterned
 from f4x_ros.datasets.world.motion import Turn, pose_from, upright
 from f4x_ros.datasets.world.routes import Route
 from f4x_ros.datasets.world.scene import Light, SceneSpec
 from f4x_ros.datasets.world.scenes.kit import FLOORS, WALLS, Kit, room
+from f4x_ros.datasets.world.scenes.people import put_person, rectangle
 from f4x_ros.datasets.world.walking import Standing, Walker
 
 _TALL = 0.9  # a table to stand at
@@ -48,39 +50,44 @@ def _furniture(kit: Kit) -> None:
 
 
 def _breakfast(kit: Kit, table: str) -> None:
-    first, second = kit.colors("mug", 3, ("brown", "beige"))[:2]
-    kit.put("mug", first, -0.62, -0.30, on=table, off_m=0.02, off_rad=1.5)
-    kit.put("mug", second, 0.30, -0.33, on=table, off_m=0.02, off_rad=1.5)
-    kit.put("laptop", None, 0.55, 0.16, on=table, yaw=0.5, off_m=0.01, off_rad=0.15)
-    kit.put("teapot", None, -0.62, 0.04, on=table, off_m=0.02, off_rad=1.0)
-    kit.put("bowl", None, -0.36, -0.34, on=table, off_m=0.01)
-    kit.put("bottle", None, -0.66, 0.36, on=table, off_m=0.02)
-    book = kit.put("book", None, 0.66, -0.30, on=table, off_m=0.01, off_rad=0.5)
+    """All places are relative to the middle of the table."""
+    first, second = kit.colors("mug", 2, ("brown", "beige"))
+    kit.put("mug", first, -0.63, -0.31, on=table, finish=CERAMIC, off_m=0.02, off_rad=1.5)
+    kit.put("mug", second, 0.29, -0.35, on=table, finish=kit.pick(*patterned(0.024, 0.3)),
+            size={"radius": 0.042, "height": 0.105}, off_m=0.015, off_rad=1.5)  # fmt: skip
+    kit.put("laptop", None, 0.6, 0.18, on=table, yaw=0.4, off_m=0.01, off_rad=0.1)
+    kit.put("teapot", None, -0.62, 0.02, on=table, off_m=0.015, off_rad=0.5)
+    kit.put("bowl", None, -0.38, -0.34, on=table, off_m=0.01)
+    kit.put("bottle", None, -0.71, 0.24, on=table, off_m=0.015)
+    book = kit.put("book", None, 0.64, -0.28, on=table, off_m=0.01, off_rad=0.4)
     kit.put("phone", None, 0.0, 0.0, on=book, off_rad=0.3)
-    kit.put("banana", "yellow", 0.02, -0.38, on=table, off_m=0.01, off_rad=0.6)
-    kit.put("apple", None, -0.47, 0.38, on=table, off_m=0.02)
-    kit.put("apple", None, -0.36, 0.35, on=table, off_m=0.01)
+    kit.put("banana", "yellow", 0.0, -0.37, on=table, yaw=0.4, off_m=0.01, off_rad=0.4)
+    kit.put("pear", None, -0.17, -0.4, on=table, off_m=0.01, off_rad=3.0)
+    kit.put("apple", None, -0.61, 0.4, on=table, off_m=0.01)
+    kit.put("apple", None, -0.5, 0.41, on=table, off_m=0.01)
 
 
 def _movers(kit: Kit, table: str) -> None:
-    top = 0.1, _TALL  # y of the table's middle, and its height
-    kit.put("globe", "blue", 0.24, 0.36, on=table, size={"radius": 0.1}, motion=Turn(0.9))
-    lap = ((-0.34, -0.1), (0.14, -0.1), (0.14, 0.2), (-0.34, 0.2))
-    kit.put(
-        "toy car", None, 0.0, -0.02, on=table,
-        motion=Route(lap, speed=0.35, corner_m=0.11, start_s=float(kit.rng.uniform(0, 3))),
-    )  # fmt: skip
-    kit.put(
-        "rubber duck", "yellow", 0.33, -0.12, on=table, yaw=-1.2, off_rad=0.5,
-        life=((1.5, 3.5), *((8.0 * k, 8.0 * k + 4.0) for k in range(1, 8))),
-    )  # fmt: skip
+    kit.put("globe", "blue", 0.24, 0.33, on=table, size={"radius": 0.1}, motion=Turn(0.9))
+    lap = rectangle((-0.36, -0.13), (0.13, 0.12))
+    start = float(kit.rng.uniform(0, 3))
+    kit.put("toy car", None, 0.0, 0.0, on=table, size={"length": 0.19},
+            motion=Route(lap, 0.35, corner_m=0.11, start_s=start))  # fmt: skip
+    goes = tuple((6.0 * k + 1.2, 6.0 * k + 4.4) for k in range(60))
+    kit.put("rubber duck", "yellow", 0.35, -0.13, on=table, yaw=-1.2, off_rad=0.5, life=goes)
+    _somebody_with_a_mug(kit)
+
+
+def _somebody_with_a_mug(kit: Kit) -> None:
+    """Behind the table; takes a mug, lifts it, puts it down to the side, and later back."""
     height = 1.72
-    stand = Standing(-0.05, top[0] + 0.68, -np.pi / 2)
-    spots = (upright(0.10, 0.44, top[1], 0.5), upright(-0.24, 0.42, top[1], 2.0))
+    stand = Standing(-0.05, 0.78, -np.pi / 2)
+    spots = (upright(-0.08, 0.40, _TALL, 0.5), upright(-0.41, 0.40, _TALL, 2.0))
+    late = float(kit.rng.uniform(0, 0.5))
     mug = Carried(
-        stand, pose_from(np.eye(3), (0.42, -0.18, top[1] + 0.2)), spots,
-        (Errand(0.8, 3.2), Errand(5.0, 7.4)), 8.8,
+        stand, pose_from(np.eye(3), (0.36, -0.2, _TALL + 0.2)), spots,
+        (Errand(1.0, 3.4), Errand(5.0, 7.4)), 8.8, start_s=late,
     )  # fmt: skip
-    someone = Walker(stand, height, mug, (None, (0.0, 0.0, 0.06)))
-    kit.put("person", None, 0.0, 0.0, size={"height": height}, motion=someone, links=someone.links)
+    waits = ((0.26, 0.21, 1.06), (0.24, -0.22, 1.1))
     kit.put("mug", None, 0.0, 0.0, motion=mug)
+    put_person(kit, Walker(stand, height, mug, (None, (0.0, 0.0, 0.06)), waits))

@@ -14,6 +14,7 @@ from f4x_ros.datasets.world.scene import Light, SceneSpec
 from f4x_ros.datasets.world.scenes.kit import FLOORS, WALLS, Kit, room
 from f4x_ros.datasets.world.scenes.people import lane, put_person
 from f4x_ros.datasets.world.shapes import rack_levels
+from f4x_ros.datasets.world.walking import Walker
 
 _X, _Y, _Z = 13.0, 7.0, 4.0
 _RACK = {"width": 2.0, "depth": 0.8, "height": 2.4, "levels": 3.0}
@@ -26,27 +27,25 @@ def warehouse(seed: int = 0) -> SceneSpec:
     _goods(kit)
     _carrier(kit)
     _vehicles(kit)
-    drive = Route(
-        ((-5.4, 1.15), (1.7, 1.15), (1.7, -1.15), (-5.4, -1.15)), 0.7,
-        (Stop((-0.6, 1.15), 1.0), Stop((-5.0, 1.15), 0.5)), 0.5, 0.0, 1.0,
-    )  # fmt: skip
+    loop = ((-5.4, 1.15), (1.5, 1.15), (1.5, -1.15), (-5.4, -1.15))
+    drive = Route(loop, 0.7, (Stop((-2.6, 1.15), 0.6), Stop((-0.6, -1.15), 1.0)), 0.5, ramp_s=1.0)
     return SceneSpec(
         room=room((_X, _Y, _Z), FLOORS["concrete"], WALLS["panel"]),
         things=tuple(kit.things),
         lights=kit.lights(
-            Light((-3.5, 1.2, 3.8), (2.4, 2.4, 2.35), 0.2),
-            Light((3.5, 0.0, 3.8), (2.6, 2.6, 2.55), 0.2),
-            Light((-3.0, -1.6, 3.8), (1.6, 1.6, 1.55), 0.2),
+            Light((-3.5, 1.2, 3.4), (2.1, 2.4, 2.35), 0.1),
+            Light((3.5, 0.0, 3.4), (2.2, 2.6, 2.55), 0.1),
+            Light((-3.0, -1.6, 3.4), (1.4, 1.6, 1.55), 0.1),
         ),
         ambient=(0.30, 0.30, 0.31),
-        camera=RobotBase(drive, 1.1, 0.05),
+        camera=RobotBase(drive.starting_at((-5.0, 1.15)), 1.1, 0.05),
         exposure=1.1,
     )
 
 
 def _racks(kit: Kit) -> None:
     color = kit.pick("blue", "green", "gray")
-    places = [(x, 3.05, 0.0) for x in (-4.6, -2.5, -0.4, 1.7)]
+    places = [(x, 3.05, 0.0) for x in (-4.6, -2.5, -0.4)]
     places += [(x, -3.05, np.pi) for x in (-4.6, -2.5, -0.4)]
     places += [(-2.9, 0.0, 0.0), (-0.85, 0.0, 0.0)]
     for number, (x, y, yaw) in enumerate(places):
@@ -74,51 +73,54 @@ def _fill(kit: Kit, rack: str, z: float) -> None:
 
 
 def _goods(kit: Kit) -> None:
-    pallet = kit.put("pallet", "brown", 3.6, 2.6, yaw=0.1)
+    pallet = kit.put("pallet", "brown", 1.9, 2.95, yaw=0.06)
     for x, y in ((-0.3, -0.15), (0.3, -0.15), (0.0, 0.22)):
-        kit.put("barrel", None, x, y, on=pallet, size={"radius": 0.23, "height": 0.8})
-    kit.put("ladder", "yellow", 3.6, -2.9, yaw=0.4)
-    kit.put("hand truck", "red", 2.2, -2.9, yaw=0.3, off_rad=0.3)
-    kit.put("fire extinguisher", "red", 6.3, -0.6)
-    for x, y in ((2.55, 1.75), (2.55, -1.75), (-5.9, -2.2)):
+        kit.put("barrel", None, x, y, on=pallet, size={"radius": 0.22, "height": 0.8})
+    kit.put("ladder", "yellow", 5.9, 2.6, yaw=-0.6, off_rad=0.2)
+    kit.put("hand truck", "red", 1.2, -3.0, yaw=0.3, off_rad=0.3)
+    kit.put("fire extinguisher", "red", 6.3, 0.9)
+    for x, y in ((3.0, 2.5), (2.0, -2.3), (-5.9, -2.2)):
         kit.put("traffic cone", "orange", x, y, off_m=0.05)
     kit.put("bucket", None, -5.9, 0.0, off_m=0.1)
+    pallet = kit.put("pallet", "blue", 5.8, -2.75, yaw=-0.05)
+    for x in (-0.3, 0.3):
+        kit.put("crate", None, x, 0.0, on=pallet, off_m=0.02, off_rad=0.1)
 
 
 def _carrier(kit: Kit) -> None:
     """Somebody who carries a box from one stack to another and back."""
     height, hip, ahead = 1.75, 0.72, 0.46
-    west, east = (-3.9, 1.95), (0.6, 1.95)
-    way = Shuttle(west, east, 1.0, wait_s=1.9, turn_s=1.0, start_s=0.9)
+    west, east = (-2.5, 1.95), (0.1, 1.95)
+    late = float(kit.rng.uniform(1.9, 2.3))
+    way = Shuttle(west, east, 1.0, wait_s=1.9, turn_s=1.0, start_s=late)
     spots = []
-    for x in (west[0] - ahead, east[0] + ahead):
+    for x, yaw in ((west[0] - ahead, -np.pi / 2), (east[0] + ahead, np.pi / 2)):
         size = {"width": 0.5, "depth": 0.4, "height": hip / 2}
         low = kit.put("crate", None, x, west[1], size=size, yaw=np.pi / 2)
         kit.put("crate", None, 0.0, 0.0, on=low, size=size)
-        spots.append(upright(x, west[1], hip, np.pi / 2))
+        spots.append(upright(x, west[1], hip, yaw))
     half = way.period_s / 2
     # Taken at the west end, put down at the east end, and the other way round a lap later.
     box = Carried(
         way, pose_from(rotation("z", np.pi / 2), (0.37, 0.0, 0.96)), tuple(spots),
-        (Errand(0.9, half + 1.1), Errand(3 * half + 0.9, 4 * half + 1.1)), 5 * half,
+        (Errand(0.9, half + 1.1), Errand(3 * half + 0.9, 4 * half + 1.1)), 6 * half, start_s=late,
     )  # fmt: skip
     size = {"width": 0.4, "depth": 0.34, "height": 0.3}
     kit.put("box", "brown", 0.0, 0.0, size=size, motion=box)
-    put_person(kit, way, None, height, box, ((0.2, 0.0, 0.13), (-0.2, 0.0, 0.13)))
+    grips = (0.2, 0.0, 0.13), (-0.2, 0.0, 0.13)
+    put_person(kit, Walker(way, height, box, grips))
 
 
 def _vehicles(kit: Kit) -> None:
     play = OpenAndShut(6.0, 0.5, 1.6, 1.0)
-    patrol = lane((3.6, -1.3), (3.6, 1.2), 1.4)
+    patrol = lane((4.5, -0.6), (4.5, 0.6), 1.3)
     kit.put(
         "forklift", "yellow", 0.0, 0.0, links={"forks": Slide((0, 0, 0.5), play)},
         size={"length": 1.8, "height": 2.0, "raised": 0.05},
-        motion=Route(patrol, 0.7, (Stop((4.3, 0.0), 1.0),), 0.6, float(kit.rng.uniform(0, 8))),
+        motion=Route(patrol, 0.7, (Stop((5.15, 0.0), 1.0),), 0.6, float(kit.rng.uniform(0, 8))),
     )  # fmt: skip
+    crossing = lane((2.35, -1.5), (2.35, 1.6), 0.4)
     kit.put(
         "robot", None, 0.0, 0.0,
-        motion=Route(
-            lane((-4.6, -2.05), (0.6, -2.05), 0.5), 0.6, (Stop((-2.0, -2.3), 1.5),), 0.25,
-            float(kit.rng.uniform(0, 9)),
-        ),
+        motion=Route(crossing, 0.6, (Stop((2.15, 0.6), 1.2),), 0.2, float(kit.rng.uniform(0, 9))),
     )  # fmt: skip
