@@ -81,7 +81,7 @@ def main(venv: Path, constraints: Path, extras: list[str]) -> None:
     installer.run("fetching the build tools", *build_requirements(extras))
     installer.run("fetching the rest, building", "--no-build-isolation", "-e", package)
     if "eval" in extras:  # with its dependencies it would bring a second OpenCV
-        installer.run("fetching trackeval alone", "--no-deps", "trackeval")
+        installer.run("fetching trackeval alone", "--no-deps", "trackeval==1.3.0")
 
 
 if __name__ == "__main__":

@@ -106,6 +106,17 @@ def _libraries() -> Iterator[Line]:
     yield _library("embreex", "embreex", "pip install embreex: the demo world is drawn with it")
     yield _library("rosbags", "rosbags", "pip install rosbags: bags are read and written with it")
     yield _library("OpenCV", "cv2", "pip install opencv-python-headless", required=True)
+    yield _evaluation()
+
+
+def _evaluation() -> Line:
+    from f4x_ros.eval.libraries import check_libraries
+
+    try:
+        check_libraries()
+    except ImportError as error:
+        return Line("evaluation", False, f"needed by `f4x eval` alone: {error}")
+    return Line("evaluation", True, "evo, torchmetrics, trackeval")
 
 
 def _ros() -> Iterator[Line]:
