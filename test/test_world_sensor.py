@@ -194,7 +194,7 @@ def test_there_is_no_shadow_on_one_smooth_surface() -> None:
         (wall(0.25), gray(), 1.0, 1.0),  # too near
         (wall(8.5), gray(), 1.0, 1.0),  # too far
         (np.zeros(SHAPE, np.float32), gray(), 1.0, 1.0),  # nothing there
-        (wall(4.0), gray(2), 0.9, 1.0),  # black and far
+        (wall(5.0), gray(2), 0.8, 1.0),  # black and far
         (wall(1.0), gray(2), 0.0, 0.02),  # black but near
         (wall(2.0), gray(255), 0.5, 0.9),  # a lamp
         (wall(2.0, np.deg2rad(84)), gray(), 0.5, 1.0),  # grazing

@@ -17,7 +17,7 @@ from f4x_ros.datasets.world.sensor.surface import edge_m, edges
 
 RANGE_M = (0.3, 8.0)
 
-_WEAKEST = 0.004  # light that must come back, relative to a white wall 1 m away
+_WEAKEST = 0.0022  # light that must come back, relative to a white wall 1 m away
 _INFRARED = 0.03  # what black paint sends back in infrared
 _GRAZING_RAD = np.deg2rad(78.0)  # half of all points are lost at this angle
 _GRAZING_SPREAD_RAD = np.deg2rad(3.0)
