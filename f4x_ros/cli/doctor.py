@@ -103,7 +103,7 @@ def _extractors() -> Iterator[Line]:
 
 
 def _libraries() -> Iterator[Line]:
-    yield _library("embreex", "embreex", "pip install embreex: the demo world is drawn with it")
+    yield _library("embreex", "embreex", "pip install embreex: worlds are drawn with it")
     yield _library("rosbags", "rosbags", "pip install rosbags: bags are read and written with it")
     yield _library("OpenCV", "cv2", "pip install opencv-python-headless", required=True)
     yield _evaluation()

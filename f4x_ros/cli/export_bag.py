@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write a recording, or the demo world, as a ROS 2 bag."""
+"""Write a recording, or a drawn world, as a ROS 2 bag."""
 
 from __future__ import annotations
 
 import argparse
 
+from f4x_ros.cli.sources import SOURCE_HELP
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("source", help="'demo', an RGB-D or TUM folder, or a ROS 2 bag")
+    parser.add_argument("source", help=SOURCE_HELP)
     parser.add_argument("bag", help="new bag: a folder, or a file NAME.mcap or NAME.db3")
     parser.add_argument("--storage", choices=("mcap", "sqlite3"), help="default: by name, or mcap")
     parser.add_argument("--start", type=int, default=0, metavar="N", help="first frame")

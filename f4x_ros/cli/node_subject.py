@@ -46,7 +46,7 @@ class Published:
     prompts: tuple[str, ...]
     labels: NDArray[np.uint16] | None
     tracks: tuple[Track, ...]
-    moving: None = None
+    moving: NDArray[np.float32]
     color: None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class NodeSubject:
         self._map_frame = "map"
         self._open = ExitStack()
         self._came = threading.Condition()
-        self._messages: dict[str, dict[int, Any]] = {"masks": {}, "tracks": {}}
+        self._messages: dict[str, dict[int, Any]] = {"masks": {}, "moving": {}, "tracks": {}}
         self._cloud: Any = None
         self.encoder = config.features.extractor
 
@@ -123,6 +123,7 @@ class NodeSubject:
             raise ValueError(f"the node refuses the prompts: {answer.message}")
         self._prompts = tuple(prompts)
         self._client.subscribe(Image, "~/masks", lambda m: self._take("masks", m))
+        self._client.subscribe(Image, "~/moving", lambda m: self._take("moving", m))
         self._client.subscribe(TrackArray, "~/tracks", lambda m: self._take("tracks", m))
         self._client.subscribe(PointCloud2, "~/cloud", self._take_cloud, latched=True)
         self._camera = self._open.enter_context(
@@ -131,10 +132,13 @@ class NodeSubject:
 
     def process(self, frame: Frame) -> Published:
         from f4x_ros.ros.conversions import track_from_msg
+        from f4x_ros.ros.images import probability_of_mono8
 
         assert frame.T_map_camera is not None
         self._map_frame = frame.map_frame
-        masks, tracks = self._wait_for("masks", frame), self._wait_for("tracks", frame)
+        masks, moving, tracks = (
+            self._wait_for(topic, frame) for topic in ("masks", "moving", "tracks")
+        )
         labels = np.frombuffer(masks.data, np.uint16).reshape(masks.height, masks.width)
         return Published(
             stamp_ns=frame.stamp_ns,
@@ -142,6 +146,7 @@ class NodeSubject:
             prompts=self._prompts,
             labels=labels,
             tracks=tuple(track_from_msg(track) for track in tracks.tracks),
+            moving=probability_of_mono8(moving),
         )
 
     def ask(self, text: str, stamp_ns: int = 0, view: Pose | None = None) -> Answer:

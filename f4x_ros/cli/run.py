@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from f4x_ros.cli.prompts import COLOR_ONLY, chosen_prompts
+from f4x_ros.cli.sources import SOURCE_HELP
 from f4x_ros.cli.table import table
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("source", help="'demo', an RGB-D or TUM folder, or a ROS 2 bag")
+    parser.add_argument("source", help=SOURCE_HELP)
     parser.add_argument(
         "--prompt", action="append", default=[], metavar="TEXT",
         help="what to look for; may be given several times",

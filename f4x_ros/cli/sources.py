@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A part of a source, drawn beforehand where it is the demo world."""
+"""A part of a source, drawn beforehand where it is a drawn world."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from f4x_ros.cli.progress import progress_bar
-from f4x_ros.core.frame import Frame
-
 if TYPE_CHECKING:
+    from f4x_ros.core.frame import Frame
     from f4x_ros.datasets.source import Source
+
+SOURCE_HELP = (
+    "a drawn world (demo, tabletop, livingroom, corridor, warehouse, crowd, random:SEED), an RGB-D "
+    "or TUM folder, or a ROS 2 bag"
+)
 
 
 class Part:
@@ -40,7 +43,7 @@ class Part:
 
 
 def open_part(spec: str, start: int = 0, count: int = 0) -> Part:
-    """Open a part of a source; of the demo world, draw what is missing and show it.
+    """Open a part of a source; of a drawn world, draw what is missing and show it.
 
     Raises:
         ValueError: the source or the part is not as expected.
@@ -51,7 +54,7 @@ def open_part(spec: str, start: int = 0, count: int = 0) -> Part:
 
 
 def prepared(source: Source, stop: int = 0) -> Source:
-    """The source; if it is the demo world, its first `stop` frames (0 = all), drawn with a bar."""
+    """The source; if it is a drawn world, its first `stop` frames (0 = all), drawn with a bar."""
     from f4x_ros.datasets.world import World
 
     if not isinstance(source, World):
@@ -59,6 +62,8 @@ def prepared(source: Source, stop: int = 0) -> Source:
     if 0 < stop < len(source):  # do not draw what is not asked for
         source = source.shortened(stop)
     if missing := len(source.missing()):
+        from f4x_ros.cli.progress import progress_bar
+
         with progress_bar(missing, f"drawing {source.name}") as bar:
 
             def show(done: int, total: int) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where frames come from without a running ROS: folders, bags and the demo world.
+"""Where frames come from without a running ROS: folders, bags and drawn worlds.
 
 A source is duck-typed: ``len(source)``, ``source[i] -> Frame``, ``source.name``, ``source.close()``
 and, where exact ground truth exists, ``source.truth(i)``.
