@@ -39,8 +39,8 @@ class _Leg(NamedTuple):
 class Route:
     """Drive round a closed polygon with rounded corners for ever.
 
-    The way is a cubic B-spline over points every ``corner_m`` of the polygon: straight edges stay
-    straight, corners are rounded over about ``corner_m`` to either side.
+    The way is a cubic B-spline over points about every ``2 * corner_m`` of the polygon: it stays
+    inside, long edges stay straight, and no bend is tighter than about 0.7 ``corner_m``.
 
     Attributes:
         points: corners ``(x, y)`` [m]; the way begins next to the first and leads to the second.
@@ -113,7 +113,7 @@ class Route:
         after = np.roll(corners, -1, 0)
         control = []
         for a, b in zip(corners, after, strict=True):
-            count = max(1, round(float(np.linalg.norm(b - a)) / self.corner_m))
+            count = max(1, round(float(np.linalg.norm(b - a)) / (2 * self.corner_m)))
             control.append(a + (b - a) * (np.arange(count) / count)[:, None])
         ring = np.concatenate(control)
         wrapped = np.concatenate([ring[-1:], ring, ring[:2]])

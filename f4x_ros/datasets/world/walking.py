@@ -22,7 +22,6 @@ _SIDES = ("left", "right")
 _FOOT = np.array([[-0.035, 0, 0, 1], [0.10, 0, 0, 1]])  # heel and toe in body heights
 _HAND = 0.45  # height of the hand of a hanging arm, in body heights
 _DOWN = np.array([0.0, 0.0, -1.0])
-_EVEN = 0.94  # how evenly a foot on the ground goes back: 0 like a pendulum, near 1 straight
 
 
 class Way(Protocol):
@@ -101,11 +100,9 @@ class Walker:
 
     def _legs(self, t: float) -> dict[str, Pose]:
         """Walking limbs, their swing as wide as the pace is fast."""
-        turns = 2 * np.pi * self.way.distance(t) / person_stride(self.height)
-        phase = float(np.arctan2(_EVEN * np.sin(turns), np.sqrt(1 - (_EVEN * np.sin(turns)) ** 2)))
-        phase = phase if np.cos(turns) >= 0 else np.pi - phase
+        phase = 2 * np.pi * self.way.distance(t) / person_stride(self.height)
         walking = walking_links(self.height, phase)
-        share = min(max(self.way.pace(t), 0.0), 1.0) ** 0.5
+        share = min(max(self.way.pace(t), 0.0), 1.0)
         joints = person_joints(self.height)
         poses = {}
         for name in _SIDES:

@@ -62,8 +62,8 @@ def _left_things(kit: Kit) -> None:
     kit.put("backpack", None, 0.35, -1.32, yaw=np.pi, off_rad=0.15)
     kit.put("shoe", None, 1.0, -1.34, yaw=1.4, off_rad=0.2)
     kit.put("shoe", kit.things[-1].color, 1.16, -1.33, yaw=1.6, off_rad=0.2)
-    goes = tuple((5.0 * k + 1.0, 5.0 * k + 3.5) for k in range(60))
-    kit.put("cat", None, 0.75, 1.2, yaw=-2.2, off_rad=0.5, life=goes)
+    goes = tuple((5.0 * k + 0.8, 5.0 * k + 4.2) for k in range(60))
+    kit.put("cat", None, 1.75, 1.2, yaw=-2.4, off_rad=0.5, life=goes)
     kit.put("stool", None, 1.75, -1.28)
     kit.put("box", "brown", 3.6, -1.2, off_rad=0.1)
     kit.put("box", "beige", 0.0, 0.0, on=kit.things[-1].name, off_rad=0.3,

@@ -14,7 +14,7 @@ from f4x_ros.datasets.world.scene import Light, SceneSpec
 from f4x_ros.datasets.world.scenes.kit import FLOORS, WALLS, Kit, room
 from f4x_ros.datasets.world.scenes.people import Loop, lane, passer_by, rectangle, stroll
 
-_X, _Y, _Z = 8.0, 7.4, 3.0
+_X, _Y, _Z = 8.0, 7.8, 3.0
 
 
 def crowd(seed: int = 0) -> SceneSpec:
@@ -36,7 +36,7 @@ def crowd(seed: int = 0) -> SceneSpec:
         ),
         ambient=(0.34, 0.34, 0.35),
         camera=Stare((0.0, -3.45, 2.1), (0.0, 0.3, 0.5), 0.08, 12.0, phase=kit.phase()),
-        exposure=0.9,
+        exposure=0.85,
     )
 
 
@@ -58,7 +58,7 @@ def _people(kit: Kit) -> None:
     """Two loops, one behind the other and the other way round, with two people on each."""
     shirts = kit.colors("person", 4, ("beige", "brown"))
     near = rectangle((-2.2, -0.1), (2.2, 0.9))
-    far = rectangle((-2.6, 2.05), (2.6, 2.85))[::-1]
+    far = rectangle((-2.6, 2.05), (2.6, 2.75))[::-1]
     for loop, pair in ((near, shirts[:2]), (far, shirts[2:])):
         way = stroll(kit, loop, corner_m=0.3)
         apart = float(kit.rng.uniform(0.4, 0.6)) * way.period_s

@@ -87,7 +87,7 @@ def _movers(kit: Kit) -> None:
     play = OpenAndShut(7.0, float(kit.rng.uniform(0.5, 1.5)), 1.0, 1.6)
     kit.put("drawer", color, x, y, z, within=cabinet, size=size, motion=Slide((0, -0.28, 0), play))
     kit.put("monitor", "black", 0.0, 0.05, on=cabinet, size={"width": 0.6})
-    round_the_room = rectangle((0.5, -0.85), (1.95, 0.85))
+    round_the_room = rectangle((0.45, -0.85), (1.85, 0.85))
     passer_by(kit, stroll(kit, round_the_room, corner_m=0.35))
     cleaned = rectangle((0.98, -0.35), (1.46, 0.42))
     stops = (Stop((1.46, 0.1), 0.8), Stop((0.98, 0.0), 1.0))

@@ -55,7 +55,16 @@ def _breakfast(kit: Kit, table: str) -> None:
     kit.put("mug", first, -0.63, -0.31, on=table, finish=CERAMIC, off_m=0.02, off_rad=1.5)
     kit.put("mug", second, 0.29, -0.35, on=table, finish=kit.pick(*patterned(0.024, 0.3)),
             size={"radius": 0.042, "height": 0.105}, off_m=0.015, off_rad=1.5)  # fmt: skip
-    kit.put("laptop", None, 0.6, 0.18, on=table, yaw=0.4, off_m=0.01, off_rad=0.1)
+    kit.put(
+        "laptop",
+        None,
+        0.62,
+        0.17,
+        on=table,
+        yaw=0.25,
+        off_rad=0.06,
+        size={"width": 0.3, "depth": 0.22},
+    )
     kit.put("teapot", None, -0.62, 0.02, on=table, off_m=0.015, off_rad=0.5)
     kit.put("bowl", None, -0.38, -0.34, on=table, off_m=0.01)
     kit.put("bottle", None, -0.71, 0.24, on=table, off_m=0.015)
@@ -68,7 +77,7 @@ def _breakfast(kit: Kit, table: str) -> None:
 
 
 def _movers(kit: Kit, table: str) -> None:
-    kit.put("globe", "blue", 0.24, 0.33, on=table, size={"radius": 0.1}, motion=Turn(0.9))
+    kit.put("globe", "blue", 0.32, 0.3, on=table, size={"radius": 0.1}, motion=Turn(0.9))
     lap = rectangle((-0.36, -0.13), (0.13, 0.12))
     start = float(kit.rng.uniform(0, 3))
     kit.put("toy car", None, 0.0, 0.0, on=table, size={"length": 0.19},
@@ -88,6 +97,6 @@ def _somebody_with_a_mug(kit: Kit) -> None:
         stand, pose_from(np.eye(3), (0.36, -0.2, _TALL + 0.2)), spots,
         (Errand(1.0, 3.4), Errand(5.0, 7.4)), 8.8, start_s=late,
     )  # fmt: skip
-    waits = ((0.26, 0.21, 1.06), (0.24, -0.22, 1.1))
+    waits = ((0.22, 0.2, 1.06), (0.24, -0.22, 1.1))
     kit.put("mug", None, 0.0, 0.0, motion=mug)
     put_person(kit, Walker(stand, height, mug, (None, (0.0, 0.0, 0.06)), waits))

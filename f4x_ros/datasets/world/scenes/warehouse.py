@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from f4x_ros.datasets.world.camera_paths import RobotBase
@@ -27,8 +29,8 @@ def warehouse(seed: int = 0) -> SceneSpec:
     _goods(kit)
     _carrier(kit)
     _vehicles(kit)
-    loop = ((-5.4, 1.15), (1.5, 1.15), (1.5, -1.15), (-5.4, -1.15))
-    drive = Route(loop, 0.7, (Stop((-2.6, 1.15), 0.6), Stop((-0.6, -1.15), 1.0)), 0.5, ramp_s=1.0)
+    loop = ((-5.8, 1.15), (1.5, 1.15), (1.5, -1.15), (-5.8, -1.15))
+    drive = Route(loop, 0.7, (Stop((-3.9, 1.15), 0.6), Stop((-0.6, -1.15), 1.0)), 0.5, ramp_s=1.0)
     return SceneSpec(
         room=room((_X, _Y, _Z), FLOORS["concrete"], WALLS["panel"]),
         things=tuple(kit.things),
@@ -38,7 +40,7 @@ def warehouse(seed: int = 0) -> SceneSpec:
             Light((-3.0, -1.6, 3.4), (1.4, 1.6, 1.55), 0.1),
         ),
         ambient=(0.30, 0.30, 0.31),
-        camera=RobotBase(drive.starting_at((-5.0, 1.15)), 1.1, 0.05),
+        camera=RobotBase(drive.starting_at((-5.4, 1.15)), 1.1, 0.05),
         exposure=1.1,
     )
 
@@ -81,7 +83,7 @@ def _goods(kit: Kit) -> None:
     kit.put("fire extinguisher", "red", 6.3, 0.9)
     for x, y in ((3.0, 2.5), (2.0, -2.3), (-5.9, -2.2)):
         kit.put("traffic cone", "orange", x, y, off_m=0.05)
-    kit.put("bucket", None, -5.9, 0.0, off_m=0.1)
+    kit.put("bucket", None, -4.6, 0.1, off_m=0.1)
     pallet = kit.put("pallet", "blue", 5.8, -2.75, yaw=-0.05)
     for x in (-0.3, 0.3):
         kit.put("crate", None, x, 0.0, on=pallet, off_m=0.02, off_rad=0.1)
@@ -89,26 +91,26 @@ def _goods(kit: Kit) -> None:
 
 def _carrier(kit: Kit) -> None:
     """Somebody who carries a box from one stack to another and back."""
-    height, hip, ahead = 1.75, 0.72, 0.46
-    west, east = (-2.5, 1.95), (0.1, 1.95)
-    late = float(kit.rng.uniform(1.9, 2.3))
-    way = Shuttle(west, east, 1.0, wait_s=1.9, turn_s=1.0, start_s=late)
+    height, hip, ahead = 1.75, 0.84, 0.5
+    west, east = (-1.9, 1.95), (0.7, 1.95)
     spots = []
     for x, yaw in ((west[0] - ahead, -np.pi / 2), (east[0] + ahead, np.pi / 2)):
         size = {"width": 0.5, "depth": 0.4, "height": hip / 2}
         low = kit.put("crate", None, x, west[1], size=size, yaw=np.pi / 2)
         kit.put("crate", None, 0.0, 0.0, on=low, size=size)
         spots.append(upright(x, west[1], hip, yaw))
+    way = Shuttle(west, east, 1.0, wait_s=1.9, turn_s=1.0)
     half = way.period_s / 2
-    # Taken at the west end, put down at the east end, and the other way round a lap later.
+    # At the beginning it has just been lifted in the east. It waits a lap where it was put down.
+    now = 3 * half + float(kit.rng.uniform(1.9, 2.3))
+    way = replace(way, start_s=now)
     box = Carried(
-        way, pose_from(rotation("z", np.pi / 2), (0.37, 0.0, 0.96)), tuple(spots),
-        (Errand(0.9, half + 1.1), Errand(3 * half + 0.9, 4 * half + 1.1)), 6 * half, start_s=late,
+        way, pose_from(rotation("z", np.pi / 2), (0.4, 0.0, 1.0)), tuple(spots),
+        (Errand(0.9, half + 1.1), Errand(3 * half + 0.9, 4 * half + 1.1)), 6 * half, start_s=now,
     )  # fmt: skip
     size = {"width": 0.4, "depth": 0.34, "height": 0.3}
     kit.put("box", "brown", 0.0, 0.0, size=size, motion=box)
-    grips = (0.2, 0.0, 0.13), (-0.2, 0.0, 0.13)
-    put_person(kit, Walker(way, height, box, grips))
+    put_person(kit, Walker(way, height, box, ((0.2, 0.12, 0.1), (-0.2, 0.12, 0.1))))
 
 
 def _vehicles(kit: Kit) -> None:
@@ -119,8 +121,8 @@ def _vehicles(kit: Kit) -> None:
         size={"length": 1.8, "height": 2.0, "raised": 0.05},
         motion=Route(patrol, 0.7, (Stop((5.15, 0.0), 1.0),), 0.6, float(kit.rng.uniform(0, 8))),
     )  # fmt: skip
-    crossing = lane((2.35, -1.5), (2.35, 1.6), 0.4)
+    crossing = lane((2.2, -1.5), (2.2, 1.6), 0.4)
     kit.put(
         "robot", None, 0.0, 0.0,
-        motion=Route(crossing, 0.6, (Stop((2.15, 0.6), 1.2),), 0.2, float(kit.rng.uniform(0, 9))),
+        motion=Route(crossing, 0.6, (Stop((2.0, 0.6), 1.2),), 0.2, float(kit.rng.uniform(0, 9))),
     )  # fmt: skip
