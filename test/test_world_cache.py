@@ -136,3 +136,13 @@ def test_a_failing_worker_is_an_error_with_its_words(tmp_path: Path) -> None:
     world.parameters = lambda: {"width": -1}  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="width is -1"):
         world.prepare(workers=1)
+
+
+def test_frames_that_workers_put_elsewhere_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a change of the code that draws, between opening a world and drawing it."""
+    monkeypatch.setattr(cache_module, "generator_version", lambda: "as it was")
+    world = small(tmp_path)
+    with pytest.raises(RuntimeError, match="left out 3 of 3 frames"):
+        world.prepare(workers=1)

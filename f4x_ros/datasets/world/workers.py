@@ -40,8 +40,14 @@ def draw_missing(world: World, workers: int, progress: Callable[[int, int], None
         if worker.returncode:
             last = said.strip().splitlines()[-1:] or [f"exit code {worker.returncode}"]
             raise RuntimeError(f"drawing {world.name} failed: {last[0]}")
+    left = len(world.missing())
+    if left:
+        raise RuntimeError(
+            f"drawing {world.name} left out {left} of {todo} frames: the code that draws, or the "
+            f"cache {world.cache.folder}, has changed meanwhile; draw again"
+        )
     if progress is not None:
-        progress(todo - len(world.missing()), todo)
+        progress(todo, todo)
     return time.monotonic() - started
 
 
