@@ -53,18 +53,26 @@ QUICK: dict[str, Any] = {
 }
 
 
-def frame(i: int) -> Frame:
+RED = (210, 20, 20)
+
+
+def frame(i: int, box_x_m: float = 0.0) -> Frame:
     """A red box 1.5 m away before a grey wall 2 m away; the camera moves 1 cm to the right."""
     pose = np.eye(4)
     pose[0, 3] = 0.01 * i
     rays = CAMERA.pixel_rays()
     at_box = rays * 1.5 + pose[:3, 3]
-    box = (np.abs(at_box[..., :2]) < 0.25).all(-1)
+    box = (np.abs(at_box[..., :2] - [box_x_m, 0]) < 0.25).all(-1)
     depth = np.where(box, 1.5, 2.0).astype(np.float32)
     at_wall = rays * 2.0 + pose[:3, 3]
     checks = (np.floor(at_wall[..., 0] * 5) + np.floor(at_wall[..., 1] * 5)) % 2
-    rgb = np.where(box[..., None], [210, 20, 20], (110 + 40 * checks)[..., None]).astype(np.uint8)
+    rgb = np.where(box[..., None], RED, (110 + 40 * checks)[..., None]).astype(np.uint8)
     return Frame(START_NS + i * STEP_NS, rgb, CAMERA, depth, pose, FRAME_ID, "map")
+
+
+def driving_box(i: int) -> Frame:
+    """The same, but the box drives to the right, 4 cm a frame."""
+    return frame(i, -0.4 + 0.04 * i)
 
 
 def write_recording(folder: Path, frames: int) -> Path:
@@ -111,9 +119,10 @@ class Robot:
         info: Callable[[CameraInfo], None] | None = lambda message: None,
         depth: Callable[[Image], None] = lambda message: None,
         tf: bool = True,
+        scene: Callable[[int], Frame] = frame,
     ) -> int:
         """Publish frame i, each message changed by its function; return the stamp."""
-        made = frame(i)
+        made = scene(i)
 
         def head() -> Header:
             return header(made.stamp_ns, FRAME_ID)

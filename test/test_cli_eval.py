@@ -64,6 +64,8 @@ def test_over_ros_the_answers_are_those_of_the_library(tmp_path: Path) -> None:
         assert node["query"][key] == pytest.approx(library["query"][key], abs=0.01), key
     assert node["tracks_all"]["hota"] == pytest.approx(library["tracks_all"]["hota"], abs=0.05)
     assert node["geometry"]["f1_5cm"] == pytest.approx(library["geometry"]["f1_5cm"], abs=0.02)
+    assert library["motion"]["j"] > 0
+    assert node["motion"]["j"] == pytest.approx(library["motion"]["j"], abs=0.01)
     assert node["cost"]["fps"] > 0
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from f4x_ros.ros import camera
 from f4x_ros.ros.diagnostics import ERROR, HOLD_S, KINDS, OK, WARN, Health
+from f4x_ros.ros.outputs import _TOPICS
 
 
 class Clock:
@@ -87,3 +88,13 @@ def test_the_manual_names_every_kind_of_problem_and_every_option_of_the_camera(r
     manual = (root / "doc" / "node.md").read_text(encoding="utf-8")
     names = [*KINDS, *(option.name for option in camera.OPTIONS)]
     assert [name for name in names if f"`{name}`" not in manual] == []
+
+
+def test_the_manual_and_the_readme_name_every_topic_and_the_manual_its_type(root: Path) -> None:
+    manual = (root / "doc" / "node.md").read_text(encoding="utf-8")
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip(): line for line in manual.splitlines() if "|" in line}
+    for name, (kind, _) in _TOPICS.items():
+        package = kind.__module__.partition(".")[0]
+        assert f"`{package}/{kind.__name__}`" in rows[f"`~/{name}`"]
+        assert f"`~/{name}`" in readme

@@ -15,7 +15,14 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from f4x_ros.ros import images
-from f4x_ros.ros.images import byte_array, depth_from_image_msg, image_msg, rgb_from_image
+from f4x_ros.ros.images import (
+    byte_array,
+    depth_from_image_msg,
+    image_msg,
+    mono8_of_probability,
+    probability_of_mono8,
+    rgb_from_image,
+)
 
 SIDES = st.integers(1, 9)
 COLORS = {"rgb8": [0, 1, 2], "bgr8": [2, 1, 0], "rgba8": [0, 1, 2], "bgra8": [2, 1, 0]}
@@ -70,15 +77,32 @@ def test_metres_stay_and_what_is_no_reading_becomes_zero(
     np.testing.assert_array_equal(depth, np.where(np.isfinite(pixels), pixels, 0))
 
 
-@given(st.sampled_from(["rgb8", "mono16", "32FC1"]), SIDES, SIDES)
+@given(st.sampled_from(["rgb8", "mono8", "mono16", "32FC1"]), SIDES, SIDES)
 def test_what_is_published_has_the_bytes_of_the_array(encoding: str, h: int, w: int) -> None:
-    tail, kind = {"rgb8": ((3,), "u1"), "mono16": ((), "<u2"), "32FC1": ((), "<f4")}[encoding]
+    kinds = {"rgb8": ((3,), "u1"), "mono8": ((), "u1"), "mono16": ((), "<u2"), "32FC1": ((), "<f4")}
+    tail, kind = kinds[encoding]
     pixels = np.arange(h * w * int(np.prod(tail)), dtype=kind).reshape(h, w, *tail)
     message = image_msg(pixels, encoding, Header(frame_id="camera"))
     assert (message.height, message.width, message.encoding) == (h, w, encoding)
     assert message.step * h == len(message.data) == pixels.nbytes
     back = np.frombuffer(message.data, kind).reshape(pixels.shape)
     np.testing.assert_array_equal(back, pixels)
+
+
+@given(SIDES, SIDES, st.data())
+def test_a_probability_survives_as_grey_and_stays_on_its_side_of_a_half(
+    height: int, width: int, data: st.DataObject
+) -> None:
+    shares = st.floats(0, 1, width=32)
+    probability = data.draw(hnp.arrays(np.float32, (height, width), elements=shares))
+    back = probability_of_mono8(image_msg(mono8_of_probability(probability), "mono8", Header()))
+    assert back.dtype == np.float32
+    np.testing.assert_allclose(back, probability, atol=0.5 / 255 + 1e-6)
+    clear = np.abs(probability - 0.5) > 1e-6
+    np.testing.assert_array_equal((back >= 0.5)[clear], (probability >= 0.5)[clear])
+    assert (
+        probability_of_mono8(raw_image(np.full((2, 3), 255, np.uint8), "mono8", padding=2)) == 1
+    ).all()
 
 
 def test_a_slice_with_gaps_is_published_right() -> None:

@@ -11,13 +11,26 @@ import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped
 from rclpy.executors import SingleThreadedExecutor
-from ros_harness import CAMERA, FRAME_ID, Robot, Running, eventually, ros_client, running, stamps
+from ros_harness import (
+    CAMERA,
+    FRAME_ID,
+    RED,
+    Robot,
+    Running,
+    driving_box,
+    eventually,
+    ros_client,
+    running,
+    stamps,
+)
 from sensor_msgs.msg import Image, PointCloud2
 from visualization_msgs.msg import Marker, MarkerArray
 
+from f4x_ros.core.frame import Outputs
 from f4x_ros.msg import LabelMap, TrackArray
 from f4x_ros.ros.client import PerceptionClient
 from f4x_ros.ros.conversions import stamp_ns
+from f4x_ros.ros.images import probability_of_mono8
 from f4x_ros.ros.pointcloud import cloud_from_msg
 
 
@@ -72,6 +85,7 @@ def test_it_goes_up_and_down_twice_and_leaves_nothing(
 def test_all_outputs_of_a_frame_have_its_stamp(active: Running, robot: Robot) -> None:
     heard = active.hear(
         masks=Image,
+        moving=Image,
         overlay=Image,
         tracks=TrackArray,
         markers=MarkerArray,
@@ -79,15 +93,17 @@ def test_all_outputs_of_a_frame_have_its_stamp(active: Running, robot: Robot) ->
         labels=LabelMap,
     )
     sent = [robot.send(i) for i in range(5)]
-    every_frame = ("masks", "overlay", "cloud", "markers", "tracks")
+    every_frame = ("masks", "moving", "overlay", "cloud", "markers", "tracks")
     eventually(lambda: all(len(heard[n]) == 5 for n in every_frame), 20)
     eventually(lambda: stamps(heard["labels"])[-1] == sent[0])
-    for name in ("masks", "overlay", "tracks", "cloud"):
+    for name in ("masks", "moving", "overlay", "tracks", "cloud"):
         assert stamps(heard[name]) == sent, name
     masks, overlay = heard["masks"][-1], heard["overlay"][-1]
     assert (masks.encoding, masks.width, masks.height) == ("mono16", CAMERA.width, CAMERA.height)
     assert (overlay.encoding, overlay.header.frame_id) == ("rgb8", FRAME_ID)
-    assert masks.header.frame_id == FRAME_ID
+    moving = heard["moving"][-1]
+    assert (moving.encoding, moving.width, moving.height) == ("mono8", CAMERA.width, CAMERA.height)
+    assert masks.header.frame_id == moving.header.frame_id == FRAME_ID
     assert {heard[n][-1].header.frame_id for n in ("tracks", "cloud")} == {"map"}
     labels = np.frombuffer(masks.data, "<u2").reshape(48, 64)
     assert labels[24, 32] == 1  # the red box is the prompt
@@ -118,10 +134,28 @@ def test_what_nobody_subscribed_to_is_not_computed(
     heard = active.hear(tracks=TrackArray)
     robot.send(1)
     eventually(lambda: len(heard["tracks"]) == 1)
-    assert [(o.masks, o.cloud, o.tracks) for o in asked] == [
-        (False, False, False),
-        (False, False, True),
+    heard |= active.hear(moving=Image)
+    robot.send(2)
+    eventually(lambda: len(heard["moving"]) == 1)
+    assert asked == [
+        Outputs(masks=False, cloud=False, tracks=False, moving=False),
+        Outputs(masks=False, cloud=False, tracks=True, moving=False),
+        Outputs(masks=False, cloud=False, tracks=True, moving=True),
     ]
+
+
+def test_what_moves_is_white_and_the_rest_black(client: PerceptionClient, robot: Robot) -> None:
+    with running(client, **{"mapping.keyframe_iterations": 4, "mapping.iterations": 2}) as run:
+        run.client.start()
+        robot.wait_until_heard()
+        heard = run.hear(moving=Image)
+        for i in range(14):
+            ns = robot.send(i, scene=driving_box)
+            eventually(lambda: ns in stamps(heard["moving"]))  # noqa: B023 (called at once)
+    seen = probability_of_mono8(heard["moving"][-1])
+    box = (driving_box(13).rgb == RED).all(-1)
+    assert seen[box].mean() > 0.7
+    assert seen[~box].mean() < 0.05
 
 
 def test_a_query_is_answered_and_the_executor_stays_live(active: Running, robot: Robot) -> None:

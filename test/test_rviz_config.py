@@ -10,6 +10,7 @@ from rviz_check import displays, problems
 # what the node publishes for people to look at
 PUBLISHED = {
     "/perception/overlay": "sensor_msgs/msg/Image",
+    "/perception/moving": "sensor_msgs/msg/Image",
     "/perception/cloud": "sensor_msgs/msg/PointCloud2",
     "/perception/markers": "visualization_msgs/msg/MarkerArray",
 }

@@ -27,6 +27,7 @@ from f4x_ros.datasets.ros_images import (
 # Encodings the node publishes: shape without height and width, and type of an element.
 _PUBLISHED: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
     "rgb8": ((3,), np.uint8),
+    "mono8": ((), np.uint8),
     "mono16": ((), np.uint16),
     "16UC1": ((), np.uint16),
     "32FC1": ((), np.float32),
@@ -72,7 +73,9 @@ def depth_from_image_msg(message: Image, where: str = "depth/image") -> NDArray[
 
 
 def image_msg(pixels: NDArray[Any], encoding: str, header: Header) -> Image:
-    """An Image of rgb8 [H, W, 3] uint8, mono16 or 16UC1 [H, W] uint16, or 32FC1 [H, W] float32.
+    """An Image of what the node publishes.
+
+    rgb8 [H, W, 3] and mono8 [H, W] are uint8, mono16 and 16UC1 [H, W] uint16, 32FC1 [H, W] float32.
 
     Raises:
         ValueError: the array does not have the shape and type of the encoding.
@@ -91,6 +94,17 @@ def image_msg(pixels: NDArray[Any], encoding: str, header: Header) -> Image:
     message.is_bigendian = 0
     message.data = byte_array(pixels.astype(pixels.dtype.newbyteorder("<"), copy=False))
     return message
+
+
+def mono8_of_probability(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """A probability 0..1 as grey 0..255, rounded; 0.5 and more are 128 and more."""
+    return np.rint(probability * 255).astype(np.uint8)
+
+
+def probability_of_mono8(message: Image) -> NDArray[np.float32]:
+    """The probability [H, W] float32 of a `mono8_of_probability` image, within 1/510."""
+    pixels = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
+    return pixels[:, : message.width].astype(np.float32) / np.float32(255)
 
 
 def byte_array(values: NDArray[Any]) -> array.array[int]:

@@ -6,17 +6,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image, PointCloud2
+from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
 from f4x_ros.core.frame import Frame, Outputs, Percept
 from f4x_ros.msg import LabelMap, TrackArray
 from f4x_ros.ros.conversions import header, tracks_msg
-from f4x_ros.ros.images import image_msg
+from f4x_ros.ros.images import image_msg, mono8_of_probability
 from f4x_ros.ros.markers import TrackMarkers
 from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.pointcloud import cloud_msg
@@ -27,6 +30,7 @@ _STREAM = QoSProfile(depth=10)
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _TOPICS: dict[str, tuple[Any, QoSProfile]] = {
     "masks": (Image, _STREAM),
+    "moving": (Image, _STREAM),
     "overlay": (Image, _STREAM),
     "tracks": (TrackArray, _STREAM),
     "markers": (MarkerArray, _STREAM),
@@ -65,8 +69,13 @@ class Wanted:
             masks=not self.topics.isdisjoint(("masks", "overlay")),
             cloud="cloud" in self.topics,
             tracks=not self.topics.isdisjoint(("tracks", "markers", "overlay")),
-            moving=False,
+            moving="moving" in self.topics,
         )
+
+
+def _moving_msg(moving: NDArray[np.float32] | None, in_camera: Header) -> Image:
+    assert moving is not None  # wanted
+    return image_msg(mono8_of_probability(moving), "mono8", in_camera)
 
 
 class OutputTopics:
@@ -111,6 +120,7 @@ class OutputTopics:
         # Tracks last: whoever has them (the camera's `pace_topic`) knows that all is out.
         make = {
             "masks": lambda: image_msg(percept.labels, "mono16", in_camera),
+            "moving": lambda: _moving_msg(percept.moving, in_camera),
             "overlay": lambda: image_msg(overlay_percept(frame.rgb, percept), "rgb8", in_camera),
             "cloud": lambda: cloud_msg(percept.cloud, in_map),
             "markers": lambda: self._markers.update(percept.tracks, percept.prompts, in_map),

@@ -62,6 +62,7 @@ OPTIONS: tuple[Option, ...] = (
         choices=("reset", "ignore_frames"),
     ),
     Option("masks.rate_hz", 0.0, "most ~/masks per second of stamps; 0 = every frame", low=0),
+    Option("moving.rate_hz", 0.0, "most ~/moving per second of stamps; 0 = every frame", low=0),
     Option("overlay.rate_hz", 0.0, "most ~/overlay per second of stamps; 0 = every frame", low=0),
     Option("tracks.rate_hz", 0.0, "most ~/tracks per second of stamps; 0 = every frame", low=0),
     Option("markers.rate_hz", 0.0, "most ~/markers per second of stamps; 0 = every frame", low=0),
