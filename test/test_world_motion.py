@@ -174,6 +174,7 @@ def test_between_two_poses_there_is_a_pose() -> None:
     assert half[:3, 3] == pytest.approx((0.5, 1, 1.5))
 
 
+SHUNT = Shunt((0, 0), (1.5, 0), 0.5, OpenAndShut(10.0, 0.5, 3.5, 1.0))
 CAMERAS: dict[str, Motion] = {
     "walk around": WalkAround((0, 0, 0.7), 1.4, -2.2, -0.8, 1.3),
     "handheld": HandheldWalk(

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from embreex.mesh_construction import TriangleMesh
+from embreex.rtcore_scene import EmbreeScene
 from scipy import ndimage
 from world_solids import FLAT, Solid, collisions, meet, solid
 
@@ -16,6 +18,7 @@ from f4x_ros.core.poses import inverse
 from f4x_ros.datasets.world import World, WorldTruth
 from f4x_ros.datasets.world.carrying import Carried
 from f4x_ros.datasets.world.motion import Bounce, Drive, Slide, Swing, Turn
+from f4x_ros.datasets.world.raycast import trace
 from f4x_ros.datasets.world.routes import Rolling, Route, Shuttle
 from f4x_ros.datasets.world.scene import Scene, Thing, build_scene
 from f4x_ros.datasets.world.scenes import SCENES
@@ -23,7 +26,7 @@ from f4x_ros.datasets.world.walking import Walker
 
 NAMED = ("tabletop", "livingroom", "corridor", "warehouse", "crowd")
 ALL = (*NAMED, "random")
-TIMES = [k * 0.5 for k in range(60)]
+TIMES = [float(k) for k in range(30)]
 
 
 @cache
@@ -138,7 +141,7 @@ def test_a_collision_would_be_noticed() -> None:
     mug, bowl = (solid(next(m for m in scene.objects if m.label.cls == cls), 0.0)
                  for cls in ("mug", "bowl"))  # fmt: skip
     assert not meet(mug, bowl)
-    shift = bowl.box.mean(0)[:2] + [0.05, 0] - mug.box.mean(0)[:2]
+    shift = (bowl.box.mean(0) - mug.box.mean(0))[:2] + 0.03
     moved = [piece._replace(outline=piece.outline + shift) for piece in mug.prisms]
     assert meet(Solid("mug", bowl.box, moved), bowl)
 
@@ -164,24 +167,23 @@ def test_everything_stays_inside_the_room(name: str, seed: int) -> None:
             continue
         slack = 0.07 if made.label.cls == "door" else 0.003  # a door's handle at its back
         for t in TIMES[:: 1 if made.label.moving else 60]:
-            corners = solid(made, t, 0.0).box
-            assert (corners[0] > low - slack).all(), (made.label.name, t)
-            assert (corners[1] < high + slack).all(), (made.label.name, t)
+            pose = made.pose(t)
+            corners = made.mesh_at(t).vertices @ pose[:3, :3].T + pose[:3, 3]
+            assert (corners > low - slack).all(), (made.label.name, t)
+            assert (corners < high + slack).all(), (made.label.name, t)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_what_rests_stands_on_something(name: str) -> None:
     """The lowest point of each thing is on the floor, on a surface, or on the wall."""
     scene = scene_of(name, 1)
-    solids = [solid(made, 0.0, 0.0) for made in scene.objects if made.label.cls not in FLAT]
-    tops = [0.0, 0.012, *(piece.high for of in solids for piece in of.prisms)]
-    for thing, of in zip(scene.spec.things, [None] * len(scene.spec.things), strict=True):
+    solids = {made.label.name: solid(made, 0.0, 0.0) for made in scene.objects}
+    tops = [0.0, 0.012, *(piece.high for of in solids.values() for piece in of.prisms)]
+    for thing in scene.spec.things:
         if thing.cls in (*FLAT, "drawer") or thing.motion is not None:
             continue
-        made = next(m for m in solids if m.name == (thing.name or f"{thing.color} {thing.cls}"))
-        gap = min(abs(made.box[0, 2] - top) for top in tops)
-        assert gap < 0.012, (thing.name, gap)
-        del of
+        low = solids[str(thing.name)].box[0, 2]
+        assert min(abs(low - top) for top in tops) < 0.012, thing.name
 
 
 # --- what the camera sees ------------------------------------------------------------------------
@@ -202,18 +204,17 @@ def test_movers_are_in_view_and_the_camera_is_in_nothing(
 
 
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("seed", range(2))
-def test_the_camera_keeps_clear_of_everything_for_900_frames(name: str, seed: int) -> None:
-    world = World(width=32, frames=900, seed=seed, scene=name)
+def test_the_camera_keeps_clear_of_everything_for_900_frames(name: str) -> None:
+    world = World(width=24, frames=900, seed=1, scene=name)
     nearest = min(float(view(world, index).depth.min()) for index in range(0, 900, 30))
     assert nearest > 0.15
 
 
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_pictures_are_well_exposed(name: str, seed: int) -> None:
-    world = World(width=96, frames=150, seed=seed, scene=name)
-    for index in (0, 75, 149):
+    world = World(width=64, frames=150, seed=seed, scene=name)
+    for index in (0, 149):
         rgb = world.view(index, world.camera_pose(index))[0]
         assert 0.25 < rgb.mean() / 255 < 0.65
         assert (rgb == 255).all(-1).mean() < 0.03
@@ -223,27 +224,29 @@ def test_pictures_are_well_exposed(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_vertices_carried_by_poses_land_on_masks_of_rigid_and_jointed_objects(
+def test_a_mesh_carried_by_its_pose_reproduces_the_mask_within_a_pixel(
     name: str, worlds: dict[str, World]
 ) -> None:
     world, index = worlds[name], 61
-    truth = view(world, index)
-    size = [world.camera.width, world.camera.height]
+    truth, camera = view(world, index), world.camera
+    T = truth.T_map_camera
+    rays = camera.pixel_rays().reshape(-1, 3) @ T[:3, :3].T
+    origins = np.broadcast_to(T[:3, 3], rays.shape)
     checked = set()
     for number, label in world.labels.items():
-        if number not in truth.T_map_object or label.cls == "potted plant":
+        mask = truth.instances == number
+        if mask.sum() < 30:
             continue
-        T = inverse(truth.T_map_camera) @ truth.T_map_object[number]
-        points = world.mesh(number, index).vertices @ T[:3, :3].T + T[:3, 3]
-        points = points[points[:, 2] > 0.05]
-        pixels = world.camera.project(points)
-        inside = np.flatnonzero((pixels > 0).all(1) & (pixels < size).all(1))
-        x, y = np.floor(pixels[inside]).astype(int).T
-        visible = points[inside, 2] < truth.depth[y, x] + 0.004
-        if visible.sum() < 20:
-            continue
-        grown = ndimage.binary_dilation(truth.instances == number, np.ones((3, 3)))
-        assert grown[y[visible], x[visible]].mean() > 0.9, label.name
+        pose, mesh = truth.T_map_object[number], world.mesh(number, index)
+        alone = EmbreeScene()
+        vertices = mesh.vertices @ pose[:3, :3].T + pose[:3, 3]
+        TriangleMesh(alone, np.asarray(vertices, np.float32), mesh.faces)
+        hits = trace(alone, origins, rays)
+        depth = np.where(hits.found, hits.distance, np.inf).reshape(mask.shape)
+        expected = depth < truth.depth + 1e-3
+        grown = [ndimage.binary_dilation(of, np.ones((3, 3))) for of in (mask, expected)]
+        assert grown[0][expected].mean() > 0.995, label.name
+        assert grown[1][mask].all(), label.name
         checked.add(label.cls)
     assert len(checked) >= 8
     assert "person" in checked

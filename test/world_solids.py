@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import ConvexHull, QhullError
 
 from f4x_ros.datasets.world.mesh import Mesh
-from f4x_ros.datasets.world.scene import Scene, SceneObject
+from f4x_ros.datasets.world.scene import Body, Scene, SceneObject
 from f4x_ros.datasets.world.scenes.layout import overlap
 
 #: What lies flat under other things, or hangs behind them.
@@ -46,6 +47,11 @@ def pieces(mesh: Mesh) -> list[np.ndarray]:
     return [points for points in groups if len(points) > 3]
 
 
+@cache
+def _pieces_of(body: Body) -> list[np.ndarray]:
+    return pieces(body.mesh)
+
+
 def prism(points: np.ndarray, shrink_m: float) -> Prism | None:
     """The prism around points, ``shrink_m`` smaller; None for a sliver."""
     try:
@@ -63,7 +69,7 @@ def solid(made: SceneObject, t: float, shrink_m: float = 0.004) -> Solid:
     """An object as it is at time ``t``."""
     prisms, points = [], []
     for body, pose in zip(made.bodies, made.body_poses(t), strict=True):
-        for piece in pieces(body.mesh):
+        for piece in _pieces_of(body):
             placed = piece @ pose[:3, :3].T + pose[:3, 3]
             points.append(placed)
             prisms.append(prism(placed, shrink_m))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw the demo world, say how long it took, and make the contact sheet of the documentation.
+"""Draw a world, say how long it took, and make its contact sheet for the documentation.
 
-``python -m f4x_ros.datasets.world [demo:320x240:150] [--workers 2] [--sheet world.png]``
+``python -m f4x_ros.datasets.world tabletop:320x240:150 [--workers 2] [--sheet FILE.png]``
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from f4x_ros.datasets.world.sheet import write_sheet
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(prog="python -m f4x_ros.datasets.world")
-    parser.add_argument("spec", nargs="?", default="demo", help="e.g. demo:320x240:150")
+    parser.add_argument("spec", nargs="?", default="demo", help="e.g. random:7:160x120:60")
     parser.add_argument("--workers", type=int, help="processes that draw (default: cores)")
-    parser.add_argument("--sheet", type=Path, help="write a contact sheet of six frames here")
+    parser.add_argument("--sheet", type=Path, help="write a contact sheet of four frames here")
     arguments = parser.parse_args()
     try:
         world = open_source(arguments.spec)
     except ValueError as error:
         parser.error(str(error))
     if not isinstance(world, World):
-        parser.error(f"{arguments.spec!r} is not a demo world, expected e.g. demo:320x240:150")
+        parser.error(f"{arguments.spec!r} is not a drawn world, expected e.g. tabletop:320x240:150")
     todo = len(world.missing())
     seconds = world.prepare(arguments.workers)
     print(f"{world.name}: drew {todo} of {len(world)} frames in {seconds:.1f} s")

@@ -236,16 +236,21 @@ class Shuttle:
 
 @dataclass(frozen=True)
 class Rolling:
-    """A ball of ``radius_m`` that rolls along a way; its origin is its middle."""
+    """A ball of ``radius_m`` that rolls along a way.
+
+    Its middle is ``middle_m`` above its origin: a football's frame is at its base, a ball's inside.
+    """
 
     way: Route
     radius_m: float
+    middle_m: float = 0.0
 
     def __call__(self, t: float) -> Pose:
         done = self.way.distance(t)
         pose = self.way.at_distance(done)
-        rolled = rotation("y", done / self.radius_m) @ rotation("x", 0.9)
-        return pose_from(pose[:3, :3] @ rolled, pose[:3, 3] + np.array([0.0, 0.0, self.radius_m]))
+        turn = pose[:3, :3] @ rotation("y", done / self.radius_m) @ rotation("x", 0.9)
+        middle = pose[:3, 3] + np.array([0.0, 0.0, self.radius_m])
+        return pose_from(turn, middle - turn @ np.array([0.0, 0.0, self.middle_m]))
 
 
 @dataclass(frozen=True)

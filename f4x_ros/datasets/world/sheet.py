@@ -10,43 +10,74 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.datasets.world.dataset import World
+from f4x_ros.datasets.world.language import ROOM_CLASSES
+from f4x_ros.datasets.world.truth import WorldTruth
 
-_FARTHEST_M = 4.0
 _SMALLEST_NAMED_PX = 60
 _SHADE = np.uint8(8)
+_MOVES = (255, 235, 60)  # outline and name of what moves
+_NAME = (255, 255, 255)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+Image = NDArray[np.uint8]
 
 
 def write_sheet(world: World, path: Path, columns: int = 4) -> None:
-    """Write ``columns`` frames, evenly spaced in time, as a PNG; raises OSError if it cannot be."""
+    """Write ``columns`` frames, evenly spaced in time, as a PNG; raises OSError if it cannot be.
+
+    Rows: colour, depth (violet is near, yellow is far), instances with their names. What ever moves
+    or comes and goes is outlined and named in yellow.
+    """
     frames = np.linspace(0, len(world) - 1, columns).round().astype(int).tolist()
-    image = np.concatenate([_column(world, index) for index in frames], axis=1)
+    truths = [world.truth(index) for index in frames]
+    farthest = float(np.percentile(np.stack([truth.depth for truth in truths]), 99))
+    image = np.concatenate(
+        [
+            np.concatenate(
+                [world[index].rgb, _depth(truth, farthest), _named_instances(world, truth)]
+            )
+            for index, truth in zip(frames, truths, strict=True)
+        ],
+        axis=1,
+    )
     image = image // _SHADE * _SHADE  # fewer shades make a much smaller file
     path.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(path), image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9]):
         raise OSError(f"cannot write {path}")
 
 
-def _column(world: World, index: int) -> NDArray[np.uint8]:
-    frame, truth = world[index], world.truth(index)
-    near = np.clip(truth.depth / _FARTHEST_M, 0, 1) * 255
-    depth = cv2.applyColorMap(near.astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1]
-    return np.concatenate([frame.rgb, depth, _named_instances(world, truth.instances)], axis=0)
+def _depth(truth: WorldTruth, farthest_m: float) -> Image:
+    # Grey steps of the square root show what is near more finely than what is far.
+    near = np.sqrt(np.clip(truth.depth / farthest_m, 0, 1)) * 255
+    return np.asarray(cv2.applyColorMap(near.astype(np.uint8), cv2.COLORMAP_VIRIDIS)[..., ::-1])
 
 
-def _named_instances(world: World, instances: NDArray[np.uint16]) -> NDArray[np.uint8]:
+def _named_instances(world: World, truth: WorldTruth) -> Image:
     """Instances in colours of their own, with a name in the middle of each."""
-    shades = np.random.default_rng(3).integers(40, 200, (len(world.labels) + 1, 3), np.uint8)
-    image = np.ascontiguousarray(shades[instances])
+    shades = np.random.default_rng(3).integers(40, 190, (len(world.labels) + 1, 3), np.uint8)
+    image = np.ascontiguousarray(shades[truth.instances])
+    changing = {made.label.id for made in world.scene.objects if made.label.moving or made.life}
+    names: list[tuple[int, int, str, bool]] = []
     for number, label in world.labels.items():
-        mask = (instances == number).astype(np.uint8)
-        if label.cls in ("floor", "wall", "ceiling") or mask.sum() < _SMALLEST_NAMED_PX:
+        mask = (truth.instances == number).astype(np.uint8)
+        if label.cls in ROOM_CLASSES or not mask.any():
             continue
-        # The innermost pixel, so that the name stands on the object.
-        inside = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
-        y, x = np.unravel_index(inside.argmax(), inside.shape)
-        text = label.name + (" *" if label.moving else "")
-        (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.3, 1)
-        left = int(np.clip(x - width / 2, 0, image.shape[1] - width))
-        at = (left, int(y) + 3)
-        cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.3, (255,) * 3, 1, cv2.LINE_AA)
+        moves = number in changing
+        if moves:
+            outline, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+            cv2.drawContours(image, outline, -1, _MOVES, 1)
+        if mask.sum() >= _SMALLEST_NAMED_PX:
+            # The innermost pixel, so that the name stands on the object.
+            inside = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+            y, x = np.unravel_index(inside.argmax(), inside.shape)
+            names.append((int(x), int(y), label.name, moves))
+    for column, row, name, moves in names:  # on top of all outlines
+        _write(image, column, row, name, _MOVES if moves else _NAME)
     return image
+
+
+def _write(image: Image, x: int, y: int, text: str, color: tuple[int, int, int]) -> None:
+    (width, _), _ = cv2.getTextSize(text, _FONT, 0.3, 1)
+    at = (int(np.clip(x - width / 2, 0, max(0, image.shape[1] - width))), y + 3)
+    cv2.putText(image, text, at, _FONT, 0.3, (0, 0, 0), 2, cv2.LINE_AA)
+    cv2.putText(image, text, at, _FONT, 0.3, color, 1, cv2.LINE_AA)

@@ -112,7 +112,9 @@ def _floor_mover(kit: Kit, floor: Plan, kind: str | None) -> None:
         passer_by(kit, way)
     elif kind == "football":
         size = kit.sizes(kind)
-        kit.put(kind, None, 0.0, 0.0, size=size, motion=Rolling(way, size["radius"]))
+        kit.put(
+            kind, None, 0.0, 0.0, size=size, motion=Rolling(way, size["radius"], size["radius"])
+        )
     else:
         kit.put(kind, None, 0.0, 0.0, motion=way)
 

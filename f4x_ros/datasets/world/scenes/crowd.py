@@ -87,7 +87,7 @@ def _toys(kit: Kit) -> None:
         0.0,
         0.0,
         size={"radius": 0.11},
-        motion=Rolling(late(lane((0.35, 1.5), (2.2, 1.5), 0.3), 0.8, 0.15), 0.11),
+        motion=Rolling(late(lane((0.35, 1.5), (2.2, 1.5), 0.3), 0.8, 0.15), 0.11, 0.11),
     )
     kit.put("ball", None, -1.5, 0.4, size={"radius": 0.12},
             motion=Bounce((3.0, 0.0, 0.0), 7.0, 0.8, 0.4, 0.12))  # fmt: skip

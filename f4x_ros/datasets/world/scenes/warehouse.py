@@ -91,14 +91,15 @@ def _goods(kit: Kit) -> None:
 
 def _carrier(kit: Kit) -> None:
     """Somebody who carries a box from one stack to another and back."""
-    height, hip, ahead = 1.75, 0.84, 0.5
+    height, hip, ahead = 1.75, 0.84, 0.56
     west, east = (-1.9, 1.95), (0.7, 1.95)
     spots = []
     for x, yaw in ((west[0] - ahead, -np.pi / 2), (east[0] + ahead, np.pi / 2)):
         size = {"width": 0.5, "depth": 0.4, "height": hip / 2}
         low = kit.put("crate", None, x, west[1], size=size, yaw=np.pi / 2)
         kit.put("crate", None, 0.0, 0.0, on=low, size=size)
-        spots.append(upright(x, west[1], hip, yaw))
+        near = 0.06 if yaw < 0 else -0.06  # the box stands on the stack's side of the person
+        spots.append(upright(x + near, west[1], hip, yaw))
     way = Shuttle(west, east, 1.0, wait_s=1.9, turn_s=1.0)
     half = way.period_s / 2
     # At the beginning it has just been lifted in the east. It waits a lap where it was put down.
