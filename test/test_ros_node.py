@@ -289,6 +289,39 @@ def test_a_looping_bag_starts_a_new_map(active: Running, robot: Robot) -> None:
     active.says("time:", "went back by 8.7", "a new map begins")
 
 
+def test_labels_are_in_force_again_from_the_first_frame_after_a_jump(
+    active: Running, robot: Robot
+) -> None:
+    heard = active.hear(tracks=TrackArray, labels=LabelMap)
+    sent = []
+    for i in (90, 91, 5, 6):
+        sent.append(robot.send(i))
+        eventually(lambda: stamps(heard["tracks"]) == sent)
+    eventually(lambda: stamps(heard["labels"])[-1] == sent[2])
+    assert stamps(heard["labels"])[-2:] == [sent[0], sent[2]]
+    assert heard["labels"][-1].prompts == ["red"]
+
+
+def test_track_ids_are_not_given_out_again_after_cleanup_and_configure(
+    client: PerceptionClient, robot: Robot
+) -> None:
+    seen: list[set[int]] = []
+    with running(client) as run:
+        for _ in range(3):
+            client.change_state("configure")
+            client.change_state("activate")
+            robot.wait_until_heard()
+            heard = run.hear(tracks=TrackArray)
+            ns = [robot.send(i) for i in range(3)]
+            eventually(lambda: stamps(heard["tracks"]) == ns, 20)  # noqa: B023 (called at once)
+            seen.append({t.id for message in heard["tracks"] for t in message.tracks})
+            client.change_state("deactivate")
+            client.change_state("cleanup")
+    assert all(seen)
+    assert max(seen[0]) < min(seen[1])
+    assert max(seen[1]) < min(seen[2])
+
+
 def test_time_jumps_can_be_ignored_instead(client: PerceptionClient, robot: Robot) -> None:
     with running(client, on_time_jump="ignore_frames") as run:
         run.client.start()

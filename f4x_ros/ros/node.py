@@ -36,6 +36,7 @@ class PerceptionNode(LifecycleNode):
         self.health = Health()
         self._own_parameters = NodeParameters(self)
         self._session: Session | None = None
+        self._next_track_id = 1  # ids are not given out again by the session after a cleanup
         self._state = "unconfigured"
         # Handlers wait for the worker: in the default group they would hold up every callback.
         group = ReentrantCallbackGroup()
@@ -56,7 +57,8 @@ class PerceptionNode(LifecycleNode):
         """Read the parameters, build the map, warm up."""
         begin = time.monotonic()
         try:
-            self._session = Session(self, self._own_parameters.read(), self.health)
+            settings = self._own_parameters.read()
+            self._session = Session(self, settings, self.health, first_track_id=self._next_track_id)
         except Exception as error:  # ValueError; a model's own errors; a missing library
             return self._failure("configuration", "configured", error)
         self.health.solved("configuration")
@@ -126,6 +128,7 @@ class PerceptionNode(LifecycleNode):
     def _close(self) -> None:
         if self._session is not None:
             self._session.close()
+            self._next_track_id = self._session.next_track_id
             self._session = None
         self._own_parameters.freeze(False)
 

@@ -44,13 +44,23 @@ class Session:
     Public methods are called by the node, on its executor's thread; what touches the map runs on
     the worker's.
 
+    Args:
+        node: carries the topics.
+        settings: the parameters.
+        health: what is wrong is told here.
+        first_track_id: the lowest track id to give out, to go on from an earlier session.
+
     Raises:
         ValueError: the configuration, a prompt or a threshold is not as expected.
     """
 
-    def __init__(self, node: Node, settings: Settings, health: Health) -> None:
+    def __init__(
+        self, node: Node, settings: Settings, health: Health, *, first_track_id: int = 1
+    ) -> None:
         self._node, self._settings, self._health = node, settings, health
-        self._perception = Perception(settings.config, settings.prompts)
+        self._perception = Perception(
+            settings.config, settings.prompts, first_track_id=first_track_id
+        )
         if settings.thresholds:
             self._perception.set_prompts(settings.prompts, settings.thresholds)
         if self._perception.backend == "padded":
@@ -126,6 +136,11 @@ class Session:
             self._inputs = None
         self._opened.close()
         self._abandon_report()
+
+    @property
+    def next_track_id(self) -> int:
+        """The lowest track id that was never given out."""
+        return self._perception.next_track_id
 
     def check(self) -> None:
         """Look at the topics, for the diagnostics."""
@@ -234,6 +249,7 @@ class Session:
         self._bad_input("time", "time_jumps", f"{behind}: a new map begins")
         self._order.restart(ns)
         self._perception.reset()
+        self._labels_since = None
         if self._recorder is not None:
             self._recorder.restart()
         self._transforms.forget_future()
