@@ -7,6 +7,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from embreex.mesh_construction import TriangleMesh
@@ -22,6 +23,7 @@ from f4x_ros.datasets.world.raycast import trace
 from f4x_ros.datasets.world.routes import Rolling, Route, Shuttle
 from f4x_ros.datasets.world.scene import Scene, Thing, build_scene
 from f4x_ros.datasets.world.scenes import SCENES
+from f4x_ros.datasets.world.sheet import write_sheet
 from f4x_ros.datasets.world.walking import Walker
 
 NAMED = ("tabletop", "livingroom", "corridor", "warehouse", "crowd")
@@ -218,6 +220,15 @@ def test_pictures_are_well_exposed(name: str, seed: int) -> None:
         rgb = world.view(index, world.camera_pose(index))[0]
         assert 0.25 < rgb.mean() / 255 < 0.65
         assert (rgb == 255).all(-1).mean() < 0.03
+
+
+def test_a_contact_sheet_has_three_rows_and_marks_what_moves(tmp_path: Path) -> None:
+    world = World(width=96, frames=20, scene="crowd", cache=tmp_path)
+    write_sheet(world, tmp_path / "sheet.png", columns=2)
+    sheet = cv2.imread(str(tmp_path / "sheet.png"))[..., ::-1].astype(int)
+    assert sheet.shape == (3 * 72, 2 * 96, 3)
+    yellow = (sheet[..., 0] > 200) & (sheet[..., 1] > 200) & (sheet[..., 2] < 90)
+    assert yellow[144:].sum() > 100
 
 
 # --- that it is true -----------------------------------------------------------------------------

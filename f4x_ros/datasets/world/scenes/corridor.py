@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from f4x_ros.datasets.world.camera_paths import RobotBase
+from f4x_ros.datasets.world.finishes import PAINTED
 from f4x_ros.datasets.world.motion import OpenAndShut, Swing
 from f4x_ros.datasets.world.routes import Route, Stop
 from f4x_ros.datasets.world.scene import Light, SceneSpec
@@ -45,7 +46,7 @@ def _fixtures(kit: Kit) -> None:
     color = kit.pick("brown", "blue", "green", "beige")
     wall = _Y / 2 - 0.028
     for x, side in ((-2.6, 1), (0.9, 1), (-1.0, -1), (2.2, -1)):
-        kit.put("door", color, x, side * wall, size={"width": 0.85, "height": 2.0})
+        kit.put("door", color, x, side * wall, size={"width": 0.85, "height": 2.0}, finish=PAINTED)
     kit.put("window", "white", _X / 2 - 0.001, 0.45, 1.02, yaw=-np.pi / 2,
             size={"width": 0.78, "height": 1.86})  # fmt: skip
     kit.put("window", "white", -_X / 2 + 0.001, 0.0, 1.5, yaw=np.pi / 2)

@@ -56,7 +56,7 @@ def _furniture(kit: Kit) -> None:
 
 def _people(kit: Kit) -> None:
     """Two loops, one behind the other and the other way round, with two people on each."""
-    shirts = kit.colors("person", 4, ("beige", "brown"))
+    shirts = kit.colors("person", 4, ("beige", "brown", "white", "gray"))
     near = rectangle((-2.2, -0.1), (2.2, 0.9))
     far = rectangle((-2.6, 2.05), (2.6, 2.75))[::-1]
     for loop, pair in ((near, shirts[:2]), (far, shirts[2:])):
@@ -89,7 +89,7 @@ def _toys(kit: Kit) -> None:
         size={"radius": 0.11},
         motion=Rolling(late(lane((0.35, 1.5), (2.2, 1.5), 0.3), 0.8, 0.15), 0.11, 0.11),
     )
-    kit.put("ball", None, -1.5, 0.4, size={"radius": 0.12},
+    kit.put("ball", kit.pick("red", "orange", "blue", "purple"), -1.5, 0.4, size={"radius": 0.12},
             motion=Bounce((3.0, 0.0, 0.0), 7.0, 0.8, 0.4, 0.12))  # fmt: skip
     kit.put("toy airplane", None, 0.0, 1.0, 2.0, size={"length": 0.32, "span": 0.34},
             motion=Drive((1.7, 1.2), 7.0, kit.phase()))  # fmt: skip

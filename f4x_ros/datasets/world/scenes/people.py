@@ -9,6 +9,8 @@ from f4x_ros.datasets.world.walking import Walker, Way
 
 Loop = tuple[Point, ...]
 
+_LOOKS = ("skin", "hair", "long_hair", "trousers", "sleeves")
+
 
 def lane(start: Point, stop: Point, width: float = 0.4) -> Loop:
     """To and fro between two points: a long rectangle about the line between them."""
@@ -24,9 +26,10 @@ def rectangle(low: Point, high: Point) -> Loop:
 
 
 def put_person(kit: Kit, walker: Walker, color: str | None = None) -> None:
-    """Add the person that moves like this."""
+    """Add the person that moves like this, of any looks."""
+    looks = {name: float(kit.rng.random()) for name in _LOOKS}
     kit.put(
-        "person", color, 0.0, 0.0, size={"height": walker.height},
+        "person", color, 0.0, 0.0, size={"height": walker.height, **looks},
         motion=walker, links=walker.links,
     )  # fmt: skip
 

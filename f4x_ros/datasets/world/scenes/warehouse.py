@@ -50,8 +50,8 @@ def _racks(kit: Kit) -> None:
     places = [(x, 3.05, 0.0) for x in (-4.6, -2.5, -0.4)]
     places += [(x, -3.05, np.pi) for x in (-4.6, -2.5, -0.4)]
     places += [(-2.9, 0.0, 0.0), (-0.85, 0.0, 0.0)]
-    for number, (x, y, yaw) in enumerate(places):
-        rack = kit.put("pallet rack", color, x, y, yaw=yaw, size=_RACK, name=f"rack {number}")
+    for x, y, yaw in places:
+        rack = kit.put("pallet rack", color, x, y, yaw=yaw, size=_RACK)
         for level in rack_levels(_RACK["height"], _RACK["levels"])[:: 1 if y > -1 else 2]:
             _fill(kit, rack, level)
 

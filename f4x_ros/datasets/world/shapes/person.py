@@ -61,7 +61,7 @@ def walking_links(height: float, phase: float) -> dict[str, NDArray[np.float64]]
     for name, side in _SIDES:
         at = phase if side > 0 else phase + np.pi
         thigh = _about_y(joints[f"{name} leg"], -_thigh(at))
-        bend = 0.08 + 0.95 * max(0.0, float(np.cos(at + 0.4))) ** 2
+        bend = 0.08 + 0.75 * max(0.0, float(np.cos(at + 0.4))) ** 2
         arm = _about_y(joints[f"{name} arm"], _ARM_RAD * np.sin(at))
         elbow = -0.25 - 0.2 * max(0.0, float(-np.sin(at)))
         poses[f"{name} leg"] = thigh
