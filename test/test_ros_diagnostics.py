@@ -170,9 +170,9 @@ def test_a_misspelt_parameter_is_named(
     ],
 )
 def test_a_qos_override_that_is_none_fails_its_transition_and_leaves_nothing(
-    client: PerceptionClient, name: str, transition: str, words: str
+    client: PerceptionClient, tmp_path: Path, name: str, transition: str, words: str
 ) -> None:
-    with running(client, **{name: words}) as run:
+    with running(client, **{name: words, "report.dir": str(tmp_path)}) as run:
         before = len(list(run.node.publishers))
         if transition == "activate":
             run.client.change_state("configure")
@@ -182,3 +182,4 @@ def test_a_qos_override_that_is_none_fails_its_transition_and_leaves_nothing(
             run.client.change_state(transition)
         assert len(list(run.node.publishers)) == before
         assert len(list(run.node.subscriptions)) == listening
+        assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes wrong in a session: counted, held for the diagnostics, and logged now and then."""
+
+from __future__ import annotations
+
+import time
+import traceback
+
+from rclpy.node import Node
+
+from f4x_ros.ros.diagnostics import FOR_EVER_S, Health
+from f4x_ros.ros.worker import DropCause
+
+_LOG_PERIOD_S = 5.0
+_DROPS: dict[DropCause, str] = {
+    "queue_full": "queue_full",
+    "not_ready": "no_transform",
+    "stopped": "stopped",
+}
+
+
+class Complaints:
+    """Tells `health` and the node's log. Any thread may call it."""
+
+    def __init__(self, node: Node, health: Health) -> None:
+        self._node, self._health = node, health
+        self._log_at: dict[str, float] = {}
+
+    def bad_input(self, kind: str, counter: str, text: str) -> None:
+        """Something is not as expected; `kind` is one of `diagnostics.KINDS`, '' counts nothing."""
+        if counter:
+            self._health.count(counter)
+        self._health.problem(kind, text)
+        self._log(kind, text)
+
+    def dropped(self, cause: DropCause, reason: str) -> None:
+        """The worker dropped a frame."""
+        self._health.count(f"dropped.{_DROPS[cause]}")
+        if cause == "queue_full":
+            self._health.problem("overload", f"frames are dropped: {reason} (queue_size)")
+        elif cause == "not_ready":
+            self.bad_input("transform", "", reason)
+
+    def failed(self, error: Exception) -> None:
+        """A frame failed inside the map: the worker goes on with the next."""
+        text = f"{type(error).__name__}: {error}"
+        self.bad_input("processing", "dropped.failed", text)
+        self._log("traceback", "".join(traceback.format_exception(error)))
+
+    def no_report(self, error: Exception) -> None:
+        """The report could not be written."""
+        self._health.count("reports_failed")
+        self._health.problem("report", f"report.dir: {error}", hold_s=FOR_EVER_S)
+        self._log("report", f"there is no report: {error}")
+
+    def _log(self, kind: str, text: str) -> None:
+        """Warn, but about each kind of problem only every few seconds."""
+        now = time.monotonic()
+        if now - self._log_at.get(kind, -_LOG_PERIOD_S) >= _LOG_PERIOD_S:
+            self._log_at[kind] = now
+            self._node.get_logger().warning(text)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the services ask of the map, and what the labels of its prompts mean."""
+
+from __future__ import annotations
+
+from f4x_ros.core.pipeline import Perception
+from f4x_ros.msg import LabelMap
+from f4x_ros.ros.camera_poses import CameraPoses
+from f4x_ros.ros.complaints import Complaints
+from f4x_ros.ros.conversions import header, label_map_msg, stamp_ns, track_msg
+from f4x_ros.ros.diagnostics import Health
+from f4x_ros.ros.images import image_msg
+from f4x_ros.ros.outputs import OutputTopics
+from f4x_ros.ros.pointcloud import cloud_msg
+from f4x_ros.ros.transforms import TransformUnavailableError
+from f4x_ros.srv import Query, SetPrompts
+
+
+class Labels:
+    """The meaning of the labels in force and the first frame that has them; published at once."""
+
+    def __init__(self, perception: Perception, outputs: OutputTopics) -> None:
+        self._perception, self._outputs = perception, outputs
+        self._since_ns: int | None = None
+        self.publish()
+
+    def publish(self) -> None:
+        """Tell everyone."""
+        self._outputs.publish_labels(self.message())
+
+    def message(self) -> LabelMap:
+        """With the stamp of the first frame that has these labels, 0 before it."""
+        p = self._perception
+        return label_map_msg(p.prompts, p.thresholds, p.encoder, self._since_ns or 0)
+
+    def restart(self) -> None:
+        """The next frame is the first that has them: the prompts changed, or time jumped."""
+        self._since_ns = None
+
+    def used_at(self, ns: int) -> None:
+        """A frame has them."""
+        if self._since_ns is None:
+            self._since_ns = ns
+            self.publish()
+
+
+class Questions:
+    """Answers requests. Used by the worker's thread only.
+
+    Args:
+        perception: the map.
+        poses: where viewpoints are.
+        labels: told about new prompts.
+        health: counts the questions.
+        complaints: is told about refused prompts.
+    """
+
+    def __init__(
+        self,
+        perception: Perception,
+        poses: CameraPoses,
+        labels: Labels,
+        health: Health,
+        complaints: Complaints,
+    ) -> None:
+        self._perception, self._poses, self._labels = perception, poses, labels
+        self._health, self._complaints = health, complaints
+
+    def query(self, request: Query.Request) -> Query.Response:
+        """Answer a question in words; a bad one with success=false and the reason."""
+        try:
+            view = self._poses.view(request.view)
+            result = self._perception.query(
+                request.prompt,
+                threshold=request.threshold,
+                stamp_ns=stamp_ns(request.stamp),
+                view=view,
+                want_cloud=request.want_cloud,
+                max_results=request.max_results,
+            )
+        except (ValueError, TransformUnavailableError) as error:
+            self._health.count("queries_refused")
+            return Query.Response(success=False, message=str(error))
+        self._health.count("queries")
+        mask_frame = request.view.header.frame_id or result.frame_id
+        in_map = header(result.stamp_ns, result.map_frame)
+        cloud = cloud_msg(result.cloud if request.want_cloud else None, in_map)
+        return Query.Response(
+            success=True,
+            message=result.message,
+            present=result.present,
+            score=float(result.score),
+            threshold=float(result.threshold),
+            encoder=result.encoder,
+            mask=image_msg(result.mask, "32FC1", header(result.stamp_ns, mask_frame)),
+            cloud=cloud,
+            tracks=[track_msg(track) for track in result.tracks],
+        )
+
+    def set_prompts(self, request: SetPrompts.Request) -> SetPrompts.Response:
+        """Replace the standing prompts, all or nothing, between two frames."""
+        try:
+            self._perception.set_prompts(list(request.prompts), list(request.thresholds))
+        except ValueError as error:
+            self._complaints.bad_input("prompts", "prompts_refused", str(error))
+            labels = self._labels.message()
+            return SetPrompts.Response(success=False, message=str(error), labels=labels)
+        self._health.solved("prompts")
+        self._labels.restart()
+        self._labels.publish()
+        count = len(self._perception.prompts)
+        message = f"{count} prompt{'' if count == 1 else 's'} from the next frame on"
+        return SetPrompts.Response(success=True, message=message, labels=self._labels.message())
