@@ -3,7 +3,13 @@
 
 from __future__ import annotations
 
-from f4x_ros.core.features.base import FeatureExtractor
+from f4x_ros.core.features.base import (
+    FeatureExtractor,
+    Masks,
+    PromptedExtractor,
+    has_points,
+    has_text,
+)
 from f4x_ros.core.features.codec import LatentCodec
 from f4x_ros.core.features.registry import (
     ExtractorStatus,
@@ -17,8 +23,12 @@ __all__ = [
     "ExtractorStatus",
     "FeatureExtractor",
     "LatentCodec",
+    "Masks",
+    "PromptedExtractor",
     "describe",
     "extractor_names",
+    "has_points",
+    "has_text",
     "make_extractor",
     "parse_options",
 ]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -20,6 +20,11 @@ class FeatureExtractor(Protocol):
         dim: C, numbers per feature.
         licence: of the code, and of the weights where there are any; SPDX or words.
         threshold: relevancy above which something counts as selected, calibrated, 0..1.
+
+    Optional attributes, so that extractors of other packages need not name what they lack; read
+    them with `has_text` and `has_points`:
+        has_text: False if `text` knows no words and always raises. Default True.
+        has_points: True if it is a `PromptedExtractor`. Default False.
     """
 
     name: str
@@ -45,6 +50,46 @@ class FeatureExtractor(Protocol):
     ) -> Tensor:
         """How much each feature is what each prompt asks for, [N, P] in 0..1."""
         ...
+
+
+class Masks(NamedTuple):
+    """Answers to N prompts about one image."""
+
+    masks: Tensor  # [N, H, W] bool
+    iou: Tensor  # [N] the model's own guess of how good each mask is, 0..1
+    logits: Tensor  # [N, H, W] float; masks are where they are above 0
+
+
+@runtime_checkable
+class PromptedExtractor(FeatureExtractor, Protocol):
+    """A model that also answers clicks and boxes (`has_points`) with masks."""
+
+    def points(
+        self,
+        image: Tensor,  # [3, H, W] float, RGB in 0..1
+        points: Tensor,  # [N, K, 2] x, y in pixels: N prompts of K clicks
+        labels: Tensor,  # [N, K] 1: is part of it, 0: is not, -1: no click, to fill up
+    ) -> Masks:
+        """One mask per prompt."""
+        ...
+
+    def boxes(
+        self,
+        image: Tensor,  # [3, H, W]
+        boxes: Tensor,  # [N, 4] x0, y0, x1, y1 in pixels
+    ) -> Masks:
+        """One mask per box."""
+        ...
+
+
+def has_text(extractor: object) -> bool:
+    """Whether an extractor, or its class, understands words."""
+    return bool(getattr(extractor, "has_text", True))
+
+
+def has_points(extractor: object) -> bool:
+    """Whether an extractor, or its class, answers clicks and boxes."""
+    return bool(getattr(extractor, "has_points", False))
 
 
 def check_images(images: Tensor) -> None:

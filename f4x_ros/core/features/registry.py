@@ -15,13 +15,15 @@ from typing import NamedTuple, cast
 
 import torch
 
-from f4x_ros.core.features.base import FeatureExtractor
+from f4x_ros.core.features.base import FeatureExtractor, has_text
 
 ENTRY_POINTS = "f4x.extractors"
 
 _BUILT_IN = {
     "color": "f4x_ros.core.features.color:ColorExtractor",
     "openclip": "f4x_ros.core.features.openclip:OpenClipExtractor",
+    "sam2": "f4x_ros.core.features.sam2:Sam2Extractor",
+    "dinov2": "f4x_ros.core.features.dinov2:Dinov2Extractor",
 }
 
 Factory = Callable[..., FeatureExtractor]
@@ -38,6 +40,15 @@ class ExtractorStatus(NamedTuple):
 def extractor_names() -> list[str]:
     """Names `make_extractor` knows, built-in ones first."""
     return [*_BUILT_IN, *(name for name in _entry_points() if name not in _BUILT_IN)]
+
+
+def no_language(name: str, instead: str) -> ValueError:
+    """What `text` of an extractor without words raises; names those built in that have some."""
+    speaking = [repr(known) for known in _BUILT_IN if has_text(_factory(known))]
+    return ValueError(
+        f"extractor {name!r} has no language, it {instead}; words are understood by "
+        f"{', '.join(speaking)}"
+    )
 
 
 def make_extractor(

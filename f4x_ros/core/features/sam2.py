@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Image embeddings, and masks from clicks and boxes, by the library sam2 (Segment Anything 2).
+
+Ravi et al., SAM 2: Segment Anything in Images and Videos, 2024. The mask decoder takes the
+embedding as an argument, so it answers as well from one that was rendered out of the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from f4x_ros.core.features.base import Masks, check_images
+from f4x_ros.core.features.examples import example_relevancy
+from f4x_ros.core.features.openclip_weights import truth
+from f4x_ros.core.features.registry import no_language
+from f4x_ros.core.features.sam2_decoder import BATCH, Sam2Decoder
+from f4x_ros.core.features.sam2_model import import_sam2, load_model
+
+OPTIONS = {
+    "model": "sam2.1-hiera-tiny",  # a published one, see `f4x weights list`
+    "checkpoint": "",  # file; empty: what lies in the cache of the hub
+    "config": "",  # YAML of another model, in the library's format
+    "allow_download": "false",  # fetch what is not in the cache
+    "cache": "",  # folder of the cache, empty: the hub's own
+    "points_per_side": "16",  # of the grid of clicks that proposals are made from
+    "min_iou": "0.8",  # proposals the model thinks less of are left out
+    "min_stability": "0.95",  # so are those that change with the threshold
+}
+"""Options and their defaults."""
+
+_MEAN = (0.485, 0.456, 0.406)  # sam2.utils.transforms
+_STD = (0.229, 0.224, 0.225)
+
+
+class Sam2Features(NamedTuple):
+    """What SAM 2 sees in B images; each map covers its whole image, whatever its aspect."""
+
+    embedding: Tensor  # [B, C, s, s] at 1/16 of the input (256 x 64 x 64)
+    high_res: tuple[Tensor, ...]  # [B, C/8, 4s, 4s] and [B, C/4, 2s, 2s], or none
+
+
+class Proposals(NamedTuple):
+    """Object proposals of one image, best first."""
+
+    masks: Tensor  # [N, H, W] bool
+    iou: Tensor  # [N] the model's own guess of how good each is, 0..1
+    stability: Tensor  # [N] IoU of the mask with itself at other thresholds, 0..1
+
+
+class Sam2Extractor:
+    """Image embeddings, masks from clicks and boxes, object proposals; no words.
+
+    Args:
+        device: where the model lives.
+        options: see `OPTIONS`.
+
+    Raises:
+        ValueError: an option is unknown or wrong, the extra [models] is not installed, or the
+            checkpoint is neither given nor in the cache; the message names it.
+    """
+
+    name = "sam2"
+    licence = "Apache-2.0, code and published weights"
+    threshold = 0.5  # of a cosine with an example; not calibrated
+    has_text = False
+    has_points = True
+
+    def __init__(
+        self, *, device: torch.device | str = "cpu", options: Mapping[str, str] | None = None
+    ) -> None:
+        chosen = _checked(options or {})
+        self.device = torch.device(device)
+        self._proposing = _proposing(chosen)
+        self.model: Any = load_model(
+            chosen["model"],
+            config=chosen["config"],
+            file=chosen["checkpoint"],
+            cache=chosen["cache"],
+            allow_download=truth("allow_download", chosen["allow_download"]),
+            device=self.device,
+        )
+        self.dim = int(self.model.hidden_dim)
+        self.input_size = int(self.model.image_size)
+        self.decoder = Sam2Decoder(self.model, self.device)
+        self._mean = torch.tensor(_MEAN, device=self.device).view(1, 3, 1, 1)
+        self._std = torch.tensor(_STD, device=self.device).view(1, 3, 1, 1)
+
+    @staticmethod
+    def check_installation() -> None:
+        """Raise ValueError saying what is missing, if the libraries do not load."""
+        import_sam2()
+
+    def dense(self, images: Tensor) -> Tensor:
+        """Image embeddings [B, C, s, s] of `images` [B, 3, H, W] in 0..1."""
+        return self.features(images).embedding
+
+    @torch.no_grad()
+    def features(
+        self,
+        images: Tensor,  # [B, 3, H, W] float, RGB in 0..1
+    ) -> Sam2Features:
+        """Image embeddings and, where the model uses them, high-resolution features."""
+        check_images(images)
+        square = functional.interpolate(
+            images.to(self.device, torch.float32),
+            (self.input_size, self.input_size),
+            mode="bilinear",
+            align_corners=False,
+            antialias=True,
+        )
+        seen = self.model.forward_image((square - self._mean) / self._std)
+        *high_res, embedding = seen["backbone_fpn"][-self.model.num_feature_levels :]
+        if self.model.directly_add_no_mem_embed:  # an image is a video without a past
+            embedding = embedding + self.model.no_mem_embed.view(1, -1, 1, 1)
+        return Sam2Features(embedding, tuple(high_res))
+
+    def text(self, prompts: Sequence[str]) -> Tensor:
+        """Always a ValueError: there is no language in it."""
+        raise no_language(self.name, "answers clicks and boxes")
+
+    def relevancy(self, features: Tensor, text: Tensor) -> Tensor:
+        """Cosine [N, P] of features with examples of them, in place of text; at least 0."""
+        return example_relevancy(features, text)
+
+    def points(self, image: Tensor, points: Tensor, labels: Tensor) -> Masks:
+        """Masks of clicks in an image [3, H, W]; see `decode`."""
+        found = self.features(image[None])
+        size = (image.shape[-2], image.shape[-1])
+        return self.decode(
+            found.embedding[0], _first(found), points=points, labels=labels, size=size
+        )
+
+    def boxes(self, image: Tensor, boxes: Tensor) -> Masks:
+        """Masks of boxes in an image [3, H, W]; see `decode`."""
+        found = self.features(image[None])
+        size = (image.shape[-2], image.shape[-1])
+        return self.decode(found.embedding[0], _first(found), boxes=boxes, size=size)
+
+    def decode(
+        self,
+        embedding: Tensor,  # [C, h, w] seen by the encoder or rendered from the field
+        high_res: Sequence[Tensor] | None = None,
+        *,
+        size: tuple[int, int],
+        points: Tensor | None = None,  # [N, K, 2]
+        labels: Tensor | None = None,  # [N, K]
+        boxes: Tensor | None = None,  # [N, 4]
+        several: bool | None = None,
+    ) -> Masks:
+        """Masks of N prompts out of a feature map; see `Sam2Decoder.decode`."""
+        return self.decoder.decode(
+            embedding,
+            high_res,
+            size=size,
+            points=points,
+            labels=labels,
+            boxes=boxes,
+            several=several,
+        )
+
+    @torch.no_grad()
+    def proposals(
+        self,
+        image: Tensor,  # [3, H, W] float, RGB in 0..1
+    ) -> Proposals:
+        """Masks of whatever looks like an object, from a grid of clicks; best first."""
+        check_images(image[None])
+        library = import_module("sam2.automatic_mask_generator")
+        generator = library.SAM2AutomaticMaskGenerator(self.model, **self._proposing)
+        grid = self.decoder.grid
+        # The library has the sizes for an input of 1024 written in.
+        generator.predictor._bb_feat_sizes = [(k * grid, k * grid) for k in (4, 2, 1)]
+        pixels = (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+        found = generator.generate(np.ascontiguousarray(pixels))
+        found.sort(key=lambda one: -one["predicted_iou"])
+        masks = np.zeros((len(found), *pixels.shape[:2]), dtype=bool)
+        for mask, one in zip(masks, found, strict=True):
+            mask[:] = one["segmentation"]
+        return Proposals(
+            torch.from_numpy(masks),
+            torch.tensor([float(one["predicted_iou"]) for one in found]),
+            torch.tensor([float(one["stability_score"]) for one in found]),
+        )
+
+
+def _first(found: Sam2Features) -> list[Tensor] | None:
+    return [one[0] for one in found.high_res] or None
+
+
+def _checked(options: Mapping[str, str]) -> dict[str, str]:
+    for name in options:
+        if name not in OPTIONS:
+            raise ValueError(
+                f"option {name!r} of extractor 'sam2', expected one of {', '.join(OPTIONS)}"
+            )
+    return {**OPTIONS, **options}
+
+
+def _proposing(chosen: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments of the library's mask generator."""
+    side = chosen["points_per_side"]
+    if not side.isdecimal() or not 1 <= int(side) <= 128:
+        raise ValueError(f"option points_per_side is {side!r}, expected 1 to 128")
+    return {
+        "points_per_side": int(side),
+        "points_per_batch": BATCH,
+        "pred_iou_thresh": _share("min_iou", chosen),
+        "stability_score_thresh": _share("min_stability", chosen),
+    }
+
+
+def _share(name: str, chosen: Mapping[str, str]) -> float:
+    try:
+        value = float(chosen[name])
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value <= 1:
+        raise ValueError(f"option {name} is {chosen[name]!r}, expected 0 to 1")
+    return value

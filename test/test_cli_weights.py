@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from f4x_ros.cli.main import main
+from f4x_ros.core.features.weights import CHECKPOINTS, HOST, Checkpoint, checkpoint
+
+NAME = "vit_small_patch14_dinov2.lvd142m"
+
+
+def in_cache(cache: Path, name: str, said: str | None = None) -> str:
+    """A file in the cache, published with the SHA-256 `said`; returns the one it has."""
+    known = checkpoint(name)
+    found = hashlib.sha256(name.encode()).hexdigest()
+    repository = cache / f"models--{known.repository.replace('/', '--')}"
+    blob = repository / "blobs" / (said or found)
+    blob.parent.mkdir(parents=True)
+    blob.write_text(name)
+    file = repository / "snapshots" / "abc" / known.file
+    file.parent.mkdir(parents=True)
+    file.symlink_to(blob)
+    return found
+
+
+def test_the_list_says_what_is_here(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    in_cache(tmp_path, NAME)
+    assert main(["weights", "list", "--cache", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    rows = {line.split()[0]: line.split() for line in out.splitlines()[2:] if line}
+    assert {known.name for known in CHECKPOINTS} <= rows.keys()
+    assert "yes" in rows[NAME]
+    assert "no" in rows["sam2.1-hiera-tiny"]
+    assert "unknown" in rows["sam2.1-hiera-tiny"]
+    assert f"The cache is {tmp_path}." in out
+
+
+def test_the_list_says_where_they_are_published(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["weights", "list", "--urls"]) == 0
+    assert f"{HOST}/timm/{NAME}/resolve/main/model.safetensors" in capsys.readouterr().out
+
+
+def test_verify_tells_a_file_that_is_not_what_was_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_cache(tmp_path, NAME)
+    assert main(["weights", "verify", "--cache", str(tmp_path)]) == 0
+    assert "ok" in capsys.readouterr().out
+    in_cache(tmp_path, "sam2.1-hiera-tiny", said="0" * 64)
+    assert main(["weights", "verify", "--cache", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert f"{NAME} " in out
+    assert "differs" in out
+    assert "0" * 64 in out
+
+
+def test_verify_compares_a_carried_file_with_what_the_other_machine_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "w.pt"
+    file.write_bytes(b"weights")
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    command = ["weights", "verify", "sam2.1-hiera-tiny", "--file", str(file)]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert sha256 in out
+    assert "nothing to compare with" in out
+    assert main([*command, "--sha256", sha256.upper()]) == 0
+    assert main([*command, "--sha256", "0" * 64]) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments,reason",
+    [
+        (["verify", "sam9"], "checkpoint 'sam9' is unknown"),
+        (["fetch", "sam9"], "checkpoint 'sam9' is unknown"),
+        (["verify", "--sha256", "0" * 64], "need the name of one checkpoint"),
+        (["verify", "sam2.1-hiera-tiny", "--cache", "nowhere"], "is not in nowhere"),
+        (["verify", "sam2.1-hiera-tiny", "--file", "gone.pt"], "gone.pt: No such file"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["weights", *arguments]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_a_hash_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["weights", "verify", "sam2.1-hiera-tiny", "--sha256", "12ab"])
+    assert "expected 64 hexadecimal digits" in capsys.readouterr().err
+
+
+def test_fetch_says_how_the_file_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    published = tmp_path / "published"
+    published.write_bytes(b"weights")
+    monkeypatch.setattr(Checkpoint, "url", published.as_uri())
+    folder = tmp_path / "carried"
+    assert main(["weights", "fetch", "ViT-B-16.laion2b_s34b_b88k", "--to", str(folder)]) == 0
+    out = capsys.readouterr().out
+    file = folder / "ViT-B-16.laion2b_s34b_b88k.safetensors"
+    assert file.read_bytes() == b"weights"
+    assert f"model=ViT-B-16 pretrained='{file}'" in out
+    assert hashlib.sha256(b"weights").hexdigest() in out
