@@ -30,7 +30,9 @@ def cache_root() -> Path:
 
 
 #: Sources that a drawing does not depend on.
-_AFTERWARDS = ("sensor", "language.py", "sheet.py", "catalogue.py", "__main__.py", "truth.py")
+_AFTERWARDS = (
+    "sensor", "language.py", "truth.py", "check.py", "sheet.py", "catalogue.py", "__main__.py",
+)  # fmt: skip
 
 
 def generator_version() -> str:
