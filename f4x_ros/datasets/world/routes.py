@@ -13,6 +13,7 @@ from scipy.interpolate import BSpline, CubicSpline
 
 from f4x_ros.datasets.world.mesh import rotation
 from f4x_ros.datasets.world.motion import OpenAndShut, Pose, pose_from, smooth_step, upright
+from f4x_ros.datasets.world.rest_to_rest import drive_s, driven_m
 
 Point = tuple[float, float]
 
@@ -165,7 +166,7 @@ class Route:
         before = self._stop_m[self._stop_order[-1]] - self.length_m
         for stop in self._stop_order:
             length = self._stop_m[stop] - before
-            legs.append(_Leg(clock, before, length, _drive_s(length, self.speed, self.ramp_s)))
+            legs.append(_Leg(clock, before, length, drive_s(length, self.speed, self.ramp_s)))
             clock += legs[-1].drive_s + self.stops[stop].wait_s
             before = self._stop_m[stop]
         return legs
@@ -173,7 +174,7 @@ class Route:
     def _driven(self, leg: _Leg, since_s: float) -> float:
         if not self.stops:
             return self.speed * since_s
-        return _driven_m(leg.length_m, self.speed, self.ramp_s, since_s)
+        return driven_m(leg.length_m, self.speed, self.ramp_s, since_s)
 
 
 @dataclass(frozen=True)
@@ -226,12 +227,12 @@ class Shuttle:
     @property
     def period_s(self) -> float:
         """There and back."""
-        drive = _drive_s(self.length_m, self.speed, self.ramp_s)
+        drive = drive_s(self.length_m, self.speed, self.ramp_s)
         return 2 * (self.wait_s + self.turn_s + drive)
 
     def _along(self, since_s: float) -> float:
         since = since_s - self.wait_s - self.turn_s
-        return _driven_m(self.length_m, self.speed, self.ramp_s, since) if since > 0 else 0.0
+        return driven_m(self.length_m, self.speed, self.ramp_s, since) if since > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -285,30 +286,3 @@ class _Moving(Protocol):
 def _pace(way: _Moving, t: float) -> float:
     step = 1e-3
     return float((way.distance(t + step) - way.distance(t - step)) / (2 * step * way.speed))
-
-
-# --- from rest to rest ---------------------------------------------------------------------------
-
-
-def _cruise(length_m: float, speed: float, ramp_s: float) -> float:
-    """Speed on the way; a short one leaves no time to reach full speed."""
-    return min(speed, length_m / ramp_s)
-
-
-def _drive_s(length_m: float, speed: float, ramp_s: float) -> float:
-    return length_m / _cruise(length_m, speed, ramp_s) + ramp_s
-
-
-def _driven_m(length_m: float, speed: float, ramp_s: float, since_s: float) -> float:
-    """Metres done after so long: speed rises as a smooth step, holds, and falls."""
-    whole = _drive_s(length_m, speed, ramp_s)
-    since = min(since_s, whole)
-    rising = _ramp_area(min(since / ramp_s, 1.0)) * ramp_s
-    steady = max(0.0, min(since, whole - ramp_s) - ramp_s)
-    falling = ramp_s * (0.5 - _ramp_area(min((whole - since) / ramp_s, 1.0)))
-    return _cruise(length_m, speed, ramp_s) * (rising + steady + falling)
-
-
-def _ramp_area(u: float) -> float:
-    """Integral of 3u^2 - 2u^3 from 0 to ``u``; 1/2 at one."""
-    return u * u * u - 0.5 * u**4
