@@ -57,7 +57,10 @@ class Entry(NamedTuple):
     world_only: bool = True
 
 
-_OPEN3D = "pip install open3d-cpu==0.20.0 (Debian, Ubuntu: apt install libusb-1.0-0 libgl1 libegl1 libx11-6)"
+_OPEN3D = (
+    "pip install open3d-cpu==0.20.0 "
+    "(Debian, Ubuntu: apt install libusb-1.0-0 libgl1 libegl1 libx11-6)"
+)
 _TRACKERS = "pip install supervision rich pydeprecate && pip install --no-deps trackers==2.6.1"
 
 ENTRIES: dict[str, Entry] = {
@@ -117,7 +120,7 @@ def death(exit_code: int | None) -> str:
 
 
 def plain(message: str) -> str:
-    """An error's words on one line: without colours, and without Open3D's signatures before them."""
+    """An error's words on one line: without colours and Open3D's signatures."""
     words = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", message).split())
     return re.sub(r"^.*\.(?:cpp|h|cu):\d+: ", "", words)
 
@@ -153,10 +156,10 @@ def _measured(name: str, spec: str, assignments: Sequence[str]) -> Result:
         contestant = entry.make(config, source)
         for module in entry.modules:
             import_module(module)
-        if isinstance(source, World):
+        if entry.world_only:
             numbers = evaluate(source, contestant).numbers
-            numbers["query"].pop("iou", None)
-            numbers["query"].pop("iou_paraphrase", None)
+            for each in ("iou", "iou_paraphrase"):
+                numbers["query"].pop(each, None)
         else:
             numbers = {"camera": _camera(source, contestant)}
     return {
@@ -171,14 +174,15 @@ def _measured(name: str, spec: str, assignments: Sequence[str]) -> Result:
 
 
 def _camera(source: Source, contestant: Contestant) -> dict[str, float | None]:
-    """The path against the poses of a recording, which are all the truth it has."""
-    given, found = [], []
-    for frame in source:
-        if frame.T_map_camera is None:
+    """The path against the true one, or of a recording the poses that came with it."""
+    true, found = [], []
+    for index, frame in enumerate(source):
+        pose = source.camera_pose(index) if isinstance(source, World) else frame.T_map_camera
+        if pose is None:
             raise ValueError(f"{source.name} has frames without a pose, expected one for each")
-        given.append(frame.T_map_camera)
+        true.append(pose)
         found.append(contestant.process(frame).T_map_camera)
-    scores = camera_scores(source.stamps_ns, np.stack(given), np.stack(found))
+    scores = camera_scores(source.stamps_ns, np.stack(true), np.stack(found))
     return {key: getattr(scores, key) for key in _CAMERA_KEYS}
 
 

@@ -102,7 +102,7 @@ class Contestant(ABC):
         """No words by default."""
         return []
 
-    def begin(self, prompts: Sequence[str]) -> None:
+    def begin(self, prompts: Sequence[str]) -> None:  # noqa: B027 - most need no preparation
         """Nothing to prepare by default."""
 
     def process(self, frame: Frame) -> Observed:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -27,11 +28,12 @@ from f4x_ros.core.frame import Frame, Track, TrackState
 from f4x_ros.core.poses import Pose
 from f4x_ros.core.query.prompts import labels_of
 from f4x_ros.datasets.source import Source
-from f4x_ros.eval.frame_scores import VISIBLE_PX
 from f4x_ros.eval.subject import Answer
 
 _ID_STRIDE = 1_000_000  # ids of one prompt's tracker
+_MIN_PX = 100  # of a piece at 320x240: fewer give more false tracks, more miss small things
 _SPEED_WINDOW_S = 0.25  # over which a velocity is a difference of positions
+_MOVING_WINDOW_S, _MOVING_MPS = 0.5, 0.3  # best for these tracks among 8 tried; ours takes 0.08 m/s
 _DEPTH_GATE_M = 0.4  # what is farther from a piece's median depth shines through its holes
 _PERCENTILES = (2.0, 98.0)  # of the points of a piece, as in our own boxes
 _ELSEWHERE = 0.3  # norm of the difference of two poses beyond which they are two views
@@ -46,6 +48,11 @@ class Piece:
     box: tuple[float, float, float, float]
     score: float
     pixels: NDArray[np.bool_]  # [H, W]
+
+
+def least_px(image: NDArray[Any]) -> float:
+    """Pixels of the smallest piece in an image [H, W]."""
+    return _MIN_PX * image.size / (320 * 240)
 
 
 def pieces_of(mask: NDArray[np.bool_], scores: NDArray[np.floating], min_px: float) -> list[Piece]:
@@ -91,8 +98,14 @@ class Speedometer:
         past.append((stamp_ns, position))
         while len(past) > 2 and stamp_ns - past[1][0] >= self._window_ns:
             past.popleft()
-        (start_ns, start), span_ns = past[0], stamp_ns - past[0][0]
+        start_ns, start = past[0]
+        span_ns = stamp_ns - start_ns
         return (position - start) / (span_ns * 1e-9) if span_ns else np.zeros(3)
+
+    def settled(self, number: int) -> bool:
+        """Whether the id has been seen for as long as the window."""
+        past = self._past[number]
+        return past[-1][0] - past[0][0] >= 0.9 * self._window_ns
 
 
 class PerFrameMasks(Contestant):
@@ -112,10 +125,12 @@ class PerFrameMasks(Contestant):
         self._threshold = config.query.threshold or self._extractor.threshold
         self.encoder = self._extractor.name
         self.settings = {"encoder": self.encoder, "threshold": self._threshold}
-        self._source, self._index = source, {int(s): i for i, s in enumerate(source.stamps_ns)}
+        self._stamps_ns = source.stamps_ns
+        self._index = {int(stamp): i for i, stamp in enumerate(source.stamps_ns)}
         self._prompts: tuple[str, ...] = ()
         self._last_ns = 0
         self._mask_time = Stopwatch()
+        self._frame = lru_cache(maxsize=2)(source.__getitem__)
 
     def understood(self, texts: Sequence[str]) -> list[str]:
         """Those of the texts that the 2D model accepts."""
@@ -165,7 +180,7 @@ class PerFrameMasks(Contestant):
 
     def ask(self, text: str, stamp_ns: int = 0, view: Pose | None = None) -> Answer:
         """One question about the picture of a moment."""
-        frame = self._source[self._index[stamp_ns or self._last_ns]]
+        frame = self._frame(self._index[stamp_ns or self._last_ns])
         if view is not None and np.linalg.norm(view - _pose(frame)) > _ELSEWHERE:
             return Answer(False, 0.0, np.zeros(frame.rgb.shape[:2], bool))
 
@@ -174,7 +189,7 @@ class PerFrameMasks(Contestant):
 
         scores = score() if view is None else self.ask_time(score)
         mask = scores >= self._threshold
-        found = pieces_of(mask, scores, VISIBLE_PX * mask.size / (320 * 240))
+        found = pieces_of(mask, scores, least_px(mask))
         best = max((piece.score for piece in found), default=float(np.quantile(scores, 0.999)))
         return Answer(bool(found), best, mask)
 
@@ -187,7 +202,7 @@ class LiftedTracks(PerFrameMasks):
     """A 2D tracker on the pieces of the masks, lifted by depth.
 
     Args:
-        config: of our pipeline, for the 2D model and the speed above which something moves.
+        config: of our pipeline, for the 2D model.
         source: the frames.
         tracker: "ByteTrackTracker" or "SORTTracker" of the package trackers.
     """
@@ -197,20 +212,27 @@ class LiftedTracks(PerFrameMasks):
         super().__init__(config, source)
         self._sv: Any = import_module("supervision")
         self._make: Any = getattr(import_module("trackers"), tracker)
-        self.settings |= {"tracker": f"trackers.{tracker}", "confidence": "all boxes sure"}
-        self._moving_mps = config.tracks.moving_speed_mps
+        self.settings |= {
+            "tracker": f"trackers.{tracker}",
+            "confidence": "all boxes sure",
+            "min_px": _MIN_PX,
+            "moving_mps": _MOVING_MPS,
+            "moving_window_s": _MOVING_WINDOW_S,
+        }
         self._trackers: list[Any] = []
         self._speed, self._first_ns = Speedometer(), dict[int, int]()
+        self._slow_speed = Speedometer(_MOVING_WINDOW_S)
 
     def begin(self, prompts: Sequence[str]) -> None:
         """One tracker a prompt."""
         super().begin(prompts)
-        gaps_s = np.diff(self._source.stamps_ns) * 1e-9
+        gaps_s = np.diff(self._stamps_ns) * 1e-9
         rate_hz = 1 / float(np.median(gaps_s)) if len(gaps_s) else 30.0
         self._trackers = [self._make(frame_rate=rate_hz) for _ in prompts]
 
     def step(self, frame: Frame) -> Seen:
         """Masks, boxes, 2D tracks, 3D tracks."""
+        self._shape = frame.rgb.shape[:2]
         labels, best = self.masks(frame)
         tracks = [
             track
@@ -219,10 +241,14 @@ class LiftedTracks(PerFrameMasks):
         ]
         return Seen(frame.stamp_ns, _pose(frame), self._prompts, labels, tracks=tuple(tracks))
 
+    def ask(self, text: str, stamp_ns: int = 0, view: Pose | None = None) -> Answer:
+        """Not compared here, so not computed: `PerFrameMasks` by itself is."""
+        return Answer(False, 0.0, np.zeros(self._shape, bool))
+
     def _follow(
         self, number: int, frame: Frame, mask: NDArray[np.bool_], best: NDArray[np.float32]
     ) -> list[Track]:
-        pieces = pieces_of(mask, best, VISIBLE_PX * mask.size / (320 * 240))
+        pieces = pieces_of(mask, best, least_px(mask))
         boxes = np.array([piece.box for piece in pieces], np.float32).reshape(-1, 4)
         detections = self._sv.Detections(xyxy=boxes, data={"piece": np.arange(len(pieces))})
         followed = self._trackers[number].update(detections)
@@ -243,12 +269,13 @@ class LiftedTracks(PerFrameMasks):
         if box is None:
             return None
         velocity = self._speed(identity, frame.stamp_ns, box[0])
+        slow = self._slow_speed(identity, frame.stamp_ns, box[0])
         return Track(
             id=identity,
             label=self._prompts[number],
             score=piece.score,
             state=TrackState.CONFIRMED,
-            moving=bool(np.linalg.norm(velocity) > self._moving_mps),
+            moving=bool(np.linalg.norm(slow) > _MOVING_MPS) and self._slow_speed.settled(identity),
             position=box[0],
             orientation=_UPRIGHT,
             pose_covariance=_EYE6,

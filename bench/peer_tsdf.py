@@ -59,7 +59,7 @@ class Open3DTsdf(Contestant):
     def _nbytes(self) -> int:
         """Bytes of the voxels in use (Open3D reserves more)."""
         blocks = int(self._grid.hashmap().size())
-        voxel = sum(
+        voxel: int = sum(
             tensor.shape[-1] * tensor.dtype.byte_size()
             for name in ("tsdf", "weight", "color")
             for tensor in (self._grid.attribute(name),)

@@ -12,7 +12,8 @@ it, recordings only in the path of the camera, with their own poses as truth.
 - masks: encoding each picture anew, against asking the map.
 - geometry: Open3D's TSDF volume at the same given poses.
 
-Every contestant goes through `f4x_ros.eval.evaluate`, in a process of its own on the same cores.
+Every contestant is scored by `f4x_ros.eval` (camera paths by its camera_metrics alone) and runs
+in a process of its own on the same cores.
 Times are of the step alone (no reading, no drawing, no scoring), without the first frames. A peer
 that is not installed or fails has a row that says so. What they need: the extra [peers], in an
 environment of its own, see doc/evaluation.md.

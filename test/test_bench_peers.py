@@ -181,6 +181,8 @@ def test_velocity_is_the_difference_of_positions_over_the_window():
     np.testing.assert_array_equal(found[0], np.zeros(3))
     np.testing.assert_allclose(found[1:], np.tile([0.5, 0, 0], (9, 1)))
     np.testing.assert_array_equal(speed(8, 0, np.ones(3)), np.zeros(3))  # another id
+    assert speed.settled(7)
+    assert not speed.settled(8)
 
 
 # --- masks ---------------------------------------------------------------------------------------
