@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +34,7 @@ from f4x_ros.eval.evaluate import evaluate
 Result = dict[str, Any]
 """status ("ok", "missing", "failed"), and reason or numbers, cost, settings, versions."""
 
+_LAST_WORDS_S = 10.0  # a process that has said all ends within
 _CAMERA_KEYS = (
     "ate_rmse_m",
     "ate_aligned_rmse_m",
@@ -103,13 +105,23 @@ def measure(name: str, spec: str, assignments: Sequence[str], timeout_s: float) 
     process = context.Process(target=_child, args=(there, name, spec, tuple(assignments)))
     process.start()
     there.close()
-    result = _received(here, timeout_s)
-    process.join(10.0 if result else 0.0)
+    return collected(process, here, timeout_s)
+
+
+def collected(process: BaseProcess, pipe: Connection, timeout_s: float) -> Result:
+    """What a child says, or how it ended; it is gone afterwards."""
+    try:
+        result: Result = (
+            pipe.recv() if pipe.poll(timeout_s) else _failed(f"no result after {timeout_s:g} s")
+        )
+    except EOFError:  # it is gone
+        process.join(_LAST_WORDS_S)
+        result = _failed(death(process.exitcode))
+    process.join(_LAST_WORDS_S if result["status"] == "ok" else 0)
     if process.is_alive():
         process.kill()
         process.join()
-        return result or _failed(f"no result after {timeout_s:.0f} s")
-    return result or _failed(death(process.exitcode))
+    return result
 
 
 def death(exit_code: int | None) -> str:
@@ -127,17 +139,6 @@ def plain(message: str) -> str:
 
 def _failed(reason: str) -> Result:
     return {"status": "failed", "reason": reason}
-
-
-def _received(pipe: Connection, timeout_s: float) -> Result | None:
-    """What the child says; None if it ends or takes too long."""
-    try:
-        if not pipe.poll(timeout_s):
-            return None
-        result: Result = pipe.recv()
-    except EOFError:
-        return None
-    return result
 
 
 def _child(pipe: Connection, name: str, spec: str, assignments: Sequence[str]) -> None:

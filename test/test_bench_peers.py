@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -19,7 +20,7 @@ sys.path.insert(0, str(BENCH))
 import peer_run  # noqa: E402
 import peer_table  # noqa: E402
 from peer_camera import Odometry, rigid  # noqa: E402
-from peer_run import ENTRIES, Entry, death, measure, plain  # noqa: E402
+from peer_run import ENTRIES, Entry, collected, death, measure, plain  # noqa: E402
 from peer_subjects import Contestant, Seen, Stopwatch  # noqa: E402
 from peer_table import LINES, Line, compared, ratio, reasons, rows, verdict  # noqa: E402
 from peer_tracks import PerFrameMasks, Speedometer, lifted, pieces_of  # noqa: E402
@@ -91,9 +92,13 @@ def test_each_peer_has_lines_and_each_line_a_way_to_run():
 # --- processes -----------------------------------------------------------------------------------
 
 
-def _dies(config: Config, source: Source) -> Contestant:
+def _dies(*_: object) -> Contestant:
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
+
+
+def _sleep() -> None:
+    time.sleep(60)
 
 
 def test_a_missing_module_is_said_and_not_tried(monkeypatch):
@@ -117,17 +122,33 @@ def test_an_error_of_open3d_is_cut_to_its_words():
     assert plain(raw) == "Unsupported type."
 
 
-def test_a_contestant_runs_in_a_process_of_its_own_and_comes_back_with_scores(tmp_path):
+def test_a_contestant_runs_in_a_process_of_its_own_and_comes_back_with_scores():
     result = measure("re-encoding", "demo:48x36:9", (), 120.0)
     assert result["status"] == "ok", result
     assert 0 < result["numbers"]["query"]["miou_live"] < 1
     assert result["cost"]["masks"]["p50_ms"] > 0
 
 
-def test_a_source_that_does_not_open_is_a_failure_with_its_reason():
-    result = measure("re-encoding", "demo:48x36:0", (), 120.0)
+def test_an_error_becomes_a_failure_with_its_reason():
+    here, there = multiprocessing.Pipe(duplex=False)
+    peer_run._child(there, "re-encoding", "demo:48x36:0", ())
+    result = here.recv()
     assert result["status"] == "failed"
-    assert "ValueError" in result["reason"]
+    assert result["reason"].startswith("ValueError: ")
+
+
+@pytest.mark.parametrize(
+    "target, reason", [(_dies, "crashed: SIGKILL"), (_sleep, "no result after 0.5 s")]
+)
+def test_a_process_that_dies_or_hangs_is_a_failure_and_gone(target, reason):
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=target)
+    process.start()
+    there.close()
+    result = collected(process, here, 60.0 if target is _dies else 0.5)
+    assert result == {"status": "failed", "reason": reason}
+    assert not process.is_alive()
 
 
 # --- times ---------------------------------------------------------------------------------------
