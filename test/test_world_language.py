@@ -15,7 +15,7 @@ from f4x_ros.datasets.world.language import (
     phrases_of,
 )
 from f4x_ros.datasets.world.scene import ObjectLabel
-from f4x_ros.datasets.world.shapes import CLASS_IDS, CLASSES
+from f4x_ros.datasets.world.shapes import CLASS_IDS, CLASSES, called
 
 
 def label(number: int, cls: str, color: str, material: str = "") -> ObjectLabel:
@@ -47,6 +47,12 @@ def test_each_phrase_means_all_that_it_is_true_of() -> None:
     assert "white floor" not in found
 
 
+def test_people_wear_their_colour() -> None:
+    found = {phrase.text for phrase in phrases_of([label(1, "person", "red")])}
+    assert {"person in red", "person", "red thing"} <= found
+    assert "red person" not in found
+
+
 def test_other_words_mean_the_same_and_repeat_no_phrase() -> None:
     own = {phrase.text for phrase in phrases_of(ROOM)}
     other = {phrase.text: phrase for phrase in paraphrases_of(ROOM)}
@@ -72,7 +78,7 @@ def test_the_words_of_every_scene_are_sound(scene: str, tmp_path: Path) -> None:
     world = World(width=64, frames=1, scene=scene, seed=3, cache=tmp_path)
     things = [made for made in world.labels.values() if made.cls not in ROOM_CLASSES]
     names = {text for phrase in world.phrases for text in [phrase.text]}
-    assert {f"{made.color} {made.cls}" for made in things} <= names
+    assert {called(made.color, made.cls, made.cls) for made in things} <= names
     assert all(phrase.instances for phrase in (*world.phrases, *world.paraphrases))
     assert not (names | {p.text for p in world.paraphrases}) & set(world.absent_phrases)
     assert len(world.absent_phrases) >= 20

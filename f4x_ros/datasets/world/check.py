@@ -154,4 +154,4 @@ def _smooth(inverse_depth: NDArray[np.float64]) -> NDArray[np.bool_]:
     for axis in (0, 1):
         second = np.abs(ndimage.convolve1d(inverse_depth, [1.0, -2.0, 1.0], axis=axis))
         bend = np.maximum(bend, second)
-    return ndimage.maximum_filter(bend, 3) < _SMOOTH * inverse_depth
+    return np.asarray(ndimage.maximum_filter(bend, 3) < _SMOOTH * inverse_depth)

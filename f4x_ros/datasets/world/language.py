@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from f4x_ros.datasets.world.materials import PALETTE
 from f4x_ros.datasets.world.scene import ObjectLabel
-from f4x_ros.datasets.world.shapes import CLASSES
+from f4x_ros.datasets.world.shapes import CLASSES, called
 
 #: Parts of the room: they have names but no colour word.
 ROOM_CLASSES = ("floor", "wall", "ceiling")
@@ -42,7 +42,7 @@ def paraphrases_of(labels: Iterable[ObjectLabel]) -> tuple[Phrase, ...]:
         for label in labels
         for name in _names(label)
         for synonym in CLASSES[name].synonyms
-        for kind, text in (("object", f"{label.color} {synonym}"), ("class", synonym))
+        for kind, text in (("object", called(label.color, synonym, label.cls)), ("class", synonym))
         if label.cls not in ROOM_CLASSES
     )
 
@@ -57,7 +57,7 @@ def absent_phrases(labels: Iterable[ObjectLabel]) -> tuple[str, ...]:
     classes = list(dict.fromkeys(label.cls for label in there))
     taken = {(label.color, name) for label in there for name in _names(label)}
     wrong_color = [
-        f"{color} {cls}"
+        called(color, cls, cls)
         for number, cls in enumerate(classes)
         if (color := _free_color(cls, number, taken))
     ]
@@ -78,7 +78,7 @@ def _texts(label: ObjectLabel) -> list[tuple[str, str]]:
         return [("class", label.cls)]
     texts = [("color", f"{label.color} thing")]
     for name in _names(label):
-        texts += [("object", f"{label.color} {name}"), ("class", name)]
+        texts += [("object", called(label.color, name, label.cls)), ("class", name)]
         if label.material:
             texts.append(("material", f"{label.material} {name}"))
     return texts

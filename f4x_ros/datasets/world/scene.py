@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from f4x_ros.datasets.world.materials import Finish, Material, Rgb, surface
 from f4x_ros.datasets.world.mesh import Mesh, box, corner_normals, merged, transformed
 from f4x_ros.datasets.world.motion import Motion, Pose, upright, velocity_of
-from f4x_ros.datasets.world.shapes import CLASS_IDS, CLASSES, Part, Parts
+from f4x_ros.datasets.world.shapes import CLASS_IDS, CLASSES, Part, Parts, called
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Thing:
         size: arguments of the function that builds the class.
         finish: surface; None takes the usual one of the class.
         motion: pose over time relative to where the thing was placed; None stands still.
-        name: unique in the scene; None takes "<color> <cls>".
+        name: unique in the scene; None takes "<color> <cls>", or "<cls> in <color>".
         links: for things that bend: pose of a link over time, relative to the thing.
         life: spans of seconds ``[start, stop)`` in which the thing exists; () = always.
     """
@@ -225,7 +225,7 @@ def _build_thing(
 
 
 def _name(thing: Thing) -> str:
-    return thing.name or f"{thing.color} {thing.cls}"
+    return thing.name or called(thing.color, thing.cls, thing.cls)
 
 
 def _build(number: int, thing: Thing, parts: Parts, finish: Finish, base: Pose) -> SceneObject:

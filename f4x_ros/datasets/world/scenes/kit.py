@@ -12,7 +12,7 @@ import numpy as np
 from f4x_ros.datasets.world.materials import PALETTE, Finish, Material, Planks, Solid, linear
 from f4x_ros.datasets.world.patterns import Checks
 from f4x_ros.datasets.world.scene import Light, Room, Thing
-from f4x_ros.datasets.world.shapes import CLASSES
+from f4x_ros.datasets.world.shapes import CLASSES, called
 from f4x_ros.datasets.world.textures import Cloth, Rgb, Stripes, darker
 
 
@@ -61,7 +61,7 @@ class Kit:
         x, y = x + self.rng.uniform(-1, 1) * off_m, y + self.rng.uniform(-1, 1) * off_m
         yaw = float(rest.pop("yaw", 0.0)) + self.rng.uniform(-1, 1) * off_rad
         made = {**self.sizes(cls), **(size or {})}
-        name = self._new_name(rest.pop("name", None) or f"{color} {cls}")
+        name = self._new_name(rest.pop("name", None) or called(color, cls, cls))
         finish = finish or self.finish(cls)
         self.things.append(
             Thing(cls, color, float(x), float(y), z, float(yaw), size=made, finish=finish,

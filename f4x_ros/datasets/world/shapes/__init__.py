@@ -12,12 +12,12 @@ from f4x_ros.datasets.world.shapes.person import (
     walking_links,
 )
 from f4x_ros.datasets.world.shapes.table import CLASSES
-from f4x_ros.datasets.world.shapes.thing_class import PLACES, ThingClass
+from f4x_ros.datasets.world.shapes.thing_class import PLACES, ThingClass, called
 from f4x_ros.datasets.world.shapes.warehouse import rack_levels
 
 __all__ = [
-    "CLASSES", "CLASS_IDS", "PLACES", "Part", "Parts", "ThingClass", "drawer_of", "person_joints",
-    "person_stride", "rack_levels", "walking_lift", "walking_links",
+    "CLASSES", "CLASS_IDS", "PLACES", "Part", "Parts", "ThingClass", "called", "drawer_of",
+    "person_joints", "person_stride", "rack_levels", "walking_lift", "walking_links",
 ]  # fmt: skip
 
 #: Class name to the id used in label images; 0 is background.

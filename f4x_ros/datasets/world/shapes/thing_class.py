@@ -16,6 +16,15 @@ from f4x_ros.datasets.world.shapes.part import Parts
 PLACES = ("floor", "table", "wall", "frame")
 
 
+#: The colour of a person is that of the clothes.
+_WEARS_ITS_COLOR = ("person",)
+
+
+def called(color: str, name: str, cls: str) -> str:
+    """Colour and a name of a class as people say it: "red mug", "person in red"."""
+    return f"{name} in {color}" if cls in _WEARS_ITS_COLOR else f"{color} {name}"
+
+
 class ThingClass(NamedTuple):
     """How a class of things is made and called, and how its instances may differ."""
 
