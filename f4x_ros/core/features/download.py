@@ -38,7 +38,7 @@ def download(
     url: str,
     file: Path,
     sha256: str = "",
-    progress: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int], object] = lambda _: None,
 ) -> Path:
     """Fetch `url` into `file`, whole or not at all.
 

@@ -144,7 +144,7 @@ def fetch(
     *,
     to: Path | None = None,
     cache: Path | None = None,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int], object] = lambda _: None,
 ) -> Path:
     """Download into the folder `to`, or else, by huggingface_hub, into the cache.
 
