@@ -61,7 +61,7 @@ class Entry(NamedTuple):
 
 _OPEN3D = (
     "pip install open3d-cpu==0.20.0 "
-    "(Debian, Ubuntu: apt install libusb-1.0-0 libgl1 libegl1 libx11-6)"
+    "(Debian, Ubuntu: apt install libusb-1.0-0 libegl1 libgl1 libx11-6 libidn2-0)"
 )
 _TRACKERS = "pip install supervision rich pydeprecate && pip install --no-deps trackers==2.6.1"
 
@@ -144,6 +144,8 @@ def _failed(reason: str) -> Result:
 def _child(pipe: Connection, name: str, spec: str, assignments: Sequence[str]) -> None:
     try:
         result = _measured(name, spec, assignments)
+    except ImportError as error:  # a system library is missing, say
+        result = _failed(f"cannot be imported ({error}): {ENTRIES[name].install}")
     except Exception as error:  # whatever a peer raises is its result
         result = _failed(f"{type(error).__name__}: {plain(str(error))}")
     pipe.send(result)

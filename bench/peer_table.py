@@ -90,7 +90,6 @@ _GEOMETRY = (
     Line("a frame, all of it, p50", "cost.frame.p50_ms", unit="ms", digits=1),
     Line("a frame, all of it, processor", "cost.frame.cpu_p50_ms", unit="ms", digits=1),
     Line("map", "cost.size.map_bytes", unit="MB", factor=1e-6, digits=1),
-    Line("points", "cost.size.cloud_points", higher=True, digits=0),
 )  # fmt: skip
 
 LINES: dict[str, tuple[Line, ...]] = {

@@ -137,6 +137,18 @@ def test_an_error_becomes_a_failure_with_its_reason():
     assert result["reason"].startswith("ValueError: ")
 
 
+def test_a_library_that_does_not_load_is_said_with_the_way_to_install_it(monkeypatch):
+    def broken(*_: object) -> Contestant:
+        raise ImportError("libusb-1.0.so.0: cannot open shared object file")
+
+    monkeypatch.setitem(peer_run.ENTRIES, "ghost", Entry(broken, ("json",), "apt install libusb"))
+    here, there = multiprocessing.Pipe(duplex=False)
+    peer_run._child(there, "ghost", "demo:48x36:2", ())
+    assert here.recv()["reason"] == (
+        "cannot be imported (libusb-1.0.so.0: cannot open shared object file): apt install libusb"
+    )
+
+
 @pytest.mark.parametrize(
     "target, reason", [(_dies, "crashed: SIGKILL"), (_sleep, "no result after 0.5 s")]
 )
