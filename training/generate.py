@@ -77,7 +77,8 @@ def draw_rooms(jobs: list[Job], workers: int) -> Iterator[int]:
         yield from pool.map(draw_room, jobs, chunksize=2)
 
 
-def _span(text: str) -> range:
+def span(text: str) -> range:
+    """FIRST:STOP of a command line as a range."""
     try:
         start, stop = (int(part) for part in text.split(":"))
     except ValueError:
@@ -90,8 +91,8 @@ def _span(text: str) -> range:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.generate")
     parser.add_argument("folder", type=Path, help="where the rooms go")
-    parser.add_argument("--rooms", type=_span, default=range(0), help="seeds of training rooms")
-    parser.add_argument("--worlds", type=_span, default=range(0), help="seeds of random worlds")
+    parser.add_argument("--rooms", type=span, default=range(0), help="seeds of training rooms")
+    parser.add_argument("--worlds", type=span, default=range(0), help="seeds of random worlds")
     parser.add_argument("--views", type=int, default=8, help="pictures of each")
     parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--minutes", type=float, default=0.0, help="stop after that; 0: never")

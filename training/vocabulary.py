@@ -133,6 +133,8 @@ class Vocabulary:
         out = np.zeros((len(self.kinds), len(self.texts)), np.int8)
         for row, kind in enumerate(self.kinds):
             unsure = {word for word, classes in UNCERTAIN.items() if kind.cls in classes}
+            if kind.cls in ROOM_CLASSES:  # it has a colour, but nobody says which
+                unsure |= {text for color in PALETTE for text in _of_color(color)}
             for word in (*unsure, *(f"{kind.color} {word}" for word in unsure)):
                 if word in self.number:
                     out[row, self.number[word]] = UNKNOWN
@@ -172,9 +174,13 @@ def _extra(kind: Kind) -> list[str]:
     return [
         *names,
         *(f"{kind.color} {name}" for name in names),
-        *(f"{kind.color} object", f"something {kind.color}"),
+        *_of_color(kind.color)[1:],
         *material,
     ]
+
+
+def _of_color(color: str) -> tuple[str, ...]:
+    return f"{color} thing", f"{color} object", f"something {color}"
 
 
 def all_kinds() -> tuple[Kind, ...]:

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How well a model finds what words name: ``python -m training.evaluate MODEL --worlds 8000:8012``.
+
+It is asked in single pictures of worlds that it has not seen. The conventions are those of
+``f4x eval``: the same moments, phrases, masks and scores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from f4x_ros.core.features.embedded.extractor import EmbeddedExtractor
+from f4x_ros.core.features.embedded.weights import Calibration, load_model, save_model
+from f4x_ros.datasets.world import Phrase, World
+from f4x_ros.datasets.world.language import ROOM_CLASSES
+from f4x_ros.datasets.world.shapes import CLASSES
+from f4x_ros.eval.frame_scores import countable
+from f4x_ros.eval.query_metrics import PhraseIou, presence
+from f4x_ros.eval.questions import past_indices
+from training.generate import LAST_TRAINING_SEED, LAST_TUNING_SEED, span
+from training.vocabulary import Kind, Split
+
+OFFSETS = tuple(float(x) for x in np.arange(-3.0, 3.01, 0.5))
+"""Added to the logits, to find where the masks are best."""
+
+_FRAMES = 150  # of a world, as in f4x eval
+_SEEN_PX = 150  # of a thing that counts as present
+_BEST = 9  # features: that many pixels of the picture
+
+
+@dataclass
+class Tally:
+    """Masks and presence over worlds.
+
+    Attributes:
+        masks: by group of phrases, then world: one sum for each of `OFFSETS`.
+        scores: how sure the model is that something is there.
+        present: whether it is.
+    """
+
+    masks: dict[str, dict[int, list[PhraseIou]]] = field(default_factory=dict)
+    scores: list[float] = field(default_factory=list)
+    present: list[bool] = field(default_factory=list)
+
+    def of(self, group: str, seed: int) -> list[PhraseIou]:
+        """Sums of a group in a world."""
+        worlds = self.masks.setdefault(group, {})
+        return worlds.setdefault(seed, [PhraseIou() for _ in OFFSETS])
+
+    def miou(self, group: str, offset: float = 0.0) -> float | None:
+        """Mean over worlds of the mean over phrases; None if the group has no phrase."""
+        place = OFFSETS.index(offset)
+        results = [sums[place].result().miou for sums in self.masks.get(group, {}).values()]
+        known = [value for value in results if value is not None]
+        return float(np.mean(known)) if known else None
+
+    def per_text(self, group: str) -> dict[str, float]:
+        """Mean over worlds of each phrase's IoU, best first."""
+        found: dict[str, list[float]] = {}
+        for sums in self.masks.get(group, {}).values():
+            for text, score in sums[OFFSETS.index(0.0)].result().per_phrase.items():
+                found.setdefault(text, []).append(score.iou)
+        means = {text: float(np.mean(values)) for text, values in found.items()}
+        return dict(sorted(means.items(), key=lambda item: -item[1]))
+
+
+def evaluate(model: EmbeddedExtractor, seeds: Sequence[int], split: Split) -> Tally:
+    """Ask a model for everything in some random worlds."""
+    tally = Tally()
+    for seed in seeds:
+        _evaluate_world(model, World(frames=_FRAMES, seed=seed, scene="random"), split, tally)
+    return tally
+
+
+def _evaluate_world(model: EmbeddedExtractor, world: World, split: Split, tally: Tally) -> None:
+    phrases = [*world.phrases, *world.paraphrases]
+    absent = world.absent_phrases
+    texts = model.text([*(phrase.text for phrase in phrases), *absent])
+    surest = torch.full((len(texts),), -torch.inf)
+    seen: dict[int, int] = {}
+    for index in past_indices(len(world)):
+        truth = world.truth(index)
+        for number, count in zip(*np.unique(truth.instances, return_counts=True), strict=True):
+            seen[int(number)] = max(int(count), seen.get(int(number), 0))
+        logits = _logits(model, world[index].rgb, texts)
+        best = logits.flatten(1).topk(_BEST, dim=1).values.mean(1)
+        surest = torch.maximum(surest, best)
+        for row, phrase in enumerate(phrases):
+            predicted = _enlarged(logits[row], truth.instances.shape)
+            true, valid = truth.mask(phrase.instances), countable(world, truth, phrase)
+            for group in _groups(world, phrase, row >= len(world.phrases), split):
+                for sums, offset in zip(tally.of(group, world.seed), OFFSETS, strict=True):
+                    sums.add(phrase.text, predicted + offset >= 0, true, valid)
+    there = {number for number, count in seen.items() if count >= _SEEN_PX}
+    asked = [bool(phrase.instances & there) for phrase in world.phrases]
+    scores = torch.sigmoid(surest).tolist()
+    tally.scores += [score for score, ask in zip(scores, asked, strict=False) if ask]
+    tally.present += [True] * sum(asked)
+    tally.scores += scores[len(phrases) :]
+    tally.present += [False] * len(absent)
+
+
+def _logits(model: EmbeddedExtractor, rgb: NDArray[np.uint8], texts: Tensor) -> Tensor:
+    """[P, h, w] log-odds that each text is true of each feature."""
+    image = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255
+    cosine = torch.einsum("dhw,pd->phw", model.dense(image)[0], texts)
+    calibration = model.calibration
+    return calibration.scale * cosine + calibration.bias
+
+
+def _enlarged(logits: Tensor, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    full = functional.interpolate(logits[None, None], shape, mode="bilinear", align_corners=False)[
+        0, 0
+    ].numpy()
+    return np.asarray(full, np.float32)
+
+
+def _groups(world: World, phrase: Phrase, other_words: bool, split: Split) -> Iterator[str]:
+    """Which numbers a phrase counts for; the first is what ``f4x eval`` reports."""
+    yield "paraphrases" if other_words else "phrases"
+    labels = [world.labels[number] for number in phrase.instances]
+    of_hidden_class = all(label.cls in split.classes for label in labels)
+    if not other_words:
+        yield f"phrases: {phrase.kind}"
+        if of_hidden_class and phrase.kind != "color":
+            yield "phrases of held-out classes"
+        elif phrase.kind == "object" and all(_combined(split, x.cls, x.color) for x in labels):
+            yield "phrases of held-out colours of classes"
+        elif phrase.kind != "color":
+            yield "phrases that were trained"
+    elif not of_hidden_class:
+        word = phrase.text
+        if phrase.kind == "object":
+            word = word.removeprefix(f"{labels[0].color} ")
+        hidden = split.hides_synonym(word)
+        yield "paraphrases, held out" if hidden else "paraphrases that were trained"
+
+
+def _combined(split: Split, cls: str, color: str) -> bool:
+    return cls not in ROOM_CLASSES and split.hides_combination(Kind(cls, color, ""))
+
+
+def summary(tally: Tally) -> dict[str, Any]:
+    """All numbers, as plain JSON."""
+    decided = [score >= 0.5 for score in tally.scores]
+    there = presence(tally.scores, tally.present, decided)
+    return {
+        "miou": {group: _round(tally.miou(group)) for group in sorted(tally.masks)},
+        "presence": {
+            "auroc": _round(there.auroc), "f1": _round(there.f1),
+            "best_f1": _round(there.best_f1), "best_threshold": _round(there.best_threshold),
+            "present": there.n_present, "absent": there.n_absent,
+        },
+        "offsets": {
+            f"{offset:+.1f}": [_round(tally.miou(group, offset))
+                               for group in ("phrases", "paraphrases")]
+            for offset in OFFSETS
+        },
+        "per_class": {text: _round(iou) for text, iou in tally.per_text("phrases: class").items()
+                      if text in CLASSES},
+    }  # fmt: skip
+
+
+def best_offset(tally: Tally) -> float:
+    """What added to the logits makes the masks best, phrases and paraphrases together."""
+
+    def quality(offset: float) -> float:
+        values = [tally.miou(group, offset) for group in ("phrases", "paraphrases")]
+        return sum(value for value in values if value is not None)
+
+    return max(OFFSETS, key=quality)
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def print_summary(numbers: Mapping[str, Any]) -> None:
+    """As tables for people."""
+    for group, value in numbers["miou"].items():
+        print(f"mIoU {value if value is not None else '-':>8}  {group}")
+    print("presence", json.dumps(numbers["presence"]))
+    print("mIoU of phrases, paraphrases at offsets", json.dumps(numbers["offsets"]))
+    print("IoU by class: " + ", ".join(f"{k} {v:.2f}" for k, v in numbers["per_class"].items()))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate")
+    parser.add_argument("model", type=Path, help="embedded.safetensors of training.train")
+    parser.add_argument("--worlds", type=span, required=True, help="seeds, FIRST:STOP")
+    parser.add_argument("--final-test", action="store_true", help="allow the seeds of tests")
+    parser.add_argument("--calibrate", action="store_true", help="write the best bias to the model")
+    parser.add_argument("--json", type=Path, help="write all numbers there")
+    arguments = parser.parse_args()
+    last = arguments.worlds[-1] if arguments.worlds else -1
+    tuning = arguments.worlds.start > LAST_TRAINING_SEED and last <= LAST_TUNING_SEED
+    if not tuning and (arguments.calibrate or not arguments.final_test):
+        parser.error(
+            f"--worlds: expected seeds {LAST_TRAINING_SEED + 1} to {LAST_TUNING_SEED}; higher ones "
+            "only with --final-test, once, and never to calibrate"
+        )
+    return arguments
+
+
+def main() -> None:
+    """See the module."""
+    arguments = _arguments()
+    torch.set_num_threads(1)
+    extractor = EmbeddedExtractor(options={"weights": str(arguments.model)})
+    stored = extractor.about.get("split", {})
+    stored["classes"] = tuple(stored.get("classes", ()))
+    tally = evaluate(extractor, arguments.worlds, Split(**stored))
+    numbers = summary(tally)
+    print_summary(numbers)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(numbers, indent=1), encoding="utf-8")
+    if arguments.calibrate:
+        model = load_model(arguments.model)
+        scale, bias = model.calibration
+        offset = best_offset(tally)
+        save_model(arguments.model, model._replace(calibration=Calibration(scale, bias + offset)))
+        print(f"bias {bias:.2f} -> {bias + offset:.2f}")
+
+
+if __name__ == "__main__":
+    main()

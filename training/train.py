@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Train the embedded model: ``python -m training.train ROOMS... --out FOLDER --minutes 120``.
+
+Progress is printed and kept in FOLDER/log.jsonl; FOLDER/checkpoint.pt is written again and again
+and continued with --resume; FOLDER/embedded.safetensors is the result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from f4x_ros.core.features.embedded.network import EmbeddedNet, Layout
+from f4x_ros.core.features.embedded.text_space import TextSpace
+from f4x_ros.core.features.embedded.weights import Calibration, EmbeddedModel, save_model
+from training.augment import compressed, crops, photographed
+from training.data import Pool, kinds_of, read_pool
+from training.objective import Losses, Objective
+from training.store import read_rooms
+from training.texts import encoded, fitted_space
+from training.vocabulary import FINAL, Split, Vocabulary, all_kinds
+
+_CROP, _WHOLE = (144, 192), (240, 320)  # pixels: most of the time, and at the end
+_SPAN, _WHOLE_SPAN = (0.32, 1.0), (0.6, 1.0)
+_WARM_UP = 100  # steps
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How it is trained.
+
+    Attributes:
+        minutes: of training, all runs together.
+        batch: crops in a step.
+        rate: highest learning rate.
+        decay: weight decay.
+        whole: share of the time, at the end, with crops as large as the pictures of use.
+        average: of the weights over so many steps.
+        seed: of everything random.
+    """
+
+    minutes: float = 120.0
+    batch: int = 16
+    rate: float = 2.5e-3
+    decay: float = 0.03
+    whole: float = 0.12
+    average: int = 800
+    seed: int = 0
+
+
+class Trainer:
+    """Network, loss and optimiser, and where they are on their way.
+
+    Args:
+        pool: images.
+        objective: the loss.
+        recipe: how.
+        layout: of the network.
+        device: where.
+    """
+
+    def __init__(
+        self, pool: Pool, objective: Objective, recipe: Recipe, layout: Layout, device: torch.device
+    ) -> None:
+        torch.manual_seed(recipe.seed)
+        self.pool, self.recipe, self.device = pool, recipe, device
+        self.objective = objective.to(device)
+        self.net = EmbeddedNet(layout).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.net).requires_grad_(False)
+        weights = [p for p in self.net.parameters() if p.ndim > 1]
+        others = [p for p in self.net.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": weights, "weight_decay": recipe.decay},
+                {"params": [*others, *self.objective.parameters()], "weight_decay": 0.0},
+            ],
+            lr=recipe.rate,
+        )
+        self.generator = torch.Generator(device).manual_seed(recipe.seed)
+        self.rng = np.random.default_rng(recipe.seed)
+        self.steps, self.seconds = 0, 0.0
+        self._order, self._place = np.zeros(0, np.int64), 0
+
+    @property
+    def progress(self) -> float:
+        """0 at the start, 1 at the end."""
+        return min(1.0, self.seconds / (60 * self.recipe.minutes))
+
+    def step(self) -> Losses:
+        """One batch."""
+        start = time.monotonic()
+        self._set_rate()
+        whole = self.progress > 1 - self.recipe.whole
+        count = max(2, self.recipe.batch * 2 // 5) if whole else self.recipe.batch
+        size, span = (_WHOLE, _WHOLE_SPAN) if whole else (_CROP, _SPAN)
+        batch = crops(self.pool, self._rows(count), size, span, self.generator)
+        images = compressed(photographed(batch.images, self.generator), 0.2, self.rng)
+        self.net.train()
+        with torch.autocast(self.device.type, torch.bfloat16):
+            features = self.net(images)
+        losses: Losses = self.objective(features, batch.kinds, self.generator, self.rng)
+        self.optimizer.zero_grad(set_to_none=True)
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 2.0)
+        self.optimizer.step()
+        self._update_average()
+        self.steps += 1
+        self.seconds += time.monotonic() - start
+        return losses
+
+    def _set_rate(self) -> None:
+        warm = min(1.0, (self.steps + 1) / _WARM_UP)
+        rate = self.recipe.rate * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * self.progress)) / 2)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def _rows(self, count: int) -> Tensor:
+        """The next images of a random order."""
+        if self._place + count > len(self._order):
+            self._order, self._place = self.rng.permutation(len(self.pool)), 0
+            if len(self._order) < count:
+                self._order = np.resize(self._order, count)
+        rows = self._order[self._place : self._place + count]
+        self._place += count
+        return torch.from_numpy(rows).to(self.device)
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        share = 1 - min(1 - 1 / self.recipe.average, (self.steps + 1) / (self.steps + 10))
+        new = self.net.state_dict()
+        for name, value in self.average.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(new[name], share)
+            else:
+                value.copy_(new[name])
+
+    def model(self, space: TextSpace, about: dict[str, Any]) -> EmbeddedModel:
+        """What has been learned so far."""
+        net = copy.deepcopy(self.average).cpu().fused()
+        scale, bias = self.objective.scale.exp().item(), self.objective.bias.item()
+        return EmbeddedModel(net, space, Calibration(scale, bias), about)
+
+    def save(self, path: Path) -> None:
+        """All that is needed to go on."""
+        state = {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "objective": {k: v.detach() for k, v in self.objective.named_parameters()},
+            "optimizer": self.optimizer.state_dict(),
+            "progress": [self.steps, self.seconds],
+        }
+        temporary = path.with_suffix(".part")
+        torch.save(state, temporary)
+        temporary.replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Go on from what `save` wrote; the random numbers start anew."""
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.objective.load_state_dict(state["objective"], strict=False)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.steps, self.seconds = int(state["progress"][0]), float(state["progress"][1])
+        self.generator.manual_seed(self.recipe.seed + self.steps)
+        self.rng = np.random.default_rng([self.recipe.seed, self.steps])
+
+
+def main() -> None:
+    """See the module."""
+    arguments = _arguments()
+    torch.set_num_threads(arguments.threads)
+    device = torch.device(arguments.device)
+    out: Path = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    rooms = read_rooms(arguments.rooms)
+    kinds = kinds_of(rooms, all_kinds())
+    vocabulary = Vocabulary(kinds, FINAL if arguments.final else Split())
+    vectors = encoded(vocabulary, arguments.cache)
+    layout = Layout(dim=arguments.dim)
+    space = fitted_space(vocabulary, vectors, layout.dim)
+    pool = read_pool(rooms, kinds, arguments.cache).to(device)
+    recipe = Recipe(arguments.minutes, arguments.batch, arguments.rate, seed=arguments.seed)
+    trainer = Trainer(pool, Objective(vocabulary, space, vectors), recipe, layout, device)
+    checkpoint = out / "checkpoint.pt"
+    if arguments.resume and checkpoint.is_file():
+        trainer.resume(checkpoint)
+    parameters = sum(p.numel() for p in trainer.net.parameters())
+    print(f"{len(pool)} images of {len(rooms)} rooms, {len(vocabulary.texts)} texts, "
+          f"{len(kinds)} kinds, {parameters / 1e6:.2f} M parameters", flush=True)  # fmt: skip
+    about = {"recipe": asdict(recipe), "split": asdict(vocabulary.split), "images": len(pool)}
+    _run(trainer, out, arguments.save_minutes)
+    trainer.save(checkpoint)
+    about |= {"steps": trainer.steps, "seconds": round(trainer.seconds)}
+    save_model(out / "embedded.safetensors", trainer.model(space, about))
+
+
+def _run(trainer: Trainer, out: Path, save_minutes: float) -> None:
+    """Steps until the time is over; a line every hundred."""
+    recent: list[list[float]] = []
+    saved = trainer.seconds
+    while trainer.progress < 1:
+        losses = trainer.step()
+        recent.append([loss.item() for loss in losses])
+        if trainer.steps % 100 == 0 or trainer.progress >= 1:
+            _report(trainer, np.mean(recent, 0).tolist(), out)
+            recent = []
+        if trainer.seconds - saved > 60 * save_minutes:
+            trainer.save(out / "checkpoint.pt")
+            saved = trainer.seconds
+
+
+def _report(trainer: Trainer, losses: list[float], out: Path) -> None:
+    line = dict(zip(Losses._fields, (round(loss, 4) for loss in losses), strict=True))
+    rate = trainer.steps * trainer.recipe.batch / trainer.seconds
+    line |= {
+        "step": trainer.steps, "seconds": round(trainer.seconds, 1),
+        "images_per_s": round(rate, 1), "scale": round(trainer.objective.scale.exp().item(), 2),
+        "bias": round(trainer.objective.bias.item(), 2),
+    }  # fmt: skip
+    print(json.dumps(line), flush=True)
+    with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(json.dumps(line) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training.train")
+    parser.add_argument("rooms", type=Path, nargs="+", help="folders of training.generate")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
+    parser.add_argument("--minutes", type=float, default=120.0, help="of training")
+    parser.add_argument("--batch", type=int, default=16, help="crops in a step")
+    parser.add_argument("--rate", type=float, default=2.5e-3, help="highest learning rate")
+    parser.add_argument("--dim", type=int, default=96, help="numbers of a feature")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random")
+    parser.add_argument("--final", action="store_true", help="hold out nothing but synonyms")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+    parser.add_argument("--save-minutes", type=float, default=5.0, help="between checkpoints")
+    parser.add_argument("--cache", type=Path, help="folder for encoded texts and packed images")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
