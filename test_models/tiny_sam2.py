@@ -61,7 +61,9 @@ model:
     _target_: sam2.modeling.memory_encoder.MemoryEncoder
     in_dim: 32
     out_dim: 16
-    position_encoding: *sine
+    position_encoding:
+      <<: *sine
+      num_pos_feats: 16
     mask_downsampler:
       _target_: sam2.modeling.memory_encoder.MaskDownSampler
       embed_dim: 32

@@ -107,6 +107,15 @@ class Sam2Extractor:
         images: Tensor,  # [B, 3, H, W] float, RGB in 0..1
     ) -> Sam2Features:
         """Image embeddings and, where the model uses them, high-resolution features."""
+        seen = self.encode(images)
+        *high_res, embedding = seen["backbone_fpn"][-self.model.num_feature_levels :]
+        if self.model.directly_add_no_mem_embed:  # an image is a video without a past
+            embedding = embedding + self.model.no_mem_embed.view(1, -1, 1, 1)
+        return Sam2Features(embedding, tuple(high_res))
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> dict[str, Any]:
+        """What the library's `forward_image` returns for `images` [B, 3, H, W] in 0..1."""
         check_images(images)
         square = functional.interpolate(
             images.to(self.device, torch.float32),
@@ -115,11 +124,8 @@ class Sam2Extractor:
             align_corners=False,
             antialias=True,
         )
-        seen = self.model.forward_image((square - self._mean) / self._std)
-        *high_res, embedding = seen["backbone_fpn"][-self.model.num_feature_levels :]
-        if self.model.directly_add_no_mem_embed:  # an image is a video without a past
-            embedding = embedding + self.model.no_mem_embed.view(1, -1, 1, 1)
-        return Sam2Features(embedding, tuple(high_res))
+        found: dict[str, Any] = self.model.forward_image((square - self._mean) / self._std)
+        return found
 
     def text(self, prompts: Sequence[str]) -> Tensor:
         """Always a ValueError: there is no language in it."""
