@@ -71,12 +71,23 @@ class Open3DTsdf(Contestant):
         core = self._o3d.core
         K, extrinsic = core.Tensor(camera.to_opencv_K()), core.Tensor(np.linalg.inv(T_map_camera))
         cast = self._grid.ray_cast(
-            self._grid.hashmap().key_tensor(), K, extrinsic, camera.width, camera.height,
+            self._in_front(T_map_camera), K, extrinsic, camera.width, camera.height,
             ["depth", "color"], 1.0, 0.1, MAX_DEPTH_M, _MIN_WEIGHT, _TRUNCATION, 8,
         )  # fmt: skip
         depth = cast["depth"].numpy()[..., 0]
         color = np.clip(cast["color"].numpy() * 255 + 0.5, 0, 255).astype(np.uint8)
         return RenderedView(color, depth, (depth > 0).astype(np.float32))
+
+    def _in_front(self, T_map_camera: Pose) -> Any:
+        """Blocks [B, 3] in front of a camera.
+
+        With one across the camera's plane, Open3D 0.20 may march along a ray for ever.
+        """
+        hashmap, edge_m = self._grid.hashmap(), VOXEL_M * _BLOCK
+        keys = hashmap.key_tensor()[hashmap.active_buf_indices().to(self._o3d.core.int64)]
+        centers = (keys.numpy() + 0.5) * edge_m
+        z = (centers - T_map_camera[:3, 3]) @ T_map_camera[:3, 2]
+        return keys[self._o3d.core.Tensor(z > edge_m)]
 
     def cloud(self) -> NDArray[np.float32]:
         """Points of the surface."""
