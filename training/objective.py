@@ -30,22 +30,25 @@ class Weights:
     """Of the parts of the loss, and how much is asked at a time.
 
     Attributes:
+        texts: of the sigmoid loss, which is a sum over some hundred texts.
         names: of the softmax over class names.
         colors: of the softmax over colours of the true class.
         pixels: of a batch that are used.
         true_texts: drawn for each kind in the batch.
         near_texts: false ones that differ from a true one in colour or in class, per kind.
         random_texts: drawn from the whole vocabulary.
-        text_noise: length of random vectors added to those of texts, whose length is 1.
+        text_noise: length of random vectors added to those of texts, whose length is 1; it makes
+            words near to trained ones count as well.
     """
 
+    texts: float = 0.1
     names: float = 0.5
     colors: float = 0.3
     pixels: int = 3072
     true_texts: int = 5
     near_texts: int = 3
     random_texts: int = 192
-    text_noise: float = 0.15
+    text_noise: float = 0.6
 
 
 class Losses(NamedTuple):
@@ -145,7 +148,11 @@ class Objective(nn.Module):
         of_texts = (each * (truth != UNKNOWN)).sum() / len(pixels)
         of_names = self._names_loss(pixels, shown)
         of_colors = self._colors_loss(pixels, shown)
-        total = of_texts + self.weights.names * of_names + self.weights.colors * of_colors
+        total = (
+            self.weights.texts * of_texts
+            + self.weights.names * of_names
+            + self.weights.colors * of_colors
+        )
         return Losses(total, of_texts.detach(), of_names.detach(), of_colors.detach())
 
     def _pixels(self, kinds: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

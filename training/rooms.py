@@ -19,7 +19,8 @@ from f4x_ros.datasets.world.scenes.layout import Plan, extent, footprint
 from f4x_ros.datasets.world.shapes import CLASSES, drawer_of, walking_links
 from training.surfaces import random_ambient, random_lights, random_room
 
-_TRIES = 10
+_TRIES = 16
+_LARGE_M2 = 0.3
 _SUPPORTS = ("table", "table", "table", "cabinet", "bookshelf", "pallet", "box")
 _STEP_M = 0.03  # between things
 
@@ -28,15 +29,18 @@ def training_room(seed: int) -> SceneSpec:
     """The room of a seed; one seed in four has half as many things."""
     kit = TrainingKit("training", seed)
     rng = kit.rng
-    x, y = (float(side) for side in rng.uniform(3.0, 7.0, 2))
+    x, y = (float(side) for side in rng.uniform(3.2, 7.5, 2))
     size = (x, y, float(rng.uniform(2.3, 3.2)))
     few = 0.5 if rng.random() < 0.25 else 1.0
     floor = Plan((size[0] - 0.1, size[1] - 0.1))
     _on_walls(kit, floor, size, round(5 * few))
-    supports = _supports(kit, floor, 5)
-    area = size[0] * size[1]
-    _on_floor(kit, floor, round(min(10 + 0.5 * area, 28) * few))
-    _on_supports(kit, supports, round(32 * few))
+    wanted = [kit.next_class("floor") for _ in range(round(min(10 + 0.5 * x * y, 28) * few))]
+    wanted.sort(key=_ground, reverse=True)  # large things find no room later
+    large = sum(_ground(cls) > _LARGE_M2 for cls in wanted)
+    _on_floor(kit, floor, wanted[:large])
+    supports = _supports(kit, floor, 4)
+    _on_floor(kit, floor, wanted[large:])
+    _on_supports(kit, floor, supports, round(36 * few))
     _scattered(kit, floor, round(12 * few))
     return SceneSpec(
         room=random_room(rng, size),
@@ -126,9 +130,14 @@ def _supports(kit: TrainingKit, floor: Plan, count: int) -> list[tuple[str, Plan
     return found
 
 
-def _on_floor(kit: TrainingKit, floor: Plan, count: int) -> None:
-    for _ in range(count):
-        cls = kit.next_class("floor")
+def _ground(cls: str) -> float:
+    """Roughly what a class takes of the floor [m2]; what things may stand on takes nothing."""
+    low, high = extent(cls, {})
+    return 0.0 if cls == "rug" else float((high[0] - low[0]) * (high[1] - low[1]))
+
+
+def _on_floor(kit: TrainingKit, floor: Plan, wanted: Sequence[str]) -> None:
+    for cls in wanted:
         if cls == "cabinet" and kit.rng.random() < 0.7:
             _open_cabinet(kit, floor)
         elif cls == "rug":
@@ -195,10 +204,18 @@ def _hang(
         floor.take([footprint(cls, made, float(x), float(y), yaw, 0.05)])
 
 
-def _on_supports(kit: TrainingKit, supports: list[tuple[str, Plan]], count: int) -> None:
-    for number in range(count if supports else 0):
-        name, plan = supports[number % len(supports)]
-        kit.stand(plan, kit.next_class("table"), on=name)
+def _on_supports(
+    kit: TrainingKit, floor: Plan, supports: list[tuple[str, Plan]], count: int
+) -> None:
+    """Small things on furniture, large ones first, and on the floor where there is no room."""
+    wanted = sorted((kit.next_class("table") for _ in range(count)), key=_ground, reverse=True)
+    for number, cls in enumerate(wanted):
+        turn = number % max(1, len(supports))
+        for name, plan in supports[turn:] + supports[:turn]:
+            if kit.stand(plan, cls, on=name):
+                break
+        else:
+            kit.stand(floor, cls)
 
 
 def _scattered(kit: TrainingKit, floor: Plan, count: int) -> None:

@@ -79,13 +79,13 @@ class Trainer:
         self.average = copy.deepcopy(self.net).requires_grad_(False)
         weights = [p for p in self.net.parameters() if p.ndim > 1]
         others = [p for p in self.net.parameters() if p.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": weights, "weight_decay": recipe.decay},
-                {"params": [*others, *self.objective.parameters()], "weight_decay": 0.0},
-            ],
-            lr=recipe.rate,
-        )
+        # Scale and bias have a long way to go, in units of their own.
+        groups = [
+            {"params": weights, "weight_decay": recipe.decay, "factor": 1.0},
+            {"params": others, "weight_decay": 0.0, "factor": 1.0},
+            {"params": list(self.objective.parameters()), "weight_decay": 0.0, "factor": 5.0},
+        ]
+        self.optimizer = torch.optim.AdamW(groups, lr=recipe.rate)
         self.generator = torch.Generator(device).manual_seed(recipe.seed)
         self.rng = np.random.default_rng(recipe.seed)
         self.steps, self.seconds = 0, 0.0
@@ -122,7 +122,7 @@ class Trainer:
         warm = min(1.0, (self.steps + 1) / _WARM_UP)
         rate = self.recipe.rate * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * self.progress)) / 2)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
 
     def _rows(self, count: int) -> Tensor:
         """The next images of a random order."""

@@ -155,7 +155,8 @@ class Vocabulary:
     def _texts_of(self, kind: Kind) -> list[Text]:
         """All texts that are true of things of a kind, `held_out` where the word is secret."""
         label = [kind.label()]
-        texts = [Text(p.text, "own", p.kind, False) for p in phrases_of(label)]
+        own = f"{kind.color} {kind.cls}" if self.split.hides_combination(kind) else ""
+        texts = [Text(p.text, "own", p.kind, p.text == own) for p in phrases_of(label)]
         for phrase in paraphrases_of(label):
             word = phrase.text
             if phrase.kind == "object":

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The embedded model: its network, its file, its space of words, and the extractor made of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from f4x_ros.core.features.base import FeatureExtractor
+from f4x_ros.core.features.embedded.extractor import EmbeddedExtractor
+from f4x_ros.core.features.embedded.network import STRIDE, EmbeddedNet, Layout
+from f4x_ros.core.features.embedded.text_space import TextSpace
+from f4x_ros.core.features.embedded.weights import (
+    Calibration,
+    EmbeddedModel,
+    load_model,
+    save_model,
+)
+from f4x_ros.core.features.tensor_file import write_tensors
+
+TINY = Layout(dim=8, widths=(4, 8, 8, 8, 8), depths=(1, 1, 1, 1), attention=1, neck=8)
+TEXT_DIM = 16
+
+
+def random_net(layout: Layout, seed: int = 0) -> EmbeddedNet:
+    """A network as after training: no weight is zero, no statistic is that of the start."""
+    torch.manual_seed(seed)
+    net = EmbeddedNet(layout)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, 0, 0.2)
+            module.running_mean.normal_(0, 0.2)
+            module.running_var.uniform_(0.5, 2)
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, 0, 0.3)
+    return net.eval()
+
+
+def make_model(path: Path) -> EmbeddedModel:
+    torch.manual_seed(1)
+    space = TextSpace.fit(torch.randn(40, TEXT_DIM), TINY.dim)
+    model = EmbeddedModel(random_net(TINY).fused(), space, Calibration(12.0, -5.0), {"steps": 7})
+    save_model(path, model)
+    return model
+
+
+def make_text_model(folder: Path) -> Path:
+    """A BERT without layers: the mean of word vectors."""
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "mug", "blue"]
+    (folder / "vocab.txt").write_text("\n".join(pieces), encoding="utf-8")
+    config = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute",
+              "hidden_size": TEXT_DIM, "num_attention_heads": 1, "num_hidden_layers": 0,
+              "layer_norm_eps": 1e-12}  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    rng = np.random.default_rng(2)
+    shapes = {"word_embeddings.weight": (len(pieces), TEXT_DIM), "LayerNorm.bias": (TEXT_DIM,),
+              "position_embeddings.weight": (9, TEXT_DIM), "LayerNorm.weight": (TEXT_DIM,),
+              "token_type_embeddings.weight": (2, TEXT_DIM)}  # fmt: skip
+    arrays = {f"embeddings.{k}": rng.normal(size=s).astype(np.float32) for k, s in shapes.items()}
+    write_tensors(folder / "model.safetensors", arrays)
+    return folder
+
+
+@pytest.fixture
+def extractor(tmp_path: Path) -> EmbeddedExtractor:
+    make_model(tmp_path / "m")
+    folder = make_text_model(tmp_path)
+    return EmbeddedExtractor(options={"weights": str(tmp_path / "m"), "text_model": str(folder)})
+
+
+def test_the_network_keeps_its_bounds(tmp_path: Path) -> None:
+    net = EmbeddedNet()
+    assert sum(parameter.numel() for parameter in net.parameters()) <= 4_000_000
+    space = TextSpace(torch.zeros(384), torch.eye(384)[:, : net.layout.dim])
+    save_model(tmp_path / "m", EmbeddedModel(net.fused(), space, Calibration(1, 0), {}))
+    assert (tmp_path / "m").stat().st_size <= 10_000_000
+
+
+@pytest.mark.parametrize("height, width", [(240, 320), (37, 50), (4, 4), (1, 33)])
+def test_there_is_a_unit_feature_for_every_four_pixels(height: int, width: int) -> None:
+    features = random_net(TINY)(torch.rand(2, 3, height, width))
+    assert features.shape == (2, TINY.dim, -(-height // STRIDE), -(-width // STRIDE))
+    torch.testing.assert_close(features.norm(dim=1), torch.ones_like(features[:, 0]))
+
+
+def test_folding_changes_nothing_but_the_time() -> None:
+    images = torch.rand(2, 3, 64, 96)
+    before = random_net(TINY)(images)
+    folded = random_net(TINY).fused()
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    torch.testing.assert_close(folded(images), before, atol=2e-5, rtol=1e-4)
+
+
+def test_a_feature_is_where_its_pixels_are() -> None:
+    """What changes in one corner changes features there most: nothing is flipped or shifted."""
+    net = random_net(
+        Layout(dim=8, widths=(8, 8, 8, 8, 8), depths=(0, 0, 0, 0), attention=0, neck=8)
+    )
+    image = torch.full((1, 3, 64, 128), 0.5)
+    dotted = image.clone()
+    dotted[..., 40:44, 100:104] = 1.0
+    change = (net(dotted) - net(image)).norm(dim=1)[0]
+    row, column = divmod(int(change.argmax()), change.shape[1])
+    assert abs(row - 10) <= 1
+    assert abs(column - 25) <= 1
+
+
+def test_the_space_keeps_the_main_directions() -> None:
+    torch.manual_seed(0)
+    spread = torch.tensor([5.0, 0.1, 3.0, 0.1])
+    vectors = torch.randn(500, 4) * spread + 7
+    space = TextSpace.fit(vectors, 2)
+    torch.testing.assert_close(space.basis.T @ space.basis, torch.eye(2), atol=1e-5, rtol=0)
+    kept = space.basis.abs()
+    assert kept[0, 0] > 0.99
+    assert kept[2, 1] > 0.99
+    projected = space.project(vectors)
+    torch.testing.assert_close(projected.norm(dim=1), torch.ones(500))
+    with pytest.raises(ValueError, match="expected at least 5 x 5"):
+        TextSpace.fit(vectors, 5)
+
+
+def test_a_stored_model_answers_the_same(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "m")
+    again = load_model(tmp_path / "m")
+    assert again.calibration == model.calibration
+    assert again.about == model.about
+    assert again.net.layout == TINY
+    images = torch.rand(1, 3, 32, 32)
+    cosine = (again.net(images) * model.net(images)).sum(1)
+    assert cosine.min().item() > 0.999  # half precision
+    vectors = torch.randn(3, TEXT_DIM)
+    torch.testing.assert_close(again.space.project(vectors), model.space.project(vectors))
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    write_tensors(path, {"x": np.ones(3, np.float32)}, {"format": "other"})
+    with pytest.raises(ValueError, match="is 'other', expected"):
+        load_model(path)
+    model = make_model(path)
+    wrong = {"format": "f4x embedded model 1", "about": "{}",
+             "layout": json.dumps(Layout(dim=4).as_dict()),
+             "calibration": json.dumps(model.calibration._asdict())}  # fmt: skip
+    arrays = {f"net.{k}": v.numpy() for k, v in model.net.state_dict().items()}
+    write_tensors(path, arrays, wrong)
+    with pytest.raises(ValueError, match="do not fit its layout"):
+        load_model(path)
+    with pytest.raises(ValueError, match="layout of the network"):
+        Layout.of({"depth": 3})
+
+
+def test_it_is_an_extractor_whose_words_and_pixels_compare(extractor: EmbeddedExtractor) -> None:
+    assert isinstance(extractor, FeatureExtractor)
+    features = extractor.dense(torch.rand(2, 3, 30, 41))
+    text = extractor.text(["red mug", "blue mug", "mug"])
+    assert features.shape == (2, extractor.dim, 8, 11)
+    assert text.shape == (3, extractor.dim)
+    scores = extractor.relevancy(features[0].flatten(1).T, text)
+    cosine = features[0].flatten(1).T @ text.T
+    torch.testing.assert_close(scores, torch.sigmoid(12 * cosine - 5))
+
+
+def test_a_pixel_like_the_words_is_relevant_and_an_unseen_one_is_not(
+    extractor: EmbeddedExtractor,
+) -> None:
+    text = extractor.text(["red mug", "blue"])
+    scores = extractor.relevancy(torch.cat([text * 0.3, torch.zeros(1, extractor.dim)]), text)
+    assert float(scores[0, 0]) == pytest.approx(1 / (1 + np.exp(-7)))
+    assert float(scores[1, 1]) == pytest.approx(1 / (1 + np.exp(-7)))
+    assert scores[2].tolist() == [0, 0]
+
+
+def test_wrong_options_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="option 'size'"):
+        EmbeddedExtractor(options={"size": "3"})
+    with pytest.raises(ValueError, match="option weights is ''"):
+        EmbeddedExtractor()
+    make_model(tmp_path / "m")
+    folder = make_text_model(tmp_path)
+    rng = np.random.default_rng(0)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"hidden_size": 4}))
+    shapes = {"word_embeddings.weight": (7, 4), "position_embeddings.weight": (9, 4),
+              "token_type_embeddings.weight": (2, 4), "LayerNorm.weight": (4,),
+              "LayerNorm.bias": (4,)}  # fmt: skip
+    arrays = {f"embeddings.{k}": rng.normal(size=s).astype(np.float32) for k, s in shapes.items()}
+    write_tensors(folder / "model.safetensors", arrays)
+    with pytest.raises(ValueError, match="text model has 4 numbers, the weights expect 16"):
+        EmbeddedExtractor(options={"weights": str(tmp_path / "m"), "text_model": str(folder)})
