@@ -66,7 +66,7 @@ class MappingConfig:
     coarse_px: int = option(6, "spacing of new Gaussians where it has none", low=1, high=64)
     min_alpha: float = option(0.6, "below this the field does not explain a pixel", low=0, high=1)
     depth_tolerance: float = option(
-        0.05, "difference from measured depth that is a contradiction, share of the depth", low=0
+        0.025, "difference from measured depth that is a contradiction, share of the depth", low=0
     )
     max_depth_m: float = option(20.0, "farther readings are not used", low=0.1)
     free_space_views: int = option(
