@@ -87,9 +87,8 @@ def test_a_crop_keeps_every_pixels_truth() -> None:
     rows = torch.arange(6).repeat(4)
     batch = crops(pool, rows, (144, 192), (0.3, 1.0), generator)
     assert batch.images.shape == (24, 3, 144, 192)
-    assert batch.kinds.shape == (24, 36, 48)
-    # The mean of the 2 x 2 pixels about the middle of each 4 x 4 is the colour of its kind.
-    middle = torch.nn.functional.avg_pool2d(batch.images[..., 1:-1, 1:-1], 2, 4) * 255
+    assert batch.kinds.shape == (24, 72, 96)
+    middle = torch.nn.functional.avg_pool2d(batch.images, 2) * 255
     known = batch.kinds != NOTHING
     looks = torch.from_numpy(LOOKS).float()[batch.kinds.masked_fill(~known, 0)]
     error = (middle.permute(0, 2, 3, 1) - looks).abs().amax(-1)
@@ -138,31 +137,34 @@ def test_right_features_cost_less_than_wrong_ones(vocabulary: Vocabulary, vector
     own = [vocabulary.number[t] for t in ("floor", "red mug", "blue mug", "red chair",
                                           "green chair")]  # fmt: skip
     right = objective.texts[0, own]
-    kinds = torch.arange(5).repeat(2, 1).repeat_interleave(5, 1)[:, None]  # [2, 1, 25]
+    shown = torch.arange(5).repeat(10)
 
     def cost(table: Tensor) -> list[float]:
-        features = table[kinds].permute(0, 3, 1, 2)
-        losses = objective(features, kinds, torch.Generator().manual_seed(0),
-                           np.random.default_rng(0))  # fmt: skip
-        return [loss.item() for loss in losses]
+        generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
+        return [loss.item() for loss in objective(table[shown], shown, generator, rng)]
 
     for good, bad in zip(cost(right), cost(right.roll(1, 0)), strict=True):
         assert good < bad
 
 
-def test_pixels_of_hidden_kinds_and_of_nothing_teach_nothing(vectors: Tensor) -> None:
+def test_pixels_of_hidden_kinds_and_of_nothing_are_never_chosen(vectors: Tensor) -> None:
     vocabulary = Vocabulary(KINDS, Split(combinations=False, classes=("chair",)))
     objective = Objective(vocabulary, TextSpace.fit(vectors[0], TINY.dim),
                           vectors[:, : len(vocabulary.texts)], Weights(pixels=256, random_texts=9)
                           )  # fmt: skip
     kinds = torch.tensor([0, 1, 3, 4, NOTHING]).repeat(1, 10, 1)
-    features = torch.randn(1, TINY.dim, 10, 5, requires_grad=True)
-    generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
-    objective(features, kinds, generator, rng).total.backward()
-    assert features.grad is not None
-    taught = features.grad.abs().amax((0, 1, 2))
-    assert (taught[:2] > 0).all()
-    assert (taught[2:] == 0).all()
+    chosen, shown = objective.choose(kinds, torch.Generator().manual_seed(0))
+    assert set(shown.tolist()) == {0, 1}
+    assert torch.equal(kinds.flatten()[chosen], shown)
+
+
+def test_small_things_are_learned_from_more_often_than_their_size(
+    vocabulary: Vocabulary, vectors: Tensor
+) -> None:
+    kinds = torch.zeros(1, 40, 40, dtype=torch.long)
+    kinds[0, :4, :4] = 1  # 1 % of the picture
+    _, shown = objective_of(vocabulary, vectors).choose(kinds, torch.Generator().manual_seed(0))
+    assert 0.05 < (shown == 1).float().mean() < 0.15
 
 
 # --- training ------------------------------------------------------------------------------------
@@ -190,7 +192,7 @@ def test_a_small_network_learns_and_its_model_finds_the_words(
     names = ("floor", "red mug", "blue mug", "red chair", "green chair")
     own = torch.tensor([vocabulary.number[name] for name in names])
     best = torch.einsum("bdhw,pd->bphw", features, space.project(vectors[0, own])).argmax(1)
-    right = best == pool.kinds[:, 2::4, 2::4]
+    right = best == pool.kinds[:, 1::2, 1::2]
     assert right.float().mean() > 0.8
 
 

@@ -23,7 +23,8 @@ class Batch(NamedTuple):
 
     Attributes:
         images: [B, 3, h, w] 0..1.
-        kinds: [B, h / 4, w / 4] numbers of kinds, `NOTHING` where there is none.
+        kinds: [B, h / 2, w / 2] numbers of kinds, each that of a random place in its 2x2 pixels, so
+            that what is learned is a share of them; `NOTHING` where there is none.
     """
 
     images: Tensor
@@ -33,7 +34,7 @@ class Batch(NamedTuple):
 def crops(
     pool: Pool,
     rows: Tensor,  # [B] which images
-    size: tuple[int, int],  # h, w in pixels, multiples of 4
+    size: tuple[int, int],  # h, w in pixels, multiples of 2
     span: tuple[float, float],  # share of an image's width that a crop shows
     generator: torch.Generator,
 ) -> Batch:
@@ -70,6 +71,9 @@ def crops(
     images = functional.grid_sample(chosen, grid, padding_mode="reflection", align_corners=False)
     small = [count, 1, size[0] // STRIDE, size[1] // STRIDE]
     coarse = functional.affine_grid(affine, small, align_corners=False)
+    inside = torch.rand(coarse.shape, generator=generator, device=device) - 0.5
+    inside *= 2 / torch.tensor([small[3], small[2]], device=device)  # of a feature's extent
+    coarse = coarse + torch.einsum("bhwi,bji->bhwj", inside, affine[:, :, :2])
     outside = (coarse.abs() > 1).any(-1)
     column = ((coarse[..., 0] + 1) / 2 * width).long().clamp(0, width - 1)
     row = ((coarse[..., 1] + 1) / 2 * height).long().clamp(0, height - 1)

@@ -18,7 +18,7 @@ from training.store import StoredRoom
 from training.views import HEIGHT, WIDTH
 from training.vocabulary import Kind, kind_of, with_kinds
 
-NOTHING = 65535  # a pixel without a kind
+NOTHING = -1  # a pixel without a kind
 _FOCI = 16  # places of an image that crops are centred on
 
 
@@ -28,7 +28,7 @@ class Pool:
 
     Attributes:
         rgb: [N, H, W, 3] uint8.
-        kinds: [N, H, W] int32 numbers of kinds, `NOTHING` where there is none.
+        kinds: [N, H, W] int16 numbers of kinds, `NOTHING` where there is none.
         foci: [N, F, 2] int64 row and column of a pixel of some thing; things are equally frequent.
     """
 
@@ -63,18 +63,18 @@ def read_pool(
     return Pool(rgb, numbers, foci)
 
 
-Arrays = tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int64]]
+Arrays = tuple[NDArray[np.uint8], NDArray[np.int16], NDArray[np.int64]]
 
 
 def _read(rooms: Sequence[StoredRoom], kinds: Sequence[Kind]) -> Arrays:
     number = {kind: place for place, kind in enumerate(kinds)}
     total = sum(room.views for room in rooms)
     rgb = np.empty((total, HEIGHT, WIDTH, 3), np.uint8)
-    shown = np.empty((total, HEIGHT, WIDTH), np.int32)
+    shown = np.empty((total, HEIGHT, WIDTH), np.int16)
     foci = np.empty((total, _FOCI, 2), np.int64)
     row = 0
     for room in rooms:
-        table = np.full(65536, NOTHING, np.int32)
+        table = np.full(65536, NOTHING, np.int16)
         for identity, label in room.labels.items():
             table[identity] = number[kind_of(label)]
         for view in range(room.views):

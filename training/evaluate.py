@@ -36,7 +36,7 @@ OFFSETS = tuple(float(x) for x in np.arange(-3.0, 3.01, 0.5))
 
 _FRAMES = 150  # of a world, as in f4x eval
 _SEEN_PX = 150  # of a thing that counts as present
-_BEST = 9  # features: that many pixels of the picture
+_BEST = 38  # features: as many pixels of the picture
 
 
 @dataclass

@@ -126,17 +126,28 @@ class Objective(nn.Module):
         self._share = [_shares([group[k] for k in true]) for true in self._true]
         self._near = _near_misses(vocabulary, allowed)
 
+    def choose(self, kinds: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Which pixels of [B, h, w] are learned from, small things more often than their size.
+
+        Returns:
+            Numbers [M] into the flat pixels, and what they show, [M] of `truth`'s rows.
+        """
+        flat = kinds.reshape(-1).masked_fill(kinds.reshape(-1) == NOTHING, len(self.usable) - 1)
+        crop = torch.arange(len(kinds), device=kinds.device).repeat_interleave(kinds[0].numel())
+        found, inverse = _unique(crop * len(self.usable) + flat)
+        counts = torch.bincount(inverse, minlength=len(found))
+        weight = counts[inverse].float().rsqrt() * self.usable[flat]
+        chosen = torch.multinomial(weight, self.weights.pixels, True, generator=generator)
+        return chosen, flat[chosen]
+
     def forward(
         self,
-        features: Tensor,  # [B, D, h, w] unit
-        kinds: Tensor,  # [B, h, w]
+        pixels: Tensor,  # [M, D] unit
+        shown: Tensor,  # [M] from `choose`
         generator: torch.Generator,
         rng: np.random.Generator,
     ) -> Losses:
-        """The loss of a batch."""
-        flat = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
-        chosen, shown = self._pixels(kinds, generator)
-        pixels = flat[chosen]
+        """The loss of some pixels."""
         texts = self._texts(shown, rng).to(pixels.device)
         # The truth of each kind in the batch, then of each pixel.
         present, inverse = _unique(shown)
@@ -154,16 +165,6 @@ class Objective(nn.Module):
             + self.weights.colors * of_colors
         )
         return Losses(total, of_texts.detach(), of_names.detach(), of_colors.detach())
-
-    def _pixels(self, kinds: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Which pixels are used, small things more often than their size, and their kinds."""
-        flat = kinds.reshape(-1).masked_fill(kinds.reshape(-1) == NOTHING, len(self.usable) - 1)
-        crop = torch.arange(len(kinds), device=kinds.device).repeat_interleave(kinds[0].numel())
-        found, inverse = _unique(crop * len(self.usable) + flat)
-        counts = torch.bincount(inverse, minlength=len(found))
-        weight = counts[inverse].float().rsqrt() * self.usable[flat]
-        chosen = torch.multinomial(weight, self.weights.pixels, True, generator=generator)
-        return chosen, flat[chosen]
 
     def _texts(self, shown: Tensor, rng: np.random.Generator) -> Tensor:
         """Numbers of the texts that this batch is asked about."""

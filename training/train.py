@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from f4x_ros.core.features.embedded.network import EmbeddedNet, Layout
+from f4x_ros.core.features.embedded.network import EmbeddedNet, Layout, picked
 from f4x_ros.core.features.embedded.text_space import TextSpace
 from f4x_ros.core.features.embedded.weights import Calibration, EmbeddedModel, save_model
 from training.augment import compressed, crops, photographed
@@ -46,6 +46,7 @@ class Recipe:
         decay: weight decay.
         whole: share of the time, at the end, with crops as large as the pictures of use.
         average: of the weights over so many steps.
+        jpeg: share of the crops that are compressed, which is done on the CPU.
         seed: of everything random.
     """
 
@@ -55,6 +56,7 @@ class Recipe:
     decay: float = 0.03
     whole: float = 0.12
     average: int = 800
+    jpeg: float = 0.2
     seed: int = 0
 
 
@@ -104,11 +106,15 @@ class Trainer:
         count = max(2, self.recipe.batch * 2 // 5) if whole else self.recipe.batch
         size, span = (_WHOLE, _WHOLE_SPAN) if whole else (_CROP, _SPAN)
         batch = crops(self.pool, self._rows(count), size, span, self.generator)
-        images = compressed(photographed(batch.images, self.generator), 0.2, self.rng)
+        images = compressed(photographed(batch.images, self.generator), self.recipe.jpeg, self.rng)
         self.net.train()
         with torch.autocast(self.device.type, torch.bfloat16):
-            features = self.net(images)
-        losses: Losses = self.objective(features, batch.kinds, self.generator, self.rng)
+            maps = self.net.maps(images)
+        chosen, shown = self.objective.choose(batch.kinds, self.generator)
+        height, width = batch.kinds.shape[1:]
+        column, row = chosen % width, chosen // width % height
+        pixels = picked(maps, chosen // (height * width), row, column)
+        losses: Losses = self.objective(pixels, shown, self.generator, self.rng)
         self.optimizer.zero_grad(set_to_none=True)
         losses.total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 2.0)
@@ -189,7 +195,8 @@ def main() -> None:
     layout = Layout(dim=arguments.dim)
     space = fitted_space(vocabulary, vectors, layout.dim)
     pool = read_pool(rooms, kinds, arguments.cache).to(device)
-    recipe = Recipe(arguments.minutes, arguments.batch, arguments.rate, seed=arguments.seed)
+    recipe = Recipe(arguments.minutes, arguments.batch, arguments.rate, seed=arguments.seed,
+                    jpeg=0.2 if device.type == "cpu" else 0.05)  # fmt: skip
     trainer = Trainer(pool, Objective(vocabulary, space, vectors), recipe, layout, device)
     checkpoint = out / "checkpoint.pt"
     if arguments.resume and checkpoint.is_file():

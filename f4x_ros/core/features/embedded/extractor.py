@@ -22,7 +22,7 @@ OPTIONS = {
 
 
 class EmbeddedExtractor:
-    """Features of a 4x4 pixels grid in the space of all-MiniLM-L6-v2's words.
+    """Features of each 2x2 pixels in the space of all-MiniLM-L6-v2's words.
 
     Args:
         device: where it computes.
@@ -62,7 +62,7 @@ class EmbeddedExtractor:
 
     @torch.no_grad()
     def dense(self, images: Tensor) -> Tensor:
-        """Unit features [B, dim, ceil(H / 4), ceil(W / 4)] of `images` [B, 3, H, W] in 0..1."""
+        """Unit features [B, dim, ceil(H / 2), ceil(W / 2)] of `images` [B, 3, H, W] in 0..1."""
         check_images(images)
         features: Tensor = self.net(images.to(self.device, torch.float32))
         return features

@@ -1,26 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network: pictures in, a unit vector for each 4x4 pixels out.
+"""The network: pictures in, a unit vector for each 2x2 pixels out.
 
 A residual encoder (He et al. 2016) down to a 32nd of the size, where blocks of attention (Vaswani
 et al. 2017) look at the whole picture; then back up to a quarter, as in feature pyramids (Lin et
-al. 2017). Convolutions are plain 3x3, which CPUs are good at.
+al. 2017). The last step, to a half, mixes the four nearest features with weights that the network
+predicts, as RAFT does for optical flow (Teed & Deng 2020), so that edges stay sharp. Convolutions
+are plain 3x3, which CPUs are good at.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-STRIDE = 4
+STRIDE = 2
 """Pixels of the picture to a side of one feature."""
 
 _COARSEST = 32  # pictures are padded to a multiple of it
 _MEAN, _SPREAD = (0.42, 0.40, 0.37), 0.25  # of the worlds' pictures
 _HEADS = 4
+_BILINEAR = (0.75, 0.25)  # of the own and of the next feature, half way between two
+
+
+class Maps(NamedTuple):
+    """What the network makes of pictures, before the last step up.
+
+    Attributes:
+        coarse: [B, dim, h, w] float32, one for each 4x4 pixels, of any length.
+        blend: [B, 4, 4, h, w] float32, shares of the four nearest coarse features (they add up to
+            1) in each of the four features that come of one.
+    """
+
+    coarse: Tensor
+    blend: Tensor
 
 
 @dataclass(frozen=True)
@@ -56,7 +73,7 @@ class Layout:
 
 
 class EmbeddedNet(nn.Module):
-    """Unit vectors of 4x4 pixels.
+    """Unit vectors of 2x2 pixels.
 
     Args:
         layout: how wide and deep it is.
@@ -83,12 +100,23 @@ class EmbeddedNet(nn.Module):
         self.lateral = nn.ModuleList(nn.Conv2d(w, layout.neck, 1) for w in layout.widths[1:])
         self.fuse = nn.ModuleList(_Conv(layout.neck, layout.neck) for _ in range(3))
         self.head = nn.Conv2d(layout.neck, layout.dim, 1)
+        self.blend = nn.Conv2d(layout.neck, 16, 1)
+        nn.init.zeros_(self.blend.weight)
+        with torch.no_grad():
+            assert self.blend.bias is not None
+            self.blend.bias.copy_(_bilinear().log().flatten())
 
     def forward(
         self,
         images: Tensor,  # [B, 3, H, W] RGB 0..1
     ) -> Tensor:
-        """Unit vectors [B, dim, ceil(H / 4), ceil(W / 4)] float32."""
+        """Unit vectors [B, dim, ceil(H / 2), ceil(W / 2)] float32."""
+        height, width = images.shape[-2:]
+        full = _enlarged(self.maps(images))
+        return full[..., : -(-height // STRIDE), : -(-width // STRIDE)]
+
+    def maps(self, images: Tensor) -> Maps:
+        """All but the last step, for `images` [B, 3, H, W]; sides are padded to whole 32 pixels."""
         height, width = images.shape[-2:]
         padding = (0, -width % _COARSEST, 0, -height % _COARSEST)
         x = functional.pad((images - self.mean) / _SPREAD, padding, mode="replicate")
@@ -106,8 +134,8 @@ class EmbeddedNet(nn.Module):
         ):  # fmt: skip
             up = functional.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False)
             y = fuse(up + lateral(level))
-        features = self.head(y)[..., : -(-height // STRIDE), : -(-width // STRIDE)]
-        return functional.normalize(features.float(), dim=1)
+        blend = self.blend(y).float().unflatten(1, (4, 4)).softmax(2)
+        return Maps(self.head(y).float(), blend)
 
     def fused(self) -> EmbeddedNet:
         """The same in evaluation mode with normalisations folded into convolutions; for use only.
@@ -119,6 +147,50 @@ class EmbeddedNet(nn.Module):
             if isinstance(module, _Conv):
                 module.fold()
         return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def picked(
+    maps: Maps,
+    batch: Tensor,  # [M] which picture
+    row: Tensor,  # [M] of its features, in units of `STRIDE` pixels
+    column: Tensor,  # [M]
+) -> Tensor:
+    """Some unit vectors [M, dim] of those that the whole network gives, without all the others."""
+    height, width = maps.coarse.shape[-2:]
+    y, x = row // 2, column // 2
+    shares = maps.blend[batch, row % 2 * 2 + column % 2, :, y, x]  # [M, 4]
+    total = torch.zeros(len(batch), maps.coarse.shape[1], device=maps.coarse.device)
+    for k in range(4):
+        near_y = (y + row % 2 - 1 + k // 2).clamp(0, height - 1)
+        near_x = (x + column % 2 - 1 + k % 2).clamp(0, width - 1)
+        total = total + shares[:, k, None] * maps.coarse[batch, :, near_y, near_x]
+    return functional.normalize(total, dim=1)
+
+
+def _enlarged(maps: Maps) -> Tensor:
+    """Unit vectors [B, dim, 2 h, 2 w]: feature (i, j) of a cell mixes the cells around its corner (i, j)."""
+    batch, dim, height, width = maps.coarse.shape
+    # The numbers of a feature lie together: one share is for all of them.
+    padded = functional.pad(maps.coarse, (1, 1, 1, 1), mode="replicate").permute(0, 2, 3, 1)
+    padded = padded.contiguous()
+    shares = maps.blend.permute(1, 2, 0, 3, 4).unsqueeze(-1).contiguous()
+    fine = padded.new_empty(batch, height, 2, width, 2, dim)
+    for i in (0, 1):
+        for j in (0, 1):
+            mixed = torch.zeros(batch, height, width, dim, device=padded.device)
+            for k in range(4):
+                y, x = i + k // 2, j + k % 2
+                near = padded[:, y : y + height, x : x + width]
+                mixed.addcmul_(near, shares[2 * i + j, k])
+            fine[:, :, i, :, j] = functional.normalize(mixed, dim=-1)
+    return fine.view(batch, 2 * height, 2 * width, dim).permute(0, 3, 1, 2)
+
+
+def _bilinear() -> Tensor:
+    """[4, 4] shares that bilinear enlargement gives to the four nearest."""
+    own, other = _BILINEAR
+    along = torch.tensor([[other, own], [own, other]])  # of a cell's first and second feature
+    return torch.einsum("ia,jb->ijab", along, along).reshape(4, 4)
 
 
 class _Conv(nn.Module):
