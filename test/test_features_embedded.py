@@ -79,7 +79,8 @@ def extractor(tmp_path: Path) -> EmbeddedExtractor:
 def test_the_network_keeps_its_bounds(tmp_path: Path) -> None:
     net = EmbeddedNet()
     assert sum(parameter.numel() for parameter in net.parameters()) <= 4_000_000
-    space = TextSpace(torch.zeros(384), torch.eye(384)[:, : net.layout.dim])
+    dim = net.layout.dim
+    space = TextSpace(torch.zeros(384), torch.eye(384)[:, :dim], torch.ones(6000, dim))
     save_model(tmp_path / "m", EmbeddedModel(net.fused(), space, Calibration(1, 0), {}))
     assert (tmp_path / "m").stat().st_size <= 10_000_000
 
@@ -150,6 +151,19 @@ def test_the_space_keeps_the_main_directions() -> None:
         TextSpace.fit(vectors, 5)
 
 
+def test_a_query_is_drawn_to_what_is_known_and_known_words_stay() -> None:
+    torch.manual_seed(0)
+    known = nn.functional.normalize(torch.randn(50, 12), dim=1)
+    space = TextSpace(torch.zeros(12), torch.eye(12), known)
+    near = nn.functional.normalize(known[:9] + 0.15 * torch.randn(9, 12), dim=1)
+    asked, plain = space.query(near), space.project(near)
+    before, after = ((x * known[:9]).sum(1) for x in (plain, asked))
+    assert (after > before).all()
+    torch.testing.assert_close(asked.norm(dim=1), torch.ones(9))
+    assert ((space.query(known) * known).sum(1) > 0.97).all()
+    torch.testing.assert_close(space._replace(anchors=known[:0]).query(near), plain)
+
+
 def test_a_stored_model_answers_the_same(tmp_path: Path) -> None:
     model = make_model(tmp_path / "m")
     again = load_model(tmp_path / "m")
@@ -161,6 +175,8 @@ def test_a_stored_model_answers_the_same(tmp_path: Path) -> None:
     assert cosine.min().item() > 0.999  # half precision
     vectors = torch.randn(3, TEXT_DIM)
     torch.testing.assert_close(again.space.project(vectors), model.space.project(vectors))
+    torch.testing.assert_close(again.space.query(vectors), model.space.query(vectors), atol=2e-3,
+                               rtol=0)  # fmt: skip
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ class EmbeddedExtractor:
     def text(self, prompts: Sequence[str]) -> Tensor:
         """Unit vectors [P, dim]; any words are understood, some better than others."""
         check_prompts(prompts)
-        return self._space.project(self._words.encode(prompts))
+        return self._space.query(self._words.encode(prompts))
 
     def relevancy(self, features: Tensor, text: Tensor) -> Tensor:
         """Calibrated probability that each text is true of each feature.

@@ -168,7 +168,7 @@ def picked(
 
 
 def _enlarged(maps: Maps) -> Tensor:
-    """Unit vectors [B, dim, 2 h, 2 w]: feature (i, j) of a cell mixes the cells around its corner (i, j)."""
+    """Unit vectors [B, dim, 2 h, 2 w]: number (i, j) of a cell mixes those at its corner (i, j)."""
     batch, dim, height, width = maps.coarse.shape
     # The numbers of a feature lie together: one share is for all of them.
     padded = functional.pad(maps.coarse, (1, 1, 1, 1), mode="replicate").permute(0, 2, 3, 1)

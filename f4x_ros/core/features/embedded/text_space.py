@@ -9,21 +9,30 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+_NEAREST = 5  # anchors that a text is drawn to
+_PULL = 2.0  # weight of their mean, that of the text itself being 1
+_SPREAD = 0.05  # of cosines, by which nearer anchors count more
+
 
 class TextSpace(NamedTuple):
     """A fixed projection of text vectors to fewer numbers (PCA), scaled to unit length.
 
+    Pixels were taught to be like the anchors, the texts of the training. A text that was not among
+    them is understood better if it is drawn a little to those that are nearest to it.
+
     Attributes:
         mean: [T] of the vectors it was fitted to.
         basis: [T, D] orthonormal columns, the most important first.
+        anchors: [A, D] unit vectors of texts that are known; A may be 0.
     """
 
     mean: Tensor
     basis: Tensor
+    anchors: Tensor
 
     @classmethod
     def fit(cls, vectors: Tensor, dim: int) -> TextSpace:
-        """The `dim` main directions of `vectors` [P, T].
+        """The `dim` main directions of `vectors` [P, T], which become the anchors.
 
         Raises:
             ValueError: there are fewer vectors or numbers than directions.
@@ -32,8 +41,19 @@ class TextSpace(NamedTuple):
             raise ValueError(f"vectors are {tuple(vectors.shape)}, expected at least {dim} x {dim}")
         mean = vectors.mean(0)
         _, _, directions = torch.linalg.svd(vectors - mean, full_matrices=False)
-        return cls(mean, directions[:dim].T.contiguous())
+        plain = cls(mean, directions[:dim].T.contiguous(), vectors.new_zeros(0, dim))
+        return plain._replace(anchors=plain.project(vectors))
 
     def project(self, vectors: Tensor) -> Tensor:
-        """Text vectors [P, T] to unit vectors [P, D]."""
+        """Text vectors [P, T] to unit vectors [P, D], as they were trained on."""
         return functional.normalize((vectors - self.mean) @ self.basis, dim=1)
+
+    def query(self, vectors: Tensor) -> Tensor:
+        """Text vectors [P, T] to unit vectors [P, D] for asking: drawn to the nearest anchors."""
+        plain = self.project(vectors)
+        if not len(self.anchors):
+            return plain
+        alike, which = (plain @ self.anchors.T).topk(min(_NEAREST, len(self.anchors)), dim=1)
+        shares = (alike / _SPREAD).softmax(1)
+        pull = torch.einsum("pk,pkd->pd", shares, self.anchors[which])
+        return functional.normalize(plain + _PULL * pull, dim=1)

@@ -62,6 +62,7 @@ def save_model(path: Path, model: EmbeddedModel) -> None:
     }
     arrays["space.mean"] = model.space.mean.cpu().numpy().astype(np.float32)
     arrays["space.basis"] = model.space.basis.cpu().numpy().astype(np.float32)
+    arrays["space.anchors"] = model.space.anchors.cpu().numpy().astype(np.float16)
     metadata = {
         "format": FORMAT,
         "layout": json.dumps(model.net.layout.as_dict()),
@@ -86,7 +87,8 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> EmbeddedModel:
     state = {k.removeprefix(_NET): v.float() for k, v in tensors.items() if k.startswith(_NET)}
     try:
         net.load_state_dict(state)
-        space = TextSpace(tensors["space.mean"].to(device), tensors["space.basis"].to(device))
+        parts = (tensors[f"space.{name}"].float().to(device) for name in TextSpace._fields)
+        space = TextSpace(*parts)
         calibration = Calibration(**json.loads(metadata["calibration"]))
     except (KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"arrays of {path} do not fit its layout: {error}") from error
