@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -19,14 +20,14 @@ from f4x_ros.datasets.world.materials import PALETTE
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `training` is not installed
 
-from training import data, evaluate, generate
+from training import data, evaluate, generate, train
 from training.augment import compressed, crops, photographed
 from training.data import NOTHING, Pool, kinds_of, read_pool
 from training.objective import Objective, Weights
 from training.store import read_rooms
 from training.train import Recipe, Trainer
 from training.views import HEIGHT, WIDTH
-from training.vocabulary import Kind, Split, Vocabulary
+from training.vocabulary import Kind, Split, Vocabulary, all_kinds
 
 KINDS = (
     Kind("floor", "", ""),
@@ -213,6 +214,32 @@ def test_training_goes_on_where_it_was(
     assert again.objective.bias.item() == trainer.objective.bias.item()
     again.step()
     assert again.steps == 4
+
+
+def test_a_run_leaves_a_model_and_a_log_and_can_be_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(generate.draw_rooms([generate.Job(tmp_path / "rooms", "room", 2, 2)], 1))
+
+    def random_vectors(vocabulary: Vocabulary, cache: Path | None) -> Tensor:
+        generator = torch.Generator().manual_seed(0)
+        return torch.randn(3, len(vocabulary.texts), 384, generator=generator)
+
+    monkeypatch.setattr(train, "encoded", random_vectors)  # the text model may not be installed
+    out = tmp_path / "out"
+    command = ["train", str(tmp_path / "rooms"), "--out", str(out), "--minutes", "0.03",
+               "--batch", "2", "--stop-minutes", "0.015"]  # fmt: skip
+    for options in ([], ["--resume"]):
+        monkeypatch.setattr(sys, "argv", [*command, *options])
+        train.main()
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert lines[-1]["step"] > lines[0]["step"] > 0
+    assert lines[-1]["seconds"] >= 1.8
+    model = load_model(out / "embedded.safetensors")
+    assert model.about["steps"] == lines[-1]["step"]
+    assert Split(**{**model.about["split"], "classes": tuple(model.about["split"]["classes"])})
+    assert len(model.space.anchors) == len(Vocabulary(all_kinds()).trainable())
+    assert model.net(torch.rand(1, 3, 64, 64)).shape == (1, 96, 32, 32)
 
 
 # --- data and evaluation -------------------------------------------------------------------------

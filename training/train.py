@@ -205,25 +205,28 @@ def main() -> None:
     print(f"{len(pool)} images of {len(rooms)} rooms, {len(vocabulary.texts)} texts, "
           f"{len(kinds)} kinds, {parameters / 1e6:.2f} M parameters", flush=True)  # fmt: skip
     about = {"recipe": asdict(recipe), "split": asdict(vocabulary.split), "images": len(pool)}
-    _run(trainer, out, arguments.save_minutes)
+    until = trainer.seconds + 60 * (arguments.stop_minutes or math.inf)
+    _run(trainer, out, arguments.save_minutes, until)
     trainer.save(checkpoint)
     about |= {"steps": trainer.steps, "seconds": round(trainer.seconds)}
     save_model(out / "embedded.safetensors", trainer.model(space, about))
 
 
-def _run(trainer: Trainer, out: Path, save_minutes: float) -> None:
+def _run(trainer: Trainer, out: Path, save_minutes: float, until_s: float) -> None:
     """Steps until the time is over; a line every hundred."""
     recent: list[list[float]] = []
     saved = trainer.seconds
-    while trainer.progress < 1:
+    while trainer.progress < 1 and trainer.seconds < until_s:
         losses = trainer.step()
         recent.append([loss.item() for loss in losses])
-        if trainer.steps % 100 == 0 or trainer.progress >= 1:
+        if trainer.steps % 100 == 0:
             _report(trainer, np.mean(recent, 0).tolist(), out)
             recent = []
         if trainer.seconds - saved > 60 * save_minutes:
             trainer.save(out / "checkpoint.pt")
             saved = trainer.seconds
+    if recent:
+        _report(trainer, np.mean(recent, 0).tolist(), out)
 
 
 def _report(trainer: Trainer, losses: list[float], out: Path) -> None:
@@ -244,6 +247,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("rooms", type=Path, nargs="+", help="folders of training.generate")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     parser.add_argument("--minutes", type=float, default=120.0, help="of training")
+    parser.add_argument(
+        "--stop-minutes", type=float, default=0.0, help="of this run; 0: to the end"
+    )
     parser.add_argument("--batch", type=int, default=16, help="crops in a step")
     parser.add_argument("--rate", type=float, default=2.5e-3, help="highest learning rate")
     parser.add_argument("--dim", type=int, default=96, help="numbers of a feature")
