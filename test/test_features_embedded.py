@@ -162,6 +162,12 @@ def test_a_query_is_drawn_to_what_is_known_and_known_words_stay() -> None:
     torch.testing.assert_close(asked.norm(dim=1), torch.ones(9))
     assert ((space.query(known) * known).sum(1) > 0.97).all()
     torch.testing.assert_close(space._replace(anchors=known[:0]).query(near), plain)
+    far = torch.linalg.qr(torch.randn(12, 12)).Q[:4] * 0.5
+    space = TextSpace(torch.zeros(12), torch.eye(12), known[:2])
+    moved = (space.query(far) * space.project(far)).sum(1)
+    strange = (space.project(far) @ known[:2].T).amax(1) < 0.4
+    assert strange.any()
+    assert (moved[strange] > 0.999).all()
 
 
 def test_a_stored_model_answers_the_same(tmp_path: Path) -> None:

@@ -306,6 +306,8 @@ def test_an_oracle_scores_full_marks_and_each_error_costs_its_own(
     assert numbers["miou"]["paraphrases"] == 1
     assert numbers["presence"]["auroc"] == 1
     assert numbers["presence"]["f1"] == 1
+    assert numbers["presence_against_strange_words"]["auroc"] == 1
+    assert numbers["presence_against_strange_words"]["absent"] > 40
     assert evaluate.best_offset(perfect) in evaluate.OFFSETS
 
     named = list(perfect.per_text("phrases: class"))

@@ -102,12 +102,12 @@ def test_what_is_held_out_is_never_trained(vocabulary: Vocabulary) -> None:
     assert 0.05 < vocabulary.hidden.mean() < 0.25
 
 
-def test_for_the_final_weights_only_synonyms_are_held_out() -> None:
+def test_for_the_final_weights_only_words_are_held_out() -> None:
     vocabulary = Vocabulary(all_kinds(), FINAL)
     assert not vocabulary.hidden.any()
     held_out = [text for text in vocabulary.texts if text.held_out]
     assert held_out
-    assert {text.group for text in held_out} == {"synonym"}
+    assert {text.group for text in held_out} == {"synonym", "absent"}
 
 
 def test_more_words_are_of_known_classes_and_no_others_words() -> None:

@@ -30,9 +30,13 @@ from f4x_ros.eval.query_metrics import PhraseIou, presence
 from f4x_ros.eval.questions import past_indices
 from training.generate import LAST_TRAINING_SEED, LAST_TUNING_SEED, span
 from training.vocabulary import Kind, Split
+from training.words import ABSENT
 
 OFFSETS = tuple(float(x) for x in np.arange(-3.0, 3.01, 0.5))
 """Added to the logits, to find where the masks are best."""
+
+ABSENT_WORDS = tuple(" ".join(word.split()) for word in ABSENT)
+"""Things that no world has."""
 
 _FRAMES = 150  # of a world, as in f4x eval
 _SEEN_PX = 150  # of a thing that counts as present
@@ -47,11 +51,13 @@ class Tally:
         masks: by group of phrases, then world: one sum for each of `OFFSETS`.
         scores: how sure the model is that something is there.
         present: whether it is.
+        strange: how sure it is of things of which neither the worlds nor the training knew.
     """
 
     masks: dict[str, dict[int, list[PhraseIou]]] = field(default_factory=dict)
     scores: list[float] = field(default_factory=list)
     present: list[bool] = field(default_factory=list)
+    strange: list[float] = field(default_factory=list)
 
     def of(self, group: str, seed: int) -> list[PhraseIou]:
         """Sums of a group in a world."""
@@ -86,7 +92,8 @@ def evaluate(model: EmbeddedExtractor, seeds: Sequence[int], split: Split) -> Ta
 def _evaluate_world(model: EmbeddedExtractor, world: World, split: Split, tally: Tally) -> None:
     phrases = [*world.phrases, *world.paraphrases]
     absent = world.absent_phrases
-    texts = model.text([*(phrase.text for phrase in phrases), *absent])
+    strange = [word for word in ABSENT_WORDS if split.hides_absent(word)]
+    texts = model.text([*(phrase.text for phrase in phrases), *absent, *strange])
     surest = torch.full((len(texts),), -torch.inf)
     seen: dict[int, int] = {}
     for index in past_indices(len(world)):
@@ -107,8 +114,9 @@ def _evaluate_world(model: EmbeddedExtractor, world: World, split: Split, tally:
     scores = torch.sigmoid(surest).tolist()
     tally.scores += [score for score, ask in zip(scores, asked, strict=False) if ask]
     tally.present += [True] * sum(asked)
-    tally.scores += scores[len(phrases) :]
+    tally.scores += scores[len(phrases) : len(phrases) + len(absent)]
     tally.present += [False] * len(absent)
+    tally.strange += scores[len(phrases) + len(absent) :]
 
 
 def _logits(model: EmbeddedExtractor, rgb: NDArray[np.uint8], texts: Tensor) -> Tensor:
@@ -155,12 +163,19 @@ def summary(tally: Tally) -> dict[str, Any]:
     """All numbers, as plain JSON."""
     decided = [score >= 0.5 for score in tally.scores]
     there = presence(tally.scores, tally.present, decided)
+    known = [score for score, here in zip(tally.scores, tally.present, strict=True) if here]
+    scores = [*known, *tally.strange]
+    here = [True] * len(known) + [False] * len(tally.strange)
+    strange = presence(scores, here, [score >= 0.5 for score in scores])
     return {
         "miou": {group: _round(tally.miou(group)) for group in sorted(tally.masks)},
         "presence": {
             "auroc": _round(there.auroc), "f1": _round(there.f1),
             "best_f1": _round(there.best_f1), "best_threshold": _round(there.best_threshold),
             "present": there.n_present, "absent": there.n_absent,
+        },
+        "presence_against_strange_words": {
+            "auroc": _round(strange.auroc), "f1": _round(strange.f1), "absent": strange.n_absent,
         },
         "offsets": {
             f"{offset:+.1f}": [_round(tally.miou(group, offset))
@@ -190,7 +205,8 @@ def print_summary(numbers: Mapping[str, Any]) -> None:
     """As tables for people."""
     for group, value in numbers["miou"].items():
         print(f"mIoU {value if value is not None else '-':>8}  {group}")
-    print("presence", json.dumps(numbers["presence"]))
+    for name in ("presence", "presence_against_strange_words"):
+        print(name, json.dumps(numbers[name]))
     print("mIoU of phrases, paraphrases at offsets", json.dumps(numbers["offsets"]))
     print("IoU by class: " + ", ".join(f"{k} {v:.2f}" for k, v in numbers["per_class"].items()))
 

@@ -56,7 +56,8 @@ class Split:
     Chosen by a checksum of the words, so it does not change when classes are added.
 
     Attributes:
-        synonyms: keep every tenth synonym of the worlds out.
+        synonyms: keep every tenth synonym of the worlds out, and every fourth word for things that
+            no world has.
         combinations: keep every twelfth combination of colour and class out.
         classes: whole classes that are kept out.
     """
@@ -82,6 +83,10 @@ class Split:
     def hides_synonym(self, word: str) -> bool:
         """Whether this synonym is left out, with and without a colour."""
         return self.synonyms and zlib.crc32(word.encode()) % 10 == 0
+
+    def hides_absent(self, word: str) -> bool:
+        """Whether this word for something that no world has is left out."""
+        return self.synonyms and zlib.crc32(word.encode()) % 4 == 0
 
 
 FINAL = Split(combinations=False, classes=())
@@ -116,7 +121,8 @@ class Vocabulary:
         for word in ABSENT:
             text_of = " ".join(word.split())
             groups.setdefault(text_of, ("absent", ""))
-            shown.add(text_of)
+            if not self.split.hides_absent(text_of):
+                shown.add(text_of)
         return tuple(
             Text(text, group, kind, text in secret or text not in shown)
             for text, (group, kind) in groups.items()

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 _NEAREST = 5  # anchors that a text is drawn to
-_PULL = 2.0  # weight of their mean, that of the text itself being 1
 _SPREAD = 0.05  # of cosines, by which nearer anchors count more
+_NEAR = (0.7, 0.05)  # cosine of the nearest anchor from which on it is heard, and how softly
 
 
 class TextSpace(NamedTuple):
@@ -56,4 +56,6 @@ class TextSpace(NamedTuple):
         alike, which = (plain @ self.anchors.T).topk(min(_NEAREST, len(self.anchors)), dim=1)
         shares = (alike / _SPREAD).softmax(1)
         pull = torch.einsum("pk,pkd->pd", shares, self.anchors[which])
-        return functional.normalize(plain + _PULL * pull, dim=1)
+        level, softness = _NEAR
+        heard = torch.sigmoid((alike[:, :1] - level) / softness)
+        return functional.normalize(plain + heard * pull, dim=1)
