@@ -149,37 +149,64 @@ UNCERTAIN: dict[str, tuple[str, ...]] = {
 """Words that some would use for these classes as well: neither true nor false."""
 
 ABSENT: tuple[str, ...] = tuple(
-    """tree, grass, flower bed, river, mountain, beach, street, bus, truck, train, boat, tractor,
-    motorbike, helicopter, tank, elephant, giraffe, zebra, horse, cow, sheep, pig, goat, lion,
-    tiger, monkey, rabbit, mouse trap, fish, shark, whale, bird, parrot, chicken, eagle,
-    snake, frog, turtle, spider, butterfly, bathtub, toilet, washbasin, shower, bath towel,
-    toothbrush, soap, mirror, hairbrush, oven, stove, microwave, refrigerator, dishwasher,
-    washing machine, toaster, blender, coffee machine, fork, knife, spoon, chopsticks, cutting
-    board, bread, cheese, cake, pizza, sandwich, hamburger, sausage, egg, tomato, potato,
-    carrot, cucumber, onion, broccoli, salad, grapes, strawberry, watermelon, pineapple,
-    lemon, peach, cherry, coconut, avocado, mushroom, scissors, screwdriver, wrench, drill,
-    saw, pliers, nail, screw, tape measure, paint brush, shovel, rake, axe, wheelbarrow, lawn
-    mower, hose, pencil, pen, eraser, ruler, stapler, paper clip, notebook paper, envelope,
-    newspaper, map, calendar, whiteboard, blackboard, printer, scanner, projector, camera,
-    tripod, microphone, headphones, loudspeaker, radio, television antenna, piano, violin,
-    trumpet, drum kit, flute, harp, tennis racket, baseball bat, golf club, hockey stick,
-    basketball hoop, skateboard, surfboard, skis, snowboard, helmet, dumbbell, treadmill, yoga
-    mat, trampoline, swing, slide, sandcastle, tent, sleeping bag, campfire, fireplace,
-    chimney, staircase, elevator, escalator, balcony, fence, gate, fountain, statue, flag,
-    balloon, kite, necklace, ring, bracelet, wristwatch, sunglasses, glove, scarf, coat,
-    dress, shirt, tie, sock, belt, wallet, purse, coin, banknote, key, lock, chain, rope,
-    ribbon, button, needle, sewing machine, iron, ironing board, clothes hanger, broom, mop,
-    dustpan, sponge, fan, heater, radiator, air conditioner, curtain, window blind,
-    chandelier, lantern, torch, light bulb, socket, cable, battery, router, server rack,
-    satellite dish, telescope, microscope, test tube, thermometer, syringe, stethoscope,
-    crutch, wheelchair, baby stroller, cradle, doll, puppet, toy train, puzzle, chess board,
-    dice, playing cards, domino, jigsaw, snowman, christmas tree, pumpkin, hay bale, beehive,
-    aquarium, bird cage, dog kennel, tombstone, anchor, cannon, sword, shield, bow and arrow,
-    crown, throne, spaceship, planet, moon, cloud, rainbow, lightning, waterfall, volcano,
-    iceberg, cactus, palm tree, bonsai, sunflower, rose, tulip, leaf pile, log, brick, pebble,
-    sand, mud, puddle, ice cream, chocolate bar, candy, popcorn, cereal, soup, rice, noodles,
-    sushi, wine glass, jug, thermos, lunch box, jar of jam, salt shaker, napkin, tablecloth,
-    tray, coaster, straw, corkscrew""".replace("\n", " ").split(",")
+    """tree, grass, river, street, bus, truck, train, boat, tractor, motorbike, helicopter, tank,
+    elephant, giraffe, zebra, horse, cow, sheep, pig, goat, lion, tiger, monkey, rabbit, mouse
+    trap, fish, shark, whale, bird, parrot, chicken, eagle, snake, frog, turtle, spider,
+    butterfly, bathtub, toilet, washbasin, shower, bath towel, toothbrush, soap, mirror,
+    hairbrush, oven, stove, microwave, refrigerator, dishwasher, washing machine, toaster,
+    blender, coffee machine, fork, knife, spoon, chopsticks, cutting board, bread, cheese,
+    cake, pizza, sandwich, hamburger, sausage, egg, tomato, potato, carrot, cucumber, onion,
+    broccoli, salad, grapes, strawberry, watermelon, pineapple, lemon, peach, cherry, coconut,
+    avocado, mushroom, scissors, screwdriver, wrench, drill, saw, pliers, nail, screw, tape
+    measure, paint brush, shovel, rake, axe, wheelbarrow, lawn mower, hose, pencil, pen,
+    eraser, ruler, stapler, paper clip, notebook paper, envelope, newspaper, calendar,
+    whiteboard, blackboard, printer, scanner, projector, camera, tripod, microphone,
+    headphones, loudspeaker, radio, television antenna, piano, violin, trumpet, drum kit,
+    flute, harp, tennis racket, baseball bat, golf club, hockey stick, basketball hoop,
+    skateboard, surfboard, skis, snowboard, helmet, dumbbell, treadmill, yoga mat, trampoline,
+    swing, slide, sandcastle, tent, sleeping bag, campfire, fireplace, chimney, staircase,
+    elevator, escalator, balcony, fence, gate, fountain, statue, flag, balloon, kite,
+    necklace, ring, bracelet, wristwatch, sunglasses, glove, scarf, coat, dress, shirt, tie,
+    sock, belt, wallet, purse, coin, banknote, key, lock, chain, rope, ribbon, button, needle,
+    sewing machine, iron, ironing board, clothes hanger, broom, mop, dustpan, sponge, fan,
+    heater, radiator, air conditioner, curtain, window blind, chandelier, lantern, torch,
+    light bulb, socket, cable, battery, router, server rack, satellite dish, telescope,
+    microscope, test tube, thermometer, syringe, stethoscope, crutch, wheelchair, baby
+    stroller, cradle, doll, puppet, toy train, puzzle, chess board, dice, playing cards,
+    domino, jigsaw, snowman, christmas tree, pumpkin, hay bale, beehive, aquarium, bird cage,
+    dog kennel, tombstone, anchor, cannon, sword, shield, bow and arrow, crown, throne,
+    spaceship, rainbow, lightning, waterfall, volcano, iceberg, cactus, palm tree, bonsai,
+    sunflower, rose, tulip, log, brick, pebble, sand, mud, puddle, ice cream, chocolate bar,
+    candy, popcorn, cereal, soup, rice, noodles, sushi, wine glass, jug, thermos, lunch box,
+    jar of jam, salt shaker, napkin, tablecloth, tray, coaster, straw, corkscrew, airport,
+    bridge, castle, church, skyscraper, lighthouse, windmill, tent pole, bus stop, traffic
+    light, street lamp, fire hydrant, mailbox, parking meter, billboard, park, garden, forest,
+    swamp, cave, snow, rain, fog, smoke, steam, puddle of water, squirrel, hedgehog, mouse
+    animal, rat, bat, bee, ant, fly, mosquito, dragonfly, snail, worm, crab, lobster, octopus,
+    jellyfish, dolphin, seal, penguin, owl, duckling bird, swan, goose, turkey, peacock,
+    flamingo, ostrich, camel, llama, donkey, kangaroo, koala, panda, polar bear, wolf, fox,
+    deer, moose, buffalo, rhinoceros, hippopotamus, crocodile, lizard, dinosaur, dragon,
+    unicorn, ghost, skeleton, police officer, firefighter, doctor, soldier, clown, dancer,
+    orchestra, violinist, mask, goggles, snorkel, life jacket, parachute, hang glider, hot air
+    balloon, airship, rocket, satellite, submarine, sailing boat, canoe, kayak, ferry, cruise
+    ship, container ship, tram, metro train, locomotive, taxi, ambulance, fire engine, police
+    car, excavator, bulldozer, crane, cement mixer, combine harvester, snowmobile, scooter,
+    roller skates, sled, tricycle, unicycle, rickshaw, carriage, saddle, horseshoe, stable,
+    barn, silo, greenhouse, well, scarecrow, beehive box, gravestone, altar, church bell,
+    pulpit, stained glass, chandelier of crystal, wine cellar, cash register, vending machine,
+    shopping trolley, escalator steps, turnstile, ticket, passport, credit card, calculator,
+    abacus, typewriter, fax machine, telegraph, record player, cassette, compact disc, film
+    reel, video camera, drone, solar panel, wind turbine, power line, transformer, circuit
+    board, soldering iron, oscilloscope, magnet, compass, hourglass, sundial, barometer,
+    weighing scale, measuring cup, rolling pin, whisk, grater, colander, corkscrew opener, can
+    opener, garlic press, wok, fondue set, barbecue, pizza oven, ice cube, teaspoon, dessert,
+    pancake, waffle, donut, cupcake, birthday cake, cookie, cracker, bagel, croissant,
+    omelette, bacon, steak, roast chicken, shrimp, taco, burrito, kebab, french fries,
+    ketchup, mustard, honey, butter, milk, yoghurt, orange juice, coffee beans, tea leaves,
+    sugar, flour, pepper, garlic, ginger, spinach, cabbage, cauliflower, asparagus, peas,
+    beans, corn, eggplant, zucchini, radish, beetroot, celery, parsley, basil, olive, almond,
+    walnut, peanut, chestnut, raisin, plum, apricot, mango, papaya, kiwi, fig, pomegranate,
+    blueberry, raspberry, blackberry""".replace("\n", " ").split(",")
 )
-"""Things that no world has."""
+"""Things that no world has, not even on a picture or through a window."""
 # fmt: on
