@@ -309,6 +309,8 @@ def test_an_oracle_scores_full_marks_and_each_error_costs_its_own(
     assert numbers["presence_against_strange_words"]["auroc"] == 1
     assert numbers["presence_against_strange_words"]["absent"] > 40
     assert evaluate.best_offset(perfect) in evaluate.OFFSETS
+    assert perfect.pictures
+    assert all((x.predicted == x.truth).all() for x in perfect.pictures)
 
     named = list(perfect.per_text("phrases: class"))
     blind = evaluate.evaluate(Oracle(world, named[0]), [8000], Split())  # type: ignore[arg-type]

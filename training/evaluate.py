@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -25,9 +26,10 @@ from f4x_ros.core.features.embedded.weights import Calibration, load_model, save
 from f4x_ros.datasets.world import Phrase, World
 from f4x_ros.datasets.world.language import ROOM_CLASSES
 from f4x_ros.datasets.world.shapes import CLASSES
-from f4x_ros.eval.frame_scores import countable
+from f4x_ros.eval.frame_scores import VISIBLE_PX, countable
 from f4x_ros.eval.query_metrics import PhraseIou, presence
 from f4x_ros.eval.questions import past_indices
+from f4x_ros.viz.mask_sheet import MaskPicture, mask_sheet
 from training.generate import LAST_TRAINING_SEED, LAST_TUNING_SEED, span
 from training.vocabulary import Kind, Split
 from training.words import ABSENT
@@ -40,6 +42,8 @@ ABSENT_WORDS = tuple(" ".join(word.split()) for word in ABSENT)
 
 _FRAMES = 150  # of a world, as in f4x eval
 _SEEN_PX = 150  # of a thing that counts as present
+_PICTURES = 12  # of each world, where what is asked for is in view
+_MOST_PICTURES = 48
 _BEST = 38  # features: as many pixels of the picture
 
 
@@ -52,12 +56,14 @@ class Tally:
         scores: how sure the model is that something is there.
         present: whether it is.
         strange: how sure it is of things of which neither the worlds nor the training knew.
+        pictures: some masks of each world beside the truth.
     """
 
     masks: dict[str, dict[int, list[PhraseIou]]] = field(default_factory=dict)
     scores: list[float] = field(default_factory=list)
     present: list[bool] = field(default_factory=list)
     strange: list[float] = field(default_factory=list)
+    pictures: list[MaskPicture] = field(default_factory=list)
 
     def of(self, group: str, seed: int) -> list[PhraseIou]:
         """Sums of a group in a world."""
@@ -96,6 +102,7 @@ def _evaluate_world(model: EmbeddedExtractor, world: World, split: Split, tally:
     texts = model.text([*(phrase.text for phrase in phrases), *absent, *strange])
     surest = torch.full((len(texts),), -torch.inf)
     seen: dict[int, int] = {}
+    shown = set(np.random.default_rng(world.seed).permutation(len(phrases))[:_PICTURES].tolist())
     for index in past_indices(len(world)):
         truth = world.truth(index)
         for number, count in zip(*np.unique(truth.instances, return_counts=True), strict=True):
@@ -106,6 +113,11 @@ def _evaluate_world(model: EmbeddedExtractor, world: World, split: Split, tally:
         for row, phrase in enumerate(phrases):
             predicted = _enlarged(logits[row], truth.instances.shape)
             true, valid = truth.mask(phrase.instances), countable(world, truth, phrase)
+            if row in shown and true.sum() >= VISIBLE_PX:
+                shown.remove(row)
+                tally.pictures.append(
+                    MaskPicture(world[index].rgb, predicted >= 0, true, phrase.text)
+                )
             for group in _groups(world, phrase, row >= len(world.phrases), split):
                 for sums, offset in zip(tally.of(group, world.seed), OFFSETS, strict=True):
                     sums.add(phrase.text, predicted + offset >= 0, true, valid)
@@ -217,6 +229,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--worlds", type=span, required=True, help="seeds, FIRST:STOP")
     parser.add_argument("--final-test", action="store_true", help="allow the seeds of tests")
     parser.add_argument("--calibrate", action="store_true", help="write the best bias to the model")
+    parser.add_argument("--pictures", type=Path, help="write some masks beside the truth there")
     parser.add_argument("--json", type=Path, help="write all numbers there")
     arguments = parser.parse_args()
     last = arguments.worlds[-1] if arguments.worlds else -1
@@ -239,6 +252,10 @@ def main() -> None:
     tally = evaluate(extractor, arguments.worlds, Split(**stored))
     numbers = summary(tally)
     print_summary(numbers)
+    if arguments.pictures:
+        sheet = mask_sheet(tally.pictures[:_MOST_PICTURES], 6)
+        if not cv2.imwrite(str(arguments.pictures), sheet[..., ::-1]):
+            raise OSError(f"cannot write {arguments.pictures}")
     if arguments.json:
         arguments.json.write_text(json.dumps(numbers, indent=1), encoding="utf-8")
     if arguments.calibrate:
