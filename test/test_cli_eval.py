@@ -100,3 +100,22 @@ def test_a_source_that_is_none_is_an_error_before_anything_runs(
     assert main(["eval", SPEC, "nowhere", "--out", str(tmp_path / "out")]) == 2
     assert "source 'nowhere'" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_two_sources_of_one_name_are_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rooms = [str(write_folder(tmp_path / part / "room", 2)) for part in ("a", "b")]
+    assert main(["eval", *rooms, "--out", str(tmp_path / "out")]) == 2
+    assert "two sources are called 'room'" in capsys.readouterr().err
+
+
+def test_results_that_cannot_be_written_are_an_error_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    assert main(["eval", SPEC, "--out", str(file)]) == 2
+    assert main(["eval", SPEC, "--out", str(tmp_path), "--write-baseline", str(file)]) == 2
+    assert "baseline" in capsys.readouterr().err
+    assert file.read_text() == "mine"

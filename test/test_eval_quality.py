@@ -26,7 +26,6 @@ BARS: dict[str, dict[str, float]] = {
         "query.miou": 0.45,  # (0.485)
         "query.miou_live": 0.49,  # (0.526)
         "query.miou_aside": 0.38,  # (0.424)
-        "query.presence_f1": 0.85,  # (0.952)
         "motion.f": 0.18,  # (0.231)
         "tracks.position_median_m": 0.04,  # (0.027)
         "tracks_all.hota": 0.46,  # (0.505)

@@ -16,7 +16,14 @@ from f4x_ros.eval.evaluation_files import (
     write_baseline,
     write_json,
 )
-from f4x_ros.eval.scoreboard import METRICS, compare, look_up, overall, score_rows
+from f4x_ros.eval.scoreboard import (
+    METRICS,
+    compare,
+    have_in_common,
+    look_up,
+    overall,
+    score_rows,
+)
 
 SCENES: dict[str, Any] = {
     "a": {"query": {"miou": 0.6, "iou": {"red mug": 0.6}}, "cost": {"fps": 4.0, "map_bytes": 1e6}},
@@ -80,14 +87,19 @@ def test_scenes_that_only_one_side_has_are_not_compared() -> None:
 def test_a_baseline_keeps_scenes_that_a_later_run_has_not(tmp_path: Path) -> None:
     file = tmp_path / "baseline.json"
     write_baseline(file, {"a": SCENES["a"]})
-    write_baseline(file, {"b": SCENES["b"]})
+    write_baseline(file, {"b": SCENES["b"]}, {"mapping.iterations": 8})
     kept = read_baseline(file)
-    assert set(kept) == {"a", "b"}
-    assert compare(SCENES, kept) == []
-    assert "iou" not in kept["a"]["query"]  # the metrics of the table only
+    assert set(kept.scenes) == {"a", "b"}
+    assert kept.config == {"a": {}, "b": {"mapping.iterations": 8}}
+    assert compare(SCENES, kept.scenes) == []
+    assert "iou" not in kept.scenes["a"]["query"]  # the metrics of the table only
+    assert have_in_common(SCENES, kept.scenes) == ["a", "b"]
+    assert have_in_common(SCENES, {"a": {"motion": {"j": 1.0}}, "b": {}}) == []
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"scenes": 3}', "{}", "\xff"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"scenes": 3}', '{"scenes": {"a": 3}, "config": {}}', "{}", "\xff"]
+)
 def test_what_is_no_baseline_is_named(tmp_path: Path, content: str) -> None:
     file = tmp_path / "base.json"
     file.write_bytes(content.encode("latin-1"))

@@ -13,6 +13,7 @@ from f4x_ros.datasets.world.language import (
     absent_phrases,
     paraphrases_of,
     phrases_of,
+    surface_colors,
 )
 from f4x_ros.datasets.world.scene import ObjectLabel
 from f4x_ros.datasets.world.shapes import CLASS_IDS, CLASSES, called
@@ -82,6 +83,16 @@ def test_the_words_of_every_scene_are_sound(scene: str, tmp_path: Path) -> None:
     assert all(phrase.instances for phrase in (*world.phrases, *world.paraphrases))
     assert not (names | {p.text for p in world.paraphrases}) & set(world.absent_phrases)
     assert len(world.absent_phrases) >= 20
+
+
+def test_colours_of_the_room_are_not_called_absent() -> None:
+    room = SCENES["demo"](0).room
+    seen = surface_colors(room)
+    assert {"brown", "white"} <= seen  # boards and ceiling
+    assert "purple" not in seen
+    assert "brown thing" in absent_phrases(ROOM)
+    assert "brown thing" not in absent_phrases(ROOM, seen)
+    assert "purple thing" in absent_phrases(ROOM, seen)
 
 
 def test_no_synonym_is_the_name_of_a_class() -> None:

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f4x_ros.datasets.world.scenes.demo_room import demo_room
 from f4x_ros.datasets.world.materials import PALETTE, linear
 from f4x_ros.datasets.world.mesh import (
     Mesh,
@@ -27,6 +26,7 @@ from f4x_ros.datasets.world.mesh import (
 from f4x_ros.datasets.world.motion import Bounce, Drive, Turn, look_at, velocity_of
 from f4x_ros.datasets.world.noise import cell_random, fractal_noise
 from f4x_ros.datasets.world.scene import Thing, build_scene
+from f4x_ros.datasets.world.scenes.demo_room import demo_room
 from f4x_ros.datasets.world.shapes import CLASSES
 
 LENGTHS = st.floats(0.05, 2.0)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from f4x_ros.core.config import Config
     from f4x_ros.datasets.source import Source
     from f4x_ros.eval.evaluate import Evaluation
+    from f4x_ros.eval.evaluation_files import Baseline
 
 _DEFAULT = ("tabletop", "livingroom", "crowd")
 
@@ -50,7 +51,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    from f4x_ros.cli.run import file_name
     from f4x_ros.cli.settings import read_settings
     from f4x_ros.datasets import open_source
     from f4x_ros.eval.libraries import check_libraries
@@ -58,34 +58,64 @@ def run(options: argparse.Namespace) -> int:
     check_libraries()
     config, _ = read_settings(options.config, options.assignments)
     specs = options.sources or list(_DEFAULT)
-    opened = [open_source(spec) for spec in specs]  # says what is wrong before hours are spent
-    baseline = _baseline(options.baseline)
-    out = Path(options.out).expanduser()
-    results, failures = _Results(out, config, baseline), {}
-    for spec, source in zip(specs, opened, strict=True):
-        folder = out / file_name(source.name.replace(":", "_"))
+    # All that may be wrong is said before hours are spent.
+    opened = [open_source(spec) for spec in specs]
+    folders = _folders(Path(options.out).expanduser(), [source.name for source in opened])
+    keep = _new_baseline(options.write_baseline)
+    if not options.ros:
+        from f4x_ros.core.pipeline import Perception
+
+        Perception(config)
+    results = _Results(folders[0].parent, config, _baseline(options.baseline))
+    failures: dict[str, str] = {}
+    for spec, source, folder in zip(specs, opened, folders, strict=True):
         try:
             evaluated = _evaluated(source, spec, config, folder, over_ros=options.ros)
-        except ValueError as error:
+        except (ValueError, RuntimeError, CommandError) as error:
             failures[source.name] = str(error)
             print(f"{source.name} cannot be evaluated: {error}\n")
             continue
         results.add(evaluated, folder)
-    results.finish(failures, Path(options.write_baseline) if options.write_baseline else None)
+    results.finish(failures, keep)
     if failures:
         raise CommandError(f"not evaluated: {', '.join(failures)} (reasons above)")
     return 0
 
 
-def _baseline(given: str | None) -> dict[str, Any]:
-    """The scenes of the baseline; without a file by default, none."""
-    import f4x_ros
+def _folders(out: Path, names: list[str]) -> list[Path]:
+    """A folder for each source, made; ValueError if two have one name."""
+    from f4x_ros.cli.run import file_name
+
+    folders = [out / file_name(name.replace(":", "_")) for name in names]
+    for number, folder in enumerate(folders):
+        if folder in folders[:number]:
+            raise ValueError(f"two sources are called {names[number]!r}, expected different names")
+        folder.mkdir(parents=True, exist_ok=True)
+    return folders
+
+
+def _new_baseline(given: str | None) -> Path | None:
+    """The file to write to, its folder made; ValueError if it is there and no baseline."""
     from f4x_ros.eval.evaluation_files import read_baseline
+
+    if given is None:
+        return None
+    path = Path(given).expanduser()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        read_baseline(path)
+    return path
+
+
+def _baseline(given: str | None) -> Baseline:
+    """The baseline; without a file by default, an empty one."""
+    import f4x_ros
+    from f4x_ros.eval.evaluation_files import Baseline, read_baseline
 
     if given:
         return read_baseline(Path(given).expanduser())
     ours = Path(f4x_ros.__file__).parents[1] / "bench" / "baseline.json"
-    return read_baseline(ours) if ours.exists() else {}
+    return read_baseline(ours) if ours.exists() else Baseline({}, {})
 
 
 def _evaluated(
@@ -118,7 +148,7 @@ def _evaluated(
 class _Results:
     """Collects evaluations, writes after each, prints at the end."""
 
-    def __init__(self, out: Path, config: Config, baseline: dict[str, Any]) -> None:
+    def __init__(self, out: Path, config: Config, baseline: Baseline) -> None:
         self._out, self._baseline = out, baseline
         default = type(config)().to_dotted()
         self._changed = {k: v for k, v in config.to_dotted().items() if v != default[k]}
@@ -142,7 +172,7 @@ class _Results:
         report = full_report(self._scenes, failures, self._changed)
         self._out.mkdir(parents=True, exist_ok=True)
         write_json(self._out / "report.json", report)
-        changes = compare(self._scenes, self._baseline)
+        changes = compare(self._scenes, self._baseline.scenes)
         with atomic_write(self._out / "report.md") as file:
             file.write(markdown(report, changes, self._pictures).encode())
         return report
@@ -158,19 +188,24 @@ class _Results:
         names = [name.split(":")[0] if _unique(name, self._scenes) else name
                  for name in self._scenes]  # fmt: skip
         print(table(score_rows(self._scenes, report["overall"]), ("", *names, "all")))
-        self._print_changes(compare(self._scenes, self._baseline))
+        self._print_changes(compare(self._scenes, self._baseline.scenes))
         if keep is not None:
-            keep.parent.mkdir(parents=True, exist_ok=True)
-            write_baseline(keep, self._scenes)
+            write_baseline(keep, self._scenes, self._changed)
             print(f"Kept as baseline in {keep}.")
         print(f"\nReport, plots and pictures are in {self._out}; begin with report.md.")
 
     def _print_changes(self, changes: list[Any]) -> None:
-        known = [name for name in self._scenes if name in self._baseline]
+        from f4x_ros.eval.scoreboard import have_in_common
+
+        known = have_in_common(self._scenes, self._baseline.scenes)
+        for name in known:
+            options = self._baseline.config.get(name, {})
+            if options != self._changed:
+                print(f"\nThe baseline of {name} was made with other options: {options or 'none'}.")
         if not known:
             print("\nThe baseline has none of these scenes, so there is nothing to compare with.")
         elif not changes:
-            print("\nAs good as the baseline, within tolerances.")
+            print(f"\nAs good as the baseline, within tolerances: {', '.join(known)}.")
         else:
             print("\nAgainst the baseline:\n")
             rows = [change.row() for change in changes]

@@ -42,7 +42,7 @@ class Published:
     """What the node published with one stamp; see `f4x_ros.eval.subject.Observed`."""
 
     stamp_ns: int
-    T_map_camera: Pose
+    T_map_camera: None
     prompts: tuple[str, ...]
     labels: NDArray[np.uint16] | None
     tracks: tuple[Track, ...]
@@ -142,7 +142,7 @@ class NodeSubject:
         labels = np.frombuffer(masks.data, np.uint16).reshape(masks.height, masks.width)
         return Published(
             stamp_ns=frame.stamp_ns,
-            T_map_camera=frame.T_map_camera,  # the node takes the pose from /tf and changes nothing
+            T_map_camera=None,  # the node publishes none: it uses that of /tf
             prompts=self._prompts,
             labels=labels,
             tracks=tuple(track_from_msg(track) for track in tracks.tracks),

@@ -113,8 +113,7 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
         "motion": _motion(scores),
         "tracks": _tracks(scores.tracks(moving_only=True)),
         "tracks_all": _tracks(scores.tracks(moving_only=False)),
-        "camera": _plain(scores.camera(), "ate_rmse_m", "ate_aligned_rmse_m",
-                         "rpe_translation_rmse_m", "rpe_rotation_rmse_rad"),
+        "camera": _camera(scores),
         "geometry": geometry,
         "render": render,
         "cost": costs.numbers(run),
@@ -142,7 +141,7 @@ def _query(answers: Answers, scores: FrameScores) -> Numbers:
         "understood": answers.understood,
         "miou": own.miou,
         "macc": own.macc,
-        "miou_all": _with_refused(own, len(answers.refused)),
+        "miou_all": _with_refused(own, len(answers.refused_visible)),
         "miou_paraphrase": other.miou,
         "macc_paraphrase": other.macc,
         "miou_aside": aside.miou,
@@ -152,6 +151,7 @@ def _query(answers: Answers, scores: FrameScores) -> Numbers:
         "presence_f1": there.f1 if there else None,
         "presence_precision": there.precision if there else None,
         "presence_recall": there.recall if there else None,
+        "presence_absent": there.n_absent if there else 0,
         "presence_best_f1": there.best_f1 if there else None,
         "presence_best_threshold": there.best_threshold if there else None,
         "iou": {text: score.iou for text, score in own.per_phrase.items()},
@@ -161,7 +161,7 @@ def _query(answers: Answers, scores: FrameScores) -> Numbers:
 
 
 def _with_refused(own: PhraseScores, refused: int) -> float | None:
-    """mIoU over all phrases of the scene: what the encoder refuses, it finds nothing of."""
+    """mIoU over all phrases that could be seen: what the encoder refuses, it finds nothing of."""
     total = len(own.per_phrase) + refused
     return sum(score.iou for score in own.per_phrase.values()) / total if total else None
 
@@ -176,6 +176,15 @@ def _motion(scores: FrameScores) -> Numbers:
         "frames": moving.frames,
         "false_share": false_share,
     }
+
+
+def _camera(scores: FrameScores) -> Numbers:
+    path = scores.camera()
+    if path is None:
+        return {}
+    return _plain(
+        path, "ate_rmse_m", "ate_aligned_rmse_m", "rpe_translation_rmse_m", "rpe_rotation_rmse_rad"
+    )
 
 
 def _tracks(scores: TrackScores) -> Numbers:
@@ -212,7 +221,7 @@ def _cloud(world: World, subject: Subject) -> Numbers:
 
 def _still_points(world: World) -> NDArray[np.float64]:
     """Seen surface ``[N, 3]`` of everything that never moves, one point a voxel, map frame."""
-    movers = {number for number, label in world.labels.items() if label.moving}
+    movers = _comes_or_goes(world)
     stride = max(1, world.camera.width // _CLOUD_COLUMNS)
     points = np.zeros((0, 3))
     for index in sorted({*range(0, len(world), _CLOUD_EVERY), len(world) - 1}):
@@ -224,20 +233,26 @@ def _still_points(world: World) -> NDArray[np.float64]:
     return points
 
 
+def _comes_or_goes(world: World) -> set[int]:
+    """Ids of what moves at any time, appears or disappears."""
+    return {made.label.id for made in world.scene.objects if made.label.moving or made.life}
+
+
 def _one_a_voxel(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """The first point of each voxel, in the order in which they came."""
     cells = np.floor(points / _VOXEL_M).astype(np.int64) + _VOXEL_BIAS
     keys = (cells[:, 0] << 42) | (cells[:, 1] << 21) | cells[:, 2]
     _, first = np.unique(keys, return_index=True)
-    return points[np.sort(first)]
+    return np.asarray(points[np.sort(first)])
 
 
 def _off_movers(world: World, points: NDArray[np.float32]) -> NDArray[np.float64]:
     """The points without those in the box (5 cm wider) of something that ever moves, now."""
     truth, keep = world.truth(len(world) - 1), np.ones(len(points), bool)
+    changing = _comes_or_goes(world)
     for number, pose in truth.T_map_center.items():
         label = world.labels[number]
-        if label.moving:
+        if number in changing:
             local = (points - pose[:3, 3]) @ pose[:3, :3]
             keep &= (np.abs(local) > np.asarray(label.size) / 2 + 0.05).any(1)
     return np.asarray(points[keep], np.float64)

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from f4x_ros import __version__
 from f4x_ros.core.atomic import atomic_write
@@ -43,33 +43,54 @@ def write_json(path: Path, content: Any) -> None:
         file.write((json.dumps(_finite(content), indent=1, allow_nan=False) + "\n").encode())
 
 
-def read_baseline(path: Path) -> dict[str, Any]:
-    """Scenes of a baseline written by `write_baseline`.
+class Baseline(NamedTuple):
+    """Numbers of an earlier run.
+
+    Attributes:
+        scenes: metrics of each scene, nested.
+        config: dotted options that differed from the defaults, by scene.
+    """
+
+    scenes: dict[str, Any]
+    config: dict[str, Any]
+
+
+def read_baseline(path: Path) -> Baseline:
+    """A baseline written by `write_baseline`.
 
     Raises:
         ValueError: the file is not a baseline; names it.
         OSError: it cannot be read.
     """
+    expected = "expected what f4x eval --write-baseline wrote"
     try:
-        scenes = json.loads(path.read_text(encoding="utf-8"))["scenes"]
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = Baseline(content["scenes"], content["config"])
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"baseline {path} is not one ({error!r}), expected JSON of f4x eval"
-        ) from error
-    if not isinstance(scenes, dict):
-        raise ValueError(
-            f"baseline {path}: 'scenes' is {type(scenes).__name__}, expected an object"
-        )
-    return scenes
+        raise ValueError(f"baseline {path} is not one ({error!r}), {expected}") from error
+    for name, part in (("scenes", found.scenes), ("config", found.config)):
+        if not isinstance(part, dict) or not all(isinstance(v, dict) for v in part.values()):
+            raise ValueError(f"baseline {path}: '{name}' is no object of objects, {expected}")
+    return found
 
 
-def write_baseline(path: Path, scenes: Mapping[str, Numbers]) -> None:
-    """Keep the metrics of these scenes to compare later runs with. Raises OSError.
+def write_baseline(
+    path: Path, scenes: Mapping[str, Numbers], config: Mapping[str, Any] | None = None
+) -> None:
+    """Keep the metrics of these scenes, and the options, to compare later runs with.
 
-    Scenes that the file already has and this run has not are kept.
+    Scenes that the file already has and this run has not are kept. Raises OSError, and ValueError
+    if the file is there and no baseline.
     """
-    kept = read_baseline(path) if path.exists() else {}
-    write_json(path, {"version": __version__, "scenes": {**kept, **comparable(scenes)}})
+    kept = read_baseline(path) if path.exists() else Baseline({}, {})
+    write_json(
+        path,
+        {
+            "version": __version__,
+            "scenes": {**kept.scenes, **comparable(scenes)},
+            "config": {**kept.config, **{name: dict(config or {}) for name in scenes}},
+        },
+    )
 
 
 def markdown(
@@ -83,8 +104,8 @@ def markdown(
         pictures: file names of each scene, relative to the report.
     """
     scenes = report["scenes"]
-    lines = ["# f4x eval", "", f"f4x_ros {report['version']}, "
-             + ", ".join(f"{k}={v}" for k, v in report["config"].items()) + "", ""]  # fmt: skip
+    options = [f"{name}={value}" for name, value in report["config"].items()]
+    lines = ["# f4x eval", "", ", ".join([f"f4x_ros {report['version']}", *options]), ""]
     if scenes:
         header = ("", *scenes, "all")
         lines += [markdown_table(score_rows(scenes, report["overall"]), header), ""]

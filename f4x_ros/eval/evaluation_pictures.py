@@ -19,6 +19,7 @@ from f4x_ros.viz.plots import plot_from_above, plot_over_time, plot_phrases, plo
 from f4x_ros.viz.png import save_png
 
 _EXAMPLES = 12
+_NAMES = ("masks", "moving", "from_above", "over_time", "phrases", "presence", "story")
 _MOST_WORDS = 60  # bars in one plot
 
 
@@ -29,7 +30,8 @@ def draw_evaluation(folder: Path, evaluation: Evaluation) -> list[str]:
         ImportError: matplotlib is missing; says how to get it.
         OSError: a file cannot be written.
     """
-    names = []
+    for name in _NAMES[:-1]:  # of an earlier run; the story is the recorder's
+        (folder / f"{name}.png").unlink(missing_ok=True)
     world, scores, answers = evaluation.source, evaluation.scores, evaluation.answers
     if world is not None and scores is not None and answers is not None:
         if answers.examples:
@@ -45,10 +47,7 @@ def draw_evaluation(folder: Path, evaluation: Evaluation) -> list[str]:
             {text: score.iou for text, score in list(other.per_phrase.items())[:_MOST_WORDS]},
         )
         _presence(folder / "presence.png", answers)
-    for name in ("masks", "moving", "from_above", "over_time", "phrases", "presence", "story"):
-        if (folder / f"{name}.png").exists():
-            names.append(f"{name}.png")
-    return names
+    return [f"{name}.png" for name in _NAMES if (folder / f"{name}.png").exists()]
 
 
 def _chosen(world: World, examples: list[Example]) -> list[MaskPicture]:

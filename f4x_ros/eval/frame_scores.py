@@ -29,6 +29,11 @@ _NEAR_M = 0.5
 _EXAMPLES = 12
 
 
+def least_visible_px(truth: WorldTruth) -> float:
+    """`VISIBLE_PX` for a picture of this size."""
+    return VISIBLE_PX * truth.instances.size / (320 * 240)
+
+
 class FrameScores:
     """Adds up masks, tracks and poses of the frames of one run.
 
@@ -44,10 +49,11 @@ class FrameScores:
         self._masks, self._moving = PhraseIou(), MaskSequence()
         self._false_alarms: list[float] = []
         self._truths: list[ObjectStates] = []
+        self._movers: list[ObjectStates] = []
         self._tracks: list[ObjectStates] = []
         self._unseen: list[set[int]] = []
-        self._still: list[set[int]] = []
-        self._poses: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        self._poses: list[NDArray[np.float64]] = []  # true
+        self._used: list[NDArray[np.float64]] = []
         self.iou: list[float] = []
         self.moving_j: list[float] = []
         self.seen_px: dict[int, int] = {}
@@ -55,7 +61,9 @@ class FrameScores:
 
     def add(self, truth: WorldTruth, observed: Observed) -> None:
         """One frame."""
-        self._poses.append((truth.T_map_camera, observed.T_map_camera))
+        self._poses.append(truth.T_map_camera)
+        if observed.T_map_camera is not None:
+            self._used.append(observed.T_map_camera)
         ids, counts = np.unique(truth.instances, return_counts=True)
         pixels = dict(zip(ids.tolist(), counts.tolist(), strict=True))
         for number, count in pixels.items():
@@ -72,7 +80,7 @@ class FrameScores:
             predicted, true = observed.labels == q + 1, truth.mask(phrase.instances)
             valid = countable(self._world, truth, phrase)
             self._masks.add(phrase.text, predicted, true, valid)
-            if true.sum() >= VISIBLE_PX:
+            if true.sum() >= least_visible_px(truth):
                 ious.append(jaccard(predicted & valid, true & valid))
         return float(np.mean(ious)) if ious else float("nan")
 
@@ -89,18 +97,19 @@ class FrameScores:
 
     def _add_tracks(self, truth: WorldTruth, observed: Observed, pixels: Mapping[int, int]) -> None:
         wanted = {number for phrase in self._standing for number in phrase.instances}
-        there = sorted(wanted & truth.T_map_center.keys())
-        least = VISIBLE_PX * truth.instances.size / (320 * 240)
-        unseen = {
-            number
-            for number in there
-            if truth.visibility[number] < VISIBLE_SHARE or pixels.get(number, 0) < least
-        }
-        self._truths.append(_true_states(self._world, truth, there))
+        movers = {number for number, label in self._world.labels.items() if label.moving}
+        least = least_visible_px(truth)
+        self._unseen.append(
+            {
+                number
+                for number in truth.T_map_center
+                if truth.visibility[number] < VISIBLE_SHARE or pixels.get(number, 0) < least
+            }
+        )
+        for states, ids in ((self._truths, wanted), (self._movers, movers)):
+            there = sorted(ids & truth.T_map_center.keys())
+            states.append(_true_states(self._world, truth, there))
         self._tracks.append(_tracked_states(truth.stamp_ns, observed.tracks))
-        self._unseen.append(unseen)
-        labels = self._world.labels
-        self._still.append(unseen | {number for number in there if not labels[number].moving})
 
     # --- results -------------------------------------------------------------------------------
 
@@ -119,32 +128,36 @@ class FrameScores:
         return self._moving.result(), float(np.mean(alarms)) if alarms else None
 
     def tracks(self, *, moving_only: bool) -> TrackScores:
-        """Tracks of all objects of the standing prompts, or of those that ever move.
+        """Tracks of all objects of the standing prompts, or of whatever ever moves.
 
-        Objects that are hardly visible, and still ones with ``moving_only``, are ignored: a track
-        on one of them is neither right nor wrong. With ``moving_only`` only tracks count that were
-        called moving at any time: what a planner takes for a dynamic obstacle.
+        Objects that are hardly visible are ignored: a track on one of them is neither right nor
+        wrong. With ``moving_only`` only tracks count that were called moving at any time, what a
+        planner takes for a dynamic obstacle: on something still such a track is an invention, and
+        a mover is missed whether or not the encoder has a word for it.
         """
         if not moving_only:
             return track_scores(self._truths, self._tracks, ignore=self._unseen)
         ever = {n for states in self._tracks for n in states.ids[states.moving].tolist()}
-        movers = [states.kept(np.isin(states.ids, list(ever))) for states in self._tracks]
-        return track_scores(self._truths, movers, ignore=self._still)
+        called = [states.kept(np.isin(states.ids, list(ever))) for states in self._tracks]
+        return track_scores(self._movers, called, ignore=self._unseen)
 
-    def camera(self) -> CameraScores:
-        """The path of the camera."""
+    def camera(self) -> CameraScores | None:
+        """The path of the camera; None if the subject does not say which pose it used."""
+        if len(self._used) < len(self._poses):
+            return None
         stamps = np.array([states.stamp_ns for states in self._truths], np.int64)
-        truth, estimated = (np.stack([pair[k] for pair in self._poses]) for k in (0, 1))
-        return camera_scores(stamps, truth, estimated)
+        return camera_scores(stamps, np.stack(self._poses), np.stack(self._used))
 
     def camera_paths(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """True and estimated positions ``[frames, 3]`` of the camera."""
-        truth, estimated = (np.stack([pair[k][:3, 3] for pair in self._poses]) for k in (0, 1))
-        return truth, estimated
+        """True positions of the camera and those that were used, ``[frames, 3]`` or ``[0, 3]``."""
+        used = np.stack(self._used)[:, :3, 3] if self._used else np.zeros((0, 3))
+        return np.stack(self._poses)[:, :3, 3], used
 
     def camera_errors_m(self) -> NDArray[np.float64]:
-        """Distance ``[frames]`` of the estimated camera from the true one."""
-        return position_errors_m(*(np.stack([pair[k] for pair in self._poses]) for k in (0, 1)))
+        """Distance ``[frames]`` of the camera's used position from the true one; NaN = unknown."""
+        if len(self._used) < len(self._poses):
+            return np.full(len(self._poses), np.nan)
+        return position_errors_m(np.stack(self._poses), np.stack(self._used))
 
     def mover_errors_m(self) -> NDArray[np.float64]:
         """Mean distance ``[frames]`` of movers from the nearest track; NaN where none is near.
@@ -152,7 +165,7 @@ class FrameScores:
         A simple look at the course of things: `tracks` has the numbers.
         """
         errors = []
-        for truth, tracked in zip(self._truths, self._tracks, strict=True):
+        for truth, tracked in zip(self._movers, self._tracks, strict=True):
             assert truth.moving is not None  # see `_true_states`
             places = truth.positions[truth.moving]
             gaps = [np.linalg.norm(tracked.positions - place, axis=1) for place in places]
@@ -161,8 +174,8 @@ class FrameScores:
         return np.array(errors)
 
     def object_paths(self) -> tuple[list[ObjectStates], list[ObjectStates]]:
-        """True and tracked objects, frame by frame."""
-        return self._truths, self._tracks
+        """True movers and all tracked objects, frame by frame."""
+        return self._movers, self._tracks
 
 
 def countable(world: World, truth: WorldTruth, phrase: Phrase) -> NDArray[np.bool_]:

@@ -160,9 +160,10 @@ class Presence:
     Attributes:
         auroc: chance that a present phrase scores higher than an absent one (ties count half);
             None unless there are both.
-        f1: of the decisions taken; None if no phrase is present.
-        precision: of the decisions taken; None if none said present.
-        recall: of the decisions taken; None if no phrase is present.
+        f1: of the decisions taken; None unless there are both: without an absent phrase, always
+            saying "present" would score 1.
+        precision: of the decisions taken; None unless there are both, and if none said present.
+        recall: of the decisions taken; None unless there are both.
         best_f1: the highest F1 that any threshold on the score reaches; None unless there are both.
         best_threshold: the lowest threshold that reaches it, in units of the scores.
         curve: None unless there are both.
@@ -201,9 +202,9 @@ def presence(scores: ArrayLike, present: ArrayLike, decided: ArrayLike) -> Prese
     best_f1, best_threshold = _best(curve) if curve else (None, None)
     return Presence(
         auroc=_auroc(score, truth) if both else None,
-        f1=2 * hits / (n_present + n_said) if n_present else None,
-        precision=hits / n_said if n_said else None,
-        recall=hits / n_present if n_present else None,
+        f1=2 * hits / (n_present + n_said) if both else None,
+        precision=hits / n_said if both and n_said else None,
+        recall=hits / n_present if both else None,
         best_f1=best_f1,
         best_threshold=best_threshold,
         curve=curve,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from f4x_ros.core.poses import Pose
 from f4x_ros.datasets.world import Phrase, World, WorldTruth
 from f4x_ros.datasets.world.mesh import rotation
-from f4x_ros.eval.frame_scores import VISIBLE_PX, countable
+from f4x_ros.datasets.world.shapes import called
+from f4x_ros.eval.frame_scores import countable, least_visible_px
 from f4x_ros.eval.query_metrics import PhraseIou, Presence, presence
 from f4x_ros.eval.subject import Subject
 
 _PAST_VIEWS = 5  # moments of the run at which every phrase is asked again
 _ASIDE_MOMENTS = 3  # of them, those also seen from cameras that were never there
-_ASIDE_RAD = np.deg2rad(20)
+_ASIDE_DEG = (20.0, 14.0, 8.0)  # the first that is inside of the room and clear of everything
 _CLEAR_M = 0.2  # a camera nearer than this to something is inside of it
 
 #: What a phrase must have shown to count as present, pixels of one frame at 320x240.
@@ -36,7 +37,7 @@ class Answers:
         presence: "is it there?" now, over present and absent phrases.
         understood: share of the scene's phrases that the encoder accepts.
         refused: own phrases that it does not accept.
-        refused_paraphrases: other words that it does not accept.
+        refused_visible: those of them whose objects were in view when the others were asked.
         examples: frame, view, phrase, answer and truth of some masks, for pictures.
     """
 
@@ -46,7 +47,7 @@ class Answers:
     presence: Presence | None = None
     understood: float = 0.0
     refused: tuple[str, ...] = ()
-    refused_paraphrases: tuple[str, ...] = ()
+    refused_visible: set[str] = field(default_factory=set)
     examples: list[Example] = field(default_factory=list)
 
 
@@ -67,8 +68,8 @@ class Vocabulary:
     phrases: tuple[Phrase, ...]
     paraphrases: tuple[Phrase, ...]
     absent: tuple[str, ...]
-    refused: tuple[str, ...]
-    refused_paraphrases: tuple[str, ...]
+    refused: tuple[Phrase, ...]
+    own_names: frozenset[str]  # of objects and classes as the scene calls them
 
     @classmethod
     def of(cls, world: World, subject: Subject) -> Vocabulary:
@@ -76,23 +77,28 @@ class Vocabulary:
         texts = [phrase.text for phrase in (*world.phrases, *world.paraphrases)]
         known = set(subject.understood([*dict.fromkeys(texts), *world.absent_phrases]))
 
-        def split(of: Iterable[Phrase]) -> tuple[tuple[Phrase, ...], tuple[str, ...]]:
-            all_of = tuple(of)
-            return (
-                tuple(phrase for phrase in all_of if phrase.text in known),
-                tuple(phrase.text for phrase in all_of if phrase.text not in known),
-            )
-
-        phrases, refused = split(world.phrases)
-        paraphrases, refused_paraphrases = split(world.paraphrases)
-        absent = tuple(text for text in world.absent_phrases if text in known)
-        return cls(phrases, paraphrases, absent, refused, refused_paraphrases)
+        labels = world.labels.values()
+        return cls(
+            phrases=tuple(phrase for phrase in world.phrases if phrase.text in known),
+            paraphrases=tuple(phrase for phrase in world.paraphrases if phrase.text in known),
+            absent=tuple(text for text in world.absent_phrases if text in known),
+            refused=tuple(phrase for phrase in world.phrases if phrase.text not in known),
+            own_names=frozenset(
+                text for a in labels for text in (a.cls, called(a.color, a.cls, a.cls))
+            ),
+        )
 
     def standing(self) -> tuple[Phrase, ...]:
-        """Phrases to follow all the time: those of objects, or at least those of colours."""
+        """Phrases to follow all the time: those of objects, or at least those of colours.
+
+        Of an object that has two names ("white football", "white ball") only its own counts here,
+        as a pixel of the published masks has one label.
+        """
         for kind in ("object", "class", "color"):
-            if chosen := tuple(phrase for phrase in self.phrases if phrase.kind == kind):
-                return chosen
+            of_kind = [phrase for phrase in self.phrases if phrase.kind == kind]
+            chosen = [p for p in of_kind if kind == "color" or p.text in self.own_names]
+            if chosen:
+                return tuple(chosen)
         return ()
 
 
@@ -115,8 +121,7 @@ def ask_everything(
     total = len(words.phrases) + len(words.refused)
     answers = Answers(
         understood=len(words.phrases) / total if total else 0.0,
-        refused=words.refused,
-        refused_paraphrases=words.refused_paraphrases,
+        refused=tuple(phrase.text for phrase in words.refused),
     )
     for index in past_indices(len(world)):
         truth = world.truth(index)
@@ -124,6 +129,8 @@ def ask_everything(
             _ask_mask(world, subject, index, truth, phrase, answers.phrases, answers.examples)
         for phrase in words.paraphrases:
             _ask_mask(world, subject, index, truth, phrase, answers.paraphrases)
+        seen = set(np.unique(truth.instances).tolist())
+        answers.refused_visible |= {p.text for p in words.refused if p.instances & seen}
     for view in aside:
         for phrase in words.phrases:
             _ask_mask(world, subject, view.index, view.truth, phrase, answers.aside)
@@ -148,20 +155,31 @@ class AsideView:
 def views_aside(world: World) -> list[AsideView]:
     """Some moments from the left and from the right of where the camera was then.
 
-    The camera turns about the vertical through what it looks at; a place inside of something is
-    left out.
+    The camera turns about the vertical through what it looks at, by 20 degrees or, where that is
+    outside of the room or inside of something, by less; a side without any such place is left out.
     """
     views = []
     for index in past_indices(len(world))[:_ASIDE_MOMENTS]:
         pose = world.camera_pose(index)
         depth = world.drawing(index).depth
         pivot = pose[:3, 3] + pose[:3, 2] * float(np.median(depth[depth > 0]))
-        for angle in (-_ASIDE_RAD, _ASIDE_RAD):
-            there = _turned_about(pose, pivot, angle)
-            rgb, truth = world.view(index, there)
-            if (truth.depth[truth.depth > 0] > _CLEAR_M).all():
-                views.append(AsideView(index, rgb, truth))
+        for side in (-1.0, 1.0):
+            for angle in _ASIDE_DEG:
+                there = _turned_about(pose, pivot, side * np.deg2rad(angle))
+                if not _is_inside(world, there):
+                    continue
+                rgb, truth = world.view(index, there)
+                if (truth.depth > _CLEAR_M).all():
+                    views.append(AsideView(index, rgb, truth))
+                    break
     return views
+
+
+def _is_inside(world: World, pose: Pose) -> bool:
+    """Whether a camera stands in the room; the map frame is in the middle of the floor."""
+    x, y, z = world.scene.spec.room.size
+    place = np.abs(pose[:3, 3] - [0, 0, z / 2])
+    return bool((place < np.array([x, y, z]) / 2 - _CLEAR_M / 2).all())
 
 
 def _turned_about(pose: Pose, pivot: NDArray[np.float64], angle_rad: float) -> Pose:
@@ -184,7 +202,7 @@ def _ask_mask(
     answer = subject.ask(phrase.text, int(world.stamps_ns[index]), truth.T_map_camera)
     true = truth.mask(phrase.instances)
     into.add(phrase.text, answer.mask, true, countable(world, truth, phrase))
-    if examples is not None and true.sum() >= VISIBLE_PX:
+    if examples is not None and true.sum() >= least_visible_px(truth):
         examples.append(Example(index, phrase, answer.mask, true))
 
 

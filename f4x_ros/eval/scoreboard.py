@@ -53,6 +53,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("motion.j", "moving masks J", True),
     Metric("motion.f", "moving masks F", True),
     Metric("motion.j_and_f", "moving masks J&F", True),
+    Metric("motion.false_share", "pixels moving, where nothing does", False, "%", 2, 100, 0.005),
     Metric("tracks.hota", "movers HOTA", True),
     Metric("tracks.mota", "movers MOTA", True),
     Metric("tracks.idf1", "movers IDF1", True),
@@ -68,6 +69,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("camera.ate_rmse_m", "camera ATE", False, "cm", 2, 100, 0.001),
     Metric("camera.rpe_translation_rmse_m", "camera RPE", False, "mm", 2, 1000, 0.0005),
     Metric("geometry.depth_l1_m", "depth L1", False, "cm", 2, 100, 0.001),
+    Metric("geometry.depth_coverage", "depth coverage", True),
     Metric("geometry.accuracy_m", "cloud accuracy", False, "cm", 2, 100, 0.001),
     Metric("geometry.completeness_m", "cloud completeness", False, "cm", 2, 100, 0.001),
     Metric("geometry.f1_5cm", "cloud F1 at 5 cm", True),
@@ -96,7 +98,8 @@ def look_up(numbers: Mapping[str, Any], key: str) -> float | None:
 
 def overall(scenes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Mean of each metric over the scenes that have it, nested like theirs."""
-    all_of, out = list(scenes), {}
+    all_of = list(scenes)
+    out: dict[str, Any] = {}
     for metric in METRICS:
         values = [v for scene in all_of if (v := look_up(scene, metric.key)) is not None]
         group, _, name = metric.key.partition(".")
@@ -157,6 +160,19 @@ def compare(
                 changes.append(Change(scene, metric, before, now, verdict))
     order = ("gone", "worse", "better")
     return sorted(changes, key=lambda c: (_rank(c.verdict, order), c.scene, c.metric.key))
+
+
+def have_in_common(scenes: Mapping[str, Any], baseline: Mapping[str, Any]) -> list[str]:
+    """Names of the scenes of which both have at least one number in common."""
+
+    def numbers(of: Any) -> set[str]:
+        return {metric.key for metric in METRICS if look_up(of, metric.key) is not None}
+
+    return [
+        name
+        for name in scenes
+        if name in baseline and numbers(scenes[name]) & numbers(baseline[name])
+    ]
 
 
 def _rank(verdict: str, order: Sequence[str]) -> int:

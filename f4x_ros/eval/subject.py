@@ -39,7 +39,7 @@ class Observed(Protocol):
 
     Properties:
         stamp_ns: stamp of the frame.
-        T_map_camera: ``[4, 4]`` estimated pose of the optical frame.
+        T_map_camera: ``[4, 4]`` pose of the optical frame that was used; None = not known.
         prompts: standing prompts.
         labels: ``[H, W]`` uint16, 0 background, q + 1 prompt q, 65535 unlabelled; None = not known.
         moving: ``[H, W]`` probability that a pixel shows what moves; None = not known.
@@ -52,7 +52,7 @@ class Observed(Protocol):
     @property
     def stamp_ns(self) -> int: ...
     @property
-    def T_map_camera(self) -> Pose: ...
+    def T_map_camera(self) -> Pose | None: ...
     @property
     def prompts(self) -> tuple[str, ...]: ...
     @property

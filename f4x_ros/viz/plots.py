@@ -89,7 +89,7 @@ def plot_from_above(
 
     Args:
         path: PNG to write.
-        camera: true and estimated positions ``[N, 3]``.
+        camera: true and estimated positions ``[N, 3]``; the latter may be empty.
         objects: name to true positions ``[N, 3]``.
         tracks: name to tracked positions ``[N, 3]``.
 
@@ -105,7 +105,7 @@ def plot_from_above(
     for number, (name, places) in enumerate(objects.items()):
         label = "things that move, true" if number == 0 else None
         axis.plot(places[:, 0], places[:, 1], color="#9fd4c3", lw=4, label=label)
-        axis.annotate(name, places[-1, :2], fontsize=7, color=_INK, xytext=(4, 4),
+        axis.annotate(name, (places[-1, 0], places[-1, 1]), fontsize=7, color=_INK, xytext=(4, 4),
                       textcoords="offset points")  # fmt: skip
     for number, places in enumerate(tracks.values()):
         label = "tracks" if number == 0 else None

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from f4x_ros.core import camera, poses
 from f4x_ros.datasets.world.raycast import Drawing
 
 _log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ def generator_version() -> str:
             continue
         digest.update(source.relative_to(here).as_posix().encode())
         digest.update(source.read_bytes())
+    for module in (camera, poses):
+        digest.update(Path(str(module.__file__)).read_bytes())
     for package in ("embreex", "numpy", "scipy"):
         digest.update(f"{package} {version(package)}".encode())
     return digest.hexdigest()[:16]

@@ -15,7 +15,13 @@ from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.frame import Frame
 from f4x_ros.datasets.source import Source, stamps_at_rate
 from f4x_ros.datasets.world.cache import FrameCache
-from f4x_ros.datasets.world.language import Phrase, absent_phrases, paraphrases_of, phrases_of
+from f4x_ros.datasets.world.language import (
+    Phrase,
+    absent_phrases,
+    paraphrases_of,
+    phrases_of,
+    surface_colors,
+)
 from f4x_ros.datasets.world.mesh import Mesh
 from f4x_ros.datasets.world.motion import Pose
 from f4x_ros.datasets.world.raycast import Drawing, Raycaster
@@ -126,7 +132,7 @@ class World(Source):
     @cached_property
     def absent_phrases(self) -> tuple[str, ...]:
         """Words for what is not in the scene, the near misses ("blue mug") first."""
-        return absent_phrases(self.labels.values())
+        return absent_phrases(self.labels.values(), surface_colors(self.scene.spec.room))
 
     def mesh(self, instance: int, index: int = 0) -> Mesh:
         """Triangles of an object in its own frame, bent as it is at frame ``index``.

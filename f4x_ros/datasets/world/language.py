@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from f4x_ros.datasets.world.materials import PALETTE
-from f4x_ros.datasets.world.scene import ObjectLabel
+from f4x_ros.datasets.world.scene import ObjectLabel, Room
 from f4x_ros.datasets.world.shapes import CLASSES, called
 
 #: Parts of the room: they have names but no colour word.
 ROOM_CLASSES = ("floor", "wall", "ceiling")
+
+_SAMPLES = 400  # points of each surface
 
 
 @dataclass(frozen=True)
@@ -37,21 +41,31 @@ def phrases_of(labels: Iterable[ObjectLabel]) -> tuple[Phrase, ...]:
 
 def paraphrases_of(labels: Iterable[ObjectLabel]) -> tuple[Phrase, ...]:
     """The same with a synonym in the place of the class: "red cup", "cup"."""
-    return _grouped(
+    things = list(labels)
+    own = {text for label in things for _, text in _texts(label)}
+    found = _grouped(
         (kind, text, label.id)
-        for label in labels
+        for label in things
         for name in _names(label)
         for synonym in CLASSES[name].synonyms
         for kind, text in (("object", called(label.color, synonym, label.cls)), ("class", synonym))
         if label.cls not in ROOM_CLASSES
     )
+    return tuple(phrase for phrase in found if phrase.text not in own)
 
 
-def absent_phrases(labels: Iterable[ObjectLabel]) -> tuple[str, ...]:
+def absent_phrases(
+    labels: Iterable[ObjectLabel], surfaces: Collection[str] = ()
+) -> tuple[str, ...]:
     """Phrases that are true of nothing in the scene.
 
     First the classes of the scene in a colour that none of them has (one each), then classes that
     are not there, then colours that are not there.
+
+    Args:
+        labels: all objects.
+        surfaces: colour words of floor, walls and ceiling, see `surface_colors`: no colour that
+            somebody may see there is called absent.
     """
     there = [label for label in labels if label.cls not in ROOM_CLASSES]
     classes = list(dict.fromkeys(label.cls for label in there))
@@ -64,8 +78,24 @@ def absent_phrases(labels: Iterable[ObjectLabel]) -> tuple[str, ...]:
     named = {name for label in there for name in _names(label)}
     known = {*named, *(word for name in named for word in CLASSES[name].synonyms)}
     missing = [cls for cls in CLASSES if cls not in (*ROOM_CLASSES, *known)]
-    colors = {label.color for label in there}
+    colors = {label.color for label in there} | set(surfaces)
     return (*wrong_color, *missing, *(f"{c} thing" for c in PALETTE if c not in colors))
+
+
+def surface_colors(room: Room) -> frozenset[str]:
+    """Colour words that come near what floor, walls and ceiling of a room look like."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform(-2, 2, (_SAMPLES, 3)).astype(np.float32)
+    normals = np.eye(3, dtype=np.float32)[rng.integers(0, 3, _SAMPLES)]
+    words = list(PALETTE)
+    palette = np.array(list(PALETTE.values()))
+    near: set[str] = set()
+    for material in (room.floor, room.wall, room.ceiling):
+        albedo = np.clip(material.texture(points, normals), 0, 1)
+        shades = np.concatenate([albedo ** (1 / 2.2) * light for light in (0.5, 0.75, 1.0)])
+        gaps = np.linalg.norm(shades[:, None] - palette[None], axis=-1)
+        near |= {words[k] for k in np.unique(gaps.argmin(1))}
+    return frozenset(near)
 
 
 def _names(label: ObjectLabel) -> tuple[str, ...]:

@@ -166,11 +166,11 @@ CLASSES: dict[str, ThingClass] = {
         baggage.umbrella, FABRIC, synonyms=("parasol",), colors=_VIVID, where="floor",
         sizes={"radius": (0.42, 0.6), "length": (0.75, 0.95)}, finishes=(FABRIC, *_MEDIUM)),
     "box": ThingClass(
-        warehouse.carton, CARDBOARD, synonyms=("cardboard box", "carton", "parcel"),
+        warehouse.carton, CARDBOARD, synonyms=("carton", "parcel"),
         colors=("brown", "beige", "white"), where="floor",
         sizes={"width": (0.25, 0.6), "depth": (0.2, 0.45), "height": (0.15, 0.45)}),
     "pallet": ThingClass(
-        warehouse.pallet, WOODEN, synonyms=("wooden pallet", "skid"),
+        warehouse.pallet, WOODEN, synonyms=("skid",),
         colors=("brown", "beige", "blue", "gray"), where="floor",
         sizes={"width": (1.0, 1.25), "depth": (0.75, 1.05)}),
     "pallet rack": ThingClass(
@@ -182,7 +182,7 @@ CLASSES: dict[str, ThingClass] = {
         warehouse.barrel, PAINTED, synonyms=("drum", "oil drum"), colors=_VIVID, where="floor",
         sizes={"radius": (0.22, 0.31), "height": (0.65, 0.95)}, finishes=(PAINTED, METAL, PLASTIC)),
     "crate": ThingClass(
-        warehouse.crate, WOODEN, synonyms=("fruit crate", "wooden crate"), where="floor",
+        warehouse.crate, WOODEN, synonyms=("fruit crate",), where="floor",
         sizes={"width": (0.4, 0.6), "depth": (0.3, 0.42), "height": (0.22, 0.36)},
         finishes=(WOODEN, PLASTIC), also=("box",)),
     "hand truck": ThingClass(
