@@ -15,7 +15,7 @@ from f4x_ros.core.frame import Frame, Percept, RenderedView
 from f4x_ros.core.pipeline import Perception
 from f4x_ros.core.poses import Pose
 from f4x_ros.eval.metrics import percentile_or_none
-from f4x_ros.eval.subject import Answer, is_held_out
+from f4x_ros.eval.subject import Answer, is_held_out, understood_by
 
 
 class Ours(Contestant):
@@ -33,14 +33,7 @@ class Ours(Contestant):
 
     def understood(self, texts: Sequence[str]) -> list[str]:
         """Those of the texts that can be prompts."""
-        return [text for text in texts if self._accepts(text)]
-
-    def _accepts(self, text: str) -> bool:
-        try:
-            self._perception.set_prompts([text])
-        except ValueError:
-            return False
-        return True
+        return understood_by(self._perception, texts)
 
     def begin(self, prompts: Sequence[str]) -> None:
         """Set the standing prompts."""

@@ -22,7 +22,6 @@ environment of its own, see doc/evaluation.md.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -38,10 +37,10 @@ from peer_table import HEADER, reasons, rows  # noqa: E402
 
 from f4x_ros.cli.sources import prepared  # noqa: E402
 from f4x_ros.cli.table import table  # noqa: E402
-from f4x_ros.core.atomic import atomic_write  # noqa: E402
 from f4x_ros.datasets import open_source  # noqa: E402
 from f4x_ros.datasets.source import Source  # noqa: E402
 from f4x_ros.datasets.world import World  # noqa: E402
+from f4x_ros.eval.evaluation_files import write_json  # noqa: E402
 
 _DEFAULT = ("tabletop", "livingroom", "crowd")
 
@@ -70,11 +69,11 @@ def main(arguments: list[str] | None = None) -> int:
         notes |= dict.fromkeys(reasons(results["contestants"]))
         failed |= any(r["status"] == "failed" for r in results["contestants"].values())
         if options.json:
-            _write(options.json, report)
+            write_json(options.json, report)
     report["load_average"] = os.getloadavg()
     print(table(lines, HEADER), *notes, sep="\n")
     if options.json:
-        _write(options.json, report)
+        write_json(options.json, report)
     return int(failed)
 
 
@@ -121,22 +120,6 @@ def _cpu() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor()
-
-
-def _write(path: Path, report: dict[str, Any]) -> None:
-    with atomic_write(path) as file:
-        file.write((json.dumps(_finite(report), indent=1) + "\n").encode())
-
-
-def _finite(value: Any) -> Any:
-    """NaN and infinity as null, as in `report.json`."""
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    if isinstance(value, float) and not abs(value) < float("inf"):
-        return None
-    return value
 
 
 if __name__ == "__main__":

@@ -102,6 +102,19 @@ class Subject(Protocol):
         """End the run and leave its files."""
 
 
+def understood_by(perception: Perception, texts: Sequence[str]) -> list[str]:
+    """Those of the texts that its encoder accepts as a prompt; leaves other prompts standing."""
+
+    def accepts(text: str) -> bool:
+        try:
+            perception.set_prompts([text])
+        except ValueError:
+            return False
+        return True
+
+    return [text for text in texts if accepts(text)]
+
+
 class LibrarySubject:
     """`Perception`, the same door that the node uses, recorded by a `RunRecorder`.
 
@@ -122,14 +135,7 @@ class LibrarySubject:
         self.encoder = perception.encoder
 
     def understood(self, texts: Sequence[str]) -> list[str]:
-        return [text for text in texts if self._accepts(text)]
-
-    def _accepts(self, text: str) -> bool:
-        try:
-            self._perception.set_prompts([text])
-        except ValueError:
-            return False
-        return True
+        return understood_by(self._perception, texts)
 
     def begin(self, prompts: Sequence[str]) -> None:
         self._perception.set_prompts(prompts)
