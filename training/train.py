@@ -90,7 +90,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.rate)
         self.generator = torch.Generator(device).manual_seed(recipe.seed)
         self.rng = np.random.default_rng(recipe.seed)
-        self.steps, self.seconds = 0, 0.0
+        self.steps, self.images, self.seconds = 0, 0, 0.0
         self._order, self._place = np.zeros(0, np.int64), 0
 
     @property
@@ -121,6 +121,7 @@ class Trainer:
         self.optimizer.step()
         self._update_average()
         self.steps += 1
+        self.images += count
         self.seconds += time.monotonic() - start
         return losses
 
@@ -163,7 +164,7 @@ class Trainer:
             "average": self.average.state_dict(),
             "objective": {k: v.detach() for k, v in self.objective.named_parameters()},
             "optimizer": self.optimizer.state_dict(),
-            "progress": [self.steps, self.seconds],
+            "progress": [self.steps, self.images, self.seconds],
         }
         temporary = path.with_suffix(".part")
         torch.save(state, temporary)
@@ -176,7 +177,8 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.objective.load_state_dict(state["objective"], strict=False)
         self.optimizer.load_state_dict(state["optimizer"])
-        self.steps, self.seconds = int(state["progress"][0]), float(state["progress"][1])
+        steps, images, seconds = state["progress"]
+        self.steps, self.images, self.seconds = int(steps), int(images), float(seconds)
         self.generator.manual_seed(self.recipe.seed + self.steps)
         self.rng = np.random.default_rng([self.recipe.seed, self.steps])
 
@@ -231,7 +233,7 @@ def _run(trainer: Trainer, out: Path, save_minutes: float, until_s: float) -> No
 
 def _report(trainer: Trainer, losses: list[float], out: Path) -> None:
     line = dict(zip(Losses._fields, (round(loss, 4) for loss in losses), strict=True))
-    rate = trainer.steps * trainer.recipe.batch / trainer.seconds
+    rate = trainer.images / trainer.seconds
     line |= {
         "step": trainer.steps, "seconds": round(trainer.seconds, 1),
         "images_per_s": round(rate, 1), "scale": round(trainer.objective.scale.exp().item(), 2),
