@@ -12,7 +12,7 @@ from f4x_ros.datasets.world.language import absent_phrases, paraphrases_of, phra
 from f4x_ros.datasets.world.materials import PALETTE
 from f4x_ros.datasets.world.scene import build_scene
 from f4x_ros.datasets.world.scenes.anything import anything
-from f4x_ros.datasets.world.shapes import CLASSES
+from f4x_ros.datasets.world.shapes import CLASSES, called
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `training` is not installed
 
@@ -63,6 +63,8 @@ def test_what_is_true_in_a_world_is_true_in_the_vocabulary(
     [
         (Kind("mug", "red", "ceramic"), "red mug", TRUE),
         (Kind("mug", "red", "ceramic"), "cup", TRUE),
+        (Kind("person", "red", "fabric"), "man in red", TRUE),
+        (Kind("person", "red", "fabric"), "man in blue", FALSE),
         (Kind("mug", "red", "ceramic"), "ceramic mug", TRUE),
         (Kind("mug", "red", "ceramic"), "something red", TRUE),
         (Kind("mug", "red", "ceramic"), "red tableware", TRUE),
@@ -96,7 +98,7 @@ def test_what_is_held_out_is_never_trained(vocabulary: Vocabulary) -> None:
             assert kind.cls not in trained
         if split.hides_combination(kind):
             assert vocabulary.hidden[row]
-            assert f"{kind.color} {kind.cls}" not in trained
+            assert called(kind.color, kind.cls, kind.cls) not in trained
     assert "mug" in trained
     assert "red thing" in trained
     assert 0.05 < vocabulary.hidden.mean() < 0.25

@@ -160,10 +160,7 @@ def _groups(world: World, phrase: Phrase, other_words: bool, split: Split) -> It
         elif phrase.kind != "color":
             yield "phrases that were trained"
     elif not of_hidden_class:
-        word = phrase.text
-        if phrase.kind == "object":
-            word = word.removeprefix(f"{labels[0].color} ")
-        hidden = split.hides_synonym(word)
+        hidden = any(phrase.text in split.secret_synonyms(x.cls, x.color) for x in labels)
         yield "paraphrases, held out" if hidden else "paraphrases that were trained"
 
 

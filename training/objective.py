@@ -20,7 +20,7 @@ from torch.nn import functional
 from f4x_ros.core.features.embedded.text_space import TextSpace
 from f4x_ros.datasets.world.language import ROOM_CLASSES
 from f4x_ros.datasets.world.materials import PALETTE
-from f4x_ros.datasets.world.shapes import CLASS_IDS
+from f4x_ros.datasets.world.shapes import CLASS_IDS, called
 from training.data import NOTHING
 from training.vocabulary import TRUE, UNKNOWN, Vocabulary
 
@@ -116,7 +116,7 @@ class Objective(nn.Module):
         self.register_buffer("kind_class", torch.tensor([*rows, 0]))
         self.register_buffer("kind_color", torch.tensor([*colors, -1]))
         self.register_buffer("class_text", torch.tensor([text(c) for c in classes]))
-        table = [[text(f"{color} {c}") for color in palette] for c in classes]
+        table = [[text(called(color, c, c)) for color in palette] for c in classes]
         self.register_buffer("color_text", torch.tensor(table))
         self.register_buffer("trainable", torch.from_numpy(trainable))
         self._true = [np.intersect1d(np.flatnonzero(row == TRUE), trainable)
@@ -225,7 +225,8 @@ def _near_misses(vocabulary: Vocabulary, allowed: NDArray[np.bool_]) -> list[NDA
     by_class: dict[str, set[int]] = {}
     by_color: dict[str, set[int]] = {}
     for kind in vocabulary.kinds:
-        for words in (f"{kind.color} {kind.cls}", f"{kind.material} {kind.cls}"):
+        named = called(kind.color, kind.cls, kind.cls)
+        for words in (named, f"{kind.material} {kind.cls}"):
             place = vocabulary.number.get(words, -1)
             if place >= 0 and allowed[place]:
                 by_class.setdefault(kind.cls, set()).add(place)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from f4x_ros.datasets.world.language import ROOM_CLASSES, paraphrases_of, phrases_of
 from f4x_ros.datasets.world.materials import PALETTE
 from f4x_ros.datasets.world.scene import ObjectLabel
-from f4x_ros.datasets.world.shapes import CLASS_IDS, CLASSES
+from f4x_ros.datasets.world.shapes import CLASS_IDS, CLASSES, called
 from training.words import ABSENT, GROUPS, MORE_NAMES, UNCERTAIN
 
 TRUE, FALSE, UNKNOWN = 1, 0, -1
@@ -84,6 +84,12 @@ class Split:
         """Whether this synonym is left out, with and without a colour."""
         return self.synonyms and zlib.crc32(word.encode()) % 10 == 0
 
+    def secret_synonyms(self, cls: str, color: str) -> set[str]:
+        """All synonyms of a class that are left out, with and without a colour."""
+        names = (name for owner in (cls, *CLASSES[cls].also) for name in CLASSES[owner].synonyms)
+        words = [word for word in names if self.hides_synonym(word)]
+        return {*words, *(called(color, word, cls) for word in words)}
+
     def hides_absent(self, word: str) -> bool:
         """Whether this word for something that no world has is left out."""
         return self.synonyms and zlib.crc32(word.encode()) % 4 == 0
@@ -141,7 +147,7 @@ class Vocabulary:
             unsure = {word for word, classes in UNCERTAIN.items() if kind.cls in classes}
             if kind.cls in ROOM_CLASSES:  # it has a colour, but nobody says which
                 unsure |= {text for color in PALETTE for text in _of_color(color)}
-            for word in (*unsure, *(f"{kind.color} {word}" for word in unsure)):
+            for word in (*unsure, *(called(kind.color, word, kind.cls) for word in unsure)):
                 if word in self.number:
                     out[row, self.number[word]] = UNKNOWN
             for text in self._texts_of(kind):
@@ -161,14 +167,10 @@ class Vocabulary:
     def _texts_of(self, kind: Kind) -> list[Text]:
         """All texts that are true of things of a kind, `held_out` where the word is secret."""
         label = [kind.label()]
-        own = f"{kind.color} {kind.cls}" if self.split.hides_combination(kind) else ""
+        own = called(kind.color, kind.cls, kind.cls) if self.split.hides_combination(kind) else ""
         texts = [Text(p.text, "own", p.kind, p.text == own) for p in phrases_of(label)]
-        for phrase in paraphrases_of(label):
-            word = phrase.text
-            if phrase.kind == "object":
-                word = word.removeprefix(f"{kind.color} ")
-            secret = self.split.hides_synonym(word)
-            texts.append(Text(phrase.text, "synonym", phrase.kind, secret))
+        secret = self.split.secret_synonyms(kind.cls, kind.color)
+        texts += [Text(p.text, "synonym", p.kind, p.text in secret) for p in paraphrases_of(label)]
         return [*texts, *(Text(text, "extra", "extra", False) for text in _extra(kind))]
 
 
@@ -180,7 +182,7 @@ def _extra(kind: Kind) -> list[str]:
     material = [f"{kind.material} {word}" for word in ("thing", "object") if kind.material]
     return [
         *names,
-        *(f"{kind.color} {name}" for name in names),
+        *(called(kind.color, name, kind.cls) for name in names),
         *_of_color(kind.color)[1:],
         *material,
     ]
