@@ -48,9 +48,11 @@ def test_a_contradiction_in_depth_alone_must_be_large_and_wide() -> None:
         return int(unexplained(view, color, depth, alpha, MappingConfig())[1].sum())
 
     block, line = slice(20, 30), slice(20, 21)
-    assert in_front(0.2, block) == 10 * 96
-    assert in_front(0.1, block) == 0  # may be noise of the sensor
-    assert in_front(0.1, block, other_color=True) == 10 * 96
-    assert in_front(0.2, line) == 0  # may be an edge that mixes near and far
-    assert in_front(0.2, line, other_color=True) == 96
-    assert in_front(-0.2, block, other_color=True) == 0
+    tolerance = MappingConfig().depth_tolerance
+    small, large = 2 * tolerance, 4 * tolerance
+    assert in_front(large, block) == 10 * 96
+    assert in_front(small, block) == 0  # may be noise of the sensor
+    assert in_front(small, block, other_color=True) == 10 * 96
+    assert in_front(large, line) == 0  # may be an edge that mixes near and far
+    assert in_front(large, line, other_color=True) == 96
+    assert in_front(-large, block, other_color=True) == 0
