@@ -157,9 +157,10 @@ class Trainer:
         scale, bias = self.objective.scale.exp().item(), self.objective.bias.item()
         return EmbeddedModel(net, space, Calibration(scale, bias), about)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, space: TextSpace) -> None:
         """All that is needed to go on."""
         state = {
+            "space": list(space),
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
             "objective": {k: v.detach() for k, v in self.objective.named_parameters()},
@@ -195,26 +196,34 @@ def main() -> None:
     vocabulary = Vocabulary(kinds, FINAL if arguments.final else Split())
     vectors = encoded(vocabulary, arguments.cache)
     layout = Layout(dim=arguments.dim)
-    space = fitted_space(vocabulary, vectors, layout.dim)
+    checkpoint = out / "checkpoint.pt"
+    resumed = arguments.resume and checkpoint.is_file()
+    # More images may bring more texts; the network has learned its directions already.
+    space = _stored_space(checkpoint) if resumed else fitted_space(vocabulary, vectors, layout.dim)
     pool = read_pool(rooms, kinds, arguments.cache).to(device)
     recipe = Recipe(arguments.minutes, arguments.batch, arguments.rate, seed=arguments.seed,
                     jpeg=0.2 if device.type == "cpu" else 0.05)  # fmt: skip
     trainer = Trainer(pool, Objective(vocabulary, space, vectors), recipe, layout, device)
-    checkpoint = out / "checkpoint.pt"
-    if arguments.resume and checkpoint.is_file():
+    if resumed:
         trainer.resume(checkpoint)
     parameters = sum(p.numel() for p in trainer.net.parameters())
     print(f"{len(pool)} images of {len(rooms)} rooms, {len(vocabulary.texts)} texts, "
           f"{len(kinds)} kinds, {parameters / 1e6:.2f} M parameters", flush=True)  # fmt: skip
     about = {"recipe": asdict(recipe), "split": asdict(vocabulary.split), "images": len(pool)}
     until = trainer.seconds + 60 * (arguments.stop_minutes or math.inf)
-    _run(trainer, out, arguments.save_minutes, until)
-    trainer.save(checkpoint)
+    _run(trainer, space, out, arguments.save_minutes, until)
+    trainer.save(checkpoint, space)
     about |= {"steps": trainer.steps, "seconds": round(trainer.seconds)}
     save_model(out / "embedded.safetensors", trainer.model(space, about))
 
 
-def _run(trainer: Trainer, out: Path, save_minutes: float, until_s: float) -> None:
+def _stored_space(checkpoint: Path) -> TextSpace:
+    return TextSpace(*torch.load(checkpoint, map_location="cpu", weights_only=True)["space"])
+
+
+def _run(
+    trainer: Trainer, space: TextSpace, out: Path, save_minutes: float, until_s: float
+) -> None:
     """Steps until the time is over; a line every hundred."""
     recent: list[list[float]] = []
     saved = trainer.seconds
@@ -225,7 +234,7 @@ def _run(trainer: Trainer, out: Path, save_minutes: float, until_s: float) -> No
             _report(trainer, np.mean(recent, 0).tolist(), out)
             recent = []
         if trainer.seconds - saved > 60 * save_minutes:
-            trainer.save(out / "checkpoint.pt")
+            trainer.save(out / "checkpoint.pt", space)
             saved = trainer.seconds
     if recent:
         _report(trainer, np.mean(recent, 0).tolist(), out)
