@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core import map_file
+from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.config import Config
 from f4x_ros.core.describe import StageClock
 from f4x_ros.core.distil import Distiller
 from f4x_ros.core.features.base import FeatureExtractor
-from f4x_ros.core.features.codec import LatentCodec
+from f4x_ros.core.features.heads import Heads
 from f4x_ros.core.frame import Frame
 from f4x_ros.core.gaussians import GaussianField
 from f4x_ros.core.mapping import Mapper
@@ -25,7 +26,8 @@ from f4x_ros.core.motion.objects import track_objects
 from f4x_ros.core.motion.tracker import Tracker
 from f4x_ros.core.poses import Pose, check_pose
 from f4x_ros.core.query.prompts import PromptSet
-from f4x_ros.core.snapshot import Snapshot
+from f4x_ros.core.query.scene import QueryScene
+from f4x_ros.core.snapshot import Snapshot, take_snapshot
 from f4x_ros.core.trajectory import Trajectory
 
 _RECENT_S = 1.0  # what was born within this time is being displaced ...
@@ -37,7 +39,7 @@ class Memory:
 
     Args:
         config: all options.
-        extractor: the 2D model whose features the field carries.
+        extractor: the 2D model whose features the field carries, or several.
         backend: rasteriser, resolved.
         device: where the field lives.
         first_id: the lowest track id to give out.
@@ -46,15 +48,15 @@ class Memory:
     def __init__(
         self,
         config: Config,
-        extractor: FeatureExtractor,
+        extractor: FeatureExtractor | Heads,
         backend: str,
         device: torch.device,
         first_id: int = 1,
     ) -> None:
         self._config = config
         self._device = device
-        codec = LatentCodec(extractor.dim, config.field.latent_dim)
-        self.distiller = Distiller(extractor, codec, backend)
+        heads = extractor if isinstance(extractor, Heads) else Heads([extractor])
+        self.distiller = Distiller(heads, config.field.latent_dim, backend)
         self.field = GaussianField(config.field.latent_dim, config.field.max_bytes, device)
         self.mapper = Mapper(self.field, config.mapping, backend)
         self.exposures = ExposureTrack(device, learn=config.mapping.exposure)
@@ -85,6 +87,22 @@ class Memory:
         if view is not None:
             pose = check_pose("view", view)
         return self.last, pose, self.seconds(stamp_ns or self.stamp_ns)
+
+    def scene(
+        self, stamp_ns: int = 0, view: Pose | None = None, camera: PinholeCamera | None = None
+    ) -> QueryScene:
+        """What a question at a stamp is about; see `Perception.query` for arguments and errors."""
+        last, pose, time_s = self.viewpoint(view, stamp_ns)
+        return QueryScene(
+            snapshot=take_snapshot(self.field, time_s if stamp_ns else None),
+            tracks=tuple(self.tracker.tracks()),
+            stamp_ns=stamp_ns or self.stamp_ns,
+            time_s=time_s,
+            camera=camera or last.camera,
+            T_map_camera=pose,
+            frame_id=last.frame_id,
+            map_frame=last.map_frame,
+        )
 
     # --- frames --------------------------------------------------------------------------------
 

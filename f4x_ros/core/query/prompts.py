@@ -52,7 +52,8 @@ def make_prompts(
     for value in thresholds:
         check_threshold(value)
     used = tuple(float(t) or default for t in thresholds) or (default,) * len(texts)
-    vectors = distiller.extractor.text(texts) if texts else torch.zeros(0, distiller.extractor.dim)
+    words = distiller.words
+    vectors = words.text(texts) if texts else torch.zeros(0, words.dim)
     return PromptSet(texts, used, vectors)
 
 
@@ -73,8 +74,8 @@ def relevancy(
     if not len(vectors) or not len(snapshot):
         return snapshot.latents.new_zeros(len(snapshot), len(vectors))
     known = snapshot.latent_weights >= min_weight
-    features = distiller.codec.decode(snapshot.latents)
-    scores = distiller.extractor.relevancy(features, vectors.to(features.device))
+    features = distiller.decode(snapshot.latents)
+    scores = distiller.words.relevancy(features, vectors.to(features.device))
     return torch.where(known[:, None], scores, 0)
 
 

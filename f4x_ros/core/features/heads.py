@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several 2D models in one field: each is a head of the joint feature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from f4x_ros.core.config import FeaturesConfig
+from f4x_ros.core.features.base import FeatureExtractor, PromptedExtractor, has_points, has_text
+from f4x_ros.core.features.registry import make_extractor, parse_options
+
+
+class Heads:
+    """Extractors side by side; the joint feature is theirs one after the other.
+
+    Args:
+        extractors: at least one, each with a name of its own.
+
+    Attributes:
+        extractors: by name, in the order given.
+        words: the one that is asked in words: the first that has language. If none has, the first
+            one, whose `text` raises and says so.
+        prompted: the one that answers clicks and boxes: the first that does, or None.
+        dims: C of each.
+
+    Raises:
+        ValueError: there is none, or two have the same name.
+    """
+
+    def __init__(self, extractors: Sequence[FeatureExtractor]) -> None:
+        if not extractors:
+            raise ValueError("there are no extractors, expected at least one")
+        names = [one.name for one in extractors]
+        check_names(names)
+        self.extractors = dict(zip(names, extractors, strict=True))
+        speaking = [one for one in extractors if has_text(one)]
+        self.words: FeatureExtractor = (speaking or extractors)[0]
+        answering = [one for one in extractors if has_points(one)]
+        self.prompted = cast(PromptedExtractor, answering[0]) if answering else None
+        self.dims = tuple(one.dim for one in extractors)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the extractors, in the order of the joint feature."""
+        return tuple(self.extractors)
+
+    @property
+    def name(self) -> str:
+        """All names, as `features.extractor` takes them."""
+        return ",".join(self.extractors)
+
+    def index(self, head: str | None) -> int:
+        """The place of a head by the name of its extractor; None = that of `words`.
+
+        Raises:
+            ValueError: there is no such head.
+        """
+        name = self.words.name if head is None else head
+        if name not in self.extractors:
+            raise ValueError(f"head is {name!r}, expected one of {', '.join(self.extractors)}")
+        return self.names.index(name)
+
+    def dense(
+        self,
+        image: Tensor,  # [3, H, W] float, RGB in 0..1
+    ) -> list[Tensor]:
+        """Features [C, h, w] of each extractor; each covers the image in its own resolution."""
+        return [one.dense(image[None])[0] for one in self.extractors.values()]
+
+
+def make_heads(config: FeaturesConfig, device: torch.device | str = "cpu") -> Heads:
+    """Load the extractors that the configuration names.
+
+    Args:
+        config: `extractor` is one name, or several with commas between them; `options` are
+            "name=value" of one, "extractor.name=value" of several.
+        device: where they compute.
+
+    Raises:
+        ValueError: a name is unknown, blank or given twice; an option is wrong, or belongs to no
+            extractor that is named; a file or an extra of the installation is missing.
+    """
+    names = [name.strip() for name in config.extractor.split(",")]
+    check_names(names)
+    options = split_options(names, parse_options(config.options))
+    made = [make_extractor(name, device=str(device), options=options[name]) for name in names]
+    return Heads(made)
+
+
+def check_names(names: Sequence[str]) -> None:
+    """ValueError if a name of an extractor is blank or given twice."""
+    for position, name in enumerate(names):
+        if not name:
+            raise ValueError(
+                f"features.extractor is {','.join(names)!r}, expected names with commas between"
+            )
+        if name in names[:position]:
+            raise ValueError(f"extractor {name!r} is given twice, expected each once")
+
+
+def split_options(names: Sequence[str], options: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Options by extractor; of one extractor alone they need not name it.
+
+    Raises:
+        ValueError: an option names no extractor, or one that is not among `names`.
+    """
+    split: dict[str, dict[str, str]] = {name: {} for name in names}
+    for key, value in options.items():
+        owner, dot, rest = key.partition(".")
+        if dot and owner in split and rest:
+            split[owner][rest] = value
+        elif len(names) == 1:
+            split[names[0]][key] = value
+        else:
+            raise ValueError(
+                f"features.options has {key!r}, expected the extractor before the option: "
+                f"{' or '.join(f'{name}.{key}' for name in names)}"
+                if not dot
+                else f"features.options has {key!r}, expected one of the extractors before the "
+                f"dot: {', '.join(names)}"
+            )
+    return split
