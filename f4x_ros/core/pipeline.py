@@ -15,14 +15,13 @@ from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.config import Config
 from f4x_ros.core.describe import StageClock, label_masks, moving_mask, moving_now, semantic_cloud
 from f4x_ros.core.device import choose_device, drawable_here
-from f4x_ros.core.features.registry import make_extractor, parse_options
+from f4x_ros.core.features.heads import make_heads
 from f4x_ros.core.frame import Frame, Outputs, Percept, QueryResult, RenderedView
 from f4x_ros.core.memory import Memory
 from f4x_ros.core.poses import Pose
-from f4x_ros.core.query.answer import answer
+from f4x_ros.core.query.asking import ask
 from f4x_ros.core.query.prompts import (
     PromptSet,
-    check_threshold,
     labels_of,
     make_prompts,
     relevancy,
@@ -53,10 +52,7 @@ class Perception:
         self.config = config or Config()
         self.device = choose_device(self.config.render.device)
         self.backend = resolve_backend(self.config.render.backend, self.device)
-        features = self.config.features
-        self._extractor = make_extractor(
-            features.extractor, device=str(self.device), options=parse_options(features.options)
-        )
+        self._heads = make_heads(self.config.features, self.device)
         self._prompts: PromptSet
         self._memory = self._new_memory(first_track_id)
         self.set_prompts(prompts)
@@ -64,7 +60,7 @@ class Perception:
     # --- state ---------------------------------------------------------------------------------
 
     def _new_memory(self, first_id: int) -> Memory:
-        return Memory(self.config, self._extractor, self.backend, self.device, first_id)
+        return Memory(self.config, self._heads, self.backend, self.device, first_id)
 
     def reset(self) -> None:
         """Forget the map, the tracks and the time; keep the models and the prompts.
@@ -80,7 +76,7 @@ class Perception:
             ValueError: names the prompt that is blank, repeated or not understood, or the
                 threshold that is outside 0..1. The prompts in force stay as they were.
         """
-        default = self.config.query.threshold or self._extractor.threshold
+        default = self.config.query.threshold or self._heads.words.threshold
         self._prompts = make_prompts(self._memory.distiller, prompts, thresholds, default)
         self._memory.keep_labels(self._prompts.texts)
 
@@ -96,8 +92,8 @@ class Perception:
 
     @property
     def encoder(self) -> str:
-        """Name of the feature extractor."""
-        return self._extractor.name
+        """Name of the feature extractor that is asked in words."""
+        return self._heads.words.name
 
     @property
     def gaussians(self) -> int:
@@ -201,7 +197,6 @@ class Perception:
 
     # --- questions -----------------------------------------------------------------------------
 
-    @torch.no_grad()
     def query(
         self,
         text: str,
@@ -228,47 +223,16 @@ class Perception:
             ValueError: a prompt the extractor does not understand, a threshold outside 0..1, a
                 stamp outside of what was recorded, a view that is no pose, or no frame yet.
         """
-        check_threshold(threshold)
-        if max_results < 0:
-            raise ValueError(f"max_results is {max_results}, expected >= 0 (0 = all)")
-        last, pose, time_s = self._memory.viewpoint(view, stamp_ns)
-        min_weight = self.config.query.min_weight
-        default = self.config.query.threshold or self._extractor.threshold
-        prompt = make_prompts(self._memory.distiller, [text], [threshold], default)
-        snapshot = take_snapshot(self._memory.field, time_s if stamp_ns else None)
-        found = answer(
-            snapshot,
-            self._relevancy(snapshot, prompt.vectors)[:, 0],
-            prompt,
-            camera or last.camera,
-            pose,
-            self.config.tracks,
-            self._memory.tracker.tracks(),
+        scene = self._memory.scene(stamp_ns, view, camera)
+        return ask(
+            self._memory.distiller,
+            scene,
+            text,
+            self.config,
             self.backend,
-            stamp_ns=stamp_ns or self.stamp_ns,
+            threshold=threshold,
+            want_cloud=want_cloud,
             max_results=max_results,
-        )
-        return QueryResult(
-            prompt=text,
-            present=found.present,
-            score=found.score,
-            threshold=prompt.thresholds[0],
-            encoder=self.encoder,
-            message=found.message,
-            stamp_ns=stamp_ns or self.stamp_ns,
-            frame_id=last.frame_id,
-            map_frame=last.map_frame,
-            camera=camera or last.camera,
-            T_map_camera=pose,
-            mask=found.mask,
-            cloud=(
-                semantic_cloud(
-                    snapshot, found.selected.long(), found.scores, time_s, min_weight
-                ).where(1)
-                if want_cloud
-                else None
-            ),
-            tracks=found.tracks,
         )
 
     @torch.no_grad()
