@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -25,6 +26,7 @@ class FeatureExtractor(Protocol):
     them with `has_text` and `has_points`:
         has_text: False if `text` knows no words and always raises. Default True.
         has_points: True if it is a `PromptedExtractor`. Default False.
+        presence: `PresenceCalibration`; None, the default, where none was learned.
     """
 
     name: str
@@ -50,6 +52,50 @@ class FeatureExtractor(Protocol):
     ) -> Tensor:
         """How much each feature is what each prompt asks for, [N, P] in 0..1."""
         ...
+
+
+class PresenceCalibration(NamedTuple):
+    """From the evidence that something is there to a probability, and what that decides.
+
+    The probability is sigmoid(bias + sum of weight * evidence): logistic regression (as Platt
+    1999), learned by `f4x calibrate` and stored beside the weights.
+
+    Attributes:
+        weights: of each piece of evidence, by its name in `core.query.presence.Evidence`.
+        bias: of the sum.
+        no: a probability below it means "not present".
+        yes: a probability from it on means "present"; between the two, "unsure".
+    """
+
+    weights: Mapping[str, float]
+    bias: float
+    no: float
+    yes: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain JSON; `of` reads it."""
+        return {**self._asdict(), "weights": dict(self.weights)}
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> PresenceCalibration:
+        """The inverse of `as_dict`.
+
+        Raises:
+            ValueError: something is missing or no number, or not 0 <= no <= yes <= 1.
+        """
+        try:
+            weights = {str(name): float(value) for name, value in stored["weights"].items()}
+            made = cls(weights, *(float(stored[name]) for name in ("bias", "no", "yes")))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(
+                f"presence calibration is {stored}, expected weights, bias, no, yes"
+            ) from error
+        numbers = [*weights.values(), made.bias]
+        if not (all(map(math.isfinite, numbers)) and 0 <= made.no <= made.yes <= 1):
+            raise ValueError(
+                f"presence calibration is {stored}, expected finite numbers and 0 <= no <= yes <= 1"
+            )
+        return made
 
 
 class Masks(NamedTuple):
