@@ -25,7 +25,7 @@ from training.augment import compressed, crops, photographed
 from training.data import NOTHING, Pool, kinds_of, read_pool
 from training.objective import Objective, Weights
 from training.store import read_rooms
-from training.train import Recipe, Trainer
+from training.train import Recipe, Trainer, stored_space
 from training.views import HEIGHT, WIDTH
 from training.vocabulary import Kind, Split, Vocabulary, all_kinds
 
@@ -203,7 +203,8 @@ def test_training_goes_on_where_it_was(
     trainer = make_trainer(vocabulary, vectors)
     for _ in range(3):
         trainer.step()
-    trainer.save(tmp_path / "checkpoint.pt")
+    space = TextSpace.fit(vectors[0], TINY.dim)
+    trainer.save(tmp_path / "checkpoint.pt", space)
     again = make_trainer(vocabulary, vectors)
     again.resume(tmp_path / "checkpoint.pt")
     assert (again.steps, again.seconds) == (trainer.steps, trainer.seconds)
@@ -213,6 +214,8 @@ def test_training_goes_on_where_it_was(
         assert torch.equal(first, second), name
     assert again.objective.bias.item() == trainer.objective.bias.item()
     again.step()
+    for kept, was in zip(stored_space(tmp_path / "checkpoint.pt"), space, strict=True):
+        assert torch.equal(kept, was)
     assert again.steps == 4
 
 

@@ -33,6 +33,7 @@ from training.vocabulary import FINAL, Split, Vocabulary, all_kinds
 _CROP, _WHOLE = (144, 192), (240, 320)  # pixels: most of the time, and at the end
 _SPAN, _WHOLE_SPAN = (0.32, 1.0), (0.6, 1.0)
 _WARM_UP = 100  # steps
+_AVERAGED = 4  # every so many steps the weights join their average
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Trainer:
             {"params": others, "weight_decay": 0.0, "factor": 1.0},
             {"params": list(self.objective.parameters()), "weight_decay": 0.0, "factor": 5.0},
         ]
-        self.optimizer = torch.optim.AdamW(groups, lr=recipe.rate)
+        self.optimizer = torch.optim.AdamW(groups, lr=recipe.rate, fused=True)
         self.generator = torch.Generator(device).manual_seed(recipe.seed)
         self.rng = np.random.default_rng(recipe.seed)
         self.steps, self.images, self.seconds = 0, 0, 0.0
@@ -143,11 +144,13 @@ class Trainer:
 
     @torch.no_grad()
     def _update_average(self) -> None:
-        share = 1 - min(1 - 1 / self.recipe.average, (self.steps + 1) / (self.steps + 10))
+        if self.steps % _AVERAGED:
+            return
+        keep = min(1 - 1 / self.recipe.average, (self.steps + 1) / (self.steps + 10))
         new = self.net.state_dict()
         for name, value in self.average.state_dict().items():
             if value.is_floating_point():
-                value.lerp_(new[name], share)
+                value.lerp_(new[name], 1 - keep**_AVERAGED)
             else:
                 value.copy_(new[name])
 
@@ -178,6 +181,8 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.objective.load_state_dict(state["objective"], strict=False)
         self.optimizer.load_state_dict(state["optimizer"])
+        for group in self.optimizer.param_groups:
+            group["fused"] = True
         steps, images, seconds = state["progress"]
         self.steps, self.images, self.seconds = int(steps), int(images), float(seconds)
         self.generator.manual_seed(self.recipe.seed + self.steps)
@@ -199,7 +204,7 @@ def main() -> None:
     checkpoint = out / "checkpoint.pt"
     resumed = arguments.resume and checkpoint.is_file()
     # More images may bring more texts; the network has learned its directions already.
-    space = _stored_space(checkpoint) if resumed else fitted_space(vocabulary, vectors, layout.dim)
+    space = stored_space(checkpoint) if resumed else fitted_space(vocabulary, vectors, layout.dim)
     pool = read_pool(rooms, kinds, arguments.cache).to(device)
     recipe = Recipe(arguments.minutes, arguments.batch, arguments.rate, seed=arguments.seed,
                     jpeg=0.2 if device.type == "cpu" else 0.05)  # fmt: skip
@@ -217,7 +222,8 @@ def main() -> None:
     save_model(out / "embedded.safetensors", trainer.model(space, about))
 
 
-def _stored_space(checkpoint: Path) -> TextSpace:
+def stored_space(checkpoint: Path) -> TextSpace:
+    """The space that a checkpoint's network was trained in."""
     return TextSpace(*torch.load(checkpoint, map_location="cpu", weights_only=True)["space"])
 
 

@@ -159,11 +159,12 @@ def picked(
     height, width = maps.coarse.shape[-2:]
     y, x = row // 2, column // 2
     shares = maps.blend[batch, row % 2 * 2 + column % 2, :, y, x]  # [M, 4]
-    total = torch.zeros(len(batch), maps.coarse.shape[1], device=maps.coarse.device)
-    for k in range(4):
-        near_y = (y + row % 2 - 1 + k // 2).clamp(0, height - 1)
-        near_x = (x + column % 2 - 1 + k % 2).clamp(0, width - 1)
-        total = total + shares[:, k, None] * maps.coarse[batch, :, near_y, near_x]
+    corner = torch.arange(4, device=row.device)
+    near_y = ((y + row % 2 - 1)[:, None] + corner // 2).clamp(0, height - 1)
+    near_x = ((x + column % 2 - 1)[:, None] + corner % 2).clamp(0, width - 1)
+    flat = maps.coarse.permute(0, 2, 3, 1).flatten(0, 2)
+    near = flat.index_select(0, ((batch[:, None] * height + near_y) * width + near_x).flatten())
+    total = torch.einsum("mk,mkd->md", shares, near.view(len(batch), 4, -1))
     return functional.normalize(total, dim=1)
 
 
