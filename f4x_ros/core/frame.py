@@ -181,13 +181,21 @@ class RenderedView:
     alpha: NDArray[np.float32]  # [H, W] 0..1
 
 
+class Presence(IntEnum):
+    """Whether something is there; the values are those of `srv/Query`."""
+
+    NOT_PRESENT = 0
+    PRESENT = 1
+    UNSURE = 2
+
+
 @dataclass(frozen=True, eq=False)
 class QueryResult:
     """The answer to one question, in the view and at the time it was asked for."""
 
     prompt: str
-    present: bool
-    score: float  # 0..1, of the best object (of the best Gaussians where there is no object)
+    presence: Presence
+    score: float  # 0..1 how sure it is there: calibrated, or the relevancy of the best object
     threshold: float  # the one used
     encoder: str
     message: str
@@ -199,3 +207,8 @@ class QueryResult:
     mask: NDArray[np.float32]  # [H, W] probability
     cloud: Cloud | None  # the selected points; label is 1
     tracks: tuple[Track, ...]  # best first
+
+    @property
+    def present(self) -> bool:
+        """Whether it is there for sure."""
+        return self.presence is Presence.PRESENT

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from f4x_ros.core import map_file
@@ -20,12 +21,14 @@ from f4x_ros.core.frame import Frame, Outputs, Percept, QueryResult, RenderedVie
 from f4x_ros.core.memory import Memory
 from f4x_ros.core.poses import Pose
 from f4x_ros.core.query.asking import ask
+from f4x_ros.core.query.clicks import segment
 from f4x_ros.core.query.prompts import (
     PromptSet,
     labels_of,
     make_prompts,
     relevancy,
 )
+from f4x_ros.core.query.vectors import TextVectors
 from f4x_ros.core.render import resolve_backend
 from f4x_ros.core.snapshot import Snapshot, take_snapshot, to_picture
 
@@ -53,6 +56,7 @@ class Perception:
         self.device = choose_device(self.config.render.device)
         self.backend = resolve_backend(self.config.render.backend, self.device)
         self._heads = make_heads(self.config.features, self.device)
+        self._texts = TextVectors(self._heads.words)
         self._prompts: PromptSet
         self._memory = self._new_memory(first_track_id)
         self.set_prompts(prompts)
@@ -77,7 +81,7 @@ class Perception:
                 threshold that is outside 0..1. The prompts in force stay as they were.
         """
         default = self.config.query.threshold or self._heads.words.threshold
-        self._prompts = make_prompts(self._memory.distiller, prompts, thresholds, default)
+        self._prompts = make_prompts(self._texts, prompts, thresholds, default)
         self._memory.keep_labels(self._prompts.texts)
 
     @property
@@ -144,7 +148,7 @@ class Perception:
         time_s = memory.seconds(frame.stamp_ns)
         snapshot = take_snapshot(memory.field)
         with clock("query"):
-            scores = self._relevancy(snapshot, self._prompts.vectors)
+            scores = self._relevancy(snapshot)
             labels, best = labels_of(scores, self._prompts.thresholds)
         with clock("track"):  # asked for or not: a question later is to know the tracks
             memory.follow(snapshot, labels, best, self.prompts)
@@ -191,9 +195,9 @@ class Perception:
             moving=moving_mask(out.image[..., 3], out.alpha) if outputs.moving else None,
         )
 
-    def _relevancy(self, snapshot: Snapshot, vectors: Tensor) -> Tensor:
+    def _relevancy(self, snapshot: Snapshot) -> Tensor:
         distiller, min_weight = self._memory.distiller, self.config.query.min_weight
-        return relevancy(snapshot, distiller, vectors, min_weight)
+        return relevancy(snapshot, distiller, self._prompts, min_weight)
 
     # --- questions -----------------------------------------------------------------------------
 
@@ -211,7 +215,7 @@ class Perception:
         """Answer one question in words, now or at a past time, from the camera or from elsewhere.
 
         Args:
-            text: what to look for.
+            text: what to look for; what follows a minus sign is excluded: "mug -red".
             threshold: relevancy 0..1 that selects; 0 = calibrated.
             stamp_ns: time of the answer; 0 = that of the last frame.
             view: `T_map_camera` [4, 4] of the answer's mask; None = where the camera was then.
@@ -223,16 +227,82 @@ class Perception:
             ValueError: a prompt the extractor does not understand, a threshold outside 0..1, a
                 stamp outside of what was recorded, a view that is no pose, or no frame yet.
         """
+        return self.query_all(
+            [text],
+            threshold=threshold,
+            stamp_ns=stamp_ns,
+            view=view,
+            camera=camera,
+            want_cloud=want_cloud,
+            max_results=max_results,
+        )[0]
+
+    def query_all(
+        self,
+        texts: Sequence[str],
+        *,
+        threshold: float = 0.0,
+        stamp_ns: int = 0,
+        view: Pose | None = None,
+        camera: PinholeCamera | None = None,
+        want_cloud: bool = True,
+        max_results: int = 0,
+    ) -> list[QueryResult]:
+        """Answer several questions at once, with one encoding of the words and one render.
+
+        Arguments and errors are those of `query`; a text may not be given twice.
+        """
         scene = self._memory.scene(stamp_ns, view, camera)
+        default = self.config.query.threshold or self._heads.words.threshold
+        prompts = make_prompts(self._texts, texts, [threshold] * len(texts), default)
         return ask(
             self._memory.distiller,
             scene,
-            text,
+            prompts,
             self.config,
             self.backend,
-            threshold=threshold,
             want_cloud=want_cloud,
             max_results=max_results,
+        )
+
+    def segment(
+        self,
+        points: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        box: Sequence[float] | None = None,
+        *,
+        stamp_ns: int = 0,
+        view: Pose | None = None,
+        camera: PinholeCamera | None = None,
+        want_cloud: bool = True,
+    ) -> QueryResult:
+        """Select one object by clicks or a box, now or at a past time, from any view.
+
+        Args:
+            points: clicks [K, 2], x and y in pixels of the view, centres at +0.5.
+            labels: [K] 1 = on the object, 0 = not on it; None = all 1.
+            box: x0, y0, x1, y1 around the object, pixels.
+            stamp_ns: time of the answer; 0 = that of the last frame.
+            view: `T_map_camera` [4, 4] of the clicks and the mask; None = where the camera was then.
+            camera: intrinsics of both; None = those of the last frame.
+            want_cloud: whether to return the object's points.
+
+        Returns:
+            The answer, with an empty `prompt`; nothing is present where the clicks are on nothing.
+
+        Raises:
+            ValueError: no click on the object and no box, one of them outside of the image, labels
+                that are not 0 or 1 or not one a point, and as `query` for the others.
+        """
+        scene = self._memory.scene(stamp_ns, view, camera)
+        return segment(
+            self._memory.distiller,
+            scene,
+            self.backend,
+            points=points,
+            labels=labels,
+            box=box,
+            want_cloud=want_cloud,
         )
 
     @torch.no_grad()

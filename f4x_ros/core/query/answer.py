@@ -3,21 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.config import TracksConfig
-from f4x_ros.core.frame import Track, TrackState
+from f4x_ros.core.distil import Distiller
+from f4x_ros.core.features.base import PresenceCalibration
+from f4x_ros.core.frame import Presence, Track, TrackState
 from f4x_ros.core.motion.objects import MIN_OPACITY, components_of, dominant_id
-from f4x_ros.core.poses import Pose
 from f4x_ros.core.query.components import Component
+from f4x_ros.core.query.presence import Evidence, decide, gather, probability_of
 from f4x_ros.core.query.prompts import PromptSet
+from f4x_ros.core.query.scene import QueryScene
 from f4x_ros.core.snapshot import Snapshot
 
 _UNKNOWN = 1.0  # standard deviation (m, rad, m/s, rad/s) of what a single look does not tell
@@ -27,63 +27,138 @@ _EVIDENCE = 0.9  # quantile of the relevancies that stands for a scene without a
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What was found in a snapshot of N Gaussians."""
+    """What was found in a snapshot of N Gaussians.
 
-    present: bool
+    Attributes:
+        presence: whether it is there.
+        score: how sure that is, 0..1.
+        message: one sentence.
+        selected: [N] bool, the Gaussians of the objects.
+        tracks: the objects, best first.
+    """
+
+    presence: Presence
     score: float
     message: str
-    mask: NDArray[np.float32]  # [H, W] probability
-    selected: Tensor  # [N] bool
-    scores: Tensor  # [N]
-    tracks: tuple[Track, ...]  # best first
+    selected: Tensor
+    tracks: tuple[Track, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """Something that may be what was asked for; `component` is None where it is no whole object."""
+
+    evidence: Evidence
+    component: Component | None
+
+
+def candidates(
+    scene: QueryScene,
+    distiller: Distiller,
+    prompts: PromptSet,
+    index: int,
+    scores: Tensor,  # [N]
+    config: TracksConfig,
+) -> list[Candidate]:
+    """What passes the threshold of prompt `index` as objects; else the most relevant Gaussians."""
+    snapshot = scene.snapshot
+    passed = (scores >= prompts.thresholds[index]) & (snapshot.opacities >= MIN_OPACITY)
+    components: list[Component | None] = list(components_of(snapshot, scores, passed, config))
+    rows = [one.members for one in components if one is not None]
+    if not rows and len(scores):
+        components = [None]
+        rows = [scores.topk(min(config.min_gaussians, len(scores))).indices.cpu().numpy()]
+    evidence = gather(snapshot, distiller, prompts, index, scores, rows)
+    return [Candidate(e, c) for e, c in zip(evidence, components, strict=True)]
 
 
 def answer(
-    snapshot: Snapshot,
-    scores: Tensor,
-    prompt: PromptSet,
-    camera: PinholeCamera,
-    T_map_camera: Pose,
+    scene: QueryScene,
+    distiller: Distiller,
+    prompts: PromptSet,
+    index: int,
+    scores: Tensor,  # [N] relevancy of every Gaussian to that prompt
     config: TracksConfig,
-    tracks: Sequence[Track],
-    backend: str,
     *,
-    stamp_ns: int,
     max_results: int,
 ) -> Answer:
-    """Answer `prompt` (a set of one) from the relevancy [N] of every Gaussian to it.
+    """Answer prompt `index` of a set.
 
-    Something is present if at least one object of enough connected Gaussians passes the threshold;
-    its score is the mean relevancy of the best one. Without any, the score is what the
-    most relevant Gaussians reach, which tells how near a miss it was.
+    With a calibration of the encoder, the score is the probability that the likeliest candidate is
+    what was asked for, and objects that it rules out are not returned. Without one, something is
+    present if an object of enough connected Gaussians passes the threshold, and the score is its
+    mean relevancy, or what the most relevant Gaussians reach where there is no object.
     """
-    threshold = prompt.thresholds[0]
-    selected = (scores >= threshold) & (snapshot.opacities >= MIN_OPACITY)
-    components = components_of(snapshot, scores, selected, config)
-    components.sort(key=lambda c: -c.score)
-    mask = _mask(snapshot, scores, camera, T_map_camera, backend)
-    if not components:
-        near = _best_relevancy(scores, config.min_gaussians)
-        text = f"not present: best relevancy {near:.2f}, threshold {threshold:.2f}"
-        return Answer(False, near, text, mask, selected & False, scores, ())
-    inside = torch.zeros_like(selected)
-    inside[torch.from_numpy(np.concatenate([c.members for c in components]))] = True
-    count = max_results or len(components)
-    known = {t.id: t for t in tracks}
-    objects = tuple(
-        _as_track(c, snapshot, prompt.texts[0], known, stamp_ns) for c in components[:count]
+    calibration = getattr(distiller.words, "presence", None)
+    if calibration is None:
+        return _by_threshold(scene, prompts, index, scores, config, max_results)
+    found = candidates(scene, distiller, prompts, index, scores, config)
+    return _by_evidence(scene, prompts.texts[index], found, calibration, max_results)
+
+
+def _by_evidence(
+    scene: QueryScene,
+    text: str,
+    found: list[Candidate],
+    calibration: PresenceCalibration,
+    max_results: int,
+) -> Answer:
+    sure = [probability_of(one.evidence, calibration) for one in found]
+    best = max(sure, default=0.0)
+    presence = decide(best, calibration)
+    objects = [
+        replace(one.component, score=probability)
+        for one, probability in zip(found, sure, strict=True)
+        if one.component is not None and probability >= calibration.no
+    ]
+    limit = calibration.yes if presence is not Presence.NOT_PRESENT else calibration.no
+    words = presence.name.lower().replace("_", " ")
+    message = f"{words}: {_count(objects)}, probability {best:.2f}, limit {limit:.2f}"
+    return _answer(scene, text, presence, best, message, objects, max_results)
+
+
+def _by_threshold(
+    scene: QueryScene,
+    prompts: PromptSet,
+    index: int,
+    scores: Tensor,
+    config: TracksConfig,
+    max_results: int,
+) -> Answer:
+    threshold, text = prompts.thresholds[index], prompts.texts[index]
+    objects = components_of(scene.snapshot, scores, scores >= threshold, config)
+    if objects:
+        best = max(one.score for one in objects)
+        return _answer(scene, text, Presence.PRESENT, best, _count(objects), objects, max_results)
+    near = _best_relevancy(scores, config.min_gaussians)
+    message = f"not present: best relevancy {near:.2f}, threshold {threshold:.2f}"
+    return _answer(scene, text, Presence.NOT_PRESENT, near, message, [], max_results)
+
+
+def _answer(
+    scene: QueryScene,
+    text: str,
+    presence: Presence,
+    score: float,
+    message: str,
+    objects: list[Component],
+    max_results: int,
+) -> Answer:
+    """The objects as tracks, best first, at most `max_results` (0 = all) of them."""
+    objects = sorted(objects, key=lambda one: -one.score)
+    selected = torch.zeros(len(scene.snapshot), dtype=torch.bool)
+    for one in objects:
+        selected[torch.from_numpy(one.members)] = True
+    known = {track.id: track for track in scene.tracks}
+    tracks = tuple(
+        as_track(one, scene.snapshot, text, known, scene.stamp_ns)
+        for one in objects[: max_results or None]
     )
-    text = f"{len(components)} object{'s' if len(components) > 1 else ''}"
-    return Answer(True, components[0].score, text, mask, inside, scores, objects)
+    return Answer(presence, score, message, selected.to(scene.snapshot.means.device), tracks)
 
 
-def _mask(
-    snapshot: Snapshot, scores: Tensor, camera: PinholeCamera, pose: Pose, backend: str
-) -> NDArray[np.float32]:
-    out = snapshot.render(scores[:, None], camera, pose, backend)
-    probability = out.image[..., 0] / out.alpha.clamp(min=0.5)
-    mask: NDArray[np.float32] = probability.clamp(0, 1).cpu().numpy()
-    return mask
+def _count(objects: list[Component]) -> str:
+    return f"{len(objects)} object{'' if len(objects) == 1 else 's'}"
 
 
 def _best_relevancy(scores: Tensor, count: int) -> float:
@@ -92,7 +167,7 @@ def _best_relevancy(scores: Tensor, count: int) -> float:
     return float(top.quantile(1 - _EVIDENCE)) if len(top) else 0.0
 
 
-def _as_track(
+def as_track(
     component: Component,
     snapshot: Snapshot,
     label: str,

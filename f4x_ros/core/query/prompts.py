@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Standing prompts and the relevancy of every Gaussian to them."""
+"""Prompts as vectors and the relevancy of every Gaussian to them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.distil import Distiller
+from f4x_ros.core.query.language import parse_question
+from f4x_ros.core.query.vectors import TextVectors
 from f4x_ros.core.snapshot import Snapshot
 
 MAX_PROMPTS = 1000  # labels are uint16 and 65535 is taken
@@ -17,33 +19,44 @@ MAX_PROMPTS = 1000  # labels are uint16 and 65535 is taken
 
 @dataclass(frozen=True, eq=False)
 class PromptSet:
-    """Prompts with their text vectors and thresholds."""
+    """P prompts with their thresholds and the vectors of their T different terms.
+
+    Attributes:
+        texts: as they were asked.
+        thresholds: relevancy that selects, of each.
+        vectors: [T, C].
+        terms: rows of `vectors` for each prompt: first what is wanted, then what is excluded.
+    """
 
     texts: tuple[str, ...]
     thresholds: tuple[float, ...]
-    vectors: Tensor  # [P, C]
+    vectors: Tensor
+    terms: tuple[tuple[int, ...], ...]
 
     def __len__(self) -> int:
         return len(self.texts)
 
 
 def make_prompts(
-    distiller: Distiller, texts: Sequence[str], thresholds: Sequence[float], default: float
+    encoder: TextVectors, texts: Sequence[str], thresholds: Sequence[float], default: float
 ) -> PromptSet:
-    """Encode prompts; a threshold of 0, or none at all, means `default`.
+    """Encode prompts (see `language`); a threshold of 0, or none at all, means `default`.
 
     Raises:
-        ValueError: a prompt is blank, given twice, or not understood by the extractor; there are
-            too many, or as many thresholds as prompts are not there, or one is outside 0..1.
+        ValueError: a prompt is blank, excludes without wanting anything, is given twice, or is not
+            understood by the extractor; there are too many, or as many thresholds as prompts are
+            not there, or one is outside 0..1.
     """
-    texts = tuple(t.strip() for t in texts)
-    for position, text in enumerate(texts):
-        if not text:
-            raise ValueError(f"prompt {position} is blank, expected words")
-        if text in texts[:position]:
-            raise ValueError(f"prompt '{text}' is given twice")
     if len(texts) > MAX_PROMPTS:
         raise ValueError(f"there are {len(texts)} prompts, expected at most {MAX_PROMPTS}")
+    for position, text in enumerate(texts):
+        if not text.strip():
+            raise ValueError(f"prompt {position} is blank, expected words")
+    questions = [parse_question(text) for text in texts]
+    texts = tuple(question.text for question in questions)
+    for position, text in enumerate(texts):
+        if text in texts[:position]:
+            raise ValueError(f"prompt '{text}' is given twice")
     if thresholds and len(thresholds) != len(texts):
         raise ValueError(
             f"there are {len(thresholds)} thresholds for {len(texts)} prompts, "
@@ -52,9 +65,9 @@ def make_prompts(
     for value in thresholds:
         check_threshold(value)
     used = tuple(float(t) or default for t in thresholds) or (default,) * len(texts)
-    words = distiller.words
-    vectors = words.text(texts) if texts else torch.zeros(0, words.dim)
-    return PromptSet(texts, used, vectors)
+    row = {term: k for k, term in enumerate(dict.fromkeys(t for q in questions for t in q.terms))}
+    terms = tuple(tuple(row[term] for term in question.terms) for question in questions)
+    return PromptSet(texts, used, encoder.encode(list(row)), terms)
 
 
 def check_threshold(value: float) -> None:
@@ -65,18 +78,31 @@ def check_threshold(value: float) -> None:
 
 @torch.no_grad()
 def relevancy(
-    snapshot: Snapshot, distiller: Distiller, vectors: Tensor, min_weight: float
+    snapshot: Snapshot, distiller: Distiller, prompts: PromptSet, min_weight: float
 ) -> Tensor:
-    """Relevancy [N, P] in 0..1 of each Gaussian to text vectors [P, C].
+    """Relevancy [N, P] in 0..1 of each Gaussian to each prompt.
 
     0 for Gaussians whose latent rests on less than `min_weight` pixels.
     """
-    if not len(vectors) or not len(snapshot):
-        return snapshot.latents.new_zeros(len(snapshot), len(vectors))
+    if not len(prompts) or not len(snapshot):
+        return snapshot.means.new_zeros(len(snapshot), len(prompts))
     known = snapshot.latent_weights >= min_weight
     features = distiller.decode(snapshot.latents)
-    scores = distiller.words.relevancy(features, vectors.to(features.device))
-    return torch.where(known[:, None], scores, 0)
+    of_terms = distiller.words.relevancy(features, prompts.vectors.to(features.device))
+    return torch.where(known[:, None], combined(of_terms, prompts.terms), 0)
+
+
+def combined(of_terms: Tensor, terms: Sequence[Sequence[int]]) -> Tensor:
+    """Relevancy to prompts [..., P] from that to their terms [..., T].
+
+    That of what is wanted times one minus that of each thing that is excluded: the probability of
+    "this, and none of those", were they independent.
+    """
+    scores = of_terms[..., [rows[0] for rows in terms]]
+    for prompt, rows in enumerate(terms):
+        for excluded in rows[1:]:
+            scores[..., prompt] *= 1 - of_terms[..., excluded]
+    return scores
 
 
 def labels_of(scores: Tensor, thresholds: Sequence[float]) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The grammar of questions and the vectors of prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from f4x_ros.core.query.language import parse_question
+from f4x_ros.core.query.prompts import combined, make_prompts
+from f4x_ros.core.query.vectors import TextVectors
+
+
+class Words:
+    """An extractor's words: the first letter decides; counts what it was asked."""
+
+    name, dim, licence, threshold = "words", 26, "Apache-2.0", 0.5
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+
+    def text(self, prompts: Sequence[str]) -> torch.Tensor:
+        self.asked.append(list(prompts))
+        if "qqq" in prompts:
+            raise ValueError("prompt 'qqq' is not understood")
+        return torch.eye(26)[[ord(prompt[0]) - ord("a") for prompt in prompts]]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "excluded"),
+    [
+        ("mug", "mug", ()),
+        ("mug -red", "mug", ("red",)),
+        ("  chair  -wooden   chair -red ", "chair", ("wooden chair", "red")),
+        ("t-shirt", "t-shirt", ()),
+        ("black t-shirt -v-neck", "black t-shirt", ("v-neck",)),
+        ("mug \u2212red", "mug", ("red",)),  # the sign that word processors write
+        ("mug -red -red", "mug", ("red",)),
+    ],
+)
+def test_a_minus_before_a_word_excludes_and_a_hyphen_inside_does_not(
+    text: str, wanted: str, excluded: tuple[str, ...]
+) -> None:
+    question = parse_question(text)
+    assert (question.wanted, question.excluded) == (wanted, excluded)
+    assert question.text == text.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "blank"),
+        ("  ", "blank"),
+        ("-red", "wants nothing"),
+        ("-red -blue", "wants nothing"),
+        ("mug -", "without a word"),
+        ("mug - red", "without a word"),
+        ("mug -red -", "without a word"),
+    ],
+)
+def test_questions_that_cannot_be_meant_are_refused(text: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        parse_question(text)
+
+
+def test_what_is_excluded_takes_its_share_away() -> None:
+    of_terms = torch.tensor([[0.9, 0.8, 0.5], [0.9, 0.0, 0.0], [0.1, 0.0, 1.0]])
+    scores = combined(of_terms, [(0,), (0, 1), (0, 1, 2)])
+    expected = [[0.9, 0.9 * 0.2, 0.9 * 0.2 * 0.5], [0.9, 0.9, 0.9], [0.1, 0.1, 0.0]]
+    torch.testing.assert_close(scores, torch.tensor(expected))
+    assert of_terms[0, 0] == 0.9  # left as it was
+
+
+def test_terms_that_prompts_share_are_encoded_once_and_together() -> None:
+    words = Words()
+    prompts = make_prompts(TextVectors(words), ["mug -red", "red", "mug"], (), 0.5)
+    assert words.asked == [["mug", "red"]]
+    assert prompts.terms == ((0, 1), (1,), (0,))
+    assert prompts.texts == ("mug -red", "red", "mug")
+    assert prompts.vectors.argmax(1).tolist() == [12, 17]
+
+
+def test_a_known_text_is_not_encoded_again_and_the_oldest_are_forgotten() -> None:
+    words = Words()
+    encoder = TextVectors(words, capacity=2)
+    encoder.encode(["a", "b"])
+    encoder.encode(["a"])
+    encoder.encode(["c"])  # b was used longest ago
+    encoder.encode(["a", "c"])
+    assert words.asked == [["a", "b"], ["c"]]
+    both = encoder.encode(["b", "a", "b", "c"])  # more than are kept
+    assert words.asked[-1] == ["b"]
+    assert both.argmax(1).tolist() == [1, 0, 1, 2]
+    assert len(encoder) == 2
+
+
+def test_a_refused_text_leaves_nothing_behind() -> None:
+    encoder = TextVectors(Words())
+    with pytest.raises(ValueError, match="qqq"):
+        encoder.encode(["a", "qqq"])
+    assert len(encoder) == 0
+
+
+@pytest.mark.parametrize("texts", [["mug", "mug "], ["", "mug"], ["-mug"], ["mug"] * 1001])
+def test_prompts_that_cannot_stand_together_are_refused(texts: list[str]) -> None:
+    with pytest.raises(ValueError, match="prompt"):
+        make_prompts(TextVectors(Words()), texts, (), 0.5)
