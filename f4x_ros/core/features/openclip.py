@@ -12,7 +12,9 @@ from torch.nn import functional
 
 from f4x_ros.core.features.base import check_images, check_prompts
 from f4x_ros.core.features.openclip_vit import ATTENTIONS, check_tower, dense_tokens
-from f4x_ros.core.features.openclip_weights import Source, import_open_clip, load_model, truth
+from f4x_ros.core.features.openclip_weights import Source, import_open_clip, load_model
+from f4x_ros.core.features.options import chosen_options, truth, whole
+from f4x_ros.core.features.patches import MOST_PIXELS, whole_patches
 
 OPTIONS = {
     "model": "ViT-B-16",  # name of a built-in configuration, or local-dir:FOLDER
@@ -59,7 +61,13 @@ class OpenClipExtractor:
     def __init__(
         self, *, device: torch.device | str = "cpu", options: Mapping[str, str] | None = None
     ) -> None:
-        chosen = _checked(options or {})
+        chosen = chosen_options(self.name, OPTIONS, options)
+        size = whole("size", chosen["size"], 0, MOST_PIXELS, "pixels, ")
+        if chosen["attention"] not in ATTENTIONS:
+            raise ValueError(
+                f"option attention is {chosen['attention']!r}, "
+                f"expected one of {', '.join(ATTENTIONS)}"
+            )
         self.device = torch.device(device)
         self._attention = chosen["attention"]
         source = Source(
@@ -71,7 +79,7 @@ class OpenClipExtractor:
         self.model, self._tokenizer = load_model(source, self.device)
         self._tower: Any = self.model.visual
         check_tower(source.model, self._tower)
-        self._size = int(chosen["size"]) or min(self._tower.image_size)
+        self._size = size or min(self._tower.image_size)
         self.dim = int(self._tower.output_dim)
         normal = self._tower.preprocess_cfg
         self._mean = torch.tensor(normal["mean"], device=self.device).view(1, 3, 1, 1)
@@ -87,7 +95,9 @@ class OpenClipExtractor:
     def dense(self, images: Tensor) -> Tensor:
         """Unit features [B, C, h, w], one per patch, of `images` [B, 3, H, W] in 0..1."""
         check_images(images)
-        prepared = (self._resized(images.to(self.device, torch.float32)) - self._mean) / self._std
+        images = images.to(self.device, torch.float32)
+        resized = whole_patches(images, self._size, self._tower.patch_size)
+        prepared = (resized - self._mean) / self._std
         tokens = dense_tokens(self._tower, prepared, self._attention)
         return functional.normalize(tokens, dim=1)
 
@@ -116,21 +126,6 @@ class OpenClipExtractor:
         seen = torch.linalg.vector_norm(features, dim=-1, keepdim=True) > 1e-6
         return torch.where(seen, scores, 0.0)
 
-    def _resized(self, images: Tensor) -> Tensor:
-        """To whole patches, the shorter side as long as asked for."""
-        height, width = images.shape[-2:]
-        scale = self._size / min(height, width)
-        patch_h, patch_w = self._tower.patch_size
-        shape = (
-            max(1, round(height * scale / patch_h)) * patch_h,
-            max(1, round(width * scale / patch_w)) * patch_w,
-        )
-        if shape == (height, width):
-            return images
-        return functional.interpolate(
-            images, shape, mode="bicubic", align_corners=False, antialias=True
-        ).clamp(0, 1)
-
     def _check_length(self, sentences: Sequence[str]) -> None:
         limit = self.model.context_length - 2  # start and end
         for sentence in sentences:
@@ -139,19 +134,3 @@ class OpenClipExtractor:
                 raise ValueError(
                     f"prompt in {sentence!r} has {count} tokens, expected at most {limit}"
                 )
-
-
-def _checked(options: Mapping[str, str]) -> dict[str, str]:
-    for name in options:
-        if name not in OPTIONS:
-            raise ValueError(
-                f"option {name!r} of extractor 'openclip', expected one of {', '.join(OPTIONS)}"
-            )
-    chosen = {**OPTIONS, **options}
-    if chosen["attention"] not in ATTENTIONS:
-        raise ValueError(
-            f"option attention is {chosen['attention']!r}, expected one of {', '.join(ATTENTIONS)}"
-        )
-    if not chosen["size"].isdecimal() or int(chosen["size"]) > 4096:
-        raise ValueError(f"option size is {chosen['size']!r}, expected pixels, 0 to 4096")
-    return chosen

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+
+from f4x_ros.core.features.options import model_library
+from f4x_ros.core.features.weights import CHECKPOINTS, Checkpoint, cached, locate, place
 
 _HUB_NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
@@ -22,23 +24,9 @@ class Source(NamedTuple):
     cache: str | None  # folder, None: the libraries' own
 
 
-def truth(name: str, text: str) -> bool:
-    """An option's `true` or `false`; ValueError for anything else."""
-    if text.lower() not in ("true", "false"):
-        raise ValueError(f"option {name} is {text!r}, expected true or false")
-    return text.lower() == "true"
-
-
 def import_open_clip() -> Any:
     """The library; ValueError naming the extra if it does not load."""
-    try:
-        return import_module("open_clip")
-    except (ImportError, RuntimeError, OSError) as error:  # RuntimeError: torchvision of another
-        raise ValueError(
-            "extractor 'openclip' needs the extra [models], in an environment of its own because "
-            "torchvision fits one build of torch only: pip install 'f4x-ros[models]' "
-            f"(here, with torch {torch.__version__}: {error})"
-        ) from error
+    return model_library("openclip", "open_clip")
 
 
 def load_model(source: Source, device: torch.device) -> tuple[Any, Any]:
@@ -101,7 +89,11 @@ def _built_in(open_clip: Any, source: Source) -> dict[str, Any]:
 
 def _of_tag(open_clip: Any, source: Source, config: dict[str, Any]) -> str:
     """The file of a tag, from the caches or, where that is allowed, fetched."""
-    places = _cached_places(config, source.cache)
+    cache = Path(source.cache).expanduser() if source.cache else None
+    for known in CHECKPOINTS:
+        if known.name == f"{source.model}.{source.pretrained}":
+            return str(locate(known, cache=cache, allow_download=source.allow_download))
+    places = _cached_places(config, cache)
     for found in places.values():
         if found is not None:
             return found
@@ -120,18 +112,17 @@ def _of_tag(open_clip: Any, source: Source, config: dict[str, Any]) -> str:
     return fetched
 
 
-def _cached_places(config: dict[str, Any], cache: str | None) -> dict[str, str | None]:
+def _cached_places(config: dict[str, Any], cache: Path | None) -> dict[str, str | None]:
     """Where open_clip keeps a tag's checkpoint, in words, and the file if it is there."""
     places: dict[str, str | None] = {}
     if hub := config.get("hf_hub"):
-        library = import_module("huggingface_hub")
         repository, name = os.path.split(hub)
         for candidate in (name,) if name else _HUB_NAMES:
-            found = library.try_to_load_from_cache(repository, candidate, cache_dir=cache)
-            where = f"{candidate} of {repository} in {cache or library.constants.HF_HUB_CACHE}"
-            places[where] = found if isinstance(found, str) else None
+            published = Checkpoint("", "openclip", "", repository, candidate, 0, "", "")
+            found = cached(published, cache)
+            places[f"{candidate} in {place(published, cache)}"] = str(found) if found else None
     elif url := config.get("url"):
-        file = Path(cache or "~/.cache/clip").expanduser() / os.path.basename(url)
+        file = (cache or Path("~/.cache/clip").expanduser()) / os.path.basename(url)
         places[str(file)] = str(file) if file.is_file() else None
     return places
 

@@ -20,6 +20,7 @@ from f4x_ros.core.features.base import FeatureExtractor, has_text
 ENTRY_POINTS = "f4x.extractors"
 
 _BUILT_IN = {
+    "embedded": "f4x_ros.core.features.embedded.extractor:EmbeddedExtractor",
     "color": "f4x_ros.core.features.color:ColorExtractor",
     "openclip": "f4x_ros.core.features.openclip:OpenClipExtractor",
     "sam2": "f4x_ros.core.features.sam2:Sam2Extractor",

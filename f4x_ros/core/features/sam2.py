@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from f4x_ros.core.features.base import Masks, check_images
 from f4x_ros.core.features.examples import example_relevancy
-from f4x_ros.core.features.openclip_weights import truth
+from f4x_ros.core.features.options import chosen_options, share, truth, whole
 from f4x_ros.core.features.registry import no_language
 from f4x_ros.core.features.sam2_decoder import BATCH, Sam2Decoder
 from f4x_ros.core.features.sam2_model import import_sam2, load_model
@@ -75,7 +75,7 @@ class Sam2Extractor:
     def __init__(
         self, *, device: torch.device | str = "cpu", options: Mapping[str, str] | None = None
     ) -> None:
-        chosen = _checked(options or {})
+        chosen = chosen_options(self.name, OPTIONS, options)
         self.device = torch.device(device)
         self._proposing = _proposing(chosen)
         self.model: Any = load_model(
@@ -200,33 +200,11 @@ def _first(found: Sam2Features) -> list[Tensor] | None:
     return [one[0] for one in found.high_res] or None
 
 
-def _checked(options: Mapping[str, str]) -> dict[str, str]:
-    for name in options:
-        if name not in OPTIONS:
-            raise ValueError(
-                f"option {name!r} of extractor 'sam2', expected one of {', '.join(OPTIONS)}"
-            )
-    return {**OPTIONS, **options}
-
-
 def _proposing(chosen: Mapping[str, str]) -> dict[str, Any]:
     """The arguments of the library's mask generator."""
-    side = chosen["points_per_side"]
-    if not side.isdecimal() or not 1 <= int(side) <= 128:
-        raise ValueError(f"option points_per_side is {side!r}, expected 1 to 128")
     return {
-        "points_per_side": int(side),
+        "points_per_side": whole("points_per_side", chosen["points_per_side"], 1, 128),
         "points_per_batch": BATCH,
-        "pred_iou_thresh": _share("min_iou", chosen),
-        "stability_score_thresh": _share("min_stability", chosen),
+        "pred_iou_thresh": share("min_iou", chosen["min_iou"]),
+        "stability_score_thresh": share("min_stability", chosen["min_stability"]),
     }
-
-
-def _share(name: str, chosen: Mapping[str, str]) -> float:
-    try:
-        value = float(chosen[name])
-    except ValueError:
-        value = float("nan")
-    if not 0 <= value <= 1:
-        raise ValueError(f"option {name} is {chosen[name]!r}, expected 0 to 1")
-    return value

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from f4x_ros.core.features.options import existing_file, folder, model_library
 from f4x_ros.core.features.weights import checkpoint, locate
 
 # As sam2.build_sam does: one mask that is not stable is replaced by the best of three.
@@ -22,14 +23,7 @@ _DECODER = {
 
 def import_sam2() -> Any:
     """The library's sam2.build_sam; ValueError naming the extra if it does not load."""
-    try:
-        return import_module("sam2.build_sam")
-    except (ImportError, RuntimeError, OSError) as error:  # RuntimeError: torchvision of another
-        raise ValueError(
-            "extractor 'sam2' needs the extra [models], in an environment of its own because "
-            "torchvision fits one build of torch only: pip install 'f4x-ros[models]' "
-            f"(here, with torch {torch.__version__}: {error})"
-        ) from error
+    return model_library("sam2", "sam2.build_sam")
 
 
 def load_model(
@@ -56,13 +50,9 @@ def load_model(
         raise ValueError(f"option config is {config!r}, expected the option checkpoint with it")
     known = _known(library, model)
     if file:
-        path = Path(file).expanduser()
-        if not path.is_file():
-            raise ValueError(f"option checkpoint is {file!r}: there is no such file")
+        path = existing_file("checkpoint", file)
     else:
-        path = locate(
-            checkpoint(model), cache=Path(cache) if cache else None, allow_download=allow_download
-        )
+        path = locate(checkpoint(model), cache=folder(cache), allow_download=allow_download)
     built = _own(config) if config else library.build_sam2(known, None, device="cpu")
     _fill(built, path)
     return built.to(device).eval().requires_grad_(False)

@@ -36,6 +36,11 @@ class Checkpoint(NamedTuple):
         return f"{HOST}/{self.repository}/resolve/main/{self.file}"
 
     @property
+    def option(self) -> str:
+        """The option of its extractor that takes a file."""
+        return "pretrained" if self.extractor == "openclip" else "checkpoint"
+
+    @property
     def file_name(self) -> str:
         """A name for it outside the cache: many are published as `model.safetensors`."""
         return self.name + Path(self.file).suffix
@@ -134,7 +139,7 @@ def locate(known: Checkpoint, *, cache: Path | None = None, allow_download: bool
     raise ValueError(
         f"checkpoint {known.file} ({known.megabytes:.0f} MB) of {known.name} is not in "
         f"{place(known, cache)}. Where there is a network: f4x weights fetch {known.name} --to . "
-        f"(or curl -Lo {known.file_name} {known.url}); then give the file as checkpoint=PATH. "
+        f"(or curl -Lo {known.file_name} {known.url}); then give the file as {known.option}=PATH. "
         "To fetch it from here: allow_download=true"
     )
 

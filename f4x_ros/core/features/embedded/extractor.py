@@ -4,33 +4,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from f4x_ros.core.features.base import check_images, check_prompts
-from f4x_ros.core.features.embedded.weights import load_model
-from f4x_ros.core.features.minilm import MiniLm
+from f4x_ros.core.features.embedded.weights import load_model, shipped_file
+from f4x_ros.core.features.minilm import MiniLm, installed_folder
+from f4x_ros.core.features.options import chosen_options, existing_file, folder
 
 OPTIONS = {
-    "weights": "",  # file of `training.train`
+    "weights": "",  # file of `training.train`, empty: the one that comes with the package
     "text_model": "",  # folder of all-MiniLM-L6-v2, empty: that of the installed package
 }
 """Options and their defaults."""
 
 
 class EmbeddedExtractor:
-    """Features of each 2x2 pixels in the space of all-MiniLM-L6-v2's words.
+    """Any words, for pixels of rooms, by a small network of our own; needs no download.
+
+    Features of each 2x2 pixels are in the space of all-MiniLM-L6-v2's words.
 
     Args:
         device: where it computes.
-        options: see `OPTIONS`; `weights` is needed.
+        options: see `OPTIONS`.
 
     Raises:
         ValueError: an option is unknown, the weights are missing or damaged, or the text model is
             not installed; says which.
+
+    Attributes:
+        moment: [C, C] mean outer product of the features of many worlds, of which a codec can
+            take its first directions; None where the weights have none.
+        presence: numbers by which a score becomes "present", "not present" or "unsure", learned
+            on worlds; None where the weights have none.
     """
 
     name = "embedded"
@@ -40,25 +48,26 @@ class EmbeddedExtractor:
     def __init__(
         self, *, device: torch.device | str = "cpu", options: Mapping[str, str] | None = None
     ) -> None:
-        for name in options or {}:
-            if name not in OPTIONS:
-                raise ValueError(
-                    f"option {name!r} of extractor 'embedded', expected one of {', '.join(OPTIONS)}"
-                )
-        chosen = {**OPTIONS, **(options or {})}
-        path = Path(chosen["weights"]).expanduser()
-        if not path.is_file():
-            raise ValueError(f"option weights is {chosen['weights']!r}, expected a file")
+        chosen = chosen_options(self.name, OPTIONS, options)
+        given = chosen["weights"]
+        path = existing_file("weights", given) if given else shipped_file()
         self.device = torch.device(device)
-        self.net, self._space, self.calibration, self.about = load_model(path, self.device)
+        model = load_model(path, self.device)
+        self.net, self._space, self.calibration, self.about = model[:4]
+        self.moment, self.presence = model.moment, model.presence
         self.dim = self.net.layout.dim
-        folder = Path(chosen["text_model"]).expanduser() if chosen["text_model"] else None
-        self._words = MiniLm(folder, device=self.device)
+        self._words = MiniLm(folder(chosen["text_model"]), device=self.device)
         if self._words.dim != len(self._space.mean):
             raise ValueError(
                 f"text model has {self._words.dim} numbers, the weights expect "
                 f"{len(self._space.mean)}"
             )
+
+    @staticmethod
+    def check_installation() -> None:
+        """Raise ValueError saying what is missing, if a file is."""
+        shipped_file()
+        installed_folder()
 
     @torch.no_grad()
     def dense(self, images: Tensor) -> Tensor:

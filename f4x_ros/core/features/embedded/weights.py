@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,11 +15,15 @@ from torch import Tensor
 
 from f4x_ros.core.features.embedded.network import EmbeddedNet, Layout
 from f4x_ros.core.features.embedded.text_space import TextSpace
-from f4x_ros.core.features.tensor_file import read_tensors, write_tensors
+from f4x_ros.core.features.tensor_file import Array, read_tensors, write_tensors
 
 FORMAT = "f4x embedded model 1"
 
+SHIPPED = Path(__file__).with_name("embedded.safetensors")
+"""The weights that come with the package."""
+
 _NET = "net."  # prefix of the network's arrays
+_MOMENT = "codec.moment"
 
 
 class Calibration(NamedTuple):
@@ -42,12 +48,16 @@ class EmbeddedModel(NamedTuple):
         space: of its features.
         calibration: of its answers.
         about: how it was trained; plain JSON.
+        moment: [D, D] mean outer product of its features over worlds, if it was measured.
+        presence: numbers of the calibrated "is it there?" by name, if it was calibrated.
     """
 
     net: EmbeddedNet
     space: TextSpace
     calibration: Calibration
     about: dict[str, Any]
+    moment: Tensor | None = None
+    presence: dict[str, float] | None = None
 
 
 def save_model(path: Path, model: EmbeddedModel) -> None:
@@ -56,19 +66,24 @@ def save_model(path: Path, model: EmbeddedModel) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    arrays = {
+    arrays: dict[str, Array] = {
         f"{_NET}{name}": value.detach().cpu().to(torch.float16).numpy()
         for name, value in model.net.state_dict().items()
     }
     arrays["space.mean"] = model.space.mean.cpu().numpy().astype(np.float32)
     arrays["space.basis"] = model.space.basis.cpu().numpy().astype(np.float32)
     arrays["space.anchors"] = model.space.anchors.cpu().numpy().astype(np.float16)
+    if model.moment is not None:
+        arrays[_MOMENT] = model.moment.cpu().numpy().astype(np.float32)
     metadata = {
         "format": FORMAT,
         "layout": json.dumps(model.net.layout.as_dict()),
         "calibration": json.dumps(model.calibration._asdict()),
         "about": json.dumps(model.about),
+        "sha256": _digest(arrays),
     }
+    if model.presence is not None:
+        metadata["presence"] = json.dumps(model.presence)
     write_tensors(path, arrays, metadata)
 
 
@@ -90,7 +105,46 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> EmbeddedModel:
         parts = (tensors[f"space.{name}"].float().to(device) for name in TextSpace._fields)
         space = TextSpace(*parts)
         calibration = Calibration(**json.loads(metadata["calibration"]))
-    except (KeyError, TypeError, RuntimeError) as error:
+        about = json.loads(metadata["about"])
+        presence = json.loads(metadata.get("presence", "null"))
+        moment = tensors.get(_MOMENT)
+        if moment is not None and moment.shape != (net.layout.dim, net.layout.dim):
+            raise ValueError(f"{_MOMENT} has the shape {tuple(moment.shape)}")
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"arrays of {path} do not fit its layout: {error}") from error
     net = net.to(device).requires_grad_(False)
-    return EmbeddedModel(net, space, calibration, json.loads(metadata["about"]))
+    moment = None if moment is None else moment.float().to(device)
+    return EmbeddedModel(net, space, calibration, about, moment, presence)
+
+
+def shipped_file() -> Path:
+    """The weights of this installation; ValueError says how they come back if they are gone."""
+    if not SHIPPED.is_file():
+        raise ValueError(
+            f"the weights {SHIPPED} (8 MB) are missing, which come with f4x-ros: pip install "
+            f"--force-reinstall --no-deps f4x-ros (in a checkout: git checkout -- {SHIPPED})"
+        )
+    return SHIPPED
+
+
+def stated_sha256(path: Path) -> str:
+    """What the file says the SHA-256 of its arrays is; empty if it says none."""
+    return read_tensors(path)[1].get("sha256", "")
+
+
+def arrays_sha256(path: Path) -> str:
+    """SHA-256 of the arrays of a file, with their names, shapes and kinds of numbers.
+
+    Raises:
+        OSError, ValueError: as `read_tensors`.
+    """
+    return _digest(read_tensors(path)[0])
+
+
+def _digest(arrays: Mapping[str, Array]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
