@@ -12,9 +12,10 @@ import pytest
 from oracle import Oracle, oracle_world
 
 from f4x_ros.datasets.world import World
+from f4x_ros.eval.asides import seen_in_run, views_aside
 from f4x_ros.eval.evaluate import evaluate
 from f4x_ros.eval.evaluation_pictures import draw_evaluation
-from f4x_ros.eval.questions import views_aside
+from f4x_ros.eval.questions import aside_moments
 from f4x_ros.eval.scoreboard import METRICS, look_up
 
 PERFECT = {
@@ -109,7 +110,7 @@ def test_in_other_scenes_the_truth_scores_full_marks_too(scene: str, tmp_path: P
 
 def test_views_aside_are_inside_of_the_room(tmp_path: Path) -> None:
     world = World(width=48, frames=60, scene="corridor", cache=tmp_path)
-    views = views_aside(world)
+    views = views_aside(world, aside_moments(len(world)))
     assert len(views) >= 3
     for view in views:
         assert (view.truth.depth > 0).all()  # outside, rays pass the open side of the room's box
@@ -148,3 +149,14 @@ def test_a_phrase_that_the_encoder_refuses_counts_as_not_found(score: Any) -> No
     assert "red mug" in numbers["refused"]
     assert np.isclose(numbers["understood"], len(numbers["iou"]) / (len(numbers["iou"]) + len(
         numbers["refused"])), atol=0.1)  # fmt: skip
+
+
+def test_what_the_camera_showed_counts_as_seen_and_what_is_behind_it_does_not(
+    tmp_path: Path,
+) -> None:
+    world = World(width=48, frames=8, scene="tabletop", cache=tmp_path)
+    assert seen_in_run(world, world.truth(4)).mean() > 0.9
+    behind = world.camera_pose(4).copy()
+    behind[:3, 0], behind[:3, 2] = -behind[:3, 0], -behind[:3, 2]  # half a turn about its y axis
+    _, truth = world.view(4, behind)
+    assert seen_in_run(world, truth).mean() < 0.1

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from f4x_ros.core.frame import Frame
 from f4x_ros.datasets.source import Source
 from f4x_ros.datasets.world import World, WorldTruth
+from f4x_ros.eval.asides import AsideView, views_aside
 from f4x_ros.eval.costs import Costs
 from f4x_ros.eval.frame_scores import FrameScores
 from f4x_ros.eval.geometry_metrics import cloud_scores, depth_coverage, depth_l1_m
 from f4x_ros.eval.query_metrics import PhraseScores
-from f4x_ros.eval.questions import Answers, AsideView, Vocabulary, ask_everything, views_aside
+from f4x_ros.eval.questions import Answers, Vocabulary, aside_moments, ask_everything
 from f4x_ros.eval.render_metrics import psnr_db, ssim
 from f4x_ros.eval.report import Report
 from f4x_ros.eval.subject import Subject, is_held_out
@@ -99,7 +100,7 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
         if is_held_out(index) and observed.color is not None:
             pictures.live(observed.color, frame.rgb)
         progress(index + 1)
-    aside = views_aside(world)
+    aside = views_aside(world, aside_moments(len(world)))
     answers = ask_everything(world, subject, words, aside, scores.seen_px)
     pictures.past(world, subject)
     pictures.aside(world, subject, aside)
@@ -145,6 +146,8 @@ def _query(answers: Answers, scores: FrameScores) -> Numbers:
         "miou_paraphrase": other.miou,
         "macc_paraphrase": other.macc,
         "miou_aside": aside.miou,
+        "miou_aside_seen": answers.aside_seen.result().miou,
+        "miou_beside": answers.beside.result().miou,
         "miou_live": live.miou,
         "macc_live": live.macc,
         "presence_auroc": there.auroc if there else None,

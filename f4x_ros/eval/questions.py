@@ -9,18 +9,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.poses import Pose
 from f4x_ros.datasets.world import Phrase, World, WorldTruth
-from f4x_ros.datasets.world.mesh import rotation
 from f4x_ros.datasets.world.shapes import called
+from f4x_ros.eval.asides import AsideView
 from f4x_ros.eval.frame_scores import countable, least_visible_px
 from f4x_ros.eval.query_metrics import PhraseIou, Presence, presence
 from f4x_ros.eval.subject import Subject
 
 _PAST_VIEWS = 5  # moments of the run at which every phrase is asked again
 _ASIDE_MOMENTS = 3  # of them, those also seen from cameras that were never there
-_ASIDE_DEG = (20.0, 14.0, 8.0)  # the first that is inside of the room and clear of everything
-_CLEAR_M = 0.2  # a camera nearer than this to something is inside of it
 
 #: What a phrase must have shown to count as present, pixels of one frame at 320x240.
 _SEEN_PX = 150
@@ -34,6 +31,8 @@ class Answers:
         phrases: masks of the scene's own phrases at moments of the run, from the camera's view.
         paraphrases: the same for other words.
         aside: masks of the scene's own phrases from cameras that never were there.
+        aside_seen: the same, only at pixels whose surface was in sight during the run.
+        beside: masks of the same phrases and moments from the camera's own view.
         presence: "is it there?" now, over present and absent phrases.
         understood: share of the scene's phrases that the encoder accepts.
         refused: own phrases that it does not accept.
@@ -44,6 +43,8 @@ class Answers:
     phrases: PhraseIou = field(default_factory=PhraseIou)
     paraphrases: PhraseIou = field(default_factory=PhraseIou)
     aside: PhraseIou = field(default_factory=PhraseIou)
+    aside_seen: PhraseIou = field(default_factory=PhraseIou)
+    beside: PhraseIou = field(default_factory=PhraseIou)
     presence: Presence | None = None
     understood: float = 0.0
     refused: tuple[str, ...] = ()
@@ -123,17 +124,27 @@ def ask_everything(
         understood=len(words.phrases) / total if total else 0.0,
         refused=tuple(phrase.text for phrase in words.refused),
     )
+    beside = {view.index for view in aside}
     for index in past_indices(len(world)):
         truth = world.truth(index)
         for phrase in words.phrases:
-            _ask_mask(world, subject, index, truth, phrase, answers.phrases, answers.examples)
+            mask = _ask(world, subject, index, truth, phrase)
+            _count(world, truth, phrase, mask, answers.phrases)
+            if index in beside:
+                _count(world, truth, phrase, mask, answers.beside)
+            if truth.mask(phrase.instances).sum() >= least_visible_px(truth):
+                true = truth.mask(phrase.instances)
+                answers.examples.append(Example(index, phrase, mask, true))
         for phrase in words.paraphrases:
-            _ask_mask(world, subject, index, truth, phrase, answers.paraphrases)
+            mask = _ask(world, subject, index, truth, phrase)
+            _count(world, truth, phrase, mask, answers.paraphrases)
         seen = set(np.unique(truth.instances).tolist())
         answers.refused_visible |= {p.text for p in words.refused if p.instances & seen}
     for view in aside:
         for phrase in words.phrases:
-            _ask_mask(world, subject, view.index, view.truth, phrase, answers.aside)
+            mask = _ask(world, subject, view.index, view.truth, phrase)
+            _count(world, view.truth, phrase, mask, answers.aside)
+            _count(world, view.truth, phrase, mask, answers.aside_seen, view.seen)
     answers.presence = _presence(world, subject, words, seen_px)
     return answers
 
@@ -143,67 +154,30 @@ def past_indices(frames: int) -> list[int]:
     return sorted({round(k * (frames - 1) / _PAST_VIEWS) for k in range(1, _PAST_VIEWS)})
 
 
-@dataclass(frozen=True, eq=False)
-class AsideView:
-    """A moment of a run from where no camera was."""
-
-    index: int  # of the frame
-    rgb: NDArray[np.uint8]  # [H, W, 3]
-    truth: WorldTruth
+def aside_moments(frames: int) -> list[int]:
+    """Those of `past_indices` at which the phrases are asked from other cameras, too."""
+    return past_indices(frames)[:_ASIDE_MOMENTS]
 
 
-def views_aside(world: World) -> list[AsideView]:
-    """Some moments from the left and from the right of where the camera was then.
-
-    The camera turns about the vertical through what it looks at, by 20 degrees or, where that is
-    outside of the room or inside of something, by less; a side without any such place is left out.
-    """
-    views = []
-    for index in past_indices(len(world))[:_ASIDE_MOMENTS]:
-        pose = world.camera_pose(index)
-        depth = world.drawing(index).depth
-        pivot = pose[:3, 3] + pose[:3, 2] * float(np.median(depth[depth > 0]))
-        for side in (-1.0, 1.0):
-            for angle in _ASIDE_DEG:
-                there = _turned_about(pose, pivot, side * np.deg2rad(angle))
-                if not _is_inside(world, there):
-                    continue
-                rgb, truth = world.view(index, there)
-                if (truth.depth > _CLEAR_M).all():
-                    views.append(AsideView(index, rgb, truth))
-                    break
-    return views
+def _ask(
+    world: World, subject: Subject, index: int, truth: WorldTruth, phrase: Phrase
+) -> NDArray[np.bool_]:
+    """The mask [H, W] of a phrase at a frame's moment, seen from where `truth` is."""
+    return subject.ask(phrase.text, int(world.stamps_ns[index]), truth.T_map_camera).mask
 
 
-def _is_inside(world: World, pose: Pose) -> bool:
-    """Whether a camera stands in the room; the map frame is in the middle of the floor."""
-    x, y, z = world.scene.spec.room.size
-    place = np.abs(pose[:3, 3] - [0, 0, z / 2])
-    return bool((place < np.array([x, y, z]) / 2 - _CLEAR_M / 2).all())
-
-
-def _turned_about(pose: Pose, pivot: NDArray[np.float64], angle_rad: float) -> Pose:
-    turn = rotation("z", angle_rad)
-    out = pose.copy()
-    out[:3, :3] = turn @ pose[:3, :3]
-    out[:3, 3] = pivot + turn @ (pose[:3, 3] - pivot)
-    return out
-
-
-def _ask_mask(
+def _count(
     world: World,
-    subject: Subject,
-    index: int,
     truth: WorldTruth,
     phrase: Phrase,
+    mask: NDArray[np.bool_],
     into: PhraseIou,
-    examples: list[Example] | None = None,
+    where: NDArray[np.bool_] | None = None,
 ) -> None:
-    answer = subject.ask(phrase.text, int(world.stamps_ns[index]), truth.T_map_camera)
-    true = truth.mask(phrase.instances)
-    into.add(phrase.text, answer.mask, true, countable(world, truth, phrase))
-    if examples is not None and true.sum() >= least_visible_px(truth):
-        examples.append(Example(index, phrase, answer.mask, true))
+    valid = countable(world, truth, phrase)
+    into.add(
+        phrase.text, mask, truth.mask(phrase.instances), valid if where is None else valid & where
+    )
 
 
 def _presence(

@@ -46,6 +46,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("query.miou_all", "query mIoU, refused = 0", True),
     Metric("query.miou_paraphrase", "query mIoU, other words", True),
     Metric("query.miou_aside", "query mIoU, new views", True),
+    Metric("query.miou_aside_seen", "query mIoU, new views, surfaces once in sight", True),
+    Metric("query.miou_beside", "query mIoU, the same moments from the camera", True),
     Metric("query.miou_live", "published masks mIoU", True),
     Metric("query.understood", "phrases understood", True, digits=2),
     Metric("query.presence_auroc", "presence AUROC", True),
