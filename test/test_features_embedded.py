@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from f4x_ros.core.features.base import FeatureExtractor
+from f4x_ros.core.features.base import FeatureExtractor, PresenceCalibration
 from f4x_ros.core.features.embedded.extractor import EmbeddedExtractor
 from f4x_ros.core.features.embedded.network import STRIDE, EmbeddedNet, Layout, picked
 from f4x_ros.core.features.embedded.text_space import TextSpace
@@ -196,14 +196,15 @@ def test_what_was_learned_of_codes_and_presence_is_kept_and_may_be_absent(tmp_pa
     assert plain.moment is None
     assert plain.presence is None
     moment = torch.rand(TINY.dim, TINY.dim)
-    more = model._replace(moment=moment, presence={"no": 0.25, "yes": 0.75})
+    presence = PresenceCalibration({"best": 3.0}, -1.5, no=0.25, yes=0.75)
+    more = model._replace(moment=moment, presence=presence)
     save_model(tmp_path / "m", more)
     extractor = EmbeddedExtractor(
         options={"weights": str(tmp_path / "m"), "text_model": str(make_text_model(tmp_path))}
     )
     assert extractor.moment is not None
     torch.testing.assert_close(extractor.moment, moment)
-    assert extractor.presence == {"no": 0.25, "yes": 0.75}
+    assert extractor.presence == presence
     save_model(tmp_path / "m", model._replace(moment=moment[:2]))
     with pytest.raises(ValueError, match=r"codec\.moment has the shape \(2, 8\)"):
         load_model(tmp_path / "m")

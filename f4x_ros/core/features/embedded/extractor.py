@@ -37,8 +37,8 @@ class EmbeddedExtractor:
     Attributes:
         moment: [C, C] mean outer product of the features of many worlds, of which a codec can
             take its first directions; None where the weights have none.
-        presence: numbers by which a score becomes "present", "not present" or "unsure", learned
-            on worlds; None where the weights have none.
+        presence: how evidence becomes "present", "not present" or "unsure", learned on worlds;
+            None where the weights have none.
     """
 
     name = "embedded"

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from f4x_ros.core.features.base import PresenceCalibration
 from f4x_ros.core.features.embedded.network import EmbeddedNet, Layout
 from f4x_ros.core.features.embedded.text_space import TextSpace
 from f4x_ros.core.features.tensor_file import Array, read_tensors, write_tensors
@@ -49,7 +50,7 @@ class EmbeddedModel(NamedTuple):
         calibration: of its answers.
         about: how it was trained; plain JSON.
         moment: [D, D] mean outer product of its features over worlds, if it was measured.
-        presence: numbers of the calibrated "is it there?" by name, if it was calibrated.
+        presence: how evidence becomes "it is there", if that was calibrated.
     """
 
     net: EmbeddedNet
@@ -57,7 +58,7 @@ class EmbeddedModel(NamedTuple):
     calibration: Calibration
     about: dict[str, Any]
     moment: Tensor | None = None
-    presence: dict[str, float] | None = None
+    presence: PresenceCalibration | None = None
 
 
 def save_model(path: Path, model: EmbeddedModel) -> None:
@@ -83,7 +84,7 @@ def save_model(path: Path, model: EmbeddedModel) -> None:
         "sha256": _digest(arrays),
     }
     if model.presence is not None:
-        metadata["presence"] = json.dumps(model.presence)
+        metadata["presence"] = json.dumps(model.presence.as_dict())
     write_tensors(path, arrays, metadata)
 
 
@@ -106,7 +107,8 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> EmbeddedModel:
         space = TextSpace(*parts)
         calibration = Calibration(**json.loads(metadata["calibration"]))
         about = json.loads(metadata["about"])
-        presence = json.loads(metadata.get("presence", "null"))
+        stored = metadata.get("presence")
+        presence = PresenceCalibration.of(json.loads(stored)) if stored else None
         moment = tensors.get(_MOMENT)
         if moment is not None and moment.shape != (net.layout.dim, net.layout.dim):
             raise ValueError(f"{_MOMENT} has the shape {tuple(moment.shape)}")
