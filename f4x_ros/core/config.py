@@ -48,7 +48,9 @@ class FieldConfig:
         "bytes all per-Gaussian tensors together may take; the oldest past goes first",
         low=100_000,
     )
-    latent_dim: int = option(16, "numbers of the compact feature of a Gaussian", low=1, high=64)
+    latent_dim: int = option(
+        32, "numbers of the compact feature of a Gaussian, all extractors together", low=1, high=64
+    )
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,14 @@ class MappingConfig:
 
 @dataclass(frozen=True)
 class FeaturesConfig:
-    """Which 2D model is distilled into the field."""
+    """Which 2D models are distilled into the field."""
 
-    extractor: str = option("color", "registered feature extractor: color, openclip, ...")
-    options: str = option("", "options of the extractor: 'name=value name=value'")
+    extractor: str = option(
+        "color", "registered feature extractor (color, openclip, ...) or several: 'one,another'"
+    )
+    options: str = option(
+        "", "options of the extractor: 'name=value name=value'; of several: 'one.name=value'"
+    )
     every: int = option(1, "extract features from every n-th frame", low=1)
 
 

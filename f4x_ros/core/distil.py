@@ -7,19 +7,25 @@ and Cheng et al., "Occam's LGS", 2024): one transposed pass of the rasteriser pe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import grid_sample, interpolate
 
 from f4x_ros.core.features.base import FeatureExtractor, PromptedExtractor
 from f4x_ros.core.features.codec import LatentCodec
 from f4x_ros.core.features.heads import Heads
-from f4x_ros.core.gaussians import GaussianSet
+from f4x_ros.core.gaussians import GaussianField, GaussianSet
+from f4x_ros.core.half import round_to_half
 from f4x_ros.core.mapping.views import View
 from f4x_ros.core.render import uplift
 
 MAX_WEIGHT = 200.0  # pixels behind a latent are counted up to this, so that it can still change
 _SEEN_WEIGHT = 0.2  # pixels a Gaussian must draw to count as observed
+_MULTIPLICATIONS = 40e6  # what learning the codec from an image may take, about ...
+_FEWEST, _MOST = 256, 4096  # ... with at least and at most so many pixels
+_R2 = (0.7548776662466927, 0.5698402909980532)  # multiples modulo 1 cover the image evenly
 
 
 class Distiller:
@@ -33,7 +39,7 @@ class Distiller:
 
     def __init__(self, heads: Heads, latent_dim: int, backend: str) -> None:
         self.heads = heads
-        self.codec = LatentCodec(sum(heads.dims), latent_dim)
+        self.codec = LatentCodec(heads.dims, latent_dim, heads.moments)
         self._backend = backend
 
     @property
@@ -51,6 +57,14 @@ class Distiller:
         """D, numbers per latent."""
         return self.codec.latent_dim
 
+    @property
+    def cosines(self) -> dict[str, float]:
+        """By extractor: mean cosine of its features with what a latent keeps of them.
+
+        Over the last ten images or so; NaN before the first.
+        """
+        return dict(zip(self.heads.names, self.codec.cosines, strict=True))
+
     def decode(self, latents: Tensor, head: str | None = None) -> Tensor:
         """Latents [..., D] to features [..., C] of one head.
 
@@ -61,50 +75,109 @@ class Distiller:
         Raises:
             ValueError: there is no such head, or the latents have another size.
         """
-        index = self.heads.index(head)
-        first = sum(self.heads.dims[:index])
-        return self.codec.decode(latents)[..., first : first + self.heads.dims[index]]
+        return self.codec.decode(latents, self.heads.index(head))
 
     @torch.no_grad()
-    def observe(self, gaussians: GaussianSet, view: View, *, extract: bool) -> None:
-        """Fold one view in; with `extract` False only what was seen is noted."""
-        latents = (
-            self._latent_image(view) if extract else view.rgb.new_zeros(*view.rgb8.shape[:2], 0)
+    def observe(self, field: GaussianField, view: View, *, extract: bool) -> None:
+        """Fold one view into the present; with `extract` False only what was seen is noted."""
+        present = field.present
+        pixels = (
+            self._pixels(field, view) if extract else view.rgb.new_zeros(*view.rgb8.shape[:2], 0)
         )
         total, weight = uplift(
-            gaussians["means"],
-            gaussians["quats"],
-            gaussians.scales,
-            gaussians.opacities,
+            present["means"],
+            present["quats"],
+            present.scales,
+            present.opacities,
             view.viewmat,
             view.K,
             *view.size,
-            latents,
+            pixels,
             backend=self._backend,
         )
         seen = weight > _SEEN_WEIGHT
-        gaussians["seen_s"] = torch.where(seen, view.time_s, gaussians["seen_s"])
+        present["seen_s"] = torch.where(seen, view.time_s, present["seen_s"])
         if extract:
-            old = gaussians["latent_weights"][:, None]
-            new = old + weight[:, None]
-            mean = (gaussians["latents"] * old + total) / new.clamp(min=1e-9)
-            gaussians["latents"] = torch.where(new > 0, mean, gaussians["latents"])
-            gaussians["latent_weights"] = new[:, 0].clamp(max=MAX_WEIGHT)
+            rows = (weight > 0).nonzero()[:, 0]
+            fold(present, rows, total[rows], weight[rows], self.codec.images)
 
-    def _latent_image(self, view: View) -> Tensor:
-        """[H, W, D] at the view's size."""
+    def _pixels(self, field: GaussianField, view: View) -> Tensor:
+        """[H, W, D + 1] at the view's size: latents, and their squared length."""
         maps = self.heads.dense(view.rgb.permute(2, 0, 1))
-        size = max((tuple(one.shape[1:]) for one in maps), key=lambda s: s[0] * s[1])
-        features = torch.cat([_resized(one, size) for one in maps])
-        flat = features.flatten(1).T
-        self.codec.observe(flat)
-        latents = self.codec.encode(flat).T.reshape(-1, *size)
         width, height = view.size
-        return _resized(latents, (height, width)).permute(1, 2, 0).contiguous()
+        change = self.codec.observe(sample(maps, (height, width), self.codec.images))
+        if change is not None:
+            _recode(field, change)
+        pixels = maps[0].new_empty(height, width, self.latent_dim + 1)
+        latents = pixels[..., :-1]
+        for head, features in enumerate(maps):
+            part = self.codec.encode(features.flatten(1).T, head)
+            part = _resized(part.reshape(*features.shape[1:], -1), (height, width))
+            latents.add_(part) if head else latents.copy_(part)
+        torch.linalg.vecdot(latents, latents, out=pixels[..., -1])
+        return pixels
 
 
-def _resized(image: Tensor, size: tuple[int, ...]) -> Tensor:
-    """[C, h, w] to a size (height, width)."""
-    if image.shape[1:] == size:
+def fold(
+    gaussians: GaussianSet,
+    rows: Tensor,  # [M] indices
+    total: Tensor,  # [M, D + 1] sums over pixels of latents and of their squared length
+    weight: Tensor,  # [M] pixels, above 0
+    step: int,
+) -> None:
+    """Average new pixels into the latents of some Gaussians, and into their variance.
+
+    Means and variances of the old and the new pixels are merged exactly (Chan, Golub & LeVeque,
+    1979); the weight of the old is bounded by `MAX_WEIGHT`. `step` is the number of the frame, see
+    `round_to_half`.
+    """
+    old_weight = gaussians["latent_weights"][rows]
+    old = gaussians["latents"][rows].float()
+    new = total[:, :-1] / weight[:, None]
+    spread = (total[:, -1] / weight - new.square().sum(-1)).clamp(min=0)
+    share = weight / (old_weight + weight)
+    apart = new - old
+    mean = old + share[:, None] * apart
+    variance = torch.lerp(gaussians["latent_vars"][rows], spread, share)
+    variance += share * (1 - share) * apart.square().sum(-1)
+    gaussians["latents"][rows] = round_to_half(mean, step)
+    gaussians["latent_vars"][rows] = variance
+    gaussians["latent_weights"][rows] = (old_weight + weight).clamp(max=MAX_WEIGHT)
+
+
+def sample(
+    maps: Sequence[Tensor],  # [C, h, w] of each head
+    size: tuple[int, int],
+    image: int,
+) -> Tensor:
+    """Joint features [M, C] at pixels of an image of `size` (height, width), all heads at the same.
+
+    The pixels are spread evenly, and are others for every `image` number (Roberts' R2 sequence).
+    """
+    numbers = sum(len(one) for one in maps)
+    count = int(min(max(_MULTIPLICATIONS / numbers**2, _FEWEST), _MOST, size[0] * size[1]))
+    nth = torch.arange(image * count, (image + 1) * count, dtype=torch.float64)
+    places = [
+        ((nth * step % 1 * length).floor() + 0.5) / length * 2 - 1
+        for step, length in zip(_R2, (size[1], size[0]), strict=True)
+    ]
+    grid = torch.stack(places, -1).to(maps[0])[None, None]  # [1, 1, M, 2] x, y in -1..1
+    found = [
+        grid_sample(one[None], grid, padding_mode="border", align_corners=False)[0, :, 0].T
+        for one in maps
+    ]
+    return torch.cat(found, -1)
+
+
+def _recode(field: GaussianField, change: Tensor) -> None:
+    """Bring all stored latents, present and past, to a new code."""
+    for part in field.parts:
+        part["latents"] = (part["latents"].float() @ change.to(field.device)).half()
+
+
+def _resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """[h, w, D] to a size (height, width)."""
+    if image.shape[:2] == size:
         return image
-    return interpolate(image[None], size, mode="bilinear", align_corners=False)[0]
+    planes = image.permute(2, 0, 1)[None]  # channels last, as `interpolate` likes it
+    return interpolate(planes, size, mode="bilinear", align_corners=False)[0].permute(1, 2, 0)

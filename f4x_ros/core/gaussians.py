@@ -22,6 +22,9 @@ PARAMETERS = ("means", "quats", "log_scales", "logit_opacities", "colors")
 PARAMETER_WIDTHS = (3, 4, 3, 1, 3)
 """Numbers per Gaussian of each parameter; Adam's moments hold them side by side."""
 
+FEATURES = ("latents", "latent_weights", "latent_vars")
+"""What the features of all 2D models take of a Gaussian."""
+
 FOREVER = float("inf")
 
 
@@ -32,6 +35,11 @@ class Column(NamedTuple):
     dtype: torch.dtype
     fill: float  # of rows that are inserted without a value
 
+    @property
+    def nbytes(self) -> int:
+        """Size of one row."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
 
 def _columns(latent_dim: int, *, trained: bool) -> dict[str, Column]:
     f32, f64 = torch.float32, torch.float64
@@ -41,8 +49,9 @@ def _columns(latent_dim: int, *, trained: bool) -> dict[str, Column]:
         "log_scales": Column((3,), f32, 0.0),  # log metres
         "logit_opacities": Column((), f32, 0.0),
         "colors": Column((3,), f32, 0.0),  # 0..1
-        "latents": Column((latent_dim,), f32, 0.0),
+        "latents": Column((latent_dim,), torch.float16, 0.0),  # mean over the pixels it drew
         "latent_weights": Column((), f32, 0.0),  # rendered weight behind the latent, pixels
+        "latent_vars": Column((), f32, 0.0),  # mean squared distance of those pixels from it
         "object_ids": Column((), torch.int32, 0),  # track id, 0 = none
         "birth_s": Column((), f64, -FOREVER),  # last time the place was seen empty
         "death_s": Column((), f64, FOREVER),  # first time it was seen empty again
@@ -108,10 +117,7 @@ class GaussianSet:
     @property
     def bytes_per_gaussian(self) -> int:
         """Size of one row."""
-        return sum(
-            math.prod(c.shape) * torch.empty((), dtype=c.dtype).element_size()
-            for c in self.columns.values()
-        )
+        return sum(c.nbytes for c in self.columns.values())
 
     @property
     def nbytes(self) -> int:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from f4x_ros.core.gaussians import GaussianSet
@@ -26,7 +25,7 @@ class _Array(NamedTuple):
 def _layout(latent_dim: int) -> dict[str, dict[str, _Array]]:
     columns = GaussianSet(latent_dim, "cpu", trained=False).columns
     gaussians = {
-        name: _Array(("N", *c.shape), "f" if c.dtype in (torch.float32, torch.float64) else "i")
+        name: _Array(("N", *c.shape), "f" if c.dtype.is_floating_point else "i")
         for name, c in columns.items()
     }
     number = {"next_id": _Array((), "i"), "last_ns": _Array((), "i")}
@@ -35,9 +34,11 @@ def _layout(latent_dim: int) -> dict[str, dict[str, _Array]]:
         "past": gaussians,
         "codec": {
             "basis": _Array((latent_dim, "F"), "f"),
+            "scales": _Array(("H",), "f"),
             "moment": _Array(("F", "F"), "f"),
-            "counts": _Array((4,), "i"),
-            "cosine": _Array((1,), "f"),
+            "weights": _Array(("H",), "f"),
+            "counts": _Array((2,), "i"),
+            "cosines": _Array(("H",), "f"),
         },
         "exposures": {"times_s": _Array(("M",), "f"), "values": _Array(("M", 2, 3), "f")},
         "trajectory": {

@@ -141,14 +141,14 @@ class Memory:
             counts = self.mapper.integrate(view)
         with clock("features"):
             extract = self.frames % self._config.features.every == 0
-            self.distiller.observe(self.field.present, view, extract=extract)
+            self.distiller.observe(self.field, view, extract=extract)
         return asdict(counts)
 
     def _note_seen(self, frame: Frame, time_s: float) -> None:
         """What a held-out frame shows is in sight, though nothing is learned from it."""
         exposure = Exposure.neutral(self._device, learn=False)
         view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
-        self.distiller.observe(self.field.present, view, extract=False)
+        self.distiller.observe(self.field, view, extract=False)
 
     # --- objects -------------------------------------------------------------------------------
 

@@ -29,8 +29,9 @@ class Snapshot:
     scales: Tensor  # [N, 3] metres
     opacities: Tensor  # [N] 0..1
     colors: Tensor  # [N, 3] 0..1
-    latents: Tensor  # [N, D]
-    latent_weights: Tensor  # [N] pixels
+    latents: Tensor  # [N, D] float32
+    latent_weights: Tensor  # [N] pixels behind the latent, 0 = never observed
+    latent_vars: Tensor  # [N] mean squared distance of their latents from it; all is about 1
     object_ids: Tensor  # [N] int32, 0 = none
     birth_s: Tensor  # [N] last time the place was seen empty
     seen_s: Tensor  # [N] seconds of the field
@@ -65,6 +66,7 @@ _COLUMNS = (
     "colors",
     "latents",
     "latent_weights",
+    "latent_vars",
     "object_ids",
     "birth_s",
     "seen_s",
@@ -81,6 +83,7 @@ def take_snapshot(field: GaussianField, time_s: float | None = None) -> Snapshot
     return Snapshot(
         scales=columns.pop("log_scales").exp(),
         opacities=torch.sigmoid(columns.pop("logit_opacities")),
+        latents=columns.pop("latents").float(),
         **columns,
     )
 

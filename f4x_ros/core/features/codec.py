@@ -1,143 +1,225 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Between features of a 2D model and the compact latents stored in the field."""
+"""Between features of 2D models and the compact latents stored in the field."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-_ROWS = 4096  # features used of one observation
-_SMOOTHING = 0.1  # share of the newest observation in `LatentCodec.cosine`
+PRIOR_IMAGES = 16
+"""Images that a moment known beforehand counts for."""
+
+_SMOOTHING = 0.1  # share of the newest image in `LatentCodec.cosines`
+_NOTHING = 1e-7  # share of the energy below which a direction holds only rounding errors
 
 
 class LatentCodec:
-    """A linear code: C feature numbers in D latent numbers and back.
+    """A linear code: the features of all heads together in D latent numbers, and back.
 
     Being linear, it commutes with averaging: the decoded average of latents is the average of the
-    decoded features, and zero stays zero. Features that fit (C <= D) are stored as they are,
-    padded with zeros.
+    decoded features, and zero stays zero.
 
-    Otherwise a latent holds coordinates along orthogonal directions of the feature space (PCA, not
-    centred). Half of the D are taken from the first observation. Each time twice as much has been
-    seen, an eighth of D is added: the leading directions of what the present ones leave over. A
-    direction never changes, and latents stored before it came hold zero for it, so they decode to
-    the same feature as on the day they were stored.
+    Each head is scaled so that all have the same mean energy, together 1: |latent|^2 is about 1
+    whatever the heads are. If the numbers C of all heads together fit (C <= D) they are stored one
+    after the other, padded with zeros. Otherwise a latent holds coordinates along the D leading
+    directions of the scaled joint features (PCA, not centred). The second moments of all images
+    since the first are kept, none is forgotten; after 1, 2, 4, 8, ... images the code is fitted
+    anew, and `observe` returns the matrix that brings stored latents to it. What the new code has
+    no room for is lost from them; since it was fitted to their features as well, that is little.
 
     Args:
-        feature_dim: C.
+        dims: numbers per feature of each head.
         latent_dim: D.
+        moments: what is known about each head beforehand: the mean outer product [C, C] of its
+            features, or None. It counts for `PRIOR_IMAGES` images.
+
+    Raises:
+        ValueError: a dimension is less than 1, or a moment does not fit its head.
     """
 
-    def __init__(self, feature_dim: int, latent_dim: int) -> None:
-        for name, value in (("feature_dim", feature_dim), ("latent_dim", latent_dim)):
+    def __init__(
+        self, dims: Sequence[int], latent_dim: int, moments: Sequence[Tensor | None] = ()
+    ) -> None:
+        for name, value in (("latent_dim", latent_dim), *(("dims", dim) for dim in dims)):
             if value < 1:
                 raise ValueError(f"{name} is {value}, expected at least 1")
-        self.feature_dim = feature_dim
+        self.dims = tuple(dims)
         self.latent_dim = latent_dim
-        self.lossless = feature_dim <= latent_dim
-        self.directions = feature_dim if self.lossless else 0
-        """How many of the D latent numbers are in use."""
-        self._basis = torch.eye(latent_dim, feature_dim) * float(self.lossless)
-        self._moment = torch.zeros(feature_dim, feature_dim, dtype=torch.float64)
-        self._observed = 0
-        self._fits = 0  # times directions were added
-        self._grow_at = 1  # observed features
-        self._cosine = 1.0 if self.lossless else float("nan")
+        self.feature_dim = sum(dims)
+        self.lossless = self.feature_dim <= latent_dim
+        ends = torch.tensor(dims).cumsum(0).tolist()
+        self._slices = [slice(end - dim, end) for dim, end in zip(dims, ends, strict=True)]
+        self._moment = torch.zeros(self.feature_dim, self.feature_dim, dtype=torch.float64)
+        self._weights = torch.zeros(len(dims), dtype=torch.float64)  # images behind each head
+        self._images = 0
+        self._refit_at = 1
+        self._cosines = [1.0 if self.lossless else math.nan] * len(dims)
+        self._scales = torch.ones(len(dims), dtype=torch.float64)
+        self._basis = torch.eye(latent_dim, self.feature_dim) * float(self.lossless)
+        self._place("cpu")
+        self._warm_start(moments)
+
+    def _warm_start(self, moments: Sequence[Tensor | None]) -> None:
+        for head, known in enumerate(moments):
+            if known is None:
+                continue
+            part, shape = self._slices[head], (self.dims[head], self.dims[head])
+            if known.shape != shape:
+                raise ValueError(
+                    f"moment has shape {tuple(known.shape)}, expected {shape} of its head"
+                )
+            self._moment[part, part] = known.double().cpu() * PRIOR_IMAGES
+            self._weights[head] = PRIOR_IMAGES
+        if (self._weights > 0).all():
+            self._fit()
 
     @property
-    def cosine(self) -> float:
-        """Mean cosine between features and their reconstruction; NaN before any was observed.
+    def cosines(self) -> tuple[float, ...]:
+        """Mean cosine of each head's features with their reconstruction; NaN before the first.
 
-        A moving average over about the last ten observations, each measured with the directions of
-        its time.
+        A moving average over about the last ten images, each measured with the code of its time.
         """
-        return self._cosine
+        return tuple(self._cosines)
 
-    def observe(self, features: Tensor) -> None:
-        """Learn from features [M, C], and measure how well they are reconstructed.
+    @property
+    def images(self) -> int:
+        """How many images were observed."""
+        return self._images
 
-        Of more than a few thousand rows, every n-th is used.
+    def observe(self, features: Tensor) -> Tensor | None:
+        """Learn from some features [M, C] of an image, and measure how well they are coded.
+
+        Returns:
+            None, or where the code was fitted anew the matrix [D, D] by which stored latents
+            [..., D] have to be multiplied from the right; they then decode to nearly the same.
+
+        Raises:
+            ValueError: the features have another size, or are not finite.
         """
         self._check("features", features, self.feature_dim)
-        rows = features.detach().reshape(-1, self.feature_dim)
-        if self.lossless or not len(rows):
-            return
-        rows = rows[:: -(-len(rows) // _ROWS)].float().cpu()
-        wide = rows.double()
-        self._moment += wide.T @ wide
-        self._observed += len(rows)
-        if self.directions < self.latent_dim and self._observed >= self._grow_at:
-            self._grow()
-        again = self.decode(self.encode(rows))
-        cosine = float(functional.cosine_similarity(again, rows, dim=-1).mean())
-        if math.isnan(self._cosine):
-            self._cosine = cosine
-        else:
-            self._cosine += _SMOOTHING * (cosine - self._cosine)
+        rows = features.detach().reshape(-1, self.feature_dim).float()
+        if not len(rows):
+            return None
+        update = (rows.T @ rows / len(rows)).double().cpu()
+        if not torch.isfinite(update).all():
+            raise ValueError("features are not finite, expected numbers")
+        self._moment += update
+        self._weights += 1
+        self._images += 1
+        change = None
+        if self._images >= self._refit_at:
+            self._refit_at = 2 * self._images
+            before = self._decoder
+            self._fit()
+            change = before.to(self._encoder) @ self._encoder
+        self._measure(rows)
+        return change
 
-    def encode(self, features: Tensor) -> Tensor:
-        """Features [..., C] to latents [..., D]; ValueError if nothing was observed yet."""
-        self._check("features", features, self.feature_dim)
-        if not self.directions:
+    def encode(self, features: Tensor, head: int | None = None) -> Tensor:
+        """Features [..., C] of all heads to latents [..., D].
+
+        With `head`, features of that one only: their share of the latent, which is the sum of all
+        heads' shares. ValueError if nothing was observed yet.
+        """
+        part = slice(None) if head is None else self._slices[head]
+        encoder = self._placed(features)[0][part]
+        self._check("features", features, len(encoder))
+        if not self.ready:
             raise ValueError("the codec has observed no features, expected observe() first")
-        return features @ self._placed(features).T
+        return features @ encoder
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Latents [..., D] to features [..., C]; zeros if nothing was observed yet."""
+    def decode(self, latents: Tensor, head: int | None = None) -> Tensor:
+        """Latents [..., D] to features [..., C] of all heads, or of one; zeros before the first."""
         self._check("latents", latents, self.latent_dim)
-        return latents @ self._placed(latents)
+        part = slice(None) if head is None else self._slices[head]
+        return latents @ self._placed(latents)[1][:, part]
+
+    @property
+    def ready(self) -> bool:
+        """Whether features can be encoded: some were observed, or known beforehand."""
+        return self.lossless or bool(self._basis.any())
 
     def state_dict(self) -> dict[str, Tensor]:
         """All of it as tensors, for saving with the map."""
         return {
-            "basis": self._basis.cpu().clone(),
+            "basis": self._basis.clone(),
+            "scales": self._scales.clone(),
             "moment": self._moment.clone(),
-            "counts": torch.tensor([self.directions, self._observed, self._fits, self._grow_at]),
-            "cosine": torch.tensor([self._cosine], dtype=torch.float64),
+            "weights": self._weights.clone(),
+            "counts": torch.tensor([self._images, self._refit_at]),
+            "cosines": torch.tensor(self._cosines, dtype=torch.float64),
         }
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """The inverse of `state_dict`; ValueError if it belongs to other dimensions."""
-        basis = state["basis"]
-        if basis.shape != self._basis.shape:
+        basis, heads = state["basis"], len(state["scales"])
+        if basis.shape != self._basis.shape or heads != len(self.dims):
             raise ValueError(
-                f"codec state is for {basis.shape[1]} features and {basis.shape[0]} latents, "
-                f"expected {self.feature_dim} and {self.latent_dim}"
+                f"codec state is for {basis.shape[1]} features of {heads} heads and "
+                f"{basis.shape[0]} latents, expected {self.feature_dim} of {len(self.dims)} and "
+                f"{self.latent_dim}"
             )
         self._basis = basis.float().clone()
+        self._scales = state["scales"].double().clone()
         self._moment = state["moment"].double().clone()
-        counts = [int(count) for count in state["counts"]]
-        self.directions, self._observed, self._fits, self._grow_at = counts
-        self._cosine = float(state["cosine"])
+        self._weights = state["weights"].double().clone()
+        self._images, self._refit_at = (int(count) for count in state["counts"])
+        self._cosines = [float(cosine) for cosine in state["cosines"]]
+        self._place("cpu")
 
-    def _grow(self) -> None:
-        """Add the leading directions of what is not yet reconstructed."""
-        share = self.latent_dim / 2 + self._fits * self.latent_dim / 8
-        room = min(math.ceil(share), self.latent_dim) - self.directions
-        self._fits += 1
-        self._grow_at = 2 * self._observed
-        known = self._basis[: self.directions].double()
-        outside = torch.eye(self.feature_dim, dtype=torch.float64) - known.T @ known
-        energies, vectors = torch.linalg.eigh(outside @ self._moment @ outside)
-        real = int((energies > 1e-9 * self._moment.trace()).sum())
-        count = min(room, real)
-        if not count:
-            return
-        new = vectors[:, -count:].flip(1).T
-        largest = new.gather(1, new.abs().argmax(1, keepdim=True))
-        self._basis = self._basis.cpu()
-        self._basis[self.directions : self.directions + count] = (new * largest.sign()).float()
-        self.directions += count
+    def _fit(self) -> None:
+        """Scales and directions from the moments."""
+        energies = torch.stack([self._moment[p, p].trace() for p in self._slices])
+        means = energies / self._weights
+        self._scales = (len(self.dims) * torch.where(means > 0, means, 1)).rsqrt()
+        if not self.lossless:
+            self._basis = self._leading(
+                (len(self.dims) * torch.where(means > 0, energies, 1)).rsqrt()
+            )
+        self._place(self._encoder.device)
 
-    def _placed(self, like: Tensor) -> Tensor:
-        """The basis [D, C] where `like` lives."""
-        if self._basis.device != like.device:
-            self._basis = self._basis.to(like.device)
-        return self._basis.to(like.dtype)
+    def _leading(self, scales: Tensor) -> Tensor:
+        """Up to D orthonormal directions [D, C] of most energy; zeros where there is none."""
+        s = self._per_number(scales)
+        energies, vectors = torch.linalg.eigh(s[:, None] * self._moment * s)
+        count = min(self.latent_dim, int((energies > _NOTHING * energies.sum()).sum()))
+        basis = torch.zeros_like(self._basis)
+        if count:
+            new = vectors[:, -count:].flip(1).T
+            largest = new.gather(1, new.abs().argmax(1, keepdim=True))
+            basis[:count] = (new * largest.sign()).float()  # the sign of eigh is arbitrary
+        return basis
+
+    def _measure(self, rows: Tensor) -> None:
+        again = self.decode(self.encode(rows)) if self.ready else torch.zeros_like(rows)
+        for head, part in enumerate(self._slices):
+            real = rows[:, part].square().sum(-1) > 0
+            if not real.any():
+                continue
+            cosines = functional.cosine_similarity(again[real, part], rows[real, part], dim=-1)
+            cosine, old = float(cosines.mean()), self._cosines[head]
+            first = math.isnan(old)
+            self._cosines[head] = cosine if first else old + _SMOOTHING * (cosine - old)
+
+    def _per_number(self, scales: Tensor) -> Tensor:
+        """The scale [C] of each feature number."""
+        return scales.repeat_interleave(torch.tensor(self.dims))
+
+    def _place(self, device: torch.device | str) -> None:
+        """The two matrices, from basis and scales."""
+        scales = self._per_number(self._scales).float()
+        self._encoder = (self._basis * scales).T.contiguous().to(device)  # [C, D]
+        self._decoder = (self._basis / scales).to(device)  # [D, C]
+
+    def _placed(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Encoder [C, D] and decoder [D, C] where `like` lives."""
+        if self._encoder.device != like.device:
+            self._place(like.device)
+        return self._encoder.to(like.dtype), self._decoder.to(like.dtype)
 
     @staticmethod
     def _check(name: str, values: Tensor, size: int) -> None:

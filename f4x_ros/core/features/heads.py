@@ -26,6 +26,8 @@ class Heads:
             one, whose `text` raises and says so.
         prompted: the one that answers clicks and boxes: the first that does, or None.
         dims: C of each.
+        moments: what each knows about its features beforehand: its optional attribute `moment`,
+            their mean outer product [C, C], or None.
 
     Raises:
         ValueError: there is none, or two have the same name.
@@ -42,6 +44,9 @@ class Heads:
         answering = [one for one in extractors if has_points(one)]
         self.prompted = cast(PromptedExtractor, answering[0]) if answering else None
         self.dims = tuple(one.dim for one in extractors)
+        self.moments: tuple[Tensor | None, ...] = tuple(
+            getattr(one, "moment", None) for one in extractors
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
