@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core import map_file
@@ -20,15 +21,8 @@ from f4x_ros.core.features.heads import make_heads
 from f4x_ros.core.frame import Frame, Outputs, Percept, QueryResult, RenderedView
 from f4x_ros.core.memory import Memory
 from f4x_ros.core.poses import Pose
-from f4x_ros.core.query.asking import ask
-from f4x_ros.core.query.clicks import segment
-from f4x_ros.core.query.prompts import (
-    PromptSet,
-    labels_of,
-    make_prompts,
-    relevancy,
-)
-from f4x_ros.core.query.vectors import TextVectors
+from f4x_ros.core.query.asking import Asker
+from f4x_ros.core.query.prompts import PromptSet, labels_of, relevancy
 from f4x_ros.core.render import resolve_backend
 from f4x_ros.core.snapshot import Snapshot, take_snapshot, to_picture
 
@@ -56,7 +50,7 @@ class Perception:
         self.device = choose_device(self.config.render.device)
         self.backend = resolve_backend(self.config.render.backend, self.device)
         self._heads = make_heads(self.config.features, self.device)
-        self._texts = TextVectors(self._heads.words)
+        self._asker = Asker(self._heads.words, self.config, self.backend)
         self._prompts: PromptSet
         self._memory = self._new_memory(first_track_id)
         self.set_prompts(prompts)
@@ -80,8 +74,7 @@ class Perception:
             ValueError: names the prompt that is blank, repeated or not understood, or the
                 threshold that is outside 0..1. The prompts in force stay as they were.
         """
-        default = self.config.query.threshold or self._heads.words.threshold
-        self._prompts = make_prompts(self._texts, prompts, thresholds, default)
+        self._prompts = self._asker.prompts(prompts, thresholds)
         self._memory.keep_labels(self._prompts.texts)
 
     @property
@@ -203,8 +196,10 @@ class Perception:
 
     def query(
         self,
-        text: str,
+        text: str = "",
         *,
+        example: NDArray[np.uint8] | None = None,
+        like_object: int = 0,
         threshold: float = 0.0,
         stamp_ns: int = 0,
         view: Pose | None = None,
@@ -212,10 +207,14 @@ class Perception:
         want_cloud: bool = True,
         max_results: int = 0,
     ) -> QueryResult:
-        """Answer one question in words, now or at a past time, from the camera or from elsewhere.
+        """Answer one question, now or at a past time, from the camera or from elsewhere.
+
+        What to look for is given in one of three ways: `text`, `example` or `like_object`.
 
         Args:
-            text: what to look for; what follows a minus sign is excluded: "mug -red".
+            text: words; what follows a minus sign is excluded: "mug -red".
+            example: [h, w, 3] uint8 RGB, a picture cut to what is wanted.
+            like_object: id of a track; what resembles it is wanted, itself included.
             threshold: relevancy 0..1 that selects; 0 = calibrated.
             stamp_ns: time of the answer; 0 = that of the last frame.
             view: `T_map_camera` [4, 4] of the answer's mask; None = where the camera was then.
@@ -224,17 +223,16 @@ class Perception:
             max_results: objects to return, best first; 0 = all.
 
         Raises:
-            ValueError: a prompt the extractor does not understand, a threshold outside 0..1, a
-                stamp outside of what was recorded, a view that is no pose, or no frame yet.
+            ValueError: nothing, or more than one thing, to look for; a prompt the extractor does
+                not understand, a picture that is none, an object that is not there; a threshold
+                outside 0..1, a stamp outside of what was recorded, a view that is no pose, or no
+                frame yet.
         """
-        return self.query_all(
-            [text],
-            threshold=threshold,
-            stamp_ns=stamp_ns,
-            view=view,
-            camera=camera,
-            want_cloud=want_cloud,
-            max_results=max_results,
+        scene = self._memory.scene(stamp_ns, view, camera)
+        distiller = self._memory.distiller
+        wanted = self._asker.wanted(distiller, scene, text, example, like_object, threshold)
+        return self._asker.ask(
+            distiller, scene, wanted, want_cloud=want_cloud, max_results=max_results
         )[0]
 
     def query_all(
@@ -253,56 +251,9 @@ class Perception:
         Arguments and errors are those of `query`; a text may not be given twice.
         """
         scene = self._memory.scene(stamp_ns, view, camera)
-        default = self.config.query.threshold or self._heads.words.threshold
-        prompts = make_prompts(self._texts, texts, [threshold] * len(texts), default)
-        return ask(
-            self._memory.distiller,
-            scene,
-            prompts,
-            self.config,
-            self.backend,
-            want_cloud=want_cloud,
-            max_results=max_results,
-        )
-
-    def segment(
-        self,
-        points: ArrayLike | None = None,
-        labels: ArrayLike | None = None,
-        box: Sequence[float] | None = None,
-        *,
-        stamp_ns: int = 0,
-        view: Pose | None = None,
-        camera: PinholeCamera | None = None,
-        want_cloud: bool = True,
-    ) -> QueryResult:
-        """Select one object by clicks or a box, now or at a past time, from any view.
-
-        Args:
-            points: clicks [K, 2], x and y in pixels of the view, centres at +0.5.
-            labels: [K] 1 = on the object, 0 = not on it; None = all 1.
-            box: x0, y0, x1, y1 around the object, pixels.
-            stamp_ns: time of the answer; 0 = that of the last frame.
-            view: `T_map_camera` [4, 4] of the clicks and the mask; None = where the camera was then.
-            camera: intrinsics of both; None = those of the last frame.
-            want_cloud: whether to return the object's points.
-
-        Returns:
-            The answer, with an empty `prompt`; nothing is present where the clicks are on nothing.
-
-        Raises:
-            ValueError: no click on the object and no box, one of them outside of the image, labels
-                that are not 0 or 1 or not one a point, and as `query` for the others.
-        """
-        scene = self._memory.scene(stamp_ns, view, camera)
-        return segment(
-            self._memory.distiller,
-            scene,
-            self.backend,
-            points=points,
-            labels=labels,
-            box=box,
-            want_cloud=want_cloud,
+        wanted = self._asker.prompts(texts, [threshold] * len(texts))
+        return self._asker.ask(
+            self._memory.distiller, scene, wanted, want_cloud=want_cloud, max_results=max_results
         )
 
     @torch.no_grad()

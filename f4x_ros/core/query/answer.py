@@ -16,7 +16,7 @@ from f4x_ros.core.frame import Presence, Track, TrackState
 from f4x_ros.core.motion.objects import MIN_OPACITY, components_of, dominant_id
 from f4x_ros.core.query.components import Component
 from f4x_ros.core.query.presence import Evidence, decide, gather, probability_of
-from f4x_ros.core.query.prompts import PromptSet
+from f4x_ros.core.query.prompts import Wanted
 from f4x_ros.core.query.scene import QueryScene
 from f4x_ros.core.snapshot import Snapshot
 
@@ -55,45 +55,45 @@ class Candidate:
 def candidates(
     scene: QueryScene,
     distiller: Distiller,
-    prompts: PromptSet,
+    wanted: Wanted,
     index: int,
     scores: Tensor,  # [N]
     config: TracksConfig,
 ) -> list[Candidate]:
-    """What passes the threshold of prompt `index` as objects; else the most relevant Gaussians."""
+    """What passes the threshold of thing `index` as objects; else the most relevant Gaussians."""
     snapshot = scene.snapshot
-    passed = (scores >= prompts.thresholds[index]) & (snapshot.opacities >= MIN_OPACITY)
+    passed = (scores >= wanted.thresholds[index]) & (snapshot.opacities >= MIN_OPACITY)
     components: list[Component | None] = list(components_of(snapshot, scores, passed, config))
     rows = [one.members for one in components if one is not None]
     if not rows and len(scores):
         components = [None]
         rows = [scores.topk(min(config.min_gaussians, len(scores))).indices.cpu().numpy()]
-    evidence = gather(snapshot, distiller, prompts, index, scores, rows)
+    evidence = gather(snapshot, distiller, wanted, index, scores, rows)
     return [Candidate(e, c) for e, c in zip(evidence, components, strict=True)]
 
 
 def answer(
     scene: QueryScene,
     distiller: Distiller,
-    prompts: PromptSet,
+    wanted: Wanted,
     index: int,
-    scores: Tensor,  # [N] relevancy of every Gaussian to that prompt
+    scores: Tensor,  # [N] relevancy of every Gaussian to it
     config: TracksConfig,
     *,
     max_results: int,
 ) -> Answer:
-    """Answer prompt `index` of a set.
+    """Answer one of the things that are wanted.
 
-    With a calibration of the encoder, the score is the probability that the likeliest candidate is
-    what was asked for, and objects that it rules out are not returned. Without one, something is
-    present if an object of enough connected Gaussians passes the threshold, and the score is its
-    mean relevancy, or what the most relevant Gaussians reach where there is no object.
+    With a calibration of the encoder (for words), the score is the probability that the likeliest
+    candidate is what was asked for, and objects that it rules out are not returned. Without one,
+    something is present if an object of enough connected Gaussians passes the threshold, and the
+    score is its mean relevancy, or what the most relevant Gaussians reach where there is no object.
     """
     calibration = getattr(distiller.words, "presence", None)
-    if calibration is None:
-        return _by_threshold(scene, prompts, index, scores, config, max_results)
-    found = candidates(scene, distiller, prompts, index, scores, config)
-    return _by_evidence(scene, prompts.texts[index], found, calibration, max_results)
+    if calibration is None or not wanted.calibrated:
+        return _by_threshold(scene, wanted, index, scores, config, max_results)
+    found = candidates(scene, distiller, wanted, index, scores, config)
+    return _by_evidence(scene, wanted.texts[index], found, calibration, max_results)
 
 
 def _by_evidence(
@@ -119,13 +119,13 @@ def _by_evidence(
 
 def _by_threshold(
     scene: QueryScene,
-    prompts: PromptSet,
+    wanted: Wanted,
     index: int,
     scores: Tensor,
     config: TracksConfig,
     max_results: int,
 ) -> Answer:
-    threshold, text = prompts.thresholds[index], prompts.texts[index]
+    threshold, text = wanted.thresholds[index], wanted.texts[index]
     objects = components_of(scene.snapshot, scores, scores >= threshold, config)
     if objects:
         best = max(one.score for one in objects)

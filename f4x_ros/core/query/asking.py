@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,56 +13,106 @@ from torch import Tensor
 from f4x_ros.core.config import Config
 from f4x_ros.core.describe import semantic_cloud
 from f4x_ros.core.distil import Distiller
+from f4x_ros.core.features.base import FeatureExtractor
 from f4x_ros.core.frame import Cloud, QueryResult
-from f4x_ros.core.query.answer import answer
-from f4x_ros.core.query.prompts import PromptSet, relevancy
+from f4x_ros.core.query.answer import Answer, answer
+from f4x_ros.core.query.likeness import make_likeness
+from f4x_ros.core.query.prompts import PromptSet, Wanted, make_prompts, relevancy
 from f4x_ros.core.query.scene import QueryScene
+from f4x_ros.core.query.vectors import TextVectors
 
 _SOLID_ALPHA = 0.5  # below this a pixel's probability fades with its alpha
 
 
-@torch.no_grad()
-def ask(
-    distiller: Distiller,
-    scene: QueryScene,
-    prompts: PromptSet,
-    config: Config,
-    backend: str,
-    *,
-    want_cloud: bool = True,
-    max_results: int = 0,
-) -> list[QueryResult]:
-    """Answer every prompt of a set; arguments and errors are those of `Perception.query_all`."""
-    if max_results < 0:
-        raise ValueError(f"max_results is {max_results}, expected >= 0 (0 = all)")
-    min_weight = config.query.min_weight
-    scores = relevancy(scene.snapshot, distiller, prompts, min_weight)
-    masks = _masks(scene, scores, backend)
-    results = []
-    for index, text in enumerate(prompts.texts):
-        own = scores[:, index].contiguous()
-        found = answer(
-            scene, distiller, prompts, index, own, config.tracks, max_results=max_results
+class Asker:
+    """Answers questions about scenes, and remembers the vectors of their words.
+
+    Args:
+        words: the extractor that is asked.
+        config: all options.
+        backend: rasteriser, resolved.
+    """
+
+    def __init__(self, words: FeatureExtractor, config: Config, backend: str) -> None:
+        self._words, self._config, self._backend = words, config, backend
+        self._texts = TextVectors(words)
+
+    def prompts(self, texts: Sequence[str], thresholds: Sequence[float] = ()) -> PromptSet:
+        """Prompts in words; arguments and errors are those of `make_prompts`."""
+        default = self._config.query.threshold or self._words.threshold
+        return make_prompts(self._texts, texts, thresholds, default)
+
+    def wanted(
+        self,
+        distiller: Distiller,
+        scene: QueryScene,
+        text: str,
+        example: NDArray[np.uint8] | None,
+        like_object: int,
+        threshold: float,
+    ) -> Wanted:
+        """What is asked for in one of the three ways; see `Perception.query`."""
+        if (example is not None) + (like_object != 0) + bool(text.strip()) > 1:
+            raise ValueError("more than one of text, example and like_object, expected one")
+        if example is None and not like_object:
+            return self.prompts([text], [threshold])
+        min_weight = self._config.query.min_weight
+        return make_likeness(
+            distiller, scene, example, like_object, min_weight=min_weight, threshold=threshold
         )
-        results.append(
-            QueryResult(
-                prompt=text,
-                presence=found.presence,
-                score=found.score,
-                threshold=prompts.thresholds[index],
-                encoder=distiller.words.name,
-                message=found.message,
-                stamp_ns=scene.stamp_ns,
-                frame_id=scene.frame_id,
-                map_frame=scene.map_frame,
-                camera=scene.camera,
-                T_map_camera=scene.T_map_camera,
-                mask=masks[index],
-                cloud=_cloud(scene, found.selected, own, min_weight) if want_cloud else None,
-                tracks=found.tracks,
+
+    @torch.no_grad()
+    def ask(
+        self,
+        distiller: Distiller,
+        scene: QueryScene,
+        wanted: Wanted,
+        *,
+        want_cloud: bool,
+        max_results: int,
+    ) -> list[QueryResult]:
+        """Answer for each thing that is wanted; the other arguments are those of a query."""
+        if max_results < 0:
+            raise ValueError(f"max_results is {max_results}, expected >= 0 (0 = all)")
+        min_weight = self._config.query.min_weight
+        scores = relevancy(scene.snapshot, distiller, wanted, min_weight)
+        masks = _masks(scene, scores, self._backend)
+        results = []
+        for index, mask in enumerate(masks):
+            own = scores[:, index].contiguous()
+            found = answer(
+                scene, distiller, wanted, index, own, self._config.tracks, max_results=max_results
             )
-        )
-    return results
+            cloud = _cloud(scene, found.selected, own, min_weight) if want_cloud else None
+            results.append(_result(scene, wanted, index, distiller.words.name, found, mask, cloud))
+        return results
+
+
+def _result(
+    scene: QueryScene,
+    wanted: Wanted,
+    index: int,
+    encoder: str,
+    found: Answer,
+    mask: NDArray[np.float32],
+    cloud: Cloud | None,
+) -> QueryResult:
+    return QueryResult(
+        prompt=wanted.texts[index],
+        presence=found.presence,
+        score=found.score,
+        threshold=wanted.thresholds[index],
+        encoder=encoder,
+        message=found.message,
+        stamp_ns=scene.stamp_ns,
+        frame_id=scene.frame_id,
+        map_frame=scene.map_frame,
+        camera=scene.camera,
+        T_map_camera=scene.T_map_camera,
+        mask=mask,
+        cloud=cloud,
+        tracks=found.tracks,
+    )
 
 
 def _masks(scene: QueryScene, scores: Tensor, backend: str) -> NDArray[np.float32]:

@@ -14,7 +14,8 @@ from torch import Tensor
 from f4x_ros.core.distil import Distiller
 from f4x_ros.core.features.base import PresenceCalibration
 from f4x_ros.core.frame import Presence
-from f4x_ros.core.query.prompts import PromptSet, combined
+from f4x_ros.core.query.prompts import Wanted
+from f4x_ros.core.query.vectors import pooled
 from f4x_ros.core.snapshot import Snapshot
 
 _LEAST = 1e-4  # probabilities are kept so far from 0 and 1 where their logarithm is taken
@@ -40,35 +41,27 @@ class Evidence(NamedTuple):
 def gather(
     snapshot: Snapshot,
     distiller: Distiller,
-    prompts: PromptSet,
+    wanted: Wanted,
     index: int,
-    scores: Tensor,  # [N] relevancy to that prompt
+    scores: Tensor,  # [N] relevancy to that thing
     objects: list[NDArray[np.int64]],  # rows of the snapshot
 ) -> list[Evidence]:
-    """The evidence for each object to be what prompt `index` asks for."""
+    """The evidence for each object to be thing `index` of those that are wanted."""
     if not objects:
         return []
-    features = distiller.decode(torch.stack([pooled_latent(snapshot, rows) for rows in objects]))
-    of_terms = distiller.words.relevancy(features, prompts.vectors.to(features.device))
-    pooled = combined(of_terms, [prompts.terms[index]])[:, 0]
-    lengths = torch.linalg.vector_norm(features, dim=1)
+    chosen = [torch.from_numpy(rows).to(scores.device) for rows in objects]
+    latents = torch.stack([pooled(snapshot, rows) for rows in chosen])
+    means = wanted.relevancy(distiller, latents)[:, index]
+    lengths = torch.linalg.vector_norm(distiller.decode(latents), dim=1)
     return [
         Evidence(
-            pooled=log_odds(float(pooled[k])),
-            peak=log_odds(float(scores[torch.from_numpy(rows)].quantile(_PEAK))),
+            pooled=log_odds(float(means[k])),
+            peak=log_odds(float(scores[rows].quantile(_PEAK))),
             size=math.log(len(rows)),
             coherence=float(lengths[k]),
         )
-        for k, rows in enumerate(objects)
+        for k, rows in enumerate(chosen)
     ]
-
-
-def pooled_latent(snapshot: Snapshot, rows: NDArray[np.int64]) -> Tensor:
-    """Mean latent [D] of some Gaussians, each counting as much as the pixels it rests on."""
-    chosen = torch.from_numpy(rows).to(snapshot.latents.device)
-    weights = snapshot.latent_weights[chosen].float()
-    total = weights @ snapshot.latents[chosen].float()
-    return total / weights.sum().clamp(min=1e-9)
 
 
 def log_odds(probability: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,6 +18,29 @@ from f4x_ros.core.snapshot import Snapshot
 MAX_PROMPTS = 1000  # labels are uint16 and 65535 is taken
 
 
+class Wanted(Protocol):
+    """P things to look for, in words or otherwise.
+
+    Properties:
+        texts: what answers are called.
+        thresholds: relevancy that selects, of each.
+        calibrated: whether the encoder's calibration of presence holds for the relevancy.
+    """
+
+    @property
+    def texts(self) -> tuple[str, ...]: ...
+    @property
+    def thresholds(self) -> tuple[float, ...]: ...
+    @property
+    def calibrated(self) -> bool: ...
+
+    def __len__(self) -> int: ...
+
+    def relevancy(self, distiller: Distiller, latents: Tensor) -> Tensor:
+        """Relevancy [..., P] in 0..1 of what latents [..., D] stand for."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class PromptSet:
     """P prompts with their thresholds and the vectors of their T different terms.
@@ -26,15 +50,23 @@ class PromptSet:
         thresholds: relevancy that selects, of each.
         vectors: [T, C].
         terms: rows of `vectors` for each prompt: first what is wanted, then what is excluded.
+        calibrated: see `Wanted`.
     """
 
     texts: tuple[str, ...]
     thresholds: tuple[float, ...]
     vectors: Tensor
     terms: tuple[tuple[int, ...], ...]
+    calibrated: bool = True
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def relevancy(self, distiller: Distiller, latents: Tensor) -> Tensor:
+        """Relevancy [N, P] in 0..1 of what latents [N, D] stand for."""
+        features = distiller.decode(latents)
+        of_terms = distiller.words.relevancy(features, self.vectors.to(features.device))
+        return combined(of_terms, self.terms)
 
 
 def make_prompts(
@@ -78,18 +110,16 @@ def check_threshold(value: float) -> None:
 
 @torch.no_grad()
 def relevancy(
-    snapshot: Snapshot, distiller: Distiller, prompts: PromptSet, min_weight: float
+    snapshot: Snapshot, distiller: Distiller, wanted: Wanted, min_weight: float
 ) -> Tensor:
-    """Relevancy [N, P] in 0..1 of each Gaussian to each prompt.
+    """Relevancy [N, P] in 0..1 of each Gaussian to each thing that is wanted.
 
     0 for Gaussians whose latent rests on less than `min_weight` pixels.
     """
-    if not len(prompts) or not len(snapshot):
-        return snapshot.means.new_zeros(len(snapshot), len(prompts))
+    if not len(wanted) or not len(snapshot):
+        return snapshot.means.new_zeros(len(snapshot), len(wanted))
     known = snapshot.latent_weights >= min_weight
-    features = distiller.decode(snapshot.latents)
-    of_terms = distiller.words.relevancy(features, prompts.vectors.to(features.device))
-    return torch.where(known[:, None], combined(of_terms, prompts.terms), 0)
+    return torch.where(known[:, None], wanted.relevancy(distiller, snapshot.latents), 0)
 
 
 def combined(of_terms: Tensor, terms: Sequence[Sequence[int]]) -> Tensor:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text vectors that are kept: a prompt that was asked before is not encoded again."""
+"""Vectors to ask with: of texts, which are kept, and of groups of Gaussians."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.features.base import FeatureExtractor
+from f4x_ros.core.snapshot import Snapshot
 
 _CAPACITY = 2048  # texts; at 96 numbers each, under 1 MB
 
@@ -45,3 +46,10 @@ class TextVectors:
         while len(self._kept) > self._capacity:
             self._kept.popitem(last=False)
         return torch.stack(rows) if rows else torch.zeros(0, self._words.dim)
+
+
+def pooled(snapshot: Snapshot, rows: Tensor) -> Tensor:
+    """Mean latent [D] of some Gaussians, each counting as much as the pixels it rests on."""
+    weights = snapshot.latent_weights[rows].float()
+    total: Tensor = weights @ snapshot.latents[rows].float()
+    return total / weights.sum().clamp(min=1e-9)

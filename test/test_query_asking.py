@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions to a map: exclusion, several at once, by example, the best objects first."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from box_world import BoxWorld, iou
+
+from f4x_ros.core.config import Config
+from f4x_ros.core.features.base import PresenceCalibration
+from f4x_ros.core.frame import Presence
+from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.query import asking
+
+QUICK = Config.from_dotted(
+    {
+        "features.extractor": "color",
+        "mapping.iterations": 2,
+        "mapping.keyframe_iterations": 4,
+    }
+)
+FRAMES = 8
+
+
+@pytest.fixture(scope="module")
+def perception() -> Perception:
+    made = Perception(QUICK, ["red thing", "blue thing"])
+    for index in range(FRAMES):
+        made.process(BoxWorld()(index))
+    return made
+
+
+@pytest.fixture
+def calibrated(perception: Perception, monkeypatch: pytest.MonkeyPatch) -> Perception:
+    """Present is what is large and pure; limits as if learned."""
+    learned = PresenceCalibration({"pooled": 1.0, "size": 0.5}, -2.0, 0.3, 0.8)
+    monkeypatch.setattr(type(perception._heads.words), "presence", learned, raising=False)
+    return perception
+
+
+def mask_of(color: str) -> np.ndarray:
+    return BoxWorld().mask(FRAMES - 1, color)
+
+
+def test_what_is_excluded_is_not_found(perception: Perception) -> None:
+    colorful = perception.query("red or blue thing")
+    only_red = perception.query("red or blue thing -blue")
+    assert (colorful.mask >= colorful.threshold)[mask_of("blue")].mean() > 0.8
+    assert (only_red.mask >= only_red.threshold)[mask_of("blue")].mean() < 0.05
+    assert iou(only_red.mask >= only_red.threshold, mask_of("red")) > 0.8
+    assert not perception.query("red thing -red").present
+
+
+def test_standing_prompts_obey_the_same_grammar() -> None:
+    perception = Perception(QUICK, ["red or blue thing -blue"])
+    percept = perception.process(BoxWorld()(0))
+    assert iou(percept.labels == 1, BoxWorld().mask(0, "red")) > 0.7
+    assert not (percept.labels == 1)[BoxWorld().mask(0, "blue")].any()
+    assert percept.prompts == ("red or blue thing -blue",)
+
+
+def test_several_questions_take_one_render_and_say_the_same(
+    perception: Perception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = [perception.query(text) for text in ("red thing", "yellow thing", "blue thing -red")]
+    drawn = []
+    render = asking._masks
+    monkeypatch.setattr(asking, "_masks", lambda *a: drawn.append(1) or render(*a))
+    together = perception.query_all(["red thing", "yellow thing", "blue thing -red"])
+    assert len(drawn) == 1
+    for a, b in zip(alone, together, strict=True):
+        np.testing.assert_allclose(a.mask, b.mask, atol=1e-5)
+        assert (a.prompt, a.presence, a.score) == (b.prompt, b.presence, b.score)
+        assert len(a.cloud) == len(b.cloud)
+    assert perception.query_all([]) == []
+
+
+def test_an_example_finds_what_it_shows(perception: Perception) -> None:
+    rows, columns = np.nonzero(mask_of("red"))
+    rgb = BoxWorld()(FRAMES - 1).rgb
+    example = rgb[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    found = perception.query(example=example)
+    assert found.present
+    assert iou(found.mask >= found.threshold, mask_of("red")) > 0.8
+    strange = np.zeros((20, 20, 3), np.uint8)
+    strange[:] = (255, 230, 0)
+    assert not perception.query(example=strange).present
+
+
+def test_an_object_finds_itself(perception: Perception) -> None:
+    number = perception.query("blue thing").tracks[0].id
+    found = perception.query(like_object=number)
+    assert found.tracks[0].id == number
+    assert iou(found.mask >= found.threshold, mask_of("blue")) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("question", "complaint"),
+    [
+        ({}, "blank"),
+        ({"text": "red", "like_object": 1}, "more than one"),
+        ({"text": "red", "example": np.zeros((9, 9, 3), np.uint8)}, "more than one"),
+        ({"like_object": 999}, "999, expected the id of an object: 1, 2"),
+        ({"like_object": -1}, "-1"),
+        ({"example": np.zeros((9, 9), np.uint8)}, r"shape \(9, 9\)"),
+        ({"example": np.zeros((9, 9, 3), np.float32)}, "float32"),
+        ({"example": np.zeros((4, 9, 3), np.uint8)}, "9x4 pixels"),
+        ({"example": np.zeros((9, 9, 3), np.uint8), "threshold": 2.0}, "threshold is 2"),
+        ({"text": "red", "max_results": -1}, "max_results is -1"),
+    ],
+)
+def test_questions_that_cannot_be_answered_say_why(
+    perception: Perception, question: dict, complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        perception.query(**question)
+
+
+def test_the_calibration_decides_what_is_present(calibrated: Perception) -> None:
+    present, absent = calibrated.query("red thing"), calibrated.query("yellow thing")
+    assert present.presence is Presence.PRESENT
+    assert present.score >= 0.8
+    assert absent.presence is Presence.NOT_PRESENT
+    assert absent.score < 0.3
+    assert not absent.tracks
+    assert len(absent.cloud) == 0
+
+
+def test_between_the_limits_it_is_unsure(
+    calibrated: Perception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = type(calibrated._heads.words)
+    score = calibrated.query("red thing").score
+    monkeypatch.setattr(words, "presence", words.presence._replace(yes=min(1, score + 1e-3)))
+    unsure = calibrated.query("red thing")
+    assert unsure.presence is Presence.UNSURE
+    assert not unsure.present
+    assert unsure.tracks  # shown, as it may be there
+
+
+def test_without_a_calibration_nothing_is_unsure(perception: Perception) -> None:
+    assert getattr(perception._heads.words, "presence", None) is None
+    answers = perception.query_all(["red thing", "blue thing", "yellow thing", "red -blue"])
+    assert {answer.presence for answer in answers} <= {Presence.PRESENT, Presence.NOT_PRESENT}
+
+
+def test_the_likeliest_objects_come_first_and_no_more_than_asked(calibrated: Perception) -> None:
+    everything = calibrated.query("red or blue thing")
+    scores = [track.score for track in everything.tracks]
+    assert len(scores) >= 2
+    assert scores == sorted(scores, reverse=True)
+    assert everything.score == scores[0]
+    best = calibrated.query("red or blue thing", max_results=1)
+    assert [track.id for track in best.tracks] == [everything.tracks[0].id]
+    assert (best.tracks[0].size > 0).all()
+
+
+def test_a_calibration_of_unknown_evidence_is_refused(
+    calibrated: Perception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strange = PresenceCalibration({"smell": 1.0}, 0.0, 0.3, 0.7)
+    monkeypatch.setattr(type(calibrated._heads.words), "presence", strange)
+    with pytest.raises(ValueError, match="smell"):
+        calibrated.query("red thing")
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"weights": {}, "bias": 0.0, "no": 0.7, "yes": 0.3},
+        {"weights": {"size": "x"}, "bias": 0.0, "no": 0.3, "yes": 0.7},
+        {"weights": {"size": float("nan")}, "bias": 0.0, "no": 0.3, "yes": 0.7},
+        {"bias": 0.0, "no": 0.3, "yes": 0.7},
+    ],
+)
+def test_a_calibration_that_is_none_is_refused(stored: dict) -> None:
+    with pytest.raises(ValueError, match="presence calibration"):
+        PresenceCalibration.of(stored)
+
+
+def test_a_calibration_survives_being_stored() -> None:
+    made = PresenceCalibration({"size": 0.5}, -1.0, 0.3, 0.7)
+    assert PresenceCalibration.of(made.as_dict()) == made
