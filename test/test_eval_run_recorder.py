@@ -49,6 +49,8 @@ def test_the_report_is_flat_json_with_plausible_numbers(results: Path) -> None:
     assert report["frames_mapped"] == FRAMES - 2
     assert report["frames_dropped"] == 3
     assert report["features"] == "color"
+    assert report["latent_cosine_color"] > 0.999
+    assert dict(report_rows(report))["latent cosine"] == "1.000 color"
     assert report["source"] == "small"
     assert report["psnr_heldout_db"] > 20
     assert report["depth_median_error_m"] < 0.02

@@ -93,6 +93,11 @@ class Perception:
         return self._heads.words.name
 
     @property
+    def latent_cosines(self) -> dict[str, float]:
+        """By extractor: how well a latent keeps its features, see `Distiller.cosines`."""
+        return self._memory.distiller.cosines
+
+    @property
     def gaussians(self) -> int:
         """Gaussians of the field, present and past."""
         return sum(len(part) for part in self._memory.field.parts)

@@ -33,6 +33,15 @@ def _finite(value: Value) -> Value:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _by_head(report: Mapping[str, Value], prefix: str) -> str:
+    """The numbers whose key begins so, with the rest of the key."""
+    return ", ".join(
+        f"{value:.3f} {key.removeprefix(prefix)}"
+        for key, value in report.items()
+        if key.startswith(prefix) and isinstance(value, (int, float)) and math.isfinite(value)
+    )
+
+
 def report_rows(report: Mapping[str, Value]) -> list[tuple[str, str]]:
     """What a person wants to know, as (name, value with unit)."""
 
@@ -64,5 +73,6 @@ def report_rows(report: Mapping[str, Value]) -> list[tuple[str, str]]:
         ("memory, peak", number("peak_rss_bytes", ".0f", "MB", 1e-6)),
         ("objects confirmed", number("tracks", "d", "")),
         ("features", str(report.get("features"))),
+        ("latent cosine", _by_head(report, "latent_cosine_") or "not measured"),
         ("drawn by", str(report.get("render_backend"))),
     ]

@@ -234,6 +234,7 @@ class RunRecorder:
             "source": self._source,
             "version": __version__,
             "features": self._perception.encoder,
+            **{f"latent_cosine_{k}": v for k, v in self._perception.latent_cosines.items()},
             "render_backend": self._perception.backend,
             "device": str(self._perception.device),
             "prompts": ", ".join(self._prompts),
