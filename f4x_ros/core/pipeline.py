@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from f4x_ros.core import map_file
@@ -22,6 +22,7 @@ from f4x_ros.core.frame import Frame, Outputs, Percept, QueryResult, RenderedVie
 from f4x_ros.core.memory import Memory
 from f4x_ros.core.poses import Pose
 from f4x_ros.core.query.asking import Asker
+from f4x_ros.core.query.clicks import segment
 from f4x_ros.core.query.prompts import PromptSet, labels_of, relevancy
 from f4x_ros.core.render import resolve_backend
 from f4x_ros.core.snapshot import Snapshot, take_snapshot, to_picture
@@ -259,6 +260,45 @@ class Perception:
         wanted = self._asker.prompts(texts, [threshold] * len(texts))
         return self._asker.ask(
             self._memory.distiller, scene, wanted, want_cloud=want_cloud, max_results=max_results
+        )
+
+    def segment(
+        self,
+        points: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        box: Sequence[float] | None = None,
+        *,
+        stamp_ns: int = 0,
+        view: Pose | None = None,
+        camera: PinholeCamera | None = None,
+        want_cloud: bool = True,
+    ) -> QueryResult:
+        """Select one object by clicks or a box, now or at a past time, from any view.
+
+        Args:
+            points: clicks [K, 2], x and y in pixels of the view, centres at +0.5.
+            labels: [K] 1 = on the object, 0 = not on it; None = all 1.
+            box: x0, y0, x1, y1 around the object, pixels.
+            stamp_ns: time of the answer; 0 = that of the last frame.
+            view: `T_map_camera` [4, 4] of the clicks and the mask; None = where the camera was then.
+            camera: intrinsics of both; None = those of the last frame.
+            want_cloud: whether to return the object's points.
+
+        Returns:
+            The answer, with an empty `prompt`; nothing is present where the clicks are on nothing.
+
+        Raises:
+            ValueError: no click on the object and no box, one of them outside of the image, labels
+                that are not 0 or 1 or not one a point, and as `query` for the others.
+        """
+        return segment(
+            self._memory.distiller,
+            self._memory.scene(stamp_ns, view, camera),
+            self.backend,
+            points=points,
+            labels=labels,
+            box=box,
+            want_cloud=want_cloud,
         )
 
     @torch.no_grad()

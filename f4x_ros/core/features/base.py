@@ -127,6 +127,18 @@ class PromptedExtractor(FeatureExtractor, Protocol):
         """One mask per box."""
         ...
 
+    def decode(
+        self,
+        embedding: Tensor,  # [C, h, w] of `dense`, or drawn from the field
+        *,
+        size: tuple[int, int],  # height, width of the image that prompts and masks are in
+        points: Tensor | None = None,  # [N, K, 2]
+        labels: Tensor | None = None,  # [N, K]
+        boxes: Tensor | None = None,  # [N, 4]
+    ) -> Masks:
+        """One mask per prompt of clicks, a box or both, from features instead of an image."""
+        ...
+
 
 def has_text(extractor: object) -> bool:
     """Whether an extractor, or its class, understands words."""

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-_BOX_PERCENTILES = (2.0, 98.0)  # of the member positions: stray Gaussians do not stretch the box
+BOX_PERCENTILES = (2.0, 98.0)
+"""Of the member positions: stray Gaussians do not stretch the box."""
+
 _KEY_BITS = 21  # voxel index per axis: 2 million voxels, 120 km at 6 cm
 
 
@@ -48,7 +50,7 @@ def find_components(
 def _component(
     members: NDArray[np.int64], positions: NDArray[np.float32], scores: NDArray[np.float32]
 ) -> Component:
-    low, high = np.percentile(positions[members], _BOX_PERCENTILES, axis=0)
+    low, high = np.percentile(positions[members], BOX_PERCENTILES, axis=0)
     return Component(members, (low + high) / 2, high - low, float(scores[members].mean()))
 
 

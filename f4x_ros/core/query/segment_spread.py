@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From clicked Gaussians to all of their object: a random walk that ends at clicks or elsewhere.
+
+The random walker of Grady (Random Walks for Image Segmentation, 2006) on the graph of Gaussians.
+As one click has no counterpart, a walker may also end anywhere, and does so the sooner the less a
+place looks like what was clicked.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix, csr_matrix, diags
+from scipy.sparse.linalg import cg
+
+from f4x_ros.core.query.segment_graph import Graph
+
+_SHARPNESS = 1.0  # exponent of the odds of an edge
+_LIMITS = (-6.0, 6.0)  # of an edge's log odds
+_TOLERANCE = 1e-4
+_STEPS = 500
+
+
+def conductances(graph: Graph, count: int) -> csr_matrix:
+    """Symmetric matrix [N, N] of how easily a walker takes each edge."""
+    weight = np.exp(_SHARPNESS * graph.log_odds.clip(*_LIMITS))
+    half = coo_matrix((weight, (graph.first, graph.second)), shape=(count, count))
+    return csr_matrix(half + half.T)
+
+
+def spread(
+    conductance: csr_matrix,  # [N, N]
+    inside: NDArray[np.float64],  # [N] how firmly a Gaussian is held to be part of the object
+    outside: NDArray[np.float64],  # [N] how firmly it is held not to be
+) -> NDArray[np.float64]:
+    """Probability [N] that a walker from each Gaussian ends at one that is inside.
+
+    Solves (L + inside + outside) x = inside by conjugate gradients, with L the graph's Laplacian.
+    """
+    degree = np.asarray(conductance.sum(1)).ravel()
+    diagonal = degree + inside + outside
+    system = diags(diagonal) - conductance
+    found, _ = cg(
+        system, inside, rtol=_TOLERANCE, maxiter=_STEPS, M=diags(1 / np.maximum(diagonal, 1e-12))
+    )
+    return np.asarray(found, np.float64).clip(0, 1)
