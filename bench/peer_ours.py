@@ -11,7 +11,7 @@ from peer_subjects import WARM_UP_FRAMES, Contestant
 
 from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.config import Config
-from f4x_ros.core.frame import Frame, Percept, RenderedView
+from f4x_ros.core.frame import Frame, Percept, Presence, RenderedView
 from f4x_ros.core.pipeline import Perception
 from f4x_ros.core.poses import Pose
 from f4x_ros.eval.metrics import percentile_or_none
@@ -53,7 +53,8 @@ class Ours(Contestant):
 
         def answer() -> Answer:
             found = self._perception.query(text, stamp_ns=stamp_ns, view=view, want_cloud=False)
-            return Answer(found.present, found.score, found.mask >= found.threshold)
+            unsure = found.presence is Presence.UNSURE
+            return Answer(found.present, found.score, found.mask >= found.threshold, unsure)
 
         return answer() if view is None else self.ask_time(answer)
 

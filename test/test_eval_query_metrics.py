@@ -138,6 +138,19 @@ def test_presence_by_hand() -> None:
     assert got.curve.recall == pytest.approx((1, 1, 1 / 2, 1 / 2, 0))
 
 
+def test_who_is_unsure_has_not_said_present() -> None:
+    present = [True, True, True, False]
+    got = presence(
+        [0.9, 0.6, 0.4, 0.5],
+        present,
+        decided=[True, False, False, False],
+        unsure=[False, True, False, True],
+    )
+    assert got.unsure == pytest.approx(0.5)
+    assert (got.precision, got.recall) == pytest.approx((1.0, 1 / 3))
+    assert presence([0.9], [True], [True]).unsure == 0.0
+
+
 def test_ties_count_half() -> None:
     got = presence([0.5, 0.5, 0.5], [True, False, False], [True, True, True])
     assert got.auroc == pytest.approx(0.5)
@@ -206,6 +219,9 @@ def test_one_class_alone_leaves_undefined_what_is_undefined() -> None:
         ("scores", ([0.1, math.inf], [True, False], [True, False])),
         ("present", ([0.1, 0.2], [1.0, 0.0], [True, False])),
         ("decided", ([0.1, 0.2], [True, False], [True])),
+        ("unsure", ([0.1, 0.2], [True, False], [True, False], [False])),
+        ("unsure", ([0.1, 0.2], [True, False], [True, False], [0.0, 0.0])),
+        ("unsure", ([0.1, 0.2], [True, False], [True, False], [True, False])),
     ],
 )
 def test_presence_refuses_bad_input_by_name(name: str, arguments: tuple[list, ...]) -> None:

@@ -164,7 +164,8 @@ class NodeSubject:
             raise ValueError(f"the node refuses the question '{text}': {answer.message}")
         mask = np.frombuffer(answer.mask.data, np.float32)
         mask = mask.reshape(answer.mask.height, answer.mask.width)
-        return Answer(answer.present, answer.score, mask >= answer.threshold)
+        unsure = answer.presence == answer.UNSURE
+        return Answer(answer.present, answer.score, mask >= answer.threshold, unsure)
 
     def render(self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int) -> None:
         return None

@@ -155,6 +155,7 @@ def _query(answers: Answers, scores: FrameScores) -> Numbers:
         "presence_precision": there.precision if there else None,
         "presence_recall": there.recall if there else None,
         "presence_absent": there.n_absent if there else 0,
+        "presence_unsure": there.unsure if there else None,
         "presence_best_f1": there.best_f1 if there else None,
         "presence_best_threshold": there.best_threshold if there else None,
         "iou": {text: score.iou for text, score in own.per_phrase.items()},

@@ -169,6 +169,7 @@ class Presence:
         curve: None unless there are both.
         n_present: phrases that are there.
         n_absent: phrases that are not.
+        unsure: share of answers that were neither "present" nor "not present"; None without any.
     """
 
     auroc: float | None
@@ -180,21 +181,36 @@ class Presence:
     curve: PresenceCurve | None
     n_present: int
     n_absent: int
+    unsure: float | None
 
 
-def presence(scores: ArrayLike, present: ArrayLike, decided: ArrayLike) -> Presence:
+def presence(
+    scores: ArrayLike,
+    present: ArrayLike,
+    decided: ArrayLike,
+    unsure: ArrayLike | None = None,
+) -> Presence:
     """Scores of a presence test; AUROC and the curve are torchmetrics'.
+
+    Whoever is unsure has not said that it is there: F1 is that of "present" against the rest.
 
     Args:
         scores: [N] how sure the answer is that the thing is there; any scale, higher is surer.
         present: [N] bool, whether it is there.
         decided: [N] bool, whether the answer said so.
+        unsure: [N] bool, whether the answer was neither yes nor no; nobody was if None.
 
     Raises:
         ValueError: lengths differ, a score is not finite, or a flag is not a bool.
         ImportError: torchmetrics is not installed.
     """
     score, truth, said = _checked_presence(scores, present, decided)
+    doubt = np.zeros(len(score), bool) if unsure is None else np.asarray(unsure)
+    if doubt.shape != said.shape or doubt.dtype != np.bool_ or (doubt & said).any():
+        raise ValueError(
+            f"unsure is {doubt.shape} {doubt.dtype}, expected {said.shape} bool, and nobody who "
+            "is unsure said present"
+        )
     hits = int(np.count_nonzero(truth & said))
     n_present, n_said = int(np.count_nonzero(truth)), int(np.count_nonzero(said))
     both = 0 < n_present < len(truth)
@@ -210,6 +226,7 @@ def presence(scores: ArrayLike, present: ArrayLike, decided: ArrayLike) -> Prese
         curve=curve,
         n_present=n_present,
         n_absent=len(truth) - n_present,
+        unsure=float(doubt.mean()) if len(doubt) else None,
     )
 
 

@@ -199,4 +199,5 @@ def _presence(
         [answer.score for answer in answers],
         [True] * len(present) + [False] * len(words.absent),
         [answer.present for answer in answers],
+        np.array([answer.unsure for answer in answers], bool),
     )

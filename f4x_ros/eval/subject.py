@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import Frame, RenderedView, Track
+from f4x_ros.core.frame import Frame, Presence, RenderedView, Track
 from f4x_ros.core.pipeline import Perception
 from f4x_ros.core.poses import Pose
 from f4x_ros.eval.report import Report
@@ -32,6 +32,7 @@ class Answer(NamedTuple):
     present: bool
     score: float  # 0..1
     mask: NDArray[np.bool_]  # [H, W] pixels that the question selects
+    unsure: bool = False  # neither present nor not present
 
 
 class Observed(Protocol):
@@ -112,6 +113,15 @@ def understood_by(perception: Perception, texts: Sequence[str]) -> list[str]:
             return False
         return True
 
+    def accepts_all() -> bool:
+        try:
+            perception.set_prompts(tuple(dict.fromkeys(texts)))
+        except ValueError:
+            return False
+        return True
+
+    if accepts_all():  # the usual case, in one go
+        return list(texts)
     return [text for text in texts if accepts(text)]
 
 
@@ -150,7 +160,8 @@ class LibrarySubject:
 
     def ask(self, text: str, stamp_ns: int = 0, view: Pose | None = None) -> Answer:
         found = self._perception.query(text, stamp_ns=stamp_ns, view=view, want_cloud=False)
-        return Answer(found.present, found.score, found.mask >= found.threshold)
+        unsure = found.presence is Presence.UNSURE
+        return Answer(found.present, found.score, found.mask >= found.threshold, unsure)
 
     def render(self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int) -> RenderedView:
         return self._perception.render(camera, T_map_camera, stamp_ns)
