@@ -72,10 +72,12 @@ def main() -> int:
     parser.add_argument("source", nargs="?", default=str(HOLOLENS))
     parser.add_argument("--prompt", action="append", default=[])
     parser.add_argument("--frames", type=int, default=160)
+    parser.add_argument("--extractor", default="color")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     prompts = options.prompt or ["green thing", "blue thing", "orange thing"]
     asked = [word for prompt in prompts for word in ("--prompt", prompt)]
+    asked += ["--set", f"features.extractor={options.extractor}"]
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         count = ("--frames", options.frames)

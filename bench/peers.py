@@ -35,6 +35,7 @@ sys.path.insert(0, str(ROOT / "bench"))
 from peer_run import ENTRIES, measure  # noqa: E402
 from peer_table import HEADER, reasons, rows  # noqa: E402
 
+from f4x_ros.cli.settings import read_settings  # noqa: E402
 from f4x_ros.cli.sources import prepared  # noqa: E402
 from f4x_ros.cli.table import table  # noqa: E402
 from f4x_ros.datasets import open_source  # noqa: E402
@@ -46,8 +47,16 @@ _DEFAULT = ("tabletop", "livingroom", "crowd")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run; 1 if a contestant failed (one that is not installed has not)."""
+    """Run; 1 if a contestant failed (one that is not installed has not), 2 if asked wrongly."""
     options = _options(arguments)
+    specs = options.sources or _DEFAULT
+    try:  # all that may be wrong is said before anything is measured
+        for spec in specs:
+            open_source(spec)
+        read_settings(None, options.assignments)
+    except (ValueError, OSError) as error:
+        print(f"peers: {error}", file=sys.stderr)
+        return 2
     cores = sorted(os.sched_getaffinity(0))[: options.cores or None]
     os.sched_setaffinity(0, cores)  # children inherit it, and every library keeps to it
     os.environ["OMP_NUM_THREADS"] = str(len(cores))
@@ -62,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
     lines: list[tuple[str, ...]] = []
     notes: dict[str, None] = {}  # each once, in order
     failed = False
-    for spec in options.sources or _DEFAULT:
+    for spec in specs:
         results = _results(spec, options)
         report["sources"][results["name"]] = results
         lines += rows(_short(results["name"]), results["contestants"])

@@ -16,7 +16,12 @@ CAMERA = PinholeCamera(64, 48, 60.0, 60.0, 32.0, 24.0)
 START_NS = 1_700_000_000_000_000_000
 STEP_NS = 100_000_000
 QUICK = Config.from_dotted(
-    {"mapping.iterations": 1, "mapping.keyframe_iterations": 4, "mapping.resolution": 64}
+    {
+        "features.extractor": "color",
+        "mapping.iterations": 1,
+        "mapping.keyframe_iterations": 4,
+        "mapping.resolution": 64,
+    }
 )
 
 

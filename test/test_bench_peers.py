@@ -19,6 +19,7 @@ sys.path.insert(0, str(BENCH))
 
 import peer_run  # noqa: E402
 import peer_table  # noqa: E402
+import peers  # noqa: E402
 from peer_camera import Odometry, rigid  # noqa: E402
 from peer_run import ENTRIES, Entry, collected, death, measure, plain  # noqa: E402
 from peer_subjects import Contestant, Seen, Stopwatch  # noqa: E402
@@ -30,6 +31,7 @@ from f4x_ros.core.config import Config  # noqa: E402
 from f4x_ros.core.frame import Frame  # noqa: E402
 from f4x_ros.datasets.source import Source, stamps_at_rate  # noqa: E402
 
+COLOR = Config.from_dotted({"features.extractor": "color"})
 CAMERA = PinholeCamera(40, 30, 40.0, 40.0, 20.0, 15.0)
 
 
@@ -123,7 +125,7 @@ def test_an_error_of_open3d_is_cut_to_its_words():
 
 
 def test_a_contestant_runs_in_a_process_of_its_own_and_comes_back_with_scores():
-    result = measure("re-encoding", "demo:48x36:9", (), 120.0)
+    result = measure("re-encoding", "demo:48x36:9", ("features.extractor=color",), 120.0)
     assert result["status"] == "ok", result
     assert 0 < result["numbers"]["query"]["miou_live"] < 1
     assert result["cost"]["masks"]["p50_ms"] > 0
@@ -236,7 +238,7 @@ class _RedCorner(Source):
 
 def test_re_encoding_finds_what_the_picture_shows_and_nothing_from_elsewhere():
     source = _RedCorner()
-    masks = PerFrameMasks(Config(), source)
+    masks = PerFrameMasks(COLOR, source)
     assert masks.understood(["red thing", "mug"]) == ["red thing"]
     masks.begin(["red thing"])
     observed = masks.process(source[0])
@@ -292,3 +294,12 @@ def test_table_module_shows_what_a_peer_cannot_do():
     ours: Any = {"numbers": {"query": {"miou_aside": 0.5}}}
     peer: Any = {"numbers": {"query": {"miou_aside": 0.0}}}
     assert compared(line, ours, peer)[1:] == ("0.500", "cannot", "-", "ours")
+
+
+def test_a_source_that_is_none_is_one_line(capsys):
+    assert peers.main(["nosuch"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("peers: source 'nosuch'")
+    assert len(said.splitlines()) == 1
+    assert peers.main(["demo", "--set", "features.extractr=color"]) == 2
+    assert "features.extractr" in capsys.readouterr().err

@@ -26,7 +26,10 @@ from f4x_ros.eval.run_recorder import FILES
 
 QUICKLY = [
     word
-    for name in ("mapping.iterations", "mapping.keyframe_iterations", "mapping.resolution")
+    for name in (
+        *("features.extractor", "mapping.resolution"),
+        *("mapping.iterations", "mapping.keyframe_iterations"),
+    )
     for word in ("--set", f"{name}={QUICK.to_dotted()[name]}")
 ]
 
@@ -140,7 +143,8 @@ def test_run_names_what_is_wrong_with_its_options(
     arguments: list[str],
     words: str,
 ) -> None:
-    line = refused(capsys, "run", str(recording), "--out", str(tmp_path / "out"), *arguments)
+    options = ["--set", "features.extractor=color", *arguments]
+    line = refused(capsys, "run", str(recording), "--out", str(tmp_path / "out"), *options)
     assert words in line
     assert not (tmp_path / "out" / "report.json").exists()
 

@@ -27,7 +27,8 @@ FRAMES = 9
 
 
 def demo(out: Path, source: Path, *more: str) -> subprocess.Popen[str]:
-    command = ["demo", "--source", str(source), "--out", str(out), "--prompt", "red thing", *more]
+    command = ["demo", "--source", str(source), "--out", str(out), "--prompt", "red thing"]
+    command += ["--set", "features.extractor=color", *more]
     return subprocess.Popen(
         [sys.executable, "-m", "f4x_ros.cli.main", *command],
         stdout=subprocess.PIPE,

@@ -22,7 +22,8 @@ def drawn_once(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 
 def evaluated(out: Path, *arguments: str) -> dict[str, Any]:
-    assert main(["eval", *arguments, "--out", str(out)]) == 0
+    quickly = ("--set", "features.extractor=color")
+    assert main(["eval", *arguments, *quickly, "--out", str(out)]) == 0
     report: dict[str, Any] = json.loads((out / "report.json").read_text())
     return report
 
@@ -85,7 +86,8 @@ def test_what_cannot_be_evaluated_is_said_and_the_rest_is_done(
         image.unlink()
     (folder / "depth").rmdir()
     out = tmp_path / "out"
-    assert main(["eval", str(folder), SPEC, "--out", str(out)]) == 1
+    quickly = ("--set", "features.extractor=color")
+    assert main(["eval", str(folder), SPEC, *quickly, "--out", str(out)]) == 1
     said = capsys.readouterr()
     assert "blind cannot be evaluated: frame has no depth" in said.out
     assert "not evaluated: blind" in said.err

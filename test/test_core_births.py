@@ -16,7 +16,13 @@ from f4x_ros.core.mapping.views import View, make_view
 from f4x_ros.core.mapping.witnesses import RecentViews, birth_times
 from f4x_ros.core.pipeline import Perception
 
-QUICK = Config.from_dotted({"mapping.iterations": 2, "mapping.keyframe_iterations": 4})
+QUICK = Config.from_dotted(
+    {
+        "features.extractor": "color",
+        "mapping.iterations": 2,
+        "mapping.keyframe_iterations": 4,
+    }
+)
 CPU = torch.device("cpu")
 
 

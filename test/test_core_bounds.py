@@ -19,8 +19,20 @@ from f4x_ros.core.mapping.exposure import ExposureTrack
 from f4x_ros.core.mapping.views import Keyframes
 from f4x_ros.core.pipeline import Perception
 
-QUICK = Config.from_dotted({"mapping.iterations": 2, "mapping.keyframe_iterations": 4})
-FROZEN = Config.from_dotted({"mapping.iterations": 0, "mapping.keyframe_iterations": 0})
+QUICK = Config.from_dotted(
+    {
+        "features.extractor": "color",
+        "mapping.iterations": 2,
+        "mapping.keyframe_iterations": 4,
+    }
+)
+FROZEN = Config.from_dotted(
+    {
+        "features.extractor": "color",
+        "mapping.iterations": 0,
+        "mapping.keyframe_iterations": 0,
+    }
+)
 
 
 # --- the byte budget -------------------------------------------------------------------------

@@ -13,7 +13,13 @@ from f4x_ros.core.frame import Frame
 from f4x_ros.core.mapping.insertion import unexplained
 from f4x_ros.core.pipeline import Perception
 
-QUICK = Config.from_dotted({"mapping.iterations": 2, "mapping.keyframe_iterations": 4})
+QUICK = Config.from_dotted(
+    {
+        "features.extractor": "color",
+        "mapping.iterations": 2,
+        "mapping.keyframe_iterations": 4,
+    }
+)
 
 
 def grey(frame: Frame) -> Frame:

@@ -13,7 +13,13 @@ from f4x_ros.core.config import Config
 from f4x_ros.core.frame import Frame, Outputs, Percept
 from f4x_ros.core.pipeline import Perception
 
-QUICK = Config.from_dotted({"mapping.iterations": 2, "mapping.keyframe_iterations": 4})
+QUICK = Config.from_dotted(
+    {
+        "features.extractor": "color",
+        "mapping.iterations": 2,
+        "mapping.keyframe_iterations": 4,
+    }
+)
 PROMPTS = ("red thing", "blue thing")
 
 

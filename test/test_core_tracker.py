@@ -14,7 +14,13 @@ from f4x_ros.core.motion.tracker import GIVEN_UP, Detection, Tracker
 from f4x_ros.core.pipeline import Perception
 from f4x_ros.core.query.components import Component
 
-QUICK = Config.from_dotted({"mapping.iterations": 2, "mapping.keyframe_iterations": 4})
+QUICK = Config.from_dotted(
+    {
+        "features.extractor": "color",
+        "mapping.iterations": 2,
+        "mapping.keyframe_iterations": 4,
+    }
+)
 
 
 def found(

@@ -106,7 +106,7 @@ def test_a_folder_with_intrinsics_is_an_rgbd_folder(folder: Path) -> None:
 
 def test_frames_that_cannot_be_mapped_say_so(folder: Path) -> None:
     with pytest.raises(ValueError, match=r"depth|pose|T_map_camera"):
-        Perception(Config()).process(opened(folder)[0])
+        Perception(Config.from_dotted({"features.extractor": "color"})).process(opened(folder)[0])
 
 
 @pytest.mark.skipif(not DAVIS.is_dir(), reason="the real recordings are not at hand")

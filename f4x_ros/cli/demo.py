@@ -27,16 +27,15 @@ from f4x_ros.cli.node_processes import (
     wait_until_active,
 )
 from f4x_ros.cli.processes import Child
-from f4x_ros.cli.prompts import COLOR_ONLY, DEFAULT_PROMPTS
+from f4x_ros.cli.prompts import ABSENT, DEMO, KNOWS, speaker
 from f4x_ros.cli.table import table
 
 if TYPE_CHECKING:
+    from f4x_ros.core.config import Config
     from f4x_ros.eval.report import Report
     from f4x_ros.msg import TrackArray
     from f4x_ros.ros.client import PerceptionClient
     from f4x_ros.srv import Query
-
-_ABSENT = "pink thing"  # there is nothing pink in the demo world
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SOURCE",
         help="what the camera publishes: any source of f4x run (default: the demo world)",
     )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments",
+        help="an option of the map, e.g. features.extractor=color; may be given several times",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -70,11 +73,17 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--frames is {options.frames}, expected at least 1")
     domain = own_domain("f4x demo")
 
+    from f4x_ros.cli.settings import read_settings
     from f4x_ros.cli.sources import prepared
     from f4x_ros.datasets import open_source
 
-    prompts = options.prompt or list(DEFAULT_PROMPTS)
-    print(COLOR_ONLY)
+    config, _ = read_settings(None, options.assignments)
+    words = speaker(config.features.extractor)
+    if not (options.prompt or words in DEMO):
+        raise ValueError(f"extractor '{words}' needs prompts: give --prompt")
+    prompts = options.prompt or list(DEMO[words])
+    if words in KNOWS:
+        print(KNOWS[words])
     source = open_source(options.source)
     frames = min(options.frames, len(source))
     prepared(source, frames)
@@ -82,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.json").unlink(missing_ok=True)
     print(f"Node and camera talk on ROS_DOMAIN_ID={domain} of this machine; logs are in {out}.")
-    demo = _Demo(out, options.source, frames, options.rate, prompts)
+    demo = _Demo(out, options.source, frames, options.rate, prompts, config)
     report = demo.run()
 
     from f4x_ros.eval.report import report_rows
@@ -97,10 +106,16 @@ class _Demo:
     """One demonstration: its processes, its client and what it saw."""
 
     def __init__(
-        self, out: Path, source: str, frames: int, rate_hz: float, prompts: list[str]
+        self,
+        out: Path,
+        source: str,
+        frames: int,
+        rate_hz: float,
+        prompts: list[str],
+        config: Config,
     ) -> None:
         self._out, self._source, self._frames = out, source, frames
-        self._rate_hz, self._prompts = rate_hz, prompts
+        self._rate_hz, self._prompts, self._config = rate_hz, prompts, config
         self._stamps: list[tuple[int, int]] = []  # (sec, nanosec) of the frames that came back
         self._news = threading.Condition()
 
@@ -147,6 +162,7 @@ class _Demo:
 
     def _node(self, work: Path) -> Child:
         parameters = {
+            **self._config.to_dotted(),
             "prompts": self._prompts,
             "autostart": True,
             "report.dir": str(self._out.absolute()),
@@ -196,7 +212,8 @@ class _Demo:
         from builtin_interfaces.msg import Time
 
         rows = []
-        for prompt in dict.fromkeys([*self._prompts, _ABSENT]):
+        absent = ABSENT.get(speaker(self._config.features.extractor))
+        for prompt in dict.fromkeys([*self._prompts, *([absent] if absent else [])]):
             rows += _answer_rows(prompt, "now", client.query(prompt))
         if self._stamps:
             first, middle = self._stamps[0], self._stamps[len(self._stamps) // 2]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prompts from the command line, from a file, or those the demo asks."""
+"""Prompts from the command line, from a file, or those that are asked where none are given."""
 
 from __future__ import annotations
 
@@ -7,20 +7,49 @@ from collections.abc import Sequence
 
 from f4x_ros.core.query.prompt_file import read_prompts
 
-DEFAULT_PROMPTS = tuple(
-    f"{c} thing" for c in ("red", "blue", "green", "yellow", "orange", "purple")
-)
+_COLORS = tuple(f"{c} thing" for c in ("red", "blue", "green", "yellow", "orange", "purple"))
 
-COLOR_ONLY = (
-    "The extractor 'color' only knows colours and textures: it finds what looks red or striped, "
-    "not what is a mug."
-)
+EXAMPLES = {
+    "embedded": ("chair", "table", "sofa", "bookshelf", "potted plant", "mug", "bottle", "book"),
+    "color": _COLORS,
+}
+"""What is asked of an extractor in any room, where nothing else is said."""
+
+DEMO = {
+    "embedded": (
+        "red mug", "teddy bear", "orange toy car", "purple ball", "blue globe", "potted plant",
+        "sofa",
+    ),
+    "color": _COLORS,
+}  # fmt: skip
+"""What is asked in the demo world."""
+
+ABSENT = {"embedded": "guitar", "color": "pink thing"}
+"""What is not in the demo world."""
+
+KNOWS = {
+    "embedded": (
+        "The extractor 'embedded' learned words from drawn rooms: it finds common things of a "
+        "household by name, colour and material, in real pictures less well than in drawn ones."
+    ),
+    "color": (
+        "The extractor 'color' only knows colours and textures: it finds what looks red or "
+        "striped, not what is a mug."
+    ),
+}
+"""What is said of an extractor before it is used."""
+
+
+def speaker(extractor: str) -> str:
+    """The extractor that the examples are for, of those that `features.extractor` names."""
+    names = [name.strip() for name in extractor.split(",")]
+    return next((name for name in names if name in EXAMPLES), names[0])
 
 
 def chosen_prompts(
     given: Sequence[str], file: str | None, configured: Sequence[str], extractor: str
 ) -> list[str]:
-    """Those given and those of the file; else those configured; else the default ones, said aloud.
+    """Those given and those of the file; else those configured; else examples, said aloud.
 
     Raises:
         ValueError: the file cannot be read, or nothing is known to ask the extractor.
@@ -28,7 +57,8 @@ def chosen_prompts(
     prompts = [*given, *(read_prompts(file) if file else [])] or list(configured)
     if prompts:
         return prompts
-    if extractor != "color":
+    examples = EXAMPLES.get(speaker(extractor))
+    if examples is None:
         raise ValueError(f"extractor '{extractor}' needs prompts: give --prompt or --prompts-file")
-    print(f"No prompts given, asking for: {', '.join(DEFAULT_PROMPTS)}.")
-    return list(DEFAULT_PROMPTS)
+    print(f"No prompts given, asking for: {', '.join(examples)}.")
+    return list(examples)

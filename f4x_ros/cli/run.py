@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from f4x_ros.cli.prompts import COLOR_ONLY, chosen_prompts
+from f4x_ros.cli.prompts import KNOWS, chosen_prompts, speaker
 from f4x_ros.cli.sources import SOURCE_HELP
 from f4x_ros.cli.table import table
 
@@ -55,8 +55,8 @@ def run(options: argparse.Namespace) -> int:
     Part(opened, options.start, options.frames)  # says what is wrong before anything is loaded
     extractor = config.features.extractor
     prompts = chosen_prompts(options.prompt, options.prompts_file, configured, extractor)
-    if extractor == "color":
-        print(COLOR_ONLY)
+    if speaker(extractor) in KNOWS:
+        print(KNOWS[speaker(extractor)])
 
     from f4x_ros.core.pipeline import Perception
     from f4x_ros.eval.report import report_rows

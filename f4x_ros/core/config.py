@@ -86,7 +86,8 @@ class FeaturesConfig:
     """Which 2D models are distilled into the field."""
 
     extractor: str = option(
-        "color", "registered feature extractor (color, openclip, ...) or several: 'one,another'"
+        "embedded",
+        "registered feature extractor (embedded, color, openclip, ...) or several: 'one,another'",
     )
     options: str = option(
         "", "options of the extractor: 'name=value name=value'; of several: 'one.name=value'"
