@@ -205,6 +205,10 @@ def test_what_was_learned_of_codes_and_presence_is_kept_and_may_be_absent(tmp_pa
     assert extractor.moment is not None
     torch.testing.assert_close(extractor.moment, moment)
     assert extractor.presence == presence
+    extractor.keep_presence(presence._replace(bias=2.0))
+    again = load_model(tmp_path / "m")
+    assert again.presence == presence._replace(bias=2.0)
+    assert again.moment is not None
     save_model(tmp_path / "m", model._replace(moment=moment[:2]))
     with pytest.raises(ValueError, match=r"codec\.moment has the shape \(2, 8\)"):
         load_model(tmp_path / "m")

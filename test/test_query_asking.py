@@ -35,7 +35,7 @@ def perception() -> Perception:
 def calibrated(perception: Perception, monkeypatch: pytest.MonkeyPatch) -> Perception:
     """Present is what is large and pure; limits as if learned."""
     learned = PresenceCalibration({"pooled": 1.0, "size": 0.5}, -2.0, 0.3, 0.8)
-    monkeypatch.setattr(type(perception._heads.words), "presence", learned, raising=False)
+    monkeypatch.setattr(perception._asker, "calibration", learned)
     return perception
 
 
@@ -130,9 +130,10 @@ def test_the_calibration_decides_what_is_present(calibrated: Perception) -> None
 def test_between_the_limits_it_is_unsure(
     calibrated: Perception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = type(calibrated._heads.words)
     score = calibrated.query("red thing").score
-    monkeypatch.setattr(words, "presence", words.presence._replace(yes=min(1, score + 1e-3)))
+    asker = calibrated._asker
+    limits = asker.calibration._replace(yes=min(1, score + 1e-3))
+    monkeypatch.setattr(asker, "calibration", limits)
     unsure = calibrated.query("red thing")
     assert unsure.presence is Presence.UNSURE
     assert not unsure.present
@@ -140,7 +141,7 @@ def test_between_the_limits_it_is_unsure(
 
 
 def test_without_a_calibration_nothing_is_unsure(perception: Perception) -> None:
-    assert getattr(perception._heads.words, "presence", None) is None
+    assert perception._asker.calibration is None
     answers = perception.query_all(["red thing", "blue thing", "yellow thing", "red -blue"])
     assert {answer.presence for answer in answers} <= {Presence.PRESENT, Presence.NOT_PRESENT}
 
@@ -160,7 +161,7 @@ def test_a_calibration_of_unknown_evidence_is_refused(
     calibrated: Perception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strange = PresenceCalibration({"smell": 1.0}, 0.0, 0.3, 0.7)
-    monkeypatch.setattr(type(calibrated._heads.words), "presence", strange)
+    monkeypatch.setattr(calibrated._asker, "calibration", strange)
     with pytest.raises(ValueError, match="smell"):
         calibrated.query("red thing")
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,10 +19,13 @@ from f4x_ros.core.describe import StageClock, label_masks, moving_mask, moving_n
 from f4x_ros.core.device import choose_device, drawable_here
 from f4x_ros.core.features.heads import make_heads
 from f4x_ros.core.frame import Frame, Outputs, Percept, QueryResult, RenderedView
+from f4x_ros.core.lift import Operator, PosedImage, Quantity, lift
 from f4x_ros.core.memory import Memory
 from f4x_ros.core.poses import Pose
 from f4x_ros.core.query.asking import Asker
 from f4x_ros.core.query.clicks import segment
+from f4x_ros.core.query.marks import TransferResult, transfer_marks
+from f4x_ros.core.query.presence import Evidence
 from f4x_ros.core.query.prompts import PromptSet, labels_of, relevancy
 from f4x_ros.core.render import resolve_backend
 from f4x_ros.core.snapshot import Snapshot, take_snapshot, to_picture
@@ -280,7 +283,7 @@ class Perception:
             labels: [K] 1 = on the object, 0 = not on it; None = all 1.
             box: x0, y0, x1, y1 around the object, pixels.
             stamp_ns: time of the answer; 0 = that of the last frame.
-            view: `T_map_camera` [4, 4] of the clicks and the mask; None = where the camera was then.
+            view: `T_map_camera` [4, 4] of clicks and mask; None = where the camera was then.
             camera: intrinsics of both; None = those of the last frame.
             want_cloud: whether to return the object's points.
 
@@ -301,6 +304,10 @@ class Perception:
             want_cloud=want_cloud,
         )
 
+    def evidence(self, texts: Sequence[str]) -> list[list[Evidence]]:
+        """What speaks for each text being there now; `f4x calibrate` learns from it."""
+        return self._asker.evidence(self._memory.distiller, self._memory.scene(), texts)
+
     @torch.no_grad()
     def render(self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int = 0) -> RenderedView:
         """The field seen from anywhere, at the last frame's time or at a past one."""
@@ -308,6 +315,77 @@ class Perception:
         snapshot = take_snapshot(self._memory.field, time_s if stamp_ns else None)
         out = snapshot.render(snapshot.colors, camera, pose, self.backend)
         return to_picture(out, self._memory.exposures.at(time_s))
+
+    @torch.no_grad()
+    def transfer(
+        self,
+        target: str,
+        *,
+        points: Mapping[str, ArrayLike] | None = None,
+        parts: Mapping[str, ArrayLike] | None = None,
+        source: str = "",
+        threshold: float = 0.0,
+        stamp_ns: int = 0,
+        view: Pose | None = None,
+        camera: PinholeCamera | None = None,
+    ) -> TransferResult:
+        """Find points and parts that are marked on one object on all others of a name.
+
+        Args:
+            target: words for the objects; the marked one may be among them.
+            points: name to a pixel (x, y) of the view, or to a position (x, y, z) of the map.
+            parts: name to some pixels [S, 2] or positions [S, 3] on that part.
+            source: words for the marked object; "" = the one of `target` the marks are on.
+            threshold: relevancy 0..1 that selects; 0 = calibrated.
+            stamp_ns: time of the answer; 0 = that of the last frame.
+            view: `T_map_camera` [4, 4] the pixels are of; None = where the camera was then.
+            camera: intrinsics of that view; None = those of the last frame.
+
+        Raises:
+            ValueError: no mark, one that is on nothing or not on the object; nothing answers to the
+                words; and what `query` raises.
+        """
+        scene = self._memory.scene(stamp_ns, view, camera)
+        texts = list(dict.fromkeys([source.strip() or target.strip(), target.strip()]))
+        wanted = self._asker.prompts(texts, [threshold] * len(texts))
+        exposure = self._memory.exposures.at(scene.time_s)
+        return transfer_marks(
+            self._memory.distiller, scene, wanted, self.config, self.backend, exposure,
+            points=points or {}, parts=parts or {},
+        )  # fmt: skip
+
+    def lift(
+        self,
+        operator: Operator,
+        views: Sequence[PosedImage] | None = None,
+        target_view: Pose | None = None,
+        *,
+        quantity: Quantity = "value",
+        stamp_ns: int = 0,
+        camera: PinholeCamera | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """What a per-pixel operator says of a view, consistent with what it says of all others.
+
+        Args:
+            operator: an image [3, H, W] in 0..1 to any [C, h, w].
+            views: pictures to run it on; None = the keyframes, or, of a loaded map, pictures of the
+                field along the camera's path.
+            target_view: `T_map_camera` [4, 4] to answer for; None = where the camera was then.
+            quantity: "value" or "depth", see `core.lift.lift`.
+            stamp_ns: time of the field; 0 = that of the last frame.
+            camera: intrinsics of the answer; None = those of the last frame.
+
+        Returns:
+            Values [C, H, W], and how much of each pixel is known [H, W], 0..1.
+
+        Raises:
+            ValueError: what `core.lift.lift` raises; a stamp, view or camera that cannot be used.
+        """
+        scene = self._memory.scene(stamp_ns, target_view, camera)
+        if views is None:
+            views = self._memory.images(scene)
+        lifted = lift(scene.snapshot, operator, views, self.backend, quantity=quantity)
+        return lifted.render(scene.camera, scene.T_map_camera)
 
     # --- files ---------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -75,8 +75,15 @@ class Vocabulary:
     @classmethod
     def of(cls, world: World, subject: Subject) -> Vocabulary:
         """Try every word once."""
+        return cls.understood(world, subject.understood)
+
+    @classmethod
+    def understood(
+        cls, world: World, accepted: Callable[[Sequence[str]], Sequence[str]]
+    ) -> Vocabulary:
+        """The words of a world of which `accepted` returns those that it can be asked."""
         texts = [phrase.text for phrase in (*world.phrases, *world.paraphrases)]
-        known = set(subject.understood([*dict.fromkeys(texts), *world.absent_phrases]))
+        known = set(accepted([*dict.fromkeys(texts), *world.absent_phrases]))
 
         labels = world.labels.values()
         return cls(
@@ -183,21 +190,28 @@ def _count(
 def _presence(
     world: World, subject: Subject, words: Vocabulary, seen_px: Mapping[int, int]
 ) -> Presence | None:
-    """Ask for what is certainly there now and for what certainly is not.
-
-    Phrases whose objects were hardly seen, or are gone, are not asked: either answer is right.
-    """
-    there = world.truth(len(world) - 1).T_map_object
-    least = _SEEN_PX * world.camera.width * world.camera.height / (320 * 240)
-    seen = {number for number in there if seen_px.get(number, 0) >= least}
-    present = [phrase.text for phrase in words.phrases if phrase.instances & seen]
-    texts: Sequence[str] = [*present, *words.absent]
+    """Ask for what is certainly there now and for what certainly is not."""
+    present, absent = presence_texts(world, words, seen_px, len(world) - 1)
+    texts: Sequence[str] = [*present, *absent]
     if not texts:
         return None
     answers = [subject.ask(text) for text in texts]
     return presence(
         [answer.score for answer in answers],
-        [True] * len(present) + [False] * len(words.absent),
+        [True] * len(present) + [False] * len(absent),
         [answer.present for answer in answers],
         np.array([answer.unsure for answer in answers], bool),
     )
+
+
+def presence_texts(
+    world: World, words: Vocabulary, seen_px: Mapping[int, int], last: int
+) -> tuple[list[str], list[str]]:
+    """What is certainly there at frame `last`, and what certainly is not.
+
+    Phrases whose objects were hardly seen, or are gone, are in neither: either answer is right.
+    """
+    there = world.truth(last).T_map_object
+    least = _SEEN_PX * world.camera.width * world.camera.height / (320 * 240)
+    seen = {number for number in there if seen_px.get(number, 0) >= least}
+    return [p.text for p in words.phrases if p.instances & seen], list(words.absent)

@@ -79,6 +79,7 @@ def answer(
     index: int,
     scores: Tensor,  # [N] relevancy of every Gaussian to it
     config: TracksConfig,
+    calibration: PresenceCalibration | None,
     *,
     max_results: int,
 ) -> Answer:
@@ -89,7 +90,6 @@ def answer(
     something is present if an object of enough connected Gaussians passes the threshold, and the
     score is its mean relevancy, or what the most relevant Gaussians reach where there is no object.
     """
-    calibration = getattr(distiller.words, "presence", None)
     if calibration is None or not wanted.calibrated:
         return _by_threshold(scene, wanted, index, scores, config, max_results)
     found = candidates(scene, distiller, wanted, index, scores, config)

@@ -14,9 +14,11 @@ from f4x_ros.core.config import Config
 from f4x_ros.core.describe import semantic_cloud
 from f4x_ros.core.distil import Distiller
 from f4x_ros.core.features.base import FeatureExtractor
+from f4x_ros.core.features.presence_file import calibration_of
 from f4x_ros.core.frame import Cloud, QueryResult
-from f4x_ros.core.query.answer import Answer, answer
+from f4x_ros.core.query.answer import Answer, answer, candidates
 from f4x_ros.core.query.likeness import make_likeness
+from f4x_ros.core.query.presence import Evidence
 from f4x_ros.core.query.prompts import PromptSet, Wanted, make_prompts, relevancy
 from f4x_ros.core.query.scene import QueryScene
 from f4x_ros.core.query.vectors import TextVectors
@@ -31,11 +33,18 @@ class Asker:
         words: the extractor that is asked.
         config: all options.
         backend: rasteriser, resolved.
+
+    Attributes:
+        calibration: of presence; None = decided by the threshold alone.
+
+    Raises:
+        ValueError: the calibration beside the extractor's weights is none.
     """
 
     def __init__(self, words: FeatureExtractor, config: Config, backend: str) -> None:
         self._words, self._config, self._backend = words, config, backend
         self._texts = TextVectors(words)
+        self.calibration = calibration_of(words)
 
     def prompts(self, texts: Sequence[str], thresholds: Sequence[float] = ()) -> PromptSet:
         """Prompts in words; arguments and errors are those of `make_prompts`."""
@@ -62,6 +71,23 @@ class Asker:
         )
 
     @torch.no_grad()
+    def evidence(
+        self, distiller: Distiller, scene: QueryScene, texts: Sequence[str]
+    ) -> list[list[Evidence]]:
+        """For each text, what speaks for everything that may be it."""
+        wanted = self.prompts(texts)
+        scores = relevancy(scene.snapshot, distiller, wanted, self._config.query.min_weight)
+        return [
+            [
+                one.evidence
+                for one in candidates(
+                    scene, distiller, wanted, index, own.contiguous(), self._config.tracks
+                )
+            ]
+            for index, own in enumerate(scores.T)
+        ]
+
+    @torch.no_grad()
     def ask(
         self,
         distiller: Distiller,
@@ -81,7 +107,14 @@ class Asker:
         for index, mask in enumerate(masks):
             own = scores[:, index].contiguous()
             found = answer(
-                scene, distiller, wanted, index, own, self._config.tracks, max_results=max_results
+                scene,
+                distiller,
+                wanted,
+                index,
+                own,
+                self._config.tracks,
+                self.calibration,
+                max_results=max_results,
             )
             cloud = _cloud(scene, found.selected, own, min_weight) if want_cloud else None
             results.append(_result(scene, wanted, index, distiller.words.name, found, mask, cloud))

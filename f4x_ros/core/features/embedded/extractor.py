@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from f4x_ros.core.features.base import check_images, check_prompts
-from f4x_ros.core.features.embedded.weights import load_model, shipped_file
+from f4x_ros.core.features.base import PresenceCalibration, check_images, check_prompts
+from f4x_ros.core.features.embedded.weights import load_model, save_model, shipped_file
 from f4x_ros.core.features.minilm import MiniLm, installed_folder
 from f4x_ros.core.features.options import chosen_options, existing_file, folder
 
@@ -39,6 +40,7 @@ class EmbeddedExtractor:
             take its first directions; None where the weights have none.
         presence: how evidence becomes "present", "not present" or "unsure", learned on worlds;
             None where the weights have none.
+        checkpoint: file of the weights.
     """
 
     name = "embedded"
@@ -50,9 +52,9 @@ class EmbeddedExtractor:
     ) -> None:
         chosen = chosen_options(self.name, OPTIONS, options)
         given = chosen["weights"]
-        path = existing_file("weights", given) if given else shipped_file()
+        self.checkpoint = existing_file("weights", given) if given else shipped_file()
         self.device = torch.device(device)
-        model = load_model(path, self.device)
+        model = load_model(self.checkpoint, self.device)
         self.net, self._space, self.calibration, self.about = model[:4]
         self.moment, self.presence = model.moment, model.presence
         self.dim = self.net.layout.dim
@@ -68,6 +70,16 @@ class EmbeddedExtractor:
         """Raise ValueError saying what is missing, if a file is."""
         shipped_file()
         installed_folder()
+
+    def keep_presence(self, learned: PresenceCalibration) -> Path:
+        """Write a calibration into the weights; returns their file.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self.presence = learned
+        save_model(self.checkpoint, load_model(self.checkpoint)._replace(presence=learned))
+        return self.checkpoint
 
     @torch.no_grad()
     def dense(self, images: Tensor) -> Tensor:

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Learning when an encoder's evidence means "present": logistic regression on drawn worlds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from f4x_ros.core.atomic import atomic_write
+from f4x_ros.core.features.base import PresenceCalibration
+from f4x_ros.core.frame import Outputs
+from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.query.presence import Evidence
+from f4x_ros.datasets.world import World
+from f4x_ros.eval.query_metrics import Presence, presence
+from f4x_ros.eval.questions import Vocabulary, presence_texts
+from f4x_ros.eval.subject import is_held_out, understood_by
+
+_ROUNDS = 4  # of choosing the likeliest candidate and learning from it
+_SHRINK = 1e-2  # of weights, in units of the spread of their evidence
+_LOST = 0.05  # share of present things that may be called "not present"
+_COLUMNS = len(Evidence._fields)
+_NOTHING = Outputs(masks=False, cloud=False, tracks=False, moving=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One question to one world.
+
+    Attributes:
+        world: its name.
+        text: what was asked.
+        present: whether it is there.
+        candidates: [K, E] evidence of everything that may be it; K may be 0.
+    """
+
+    world: str
+    text: str
+    present: bool
+    candidates: NDArray[np.float64]
+
+
+def world_cases(
+    world: World,
+    perception: Perception,
+    every: int = 1,
+    progress: Callable[[], object] = lambda: None,
+) -> list[Case]:
+    """Map a world, then ask for what is there and for what is not.
+
+    Args:
+        world: with what it shows.
+        perception: fresh.
+        every: map every n-th frame only, which is faster.
+        progress: called after each of them.
+    """
+    seen_px: dict[int, int] = {}
+    for index in range(0, len(world), every):
+        frame, truth = world[index], world.truth(index)
+        perception.process(frame, _NOTHING, hold_out=is_held_out(index // every))
+        ids, counts = np.unique(truth.instances, return_counts=True)
+        for number, count in zip(ids.tolist(), counts.tolist(), strict=True):
+            seen_px[number] = max(count, seen_px.get(number, 0))
+        progress()
+    last = (len(world) - 1) // every * every
+    words = Vocabulary.understood(world, lambda texts: understood_by(perception, texts))
+    present, absent = presence_texts(world, words, seen_px, last)
+    evidence = perception.evidence([*present, *absent])
+    return [
+        Case(world.name, text, number < len(present), np.array(found).reshape(-1, _COLUMNS))
+        for number, (text, found) in enumerate(zip([*present, *absent], evidence, strict=True))
+    ]
+
+
+def write_cases(path: Path, cases: Sequence[Case]) -> None:
+    """Keep cases as JSON."""
+    rows = [[c.world, c.text, c.present, c.candidates.tolist()] for c in cases]
+    with atomic_write(path) as file:
+        file.write(json.dumps({"evidence": Evidence._fields, "cases": rows}).encode())
+
+
+def read_cases(path: Path) -> list[Case]:
+    """What `write_cases` kept; ValueError if the file is something else or has other evidence."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if tuple(stored["evidence"]) != Evidence._fields:
+            raise ValueError(f"it has the evidence {', '.join(stored['evidence'])}")
+        return [
+            Case(str(world), str(text), bool(there), np.array(found).reshape(-1, _COLUMNS))
+            for world, text, there, found in stored["cases"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"cases {path} cannot be used: {error}, expected {', '.join(Evidence._fields)}"
+        ) from error
+
+
+def learn(cases: Sequence[Case]) -> PresenceCalibration:
+    """The calibration that explains best which things were there.
+
+    Each question is judged by its likeliest candidate, as an answer is; which one that is depends
+    on what is learned, so both are done in turns. "present" begins where F1 is highest, "not
+    present" ends where it would lose a twentieth of what is there.
+
+    Raises:
+        ValueError: there are not both present and absent things among the cases.
+    """
+    usable = [case for case in cases if len(case.candidates)]
+    truth = np.array([case.present for case in usable], bool)
+    if not 0 < truth.sum() < len(truth):
+        raise ValueError(
+            f"{int(truth.sum())} of {len(truth)} things asked for are present, expected some that "
+            "are and some that are not"
+        )
+    every = np.concatenate([case.candidates for case in usable])
+    middle, spread = every.mean(0), np.maximum(every.std(0), 1e-9)
+    weights, bias = np.eye(_COLUMNS)[0], 0.0  # at first, the one with the most relevant feature
+    for _ in range(_ROUNDS):
+        best = np.stack([_likeliest((c.candidates - middle) / spread, weights) for c in usable])
+        weights, bias = _regression(best, truth)
+    plain = {
+        name: float(w / s) for name, w, s in zip(Evidence._fields, weights, spread, strict=True)
+    }
+    made = PresenceCalibration(plain, float(bias - weights @ (middle / spread)), 0.0, 1.0)
+    no, yes = _limits(np.array([score(case, made) for case in cases]), cases)
+    return made._replace(no=no, yes=yes)
+
+
+def score(case: Case, calibration: PresenceCalibration) -> float:
+    """Probability that it is there, 0..1; 0 where nothing may be it."""
+    if not len(case.candidates):
+        return 0.0
+    weights = np.array([calibration.weights.get(name, 0.0) for name in Evidence._fields])
+    return float(1 / (1 + np.exp(-(case.candidates @ weights + calibration.bias).max())))
+
+
+def check(cases: Sequence[Case]) -> Presence:
+    """How good calibrations are on worlds that they did not learn from, each left out in turn.
+
+    Raises:
+        ValueError: there are not at least two worlds.
+    """
+    worlds = list(dict.fromkeys(case.world for case in cases))
+    if len(worlds) < 2:
+        raise ValueError(f"there are {len(worlds)} worlds, expected at least 2 to leave one out")
+    scores: list[float] = []
+    said: list[bool] = []
+    unsure: list[bool] = []
+    asked: list[Case] = []
+    for left_out in worlds:
+        learned = learn([case for case in cases if case.world != left_out])
+        for case in cases:
+            if case.world == left_out:
+                value = score(case, learned)
+                asked.append(case)
+                scores.append(value)
+                said.append(value >= learned.yes)
+                unsure.append(learned.no <= value < learned.yes)
+    return presence(scores, [case.present for case in asked], said, np.array(unsure, bool))
+
+
+def worst(cases: Sequence[Case], calibration: PresenceCalibration, count: int = 12) -> list[Case]:
+    """The cases that are judged most wrongly, worst first."""
+
+    def error(case: Case) -> float:
+        return abs(case.present - score(case, calibration))
+
+    return sorted(cases, key=error, reverse=True)[:count]
+
+
+def about(cases: Sequence[Case], checked: Presence) -> Mapping[str, float | int | None]:
+    """What is written beside a calibration."""
+    return {
+        "worlds": len({case.world for case in cases}),
+        "present": checked.n_present,
+        "absent": checked.n_absent,
+        "auroc": checked.auroc,
+        "f1": checked.f1,
+        "unsure": checked.unsure,
+    }
+
+
+def _likeliest(
+    candidates: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    row: NDArray[np.float64] = candidates[int((candidates @ weights).argmax())]
+    return row
+
+
+def _regression(
+    evidence: NDArray[np.float64], truth: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], float]:
+    """Weights [E] and bias of logistic regression with a little shrinking (ridge)."""
+    sign = np.where(truth, 1.0, -1.0)
+
+    def loss(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        margin = sign * (evidence @ x[:-1] + x[-1])
+        slope = -sign / (1 + np.exp(margin.clip(-50, 50))) / len(sign)
+        value = np.logaddexp(0, -margin).mean() + _SHRINK / 2 * x[:-1] @ x[:-1]
+        return float(value), np.append(evidence.T @ slope + _SHRINK * x[:-1], slope.sum())
+
+    found = minimize(loss, np.zeros(evidence.shape[1] + 1), jac=True, method="L-BFGS-B").x
+    return found[:-1], float(found[-1])
+
+
+def _limits(scores: NDArray[np.float64], cases: Sequence[Case]) -> tuple[float, float]:
+    """Below the first, "not present"; from the second on, "present"."""
+    truth = np.array([case.present for case in cases], bool)
+    levels = np.unique(scores)
+    said = scores[None] >= levels[:, None]
+    f1 = 2 * (said & truth).sum(1) / (said.sum(1) + truth.sum())
+    best = int(f1.argmax())
+    below = levels[max(0, best - 1)]
+    yes = float((levels[best] + below) / 2)  # in the gap, not on the edge
+    return min(float(np.quantile(scores[truth], _LOST)), yes), yes

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Learning when evidence means "present"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from f4x_ros.cli.main import main
+from f4x_ros.core.features.base import PresenceCalibration
+from f4x_ros.core.features.presence_file import calibration_of, read_presence, write_presence
+from f4x_ros.core.query.presence import Evidence
+from f4x_ros.eval.calibration import (
+    Case,
+    check,
+    learn,
+    read_cases,
+    score,
+    worst,
+    write_cases,
+)
+
+COLUMNS = len(Evidence._fields)
+
+
+def cases(worlds: int = 3, count: int = 40, noise: float = 0.3) -> list[Case]:
+    """Present things have one candidate with a high first piece of evidence; all have bad ones."""
+    rng = np.random.default_rng(0)
+    made = []
+    for world in range(worlds):
+        for number in range(count):
+            rows = rng.normal(0, noise, (3, COLUMNS))
+            rows[:, 0] -= 2
+            rows[1, 0] += 4 * (number % 2)
+            made.append(Case(f"w{world}", f"thing {number}", bool(number % 2), rows))
+    return made
+
+
+def test_what_can_be_told_apart_is_told_apart() -> None:
+    learned = learn(cases())
+    for case in cases():
+        probability = score(case, learned)
+        assert (probability >= learned.yes) == case.present
+    assert 0 < learned.no <= learned.yes < 1
+    found = check(cases())
+    assert (found.auroc, found.f1) == (1.0, 1.0)
+
+
+def test_probabilities_are_calibrated() -> None:
+    noisy = cases(worlds=20, count=50, noise=1.5)
+    learned = learn(noisy)
+    scores = np.array([score(case, learned) for case in noisy])
+    truth = np.array([case.present for case in noisy])
+    for low, high in ((0.0, 0.3), (0.3, 0.7), (0.7, 1.0)):
+        inside = (scores >= low) & (scores < high)
+        assert inside.sum() > 30
+        assert truth[inside].mean() == pytest.approx(scores[inside].mean(), abs=0.1)
+
+
+def test_at_most_a_twentieth_of_what_is_there_is_called_absent() -> None:
+    noisy = cases(worlds=20, count=50, noise=1.5)
+    learned = learn(noisy)
+    present = [score(case, learned) for case in noisy if case.present]
+    assert np.mean(np.array(present) < learned.no) <= 0.05
+
+
+def test_a_question_without_candidates_is_not_there() -> None:
+    empty = Case("w0", "nothing", present=False, candidates=np.zeros((0, COLUMNS)))
+    learned = learn([*cases(), empty])
+    assert score(empty, learned) == 0.0
+    assert worst([*cases(), empty], learned, 1)[0].text != "nothing"
+
+
+def test_the_worst_case_is_the_one_that_was_turned_round() -> None:
+    given = cases()
+    given[7] = Case("w0", "liar", not given[7].present, given[7].candidates)
+    assert worst(given, learn(given), 1)[0].text == "liar"
+
+
+def test_one_kind_of_things_or_one_world_is_not_enough() -> None:
+    with pytest.raises(ValueError, match="0 of 60 things"):
+        learn([case for case in cases() if not case.present])
+    with pytest.raises(ValueError, match="1 worlds, expected at least 2"):
+        check(cases(worlds=1))
+
+
+def test_cases_survive_a_file_and_other_evidence_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cases.json"
+    empty = Case("w0", "nothing", present=False, candidates=np.zeros((0, COLUMNS)))
+    write_cases(path, [*cases(), empty])
+    again = read_cases(path)
+    assert [(c.world, c.text, c.present) for c in again[:-1]] == [
+        (c.world, c.text, c.present) for c in cases()
+    ]
+    np.testing.assert_allclose(again[5].candidates, cases()[5].candidates)
+    assert again[-1].candidates.shape == (0, COLUMNS)
+    path.write_text('{"evidence": ["smell"], "cases": []}')
+    with pytest.raises(ValueError, match="smell"):
+        read_cases(path)
+
+
+class Extractor:
+    """Something that says where its weights are."""
+
+    def __init__(self, checkpoint: Path, own: PresenceCalibration | None = None) -> None:
+        self.checkpoint, self.presence = checkpoint, own
+
+
+def test_a_calibration_is_found_beside_the_weights_and_their_own_wins(tmp_path: Path) -> None:
+    weights = tmp_path / "model.pt"
+    assert calibration_of(Extractor(weights)) is None
+    learned = PresenceCalibration({"pooled": 1.0}, 0.0, 0.2, 0.8)
+    write_presence(tmp_path / "model.pt.f4x.json", learned, {"worlds": 3})
+    assert calibration_of(Extractor(weights)) == learned
+    own = learned._replace(bias=2.0)
+    assert calibration_of(Extractor(weights, own)) == own
+    (tmp_path / "model.pt.f4x.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"model\.pt\.f4x\.json is no calibration"):
+        calibration_of(Extractor(weights))
+    with pytest.raises(ValueError, match=r"nowhere\.json"):
+        read_presence(tmp_path / "nowhere.json")
+
+
+def test_the_command_learns_on_worlds_and_keeps_what_it_learned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, out = tmp_path / "cases.json", tmp_path / "presence.json"
+    scenes = ["random:8001:80x60:6", "random:8002:80x60:6"]
+    quick = ["features.extractor=color", "mapping.iterations=1", "mapping.keyframe_iterations=1"]
+    options = [f"--set={text}" for text in quick]
+    assert main(["calibrate", *scenes, *options, f"--cases={kept}", f"--out={out}"]) == 0
+    printed = capsys.readouterr().out
+    assert "AUROC" in printed
+    assert len({case.world for case in read_cases(kept)}) == 2
+    assert any(case.present for case in read_cases(kept))
+    learned = read_presence(out)
+    assert main(["calibrate", *scenes, *options, f"--cases={kept}", f"--out={out}"]) == 0
+    assert read_presence(out) == learned  # nothing was mapped again
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["tabletop", "--every", "0"], "--every is 0"),
+        (["shared/nothing"], "nothing"),
+        (["tabletop:80x60:2", "--cases", "pyproject.toml"], "cases pyproject.toml"),
+    ],
+)
+def test_the_command_says_what_is_wrong(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["calibrate", *arguments]) == 2
+    assert complaint in capsys.readouterr().err
