@@ -197,13 +197,55 @@ def test_query_prints_the_object_and_writes_the_mask(
     mask = tmp_path / "mask.png"
     arguments = ["query", str(results / "map.f4x"), "red thing", "--out", str(mask)]
     assert cli.main(arguments) == 0
-    assert "present   yes" in capsys.readouterr().out
+    assert "presence   present" in capsys.readouterr().out
     picture = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE)
     assert picture.shape == (CAMERA.height, CAMERA.width)
     assert picture[CAMERA.height // 2, CAMERA.width // 2] > 128
     assert picture[2, 2] < 64
     assert cli.main(["query", str(results / "map.f4x"), "green thing"]) == 0
-    assert "present   no" in capsys.readouterr().out
+    assert "presence   not present" in capsys.readouterr().out
+
+
+def test_query_answers_several_texts_each_with_a_picture(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "answer.png"
+    texts = ["red thing", "green thing", "red thing -dark"]
+    arguments = ["query", str(results / "map.f4x"), *texts, "--picture", str(picture), "--top", "1"]
+    assert cli.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert said.count("asked for") == 3
+    assert said.count("not present") >= 1
+    drawn = [cv2.imread(str(tmp_path / f"answer_{number}.png")) for number in (1, 2, 3)]
+    assert all(one.shape[1] >= 600 for one in drawn)
+    middle = (drawn[0].shape[0] // 2, drawn[0].shape[1] // 2)
+    assert (drawn[0][middle].astype(int) != drawn[1][middle]).any()  # tinted where it was found
+
+
+def test_query_finds_what_a_picture_shows_and_what_resembles_an_object(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    map_file, red = str(results / "map.f4x"), tmp_path / "red.png"
+    cv2.imwrite(str(red), np.full((16, 16, 3), (20, 20, 210), np.uint8))
+    assert cli.main(["query", map_file, "--example", str(red)]) == 0
+    assert "presence   present" in capsys.readouterr().out
+    assert cli.main(["query", map_file, "--like", "1"]) == 0
+    assert "like object 1" in capsys.readouterr().out
+    assert "expected the id of an object" in refused(capsys, "query", map_file, "--like", "99")
+    assert "can be read" in refused(capsys, "query", map_file, "--example", str(tmp_path / "no"))
+    assert "nothing to look for" in refused(capsys, "query", map_file)
+    assert "more than one thing" in refused(capsys, "query", map_file, "red", "--like", "1")
+
+
+def test_query_looks_from_anywhere(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    map_file, mask = str(results / "map.f4x"), tmp_path / "mask.png"
+    away = ["--view", "0,0,0,1,0,0", "--out", str(mask)]  # the camera of the run looks along z
+    assert cli.main(["query", map_file, "red thing", *away]) == 0
+    assert cv2.imread(str(mask)).max() < 64
+    for view in ("1,2,3", "0,0,0,0,0,1", "a,b,c,d,e,f"):
+        assert "--view" in refused(capsys, "query", map_file, "red", "--view", view)
 
 
 def test_query_answers_at_a_past_time_given_either_way(

@@ -1,73 +1,191 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask a saved map one question."""
+"""Ask a saved map: in words, by a picture, or for what resembles an object.
+
+What follows a minus sign is excluded: f4x query map.f4x "mug -red". Several texts are answered at
+once.
+"""
 
 from __future__ import annotations
 
 import argparse
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from f4x_ros.cli.table import table
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from f4x_ros.core.frame import QueryResult
+    from f4x_ros.core.pipeline import Perception
+    from f4x_ros.core.poses import Pose
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("map", help="a file map.f4x, as left by `f4x run`")
-    parser.add_argument("text", help="what to look for")
+    parser.add_argument("text", nargs="*", help='what to look for, e.g. "mug" "chair -wooden"')
+    parser.add_argument(
+        "--example", metavar="PICTURE", help="look for what this picture shows, cut to it"
+    )
+    parser.add_argument(
+        "--like", type=int, default=0, metavar="ID", help="look for what resembles this object"
+    )
     parser.add_argument(
         "--threshold", type=float, default=0.0, metavar="SCORE",
         help="score 0..1 that counts as found; 0 = calibrated (default)",
     )  # fmt: skip
     parser.add_argument(
+        "--top", type=int, default=0, metavar="N", help="at most so many objects; 0 = all (default)"
+    )
+    parser.add_argument(
         "--stamp", default="0", metavar="SECONDS",
         help="time of the answer: ROS time, or negative: so long before the last frame",
     )  # fmt: skip
+    parser.add_argument(
+        "--view", metavar="x,y,z,tx,ty,tz",
+        help="look from x,y,z at tx,ty,tz, metres in the map frame (default: as the camera did)",
+    )  # fmt: skip
     parser.add_argument("--out", metavar="PNG", help="write the mask, grey 0..255 = 0..1")
+    parser.add_argument(
+        "--picture", metavar="PNG", help="write the map as seen from there, mask and boxes on it"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    stamp_ns = _nanoseconds(options.stamp)
-
-    import numpy as np
+    stamp_ns, view = _nanoseconds(options.stamp), _view(options.view)
+    _check_one_way(options)
 
     from f4x_ros.core.pipeline import Perception
-    from f4x_ros.eval.history import seconds
-    from f4x_ros.viz.png import save_png
 
     perception = Perception.load(options.map)
     if stamp_ns < 0:
         stamp_ns += perception.stamp_ns
-    result = perception.query(options.text, threshold=options.threshold, stamp_ns=stamp_ns)
-    print(
-        table(
-            [
-                ("present", "yes" if result.present else "no"),
-                ("score", f"{result.score:.3f} (threshold {result.threshold:.3f})"),
-                ("features", result.encoder),
-                ("time", f"{seconds(result.stamp_ns)} s"),
-                ("points", 0 if result.cloud is None else len(result.cloud)),
-                *([("message", result.message)] if result.message else []),
-            ]
-        )
-    )
-    if result.tracks:
-        rows = [
-            (
-                track.id or "-",
-                f"{track.score:.3f}",
-                " ".join(f"{x:7.2f}" for x in track.position),
-                " ".join(f"{x:5.2f}" for x in track.size),
-            )
-            for track in result.tracks
-        ]
-        print(
-            "\n" + table(rows, ("object", "score", f"x y z in {result.map_frame} [m]", "size [m]"))
-        )
-    if options.out:
-        grey = (result.mask.clip(0, 1) * 255).round().astype(np.uint8)
-        save_png(options.out, np.repeat(grey[..., None], 3, axis=-1))
-        print(f"\nThe mask is in {options.out}.")
+    how = _How(options.threshold, stamp_ns, view, options.top)
+    if options.text:
+        results = perception.query_all(options.text, **how._asdict())
+    else:
+        example = _picture(options.example) if options.example else None
+        one = perception.query(example=example, like_object=options.like, **how._asdict())
+        results = [one]
+    for number, result in enumerate(results):
+        print(("\n" if number else "") + _answer(result))
+    for number, result in enumerate(results, 1):
+        suffix = f"_{number}" if len(results) > 1 else ""
+        if options.out:
+            _write_mask(_numbered(options.out, suffix), result)
+        if options.picture:
+            _write_picture(_numbered(options.picture, suffix), perception, result)
     return 0
+
+
+class _How(NamedTuple):
+    """Arguments that all ways of asking share."""
+
+    threshold: float
+    stamp_ns: int
+    view: Pose | None
+    max_results: int
+
+
+def _check_one_way(options: argparse.Namespace) -> None:
+    given = bool(options.text) + (options.example is not None) + (options.like != 0)
+    if given != 1:
+        raise ValueError(
+            f"{'nothing' if not given else 'more than one thing'} to look for, expected one of "
+            "texts, --example or --like"
+        )
+
+
+def _answer(result: QueryResult) -> str:
+    from f4x_ros.eval.history import seconds
+
+    about = table(
+        [
+            ("asked for", result.prompt),
+            ("presence", result.presence.name.lower().replace("_", " ")),
+            ("score", f"{result.score:.3f} (points from {result.threshold:.3f} on)"),
+            ("features", result.encoder),
+            ("time", f"{seconds(result.stamp_ns)} s"),
+            ("points", 0 if result.cloud is None else len(result.cloud)),
+            *([("message", result.message)] if result.message else []),
+        ]
+    )
+    if not result.tracks:
+        return about
+    rows = [
+        (
+            track.id or "-",
+            f"{track.score:.3f}",
+            " ".join(f"{x:7.2f}" for x in track.position),
+            " ".join(f"{x:5.2f}" for x in track.size),
+        )
+        for track in result.tracks
+    ]
+    names = ("object", "score", f"x y z in {result.map_frame} [m]", "size [m]")
+    return f"{about}\n\n{table(rows, names)}"
+
+
+def _numbered(path: str, suffix: str) -> Path:
+    """Of several questions, each has a file of its own."""
+    file = Path(path).expanduser()
+    return file.with_stem(file.stem + suffix)
+
+
+def _write_mask(path: Path, result: QueryResult) -> None:
+    import numpy as np
+
+    from f4x_ros.viz.png import save_png
+
+    grey = (result.mask.clip(0, 1) * 255).round().astype(np.uint8)
+    save_png(path, np.repeat(grey[..., None], 3, axis=-1))
+    print(f"\nThe mask of '{result.prompt}' is in {path}.")
+
+
+def _write_picture(path: Path, perception: Perception, result: QueryResult) -> None:
+    from f4x_ros.viz.answer_picture import answer_picture
+    from f4x_ros.viz.png import save_png
+
+    seen = perception.render(result.camera, result.T_map_camera, result.stamp_ns)
+    save_png(path, answer_picture(seen.color, result))
+    print(f"\nThe picture of '{result.prompt}' is in {path}.")
+
+
+def _picture(path: str) -> NDArray[np.uint8]:
+    import cv2
+    import numpy as np
+
+    image = cv2.imread(path, cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError(f"--example is '{path}', expected a picture that can be read")
+    return np.ascontiguousarray(image[..., ::-1]).astype(np.uint8)
+
+
+def _view(text: str | None) -> Pose | None:
+    """`T_map_camera` [4, 4] of a camera at a place that looks at another, its down down."""
+    if text is None:
+        return None
+    import numpy as np
+
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 6 or not np.isfinite(numbers).all():
+        raise ValueError(f"--view is '{text}', expected x,y,z,tx,ty,tz in metres")
+    eye, target = np.array(numbers[:3]), np.array(numbers[3:])
+    ahead = target - eye
+    right = np.cross(ahead, [0.0, 0.0, 1.0])
+    if np.linalg.norm(right) < 1e-6:
+        raise ValueError(f"--view is '{text}', expected no view straight up or down")
+    ahead, right = ahead / np.linalg.norm(ahead), right / np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3, :3] = np.stack([right, np.cross(ahead, right), ahead], axis=1)
+    pose[:3, 3] = eye
+    return pose
 
 
 def _nanoseconds(text: str) -> int:
