@@ -22,6 +22,7 @@ class Grey:
     licence = "Apache-2.0"
     threshold = 0.5
     has_text = False
+    moment: Tensor | None = None
 
     def __init__(self, points: bool = False) -> None:
         self.has_points = points
@@ -87,6 +88,14 @@ def test_options_of_one_need_not_name_it() -> None:
     assert split_options(["sam2"], {"model": "tiny", "sam2.cache": "x"}) == {
         "sam2": {"model": "tiny", "cache": "x"}
     }
+
+
+def test_what_an_extractor_knows_about_its_features_is_taken_along() -> None:
+    grey = Grey()
+    grey.moment = torch.eye(2) / 2
+    first, second = Heads([ColorExtractor(), grey]).moments
+    assert first is None
+    assert second is grey.moment
 
 
 def test_no_extractor_no_head_and_two_of_a_name_are_errors() -> None:
