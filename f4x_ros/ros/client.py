@@ -9,17 +9,21 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from numpy.typing import NDArray
 from rclpy.client import Client
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.subscription import Subscription
+from std_msgs.msg import Header
 
+from f4x_ros.ros.images import image_msg
 from f4x_ros.ros.middleware import use_large_shared_memory
 from f4x_ros.srv import Query, SetPrompts
 
@@ -123,8 +127,20 @@ class PerceptionClient:
         if self.state(timeout_s) == "inactive":
             self.change_state("activate", timeout_s)
 
-    def query(self, prompt: str, timeout_s: float = 30.0, **fields: Any) -> Query.Response:
-        """Ask one question; `fields` are further fields of the request."""
+    def query(
+        self,
+        prompt: str = "",
+        timeout_s: float = 30.0,
+        *,
+        example: NDArray[np.uint8] | None = None,
+        **fields: Any,
+    ) -> Query.Response:
+        """Ask one question: in words, or by a picture [h, w, 3] RGB, or with `like_object=ID`.
+
+        `fields` are further fields of the request.
+        """
+        if example is not None:
+            fields["example"] = image_msg(example, "rgb8", Header())
         return self._call("query", Query.Request(prompt=prompt, **fields), timeout_s)
 
     def set_prompts(

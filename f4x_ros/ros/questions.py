@@ -9,7 +9,7 @@ from f4x_ros.ros.camera_poses import CameraPoses
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.conversions import header, label_map_msg, stamp_ns, track_msg
 from f4x_ros.ros.diagnostics import Health
-from f4x_ros.ros.images import image_msg
+from f4x_ros.ros.images import image_msg, rgb_from_image
 from f4x_ros.ros.outputs import OutputTopics
 from f4x_ros.ros.pointcloud import cloud_msg
 from f4x_ros.ros.transforms import TransformUnavailableError
@@ -67,11 +67,14 @@ class Questions:
         self._health, self._complaints = health, complaints
 
     def query(self, request: Query.Request) -> Query.Response:
-        """Answer a question in words; a bad one with success=false and the reason."""
+        """Answer a question; a bad one with success=false and the reason."""
         try:
             view = self._poses.view(request.view)
+            example = rgb_from_image(request.example, "example") if request.example.data else None
             result = self._perception.query(
                 request.prompt,
+                example=example,
+                like_object=request.like_object,
                 threshold=request.threshold,
                 stamp_ns=stamp_ns(request.stamp),
                 view=view,
@@ -89,6 +92,7 @@ class Questions:
             success=True,
             message=result.message,
             present=result.present,
+            presence=int(result.presence),
             score=float(result.score),
             threshold=float(result.threshold),
             encoder=result.encoder,

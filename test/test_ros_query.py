@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions over real DDS: exclusion, examples, objects, and whether it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from ros_harness import RED, Robot, Running, ros_client, running
+from sensor_msgs.msg import Image
+
+from f4x_ros.ros.client import PerceptionClient
+from f4x_ros.srv import Query
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[PerceptionClient]:
+    with ros_client() as made:
+        yield made
+
+
+@pytest.fixture
+def robot(client: PerceptionClient) -> Iterator[Robot]:
+    made = Robot()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def active(client: PerceptionClient, robot: Robot) -> Iterator[Running]:
+    """A node with its robot connected, ready for frames."""
+    with running(client) as run:
+        run.client.start()
+        robot.wait_until_heard()
+        yield run
+
+
+def mapped(active: Running, robot: Robot, count: int = 3) -> None:
+    for index in range(count):
+        robot.send(index)
+    active.counted("processed", count, timeout_s=20)
+
+
+def mask_of(answer: Query.Response) -> np.ndarray:
+    shape = (answer.mask.height, answer.mask.width)
+    return np.frombuffer(answer.mask.data, "<f4").reshape(shape)
+
+
+def test_presence_agrees_with_present_and_a_minus_excludes(active: Running, robot: Robot) -> None:
+    mapped(active, robot)
+    answer = active.client.query("red")
+    assert (answer.presence, answer.present) == (Query.Response.PRESENT, True)
+    for prompt in ("yellow", "red -red"):
+        answer = active.client.query(prompt)
+        assert answer.success, answer.message
+        assert (answer.presence, answer.present) == (Query.Response.NOT_PRESENT, False)
+
+
+def test_an_example_and_an_object_find_the_box(active: Running, robot: Robot) -> None:
+    mapped(active, robot)
+    example = np.full((12, 16, 3), RED, np.uint8)
+    answer = active.client.query(example=example)
+    assert answer.success, answer.message
+    assert answer.present
+    assert mask_of(answer)[24, 32] > 0.5 > mask_of(answer)[2, 2]
+    number = answer.tracks[0].id
+    assert number > 0
+    again = active.client.query(like_object=number)
+    assert again.success, again.message
+    assert again.tracks[0].id == number
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"prompt": "-red"}, "wants nothing"),
+        ({"prompt": "red", "like_object": 1}, "more than one"),
+        ({"like_object": 99}, "like_object is 99"),
+        ({"example": np.zeros((4, 4, 3), np.uint8)}, "example is 4x4"),
+    ],
+)
+def test_a_question_that_cannot_be_meant_is_refused(
+    active: Running, robot: Robot, fields: dict[str, Any], words: str
+) -> None:
+    mapped(active, robot, 1)
+    answer = active.client.query(**fields)
+    assert not answer.success
+    assert words in answer.message
+
+
+def test_a_picture_of_an_unknown_encoding_is_refused(active: Running, robot: Robot) -> None:
+    mapped(active, robot, 1)
+    request: dict[str, Any] = {"encoding": "yuv422", "width": 8, "height": 8, "step": 16}
+    example = Image(**request, data=bytes(128))
+    answer = active.client._call("query", Query.Request(example=example), 30.0)
+    assert not answer.success
+    assert "example" in answer.message
