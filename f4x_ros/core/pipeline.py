@@ -19,7 +19,7 @@ from f4x_ros.core.describe import StageClock, label_masks, moving_mask, moving_n
 from f4x_ros.core.device import choose_device, drawable_here
 from f4x_ros.core.features.heads import make_heads
 from f4x_ros.core.frame import Frame, Outputs, Percept, QueryResult, RenderedView
-from f4x_ros.core.lift import Operator, PosedImage, Quantity, lift
+from f4x_ros.core.lift import Operator, PosedImage, Quantity, drawn_images, images_of, lift
 from f4x_ros.core.memory import Memory
 from f4x_ros.core.poses import Pose
 from f4x_ros.core.query.asking import Asker
@@ -308,6 +308,17 @@ class Perception:
         """What speaks for each text being there now; `f4x calibrate` learns from it."""
         return self._asker.evidence(self._memory.distiller, self._memory.scene(), texts)
 
+    def viewpoint(
+        self, view: Pose | None = None, stamp_ns: int = 0
+    ) -> tuple[PinholeCamera, Pose]:
+        """Camera and `T_map_camera` that questions take unless told: those of the last frame, then.
+
+        Raises:
+            ValueError: no frame yet, a stamp outside of what was recorded, a view that is no pose.
+        """
+        last, pose, _ = self._memory.viewpoint(view, stamp_ns)
+        return last.camera, pose
+
     @torch.no_grad()
     def render(self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int = 0) -> RenderedView:
         """The field seen from anywhere, at the last frame's time or at a past one."""
@@ -383,7 +394,9 @@ class Perception:
         """
         scene = self._memory.scene(stamp_ns, target_view, camera)
         if views is None:
-            views = self._memory.images(scene)
+            views = images_of(self._memory.mapper.keyframes.views) or drawn_images(
+                scene.snapshot, scene.camera, self._memory.trajectory, self.backend
+            )
         lifted = lift(scene.snapshot, operator, views, self.backend, quantity=quantity)
         return lifted.render(scene.camera, scene.T_map_camera)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import Point
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from numpy.typing import NDArray
@@ -21,11 +22,12 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.subscription import Subscription
+from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 
 from f4x_ros.ros.images import image_msg
 from f4x_ros.ros.middleware import use_large_shared_memory
-from f4x_ros.srv import Query, SetPrompts
+from f4x_ros.srv import Query, Segment, SetPrompts
 
 _TRANSITIONS = {
     "configure": Transition.TRANSITION_CONFIGURE,
@@ -36,6 +38,7 @@ _TRANSITIONS = {
 _SERVICES = {
     "change_state": ChangeState,
     "query": Query,
+    "segment": Segment,
     "set_prompts": SetPrompts,
     "get_state": GetState,
 }
@@ -142,6 +145,27 @@ class PerceptionClient:
         if example is not None:
             fields["example"] = image_msg(example, "rgb8", Header())
         return self._call("query", Query.Request(prompt=prompt, **fields), timeout_s)
+
+    def segment(
+        self,
+        points: Sequence[tuple[float, float]] = (),
+        labels: Sequence[int] = (),
+        box: tuple[int, int, int, int] | None = None,
+        timeout_s: float = 30.0,
+        **fields: Any,
+    ) -> Segment.Response:
+        """Select an object by clicks x, y and their labels, or a box x0, y0, x1, y1, in pixels.
+
+        `fields` are further fields of the request.
+        """
+        x0, y0, x1, y1 = box or (0, 0, 0, 0)
+        request = Segment.Request(
+            points=[Point(x=float(x), y=float(y)) for x, y in points],
+            labels=list(labels),
+            box=RegionOfInterest(x_offset=x0, y_offset=y0, width=x1 - x0, height=y1 - y0),
+            **fields,
+        )
+        return self._call("segment", request, timeout_s)
 
     def set_prompts(
         self, prompts: Sequence[str], thresholds: Sequence[float] = (), timeout_s: float = 30.0

@@ -13,7 +13,7 @@ from f4x_ros.ros.images import image_msg, rgb_from_image
 from f4x_ros.ros.outputs import OutputTopics
 from f4x_ros.ros.pointcloud import cloud_msg
 from f4x_ros.ros.transforms import TransformUnavailableError
-from f4x_ros.srv import Query, SetPrompts
+from f4x_ros.srv import Query, Segment, SetPrompts
 
 
 class Labels:
@@ -98,6 +98,42 @@ class Questions:
             encoder=result.encoder,
             mask=image_msg(result.mask, "32FC1", header(result.stamp_ns, mask_frame)),
             cloud=cloud,
+            tracks=[track_msg(track) for track in result.tracks],
+        )
+
+    def segment(self, request: Segment.Request) -> Segment.Response:
+        """Select an object by clicks; bad ones get success=false and the reason."""
+        box = request.box
+        try:
+            result = self._perception.segment(
+                [(point.x, point.y) for point in request.points],
+                list(request.labels),
+                None
+                if not box.width or not box.height
+                else (
+                    box.x_offset,
+                    box.y_offset,
+                    box.x_offset + box.width,
+                    box.y_offset + box.height,
+                ),
+                stamp_ns=stamp_ns(request.stamp),
+                view=self._poses.view(request.view),
+                want_cloud=request.want_cloud,
+            )
+        except (ValueError, TransformUnavailableError) as error:
+            self._health.count("segments_refused")
+            return Segment.Response(success=False, message=str(error))
+        self._health.count("segments")
+        in_map = header(result.stamp_ns, result.map_frame)
+        mask_frame = request.view.header.frame_id or result.frame_id
+        return Segment.Response(
+            success=True,
+            message=result.message,
+            present=result.present,
+            score=float(result.score),
+            encoder=result.encoder,
+            mask=image_msg(result.mask, "32FC1", header(result.stamp_ns, mask_frame)),
+            cloud=cloud_msg(result.cloud, in_map),
             tracks=[track_msg(track) for track in result.tracks],
         )
 

@@ -6,24 +6,21 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
-import numpy as np
 from rclpy.node import Node
 from rclpy.task import Future
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import Frame
-from f4x_ros.core.pipeline import Perception
 from f4x_ros.ros.camera_poses import CameraPoses
 from f4x_ros.ros.complaints import Complaints
-from f4x_ros.ros.diagnostics import FOR_EVER_S, Health
+from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.inputs import Inputs
 from f4x_ros.ros.outputs import OutputTopics
 from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.processing import Processing
 from f4x_ros.ros.questions import Labels, Questions
 from f4x_ros.ros.recording import Recording
+from f4x_ros.ros.warm_up import make_perception
 from f4x_ros.ros.worker import Worker
-from f4x_ros.srv import Query, SetPrompts
+from f4x_ros.srv import Query, Segment, SetPrompts
 
 
 class Session:
@@ -46,7 +43,9 @@ class Session:
         self, node: Node, settings: Settings, health: Health, *, first_track_id: int = 1
     ) -> None:
         self._node, self._settings, self._health = node, settings, health
-        self._perception = make_perception(settings, health, first_track_id)
+        self._ready = make_perception(settings, health, first_track_id)
+        self._perception = self._ready.perception
+        node.get_logger().info(f"features: {self._ready}")
         complaints = Complaints(node, health)
         self._recording = Recording(node, settings, health, complaints, self._perception)
         self._inputs: Inputs | None = None
@@ -118,6 +117,10 @@ class Session:
         """Answer on the worker's thread."""
         return self._worker.ask(lambda: self._questions.query(request))
 
+    def segment(self, request: Segment.Request) -> Future[Segment.Response]:
+        """Answer on the worker's thread."""
+        return self._worker.ask(lambda: self._questions.segment(request))
+
     def set_prompts(self, request: SetPrompts.Request) -> Future[SetPrompts.Response]:
         """Change the prompts on the worker's thread, between two frames."""
         return self._worker.ask(lambda: self._questions.set_prompts(request))
@@ -150,34 +153,7 @@ class Session:
             "map_bytes": self._perception.map_bytes,
             "prompts": len(self._perception.prompts),
             "extractor": self._perception.encoder,
+            "features": str(self._ready),
             "render_backend": self._perception.backend,
             "device": str(self._perception.device),
         }
-
-
-def make_perception(settings: Settings, health: Health, first_track_id: int) -> Perception:
-    """The map with its prompts and models, warm; a slow rasteriser is told to `health`."""
-    perception = Perception(settings.config, settings.prompts, first_track_id=first_track_id)
-    if settings.thresholds:
-        perception.set_prompts(settings.prompts, settings.thresholds)
-    if perception.backend == "padded":
-        text = "no compiled rasteriser: the slow torch one draws (build with a C++ compiler)"
-        health.problem("backend", text, hold_s=FOR_EVER_S)
-    else:
-        health.solved("backend")
-    warm_up(perception)
-    return perception
-
-
-def warm_up(perception: Perception) -> None:
-    """Load what is loaded at first use, on a tiny frame, so that the first real one is not late."""
-    side = 32
-    frame = Frame(
-        stamp_ns=1,
-        rgb=np.full((side, side, 3), 128, np.uint8),
-        camera=PinholeCamera(side, side, side, side, side / 2, side / 2),
-        depth=np.ones((side, side), np.float32),
-        T_map_camera=np.eye(4),
-    )
-    perception.process(frame)
-    perception.reset()

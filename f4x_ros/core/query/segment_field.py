@@ -3,31 +3,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from f4x_ros.core.query.scene import QueryScene
-from f4x_ros.core.query.segment_clicks import Clicks, met_by_click
+from f4x_ros.core.query.segment_clicks import Clicks, met_by_box, met_by_click
 from f4x_ros.core.query.segment_graph import build_graph
+from f4x_ros.core.query.segment_looks import alike, log_odds, looks_of
 from f4x_ros.core.query.segment_spread import conductances, spread
 
+LEVEL = 0.5  # of probabilities
+_WALK_LEVEL = 0.85  # walkers from within a clicked object end in it so often
 _HELD = 1e4  # conductance that holds clicked Gaussians to what was said
+_UNARY = 1.0  # conductance of what a Gaussian looks like; that of an edge of even odds is 1
 _EMPTY_ALPHA = 0.3  # a click on less than this is on nothing
-_UNARY = 1.0  # conductance of what a Gaussian looks like, against that of edges (1 = even odds)
-_LIKE_BIAS = 6.0
-_LIKE_FEATURE = -8.4  # of 1 - cosine to the nearest click of the object ...
-_LIKE_COLOR = -1.5  # of the difference of colour, 0..1
-_LIKE_DISTANCE = -2.7  # per metre from it
 _REACH = 4.0  # times the distance of a correcting click from the outline
-_LEVEL = 0.85  # walkers from within an object end in it so often
+_SEEN_PX = 0.05  # a Gaussian that draws less of the view is not told by a box in it
+_RING = 1.5  # times the size of a box: what is around it
+_RING_SAMPLES = 64
 
 
 class Seeds(NamedTuple):
@@ -37,9 +37,10 @@ class Seeds(NamedTuple):
     shares: NDArray[np.float64]  # [K, N] of each Gaussian in the pixel, summing to 1
     inside: NDArray[np.bool_]  # [K]
 
-    def only(self, rows: list[int]) -> Seeds:
+    def only(self, rows: Sequence[int] | NDArray[np.int64]) -> Seeds:
         """Some of them."""
-        return Seeds(self.points[rows], self.shares[rows], self.inside[rows])
+        chosen = list(rows)
+        return Seeds(self.points[chosen], self.shares[chosen], self.inside[chosen])
 
 
 def members_by_field(
@@ -47,8 +48,8 @@ def members_by_field(
 ) -> tuple[Tensor, float]:
     """Probability [N] that each Gaussian is part of the object, and how sure that is, 0..1.
 
-    The first click selects what it means; each further one that the mask contradicts corrects it,
-    about as far around as it lies from the outline.
+    The first click, or the box, selects what it means; each further click that the mask contradicts
+    corrects it, about as far around as it lies from the outline.
 
     Args:
         scene: the field at the time and the view of the clicks.
@@ -56,65 +57,24 @@ def members_by_field(
         clicks: at least one inside, or a box.
         backend: rasteriser, resolved.
     """
-    snapshot = scene.snapshot
     seeds = find_seeds(scene, clicks, backend)
-    if not seeds.inside.any():
+    snapshot = scene.snapshot
+    if clicks.box is None and not seeds.inside.any():
         return torch.zeros_like(snapshot.opacities), 0.0
-    eye = torch.from_numpy(np.asarray(scene.T_map_camera[:3, 3], np.float32))
-    conductance = conductances(build_graph(snapshot, features, eye), len(snapshot))
-    first = int(seeds.inside.argmax())
-    one = seeds.only([first])
-    walk = _walk(conductance, one, likeness(scene, features, one))
-    found = walk ** (np.log(0.5) / np.log(_LEVEL))
-    for click in range(len(seeds.inside)):
-        reach = _reach(scene, found, seeds.points[click], bool(seeds.inside[click]), backend)
-        if click == first or reach == 0:
-            continue
-        rivals = np.flatnonzero(seeds.inside != seeds.inside[click])
-        both = seeds.only([click, *rivals])
-        both = both._replace(inside=both.inside == seeds.inside[click])
-        change = _walk(conductance, both, likeness(scene, features, both))
-        places = snapshot.means.double().cpu().numpy()
-        far = np.linalg.norm(places - seeds.shares[click] @ places, axis=1) > reach
-        change[far] = 0
-        found = np.maximum(found, change) if seeds.inside[click] else np.minimum(found, 1 - change)
-    found = _connected(found, conductance, seeds)
-    chosen = found >= 0.5
-    score = float(walk[chosen].mean()) if chosen.any() else 0.0
+    segmenter = FieldSegmenter(scene, features, backend)
+    if clicks.box is None:
+        first = int(seeds.inside.argmax())
+        found = segmenter.by_click(seeds, first)
+        rest = [click for click in range(len(seeds.inside)) if click != first]
+    else:
+        found = segmenter.by_box(clicks.box)
+        rest = list(range(len(seeds.inside)))
+    for click in rest:
+        found = segmenter.corrected(found, seeds, click)
+    found = segmenter.connected(found, seeds)
+    chosen = found >= LEVEL
+    score = float(found[chosen].mean()) if chosen.any() else 0.0
     return torch.from_numpy(found.astype(np.float32)).to(snapshot.means.device), score
-
-
-def _reach(
-    scene: QueryScene,
-    found: NDArray[np.float64],
-    point: NDArray[np.float64],
-    inside: bool,
-    backend: str,
-) -> float:
-    """Metres around a click within which it corrects the mask of what is found; 0 = it agrees."""
-    snapshot, camera = scene.snapshot, scene.camera
-    probability = torch.from_numpy(found).to(snapshot.means)[:, None]
-    out = snapshot.render(probability, camera, scene.T_map_camera, backend)
-    mask = (out.image[..., 0] / out.alpha.clamp(min=0.5) >= 0.5).cpu().numpy()
-    agreeing = mask if inside else ~mask
-    column, row = int(point[0]), int(point[1])
-    if agreeing[row, column]:
-        return 0.0
-    apart = cv2.distanceTransform(
-        np.pad((~agreeing).astype(np.uint8), 1, constant_values=1),
-        cv2.DIST_L2,
-        cv2.DIST_MASK_PRECISE,
-    )[row + 1, column + 1]
-    depth = float(out.expected_depth[row, column])
-    return _REACH * float(apart) * depth / camera.fx
-
-
-def _walk(conductance: csr_matrix, seeds: Seeds, alike: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probability [N] that a walker ends on the object."""
-    held = _HELD * seeds.shares / seeds.shares.max(1, keepdims=True)
-    inside = held[seeds.inside].max(0) + _UNARY * alike
-    outside = held[~seeds.inside].max(0, initial=0.0) + _UNARY * (1 - alike)
-    return spread(conductance, inside, outside)
 
 
 def find_seeds(scene: QueryScene, clicks: Clicks, backend: str) -> Seeds:
@@ -126,36 +86,136 @@ def find_seeds(scene: QueryScene, clicks: Clicks, backend: str) -> Seeds:
     shares = [one.double().cpu().numpy() for one in met]
     solid = np.array([one.sum() >= _EMPTY_ALPHA for one in shares], bool)
     rows = [one / one.sum() for one, there in zip(shares, solid, strict=True) if there]
-    shares_found = np.array(rows).reshape(-1, len(scene.snapshot))
-    return Seeds(clicks.points[solid], shares_found, clicks.inside[solid])
+    stacked = np.array(rows).reshape(-1, len(scene.snapshot))
+    return Seeds(clicks.points[solid], stacked, clicks.inside[solid])
 
 
-def likeness(scene: QueryScene, features: Tensor, seeds: Seeds) -> NDArray[np.float64]:
-    """Probability [N] that a Gaussian is of the object, by its looks and place alone."""
-    shares = torch.from_numpy(seeds.shares).to(features.device, torch.float32)
-    unit = normalize(features.float(), dim=1)
-    cosine = unit @ normalize(shares @ unit, dim=1).T  # [N, K]
-    snapshot = scene.snapshot
-    color = torch.cdist(snapshot.colors, shares @ snapshot.colors)
-    distance = torch.cdist(snapshot.means, shares @ snapshot.means)
-    odds = (
-        _LIKE_BIAS + _LIKE_FEATURE * (1 - cosine) + _LIKE_COLOR * color + _LIKE_DISTANCE * distance
-    )
-    inside = torch.from_numpy(seeds.inside)
-    best = odds[:, inside].max(1).values
-    if not bool(inside.all()):
-        best = best - odds[:, ~inside].max(1).values.clamp(min=0)
-    return np.asarray(torch.sigmoid(best).double().cpu().numpy())
+class FieldSegmenter:
+    """The graph of a scene, to be asked several times.
+
+    Args:
+        scene: the field at a time, seen from a view.
+        features: [N, C] of the Gaussians, decoded.
+        backend: rasteriser, resolved.
+    """
+
+    def __init__(self, scene: QueryScene, features: Tensor, backend: str) -> None:
+        self._scene, self._backend = scene, backend
+        snapshot = scene.snapshot
+        self._looks = looks_of(snapshot, features)
+        self._places = snapshot.means.double().cpu().numpy()
+        eye = torch.from_numpy(np.asarray(scene.T_map_camera[:3, 3], np.float32))
+        self._conductance = conductances(build_graph(snapshot, features, eye), len(snapshot))
+
+    def by_click(self, seeds: Seeds, click: int) -> NDArray[np.float64]:
+        """Probability [N] of what one click alone means."""
+        walk = self._walk(seeds.shares[[click]], seeds.shares[:0])
+        return np.asarray(walk ** (np.log(LEVEL) / np.log(_WALK_LEVEL)))
+
+    def by_box(self, box: tuple[float, float, float, float]) -> NDArray[np.float64]:
+        """Probability [N] of what a box is around: unlike its surroundings.
+
+        As Rother et al. (GrabCut, 2004) begin, all that a box leaves out is background.
+        """
+        scene = self._scene
+        view = (scene.snapshot, scene.camera, scene.T_map_camera)
+        part, pixels = (x.double().cpu().numpy() for x in met_by_box(*view, box, self._backend))
+        ring = met_by_box(*view, _around(box), self._backend)[0].double().cpu().numpy()
+        seen = pixels >= _SEEN_PX
+        around = np.flatnonzero(seen & (part < LEVEL) & (ring >= LEVEL))
+        around = around[:: max(1, len(around) // _RING_SAMPLES)]
+        unlike = np.where(seen, 1 - self._like(around), LEVEL)
+        outside = _HELD * (seen & (part < LEVEL))
+        walk = spread(self._conductance, _UNARY * unlike, outside + _UNARY * (1 - unlike))
+        walk[seen] *= part[seen] >= LEVEL
+        return _largest(walk, pixels, self._pieces(walk))
+
+    def corrected(
+        self, found: NDArray[np.float64], seeds: Seeds, click: int
+    ) -> NDArray[np.float64]:
+        """Probabilities [N] after one more click, unless what was found agrees with it."""
+        inside = bool(seeds.inside[click])
+        reach_m = self._reach_m(found, seeds.points[click], inside)
+        if reach_m == 0:
+            return found
+        rivals = seeds.shares[seeds.inside != inside]
+        change = self._walk(seeds.shares[[click]], rivals)
+        place = seeds.shares[click] @ self._places
+        change[np.linalg.norm(self._places - place, axis=1) > reach_m] = 0
+        return np.maximum(found, change) if inside else np.minimum(found, 1 - change)
+
+    def connected(self, found: NDArray[np.float64], seeds: Seeds) -> NDArray[np.float64]:
+        """`found` with 0 in those of its pieces that no click inside met; needs such a click."""
+        clicked = seeds.shares[seeds.inside].argmax(1)
+        if not len(clicked):
+            return found
+        piece = self._pieces(found)
+        kept = np.isin(piece, piece[clicked][piece[clicked] >= 0])
+        return np.where((piece < 0) | kept, found, 0)
+
+    def _walk(
+        self, inside: NDArray[np.float64], outside: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Probability [N] of a walk to end at clicks inside [K, N], not at those outside [L, N]."""
+        like = alike(self._looks, self._looks.at(inside), self._looks.at(outside))
+        return spread(
+            self._conductance,
+            _held(inside) + _UNARY * like,
+            _held(outside) + _UNARY * (1 - like),
+        )
+
+    def _like(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Probability [N] of being of one object with any of some Gaussians."""
+        if not len(rows):
+            return np.zeros(len(self._places))
+        some = type(self._looks)(*(part[torch.from_numpy(rows)] for part in self._looks))
+        odds = log_odds(self._looks, some).max(1).values
+        return np.asarray(torch.sigmoid(odds).double().cpu().numpy())
+
+    def _pieces(self, found: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Connected piece [N] of what is selected, -1 elsewhere."""
+        chosen = np.flatnonzero(found >= LEVEL)
+        piece = np.full(len(found), -1, np.int64)
+        graph = self._conductance[chosen][:, chosen]
+        piece[chosen] = connected_components(graph, directed=False)[1]
+        return piece
+
+    def _reach_m(
+        self, found: NDArray[np.float64], point: NDArray[np.float64], inside: bool
+    ) -> float:
+        """Metres around a click within which it corrects the mask of what is found; 0 = agrees."""
+        scene = self._scene
+        probability = torch.from_numpy(found).to(scene.snapshot.means)[:, None]
+        out = scene.snapshot.render(probability, scene.camera, scene.T_map_camera, self._backend)
+        mask = (out.image[..., 0] / out.alpha.clamp(min=0.5) >= LEVEL).cpu().numpy()
+        agrees = mask == inside
+        column, row = int(point[0]), int(point[1])
+        if agrees[row, column]:
+            return 0.0
+        wrong = np.pad(~agrees, 1, constant_values=True).astype(np.uint8)
+        apart_px = cv2.distanceTransform(wrong, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        depth_m = float(out.expected_depth[row, column])
+        return _REACH * float(apart_px[row + 1, column + 1]) * depth_m / scene.camera.fx
 
 
-def _connected(
-    walk: NDArray[np.float64], conductance: csr_matrix, seeds: Seeds
+def _held(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Conductance [N] that holds the Gaussians of clicks [K, N]."""
+    if not len(shares):
+        return np.zeros(shares.shape[1])
+    return np.asarray(_HELD * (shares / shares.max(1, keepdims=True)).max(0))
+
+
+def _around(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = box
+    dx, dy = (x1 - x0) * (_RING - 1) / 2, (y1 - y0) * (_RING - 1) / 2
+    return x0 - dx, y0 - dy, x1 + dx, y1 + dy
+
+
+def _largest(
+    found: NDArray[np.float64], pixels: NDArray[np.float64], piece: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """`walk` with 0 in the pieces of what is selected that no click inside met."""
-    chosen = np.flatnonzero(walk >= 0.5)
-    _, piece = connected_components(conductance[chosen][:, chosen], directed=False)
-    clicked = np.isin(chosen, seeds.shares[seeds.inside].argmax(1))
-    lost = chosen[~np.isin(piece, piece[clicked])]
-    out = walk.copy()
-    out[lost] = 0
-    return out
+    """`found` with 0 in all its pieces but the one that draws the most pixels."""
+    if not (piece >= 0).any():
+        return found
+    size = np.bincount(piece[piece >= 0], pixels[piece >= 0])
+    return np.where((piece < 0) | (piece == size.argmax()), found, 0)
