@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    stamp_ns, view = _nanoseconds(options.stamp), _view(options.view)
+    stamp_ns, view = nanoseconds(options.stamp), view_of(options.view)
     _check_one_way(options)
 
     from f4x_ros.core.pipeline import Perception
@@ -164,7 +164,7 @@ def _picture(path: str) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image[..., ::-1]).astype(np.uint8)
 
 
-def _view(text: str | None) -> Pose | None:
+def view_of(text: str | None) -> Pose | None:
     """`T_map_camera` [4, 4] of a camera at a place that looks at another, its down down."""
     if text is None:
         return None
@@ -188,7 +188,8 @@ def _view(text: str | None) -> Pose | None:
     return pose
 
 
-def _nanoseconds(text: str) -> int:
+def nanoseconds(text: str) -> int:
+    """Seconds as text to whole nanoseconds, exactly; ValueError if it is no number."""
     try:
         return int(Decimal(text) * 1_000_000_000)
     except (InvalidOperation, ValueError, OverflowError):
