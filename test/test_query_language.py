@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from f4x_ros.core.features.codec import LatentCodec
+from f4x_ros.core.query.cosines import cosines
 from f4x_ros.core.query.language import parse_question
 from f4x_ros.core.query.prompts import combined, make_prompts
 from f4x_ros.core.query.vectors import TextVectors
@@ -107,3 +110,34 @@ def test_a_refused_text_leaves_nothing_behind() -> None:
 def test_prompts_that_cannot_stand_together_are_refused(texts: list[str]) -> None:
     with pytest.raises(ValueError, match="prompt"):
         make_prompts(TextVectors(Words()), texts, (), 0.5)
+
+
+def test_cosines_of_latents_are_those_of_the_features_they_stand_for() -> None:
+    torch.manual_seed(0)
+    codec = LatentCodec([40], 12)
+    features = torch.randn(500, 12) @ torch.randn(12, 40)
+    for _ in range(3):
+        codec.observe(features)
+    latents = torch.cat([codec.encode(features), torch.zeros(2, 12)])
+    distiller = SimpleNamespace(latent_dim=12, decode=codec.decode)
+    vectors = torch.nn.functional.normalize(torch.randn(7, 40), dim=1)
+    found, lengths = cosines(distiller, latents, vectors)
+    decoded = codec.decode(latents)
+    expected = torch.nn.functional.normalize(decoded, dim=1) @ vectors.T
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(lengths[:, 0], decoded.norm(dim=1), atol=1e-3, rtol=1e-4)
+    assert not found[-2:].any()
+
+
+def test_cosines_hold_for_one_of_several_heads() -> None:
+    torch.manual_seed(0)
+    codec = LatentCodec([20, 30], 12)
+    features = torch.randn(500, 12) @ torch.randn(12, 50)
+    for _ in range(3):
+        codec.observe(features)
+    latents = codec.encode(features)
+    distiller = SimpleNamespace(latent_dim=12, decode=lambda z: codec.decode(z, 1))
+    vectors = torch.nn.functional.normalize(torch.randn(7, 30), dim=1)
+    found, _ = cosines(distiller, latents, vectors)
+    expected = torch.nn.functional.normalize(codec.decode(latents, 1), dim=1) @ vectors.T
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)

@@ -27,6 +27,10 @@ class FeatureExtractor(Protocol):
         has_text: False if `text` knows no words and always raises. Default True.
         has_points: True if it is a `PromptedExtractor`. Default False.
         presence: `PresenceCalibration`; None, the default, where none was learned.
+        checkpoint: file of the weights, beside which a calibration of presence may lie.
+        of_cosine: a function of the cosine of features and unit vectors of text [..., P] and of the
+            length of the features [..., 1], which gives the same as `relevancy`. Where there is
+            one, a map is asked without decoding its latents.
     """
 
     name: str

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from f4x_ros.core.distil import Distiller
+from f4x_ros.core.query.cosines import cosines
 from f4x_ros.core.query.prompts import check_threshold
 from f4x_ros.core.query.scene import QueryScene
 from f4x_ros.core.query.vectors import pooled
@@ -54,15 +55,8 @@ class Likeness:
 
     def relevancy(self, distiller: Distiller, latents: Tensor) -> Tensor:
         """Likeness [..., 1] in 0..1 of what latents [..., D] stand for."""
-        cosine = _cosine(distiller, latents, self.vector)
-        return ((cosine - self.usual) / (1 - self.usual)).clamp(0, 1)[..., None]
-
-
-def _cosine(distiller: Distiller, latents: Tensor, vector: Tensor) -> Tensor:
-    """[...] of decoded latents [..., D]; 0 for those that were never observed."""
-    unit = functional.normalize(distiller.decode(latents), dim=-1)
-    cosine: Tensor = unit @ vector.to(unit)
-    return cosine
+        cosine, _ = cosines(distiller, latents, self.vector[None])
+        return ((cosine - self.usual) / (1 - self.usual)).clamp(0, 1)
 
 
 @torch.no_grad()
@@ -98,7 +92,7 @@ def make_likeness(
         vector = object_vector(distiller, scene, like_object)
     vector = functional.normalize(vector, dim=0)
     known = scene.snapshot.latent_weights >= min_weight
-    cosine = _cosine(distiller, scene.snapshot.latents[known], vector)
+    cosine, _ = cosines(distiller, scene.snapshot.latents[known], vector[None])
     usual = min(float(cosine.median()), _MOST_USUAL) if len(cosine) else 0.0
     return Likeness(label, vector, usual, (float(threshold) or THRESHOLD,))
 

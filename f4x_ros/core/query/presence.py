@@ -14,6 +14,7 @@ from torch import Tensor
 from f4x_ros.core.distil import Distiller
 from f4x_ros.core.features.base import PresenceCalibration
 from f4x_ros.core.frame import Presence
+from f4x_ros.core.query.cosines import cosines
 from f4x_ros.core.query.prompts import Wanted
 from f4x_ros.core.query.vectors import pooled
 from f4x_ros.core.snapshot import Snapshot
@@ -52,7 +53,7 @@ def gather(
     chosen = [torch.from_numpy(rows).to(scores.device) for rows in objects]
     latents = torch.stack([pooled(snapshot, rows) for rows in chosen])
     means = wanted.relevancy(distiller, latents)[:, index]
-    lengths = torch.linalg.vector_norm(distiller.decode(latents), dim=1)
+    _, lengths = cosines(distiller, latents, latents.new_zeros(0, distiller.words.dim))
     return [
         Evidence(
             pooled=log_odds(float(means[k])),

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.distil import Distiller
+from f4x_ros.core.query.cosines import cosines
 from f4x_ros.core.query.language import parse_question
 from f4x_ros.core.query.vectors import TextVectors
 from f4x_ros.core.snapshot import Snapshot
@@ -64,8 +65,12 @@ class PromptSet:
 
     def relevancy(self, distiller: Distiller, latents: Tensor) -> Tensor:
         """Relevancy [N, P] in 0..1 of what latents [N, D] stand for."""
-        features = distiller.decode(latents)
-        of_terms = distiller.words.relevancy(features, self.vectors.to(features.device))
+        of_cosine = getattr(distiller.words, "of_cosine", None)
+        if of_cosine is not None:
+            of_terms = of_cosine(*cosines(distiller, latents, self.vectors))
+        else:
+            features = distiller.decode(latents)
+            of_terms = distiller.words.relevancy(features, self.vectors.to(features.device))
         return combined(of_terms, self.terms)
 
 

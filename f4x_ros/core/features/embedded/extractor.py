@@ -21,6 +21,8 @@ OPTIONS = {
 }
 """Options and their defaults."""
 
+_SEEN = 1e-6  # length below which a feature was never observed
+
 
 class EmbeddedExtractor:
     """Any words, for pixels of rooms, by a small network of our own; needs no download.
@@ -98,6 +100,9 @@ class EmbeddedExtractor:
 
         A feature that is all zeros (never observed) has relevancy 0.
         """
-        cosine = functional.normalize(features, dim=-1) @ text.to(features).T
-        seen = torch.linalg.vector_norm(features, dim=-1, keepdim=True) > 1e-6
-        return torch.where(seen, self.calibration.probability(cosine), 0.0)
+        lengths = torch.linalg.vector_norm(features, dim=-1, keepdim=True)
+        return self.of_cosine(functional.normalize(features, dim=-1) @ text.to(features).T, lengths)
+
+    def of_cosine(self, cosine: Tensor, lengths: Tensor) -> Tensor:
+        """`relevancy` [..., P] from cosines [..., P] of features whose lengths are [..., 1]."""
+        return torch.where(lengths > _SEEN, self.calibration.probability(cosine), 0.0)
