@@ -65,6 +65,15 @@ def test_a_source_checkout_finds_the_interfaces_of_the_installed_package(
     ]
 
 
+def test_the_embedded_weights_are_part_of_it() -> None:
+    from f4x_ros.core.features.embedded.weights import FORMAT, shipped_file
+    from f4x_ros.core.features.tensor_file import read_tensors
+
+    arrays, metadata = read_tensors(shipped_file())
+    assert metadata["format"] == FORMAT
+    assert arrays.keys() >= {"space.mean", "space.basis"}
+
+
 def test_the_commands_are_declared() -> None:
     commands = {e.name: e.value for e in metadata.entry_points(group="console_scripts")}
     assert commands["f4x"] == "f4x_ros.cli.main:main"
