@@ -40,7 +40,7 @@ from torch.nn.functional import cosine_similarity, interpolate
 from f4x_ros.core.config import Config, FieldConfig
 from f4x_ros.core.describe import StageClock
 from f4x_ros.core.device import choose_device
-from f4x_ros.core.distil import Distiller, fold, sample
+from f4x_ros.core.distil import Distiller, fold, latent_image, sample
 from f4x_ros.core.features.codec import LatentCodec
 from f4x_ros.core.features.heads import make_heads
 from f4x_ros.core.frame import Frame
@@ -80,6 +80,7 @@ def seen_features(distiller: Distiller, frame: Frame) -> dict[str, Tensor]:
     }
 
 
+@torch.no_grad()
 def drawn_latents(memory: Memory, frame: Frame) -> tuple[Tensor, Tensor, Snapshot]:
     """Latents [H, W, D] of the field in the frame's view at its stamp, and alpha [H, W]."""
     snapshot = take_snapshot(memory.field, memory.seconds(frame.stamp_ns))
@@ -89,6 +90,7 @@ def drawn_latents(memory: Memory, frame: Frame) -> tuple[Tensor, Tensor, Snapsho
     return out.image.cpu(), out.alpha.cpu(), snapshot
 
 
+@torch.no_grad()
 def cosines_of_frame(
     memory: Memory, frame: Frame, instances: Tensor | None
 ) -> dict[str, dict[str, float]]:
@@ -156,6 +158,7 @@ def field_of_room(latent_dim: int) -> tuple[GaussianField, Any]:
     return field, scene
 
 
+@torch.no_grad()
 def timings(latent_dim: int, dims: list[int], repeats: int) -> dict[str, float]:
     """Milliseconds (minimum) of the parts of one update, for heads of these dimensions."""
     field, scene = field_of_room(latent_dim)
@@ -171,15 +174,10 @@ def timings(latent_dim: int, dims: list[int], repeats: int) -> dict[str, float]:
     total, weight = uplift(*shape, *view, pixels)
     rows = (weight > 0).nonzero()[:, 0]
 
-    def encode() -> None:
-        for head, one in enumerate(maps):
-            part = codec.encode(one.flatten(1).T, head).reshape(*one.shape[1:], -1)
-            interpolate(part.permute(2, 0, 1)[None], size, mode="bilinear", align_corners=False)
-
     jobs: dict[str, Callable[[], object]] = {
         "sample and learn": lambda: codec.observe(sample(maps, size, 3)),
         "fit": codec._fit,
-        "encode": encode,
+        "encode": lambda: latent_image(codec, maps, size),
         f"uplift, {latent_dim + 1} channels": lambda: uplift(*shape, *view, pixels),
         "uplift, 0 channels": lambda: uplift(*shape, *view, pixels[..., :0]),
         "average": lambda: fold(present, rows, total[rows], weight[rows], 5),
@@ -216,15 +214,13 @@ def main() -> int:
         print(f"{'PASS' if good else 'FAIL'}  {what}: {value:.4g}, {bound} {bar:g}")
 
     if given.only != "speed":
-        with torch.no_grad():
-            table = quality(config, open_source(given.world))
+        table = quality(config, open_source(given.world))
         for head, found in table.items():
             print(f"{head}: " + ", ".join(f"{what} {v:.4f}" for what, v in found.items()))
             judge(f"decoded cosine of {head}", found["codec"], COSINE_BAR, least=True)
     if given.only != "quality":
         for dims in ([96], [96, 16], [96, 256]):
-            with torch.no_grad():
-                found = timings(config.field.latent_dim, dims, given.repeats)
+            found = timings(config.field.latent_dim, dims, given.repeats)
             print(f"heads of {dims}: " + ", ".join(f"{w} {ms:.1f} ms" for w, ms in found.items()))
     columns = GaussianField(config.field.latent_dim, FieldConfig().max_bytes).present.columns
     taken = sum(columns[name].nbytes for name in FEATURES)

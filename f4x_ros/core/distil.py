@@ -8,6 +8,7 @@ and Cheng et al., "Occam's LGS", 2024): one transposed pass of the rasteriser pe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -108,14 +109,7 @@ class Distiller:
         change = self.codec.observe(sample(maps, (height, width), self.codec.images))
         if change is not None:
             _recode(field, change)
-        pixels = maps[0].new_empty(height, width, self.latent_dim + 1)
-        latents = pixels[..., :-1]
-        for head, features in enumerate(maps):
-            part = self.codec.encode(features.flatten(1).T, head)
-            part = _resized(part.reshape(*features.shape[1:], -1), (height, width))
-            latents.add_(part) if head else latents.copy_(part)
-        torch.linalg.vecdot(latents, latents, out=pixels[..., -1])
-        return pixels
+        return latent_image(self.codec, maps, (height, width))
 
 
 def fold(
@@ -169,6 +163,26 @@ def sample(
     return torch.cat(found, -1)
 
 
+def latent_image(
+    codec: LatentCodec,
+    maps: Sequence[Tensor],  # [C, h, w] of each head
+    size: tuple[int, int],
+) -> Tensor:
+    """Latents, and as the last channel their squared length, [H, W, D + 1] at a size."""
+    shares: dict[tuple[int, ...], Tensor] = {}  # sums over heads of one resolution
+    for head, features in enumerate(maps):
+        share = codec.encode(features.flatten(1).T, head).T.contiguous()
+        share = share.view(-1, *features.shape[1:])
+        known = shares.get(share.shape)
+        shares[share.shape] = share if known is None else known + share
+    pixels = maps[0].new_empty(*size, codec.latent_dim + 1)
+    latents = pixels[..., :-1]
+    total = reduce(torch.add, [_resized(share, size) for share in shares.values()])
+    latents.copy_(total.permute(1, 2, 0))
+    torch.linalg.vecdot(latents, latents, out=pixels[..., -1])
+    return pixels
+
+
 def _recode(field: GaussianField, change: Tensor) -> None:
     """Bring all stored latents, present and past, to a new code."""
     for part in field.parts:
@@ -176,8 +190,7 @@ def _recode(field: GaussianField, change: Tensor) -> None:
 
 
 def _resized(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """[h, w, D] to a size (height, width)."""
-    if image.shape[:2] == size:
+    """[D, h, w] to a size (height, width)."""
+    if image.shape[1:] == size:
         return image
-    planes = image.permute(2, 0, 1)[None]  # channels last, as `interpolate` likes it
-    return interpolate(planes, size, mode="bilinear", align_corners=False)[0].permute(1, 2, 0)
+    return interpolate(image[None], size, mode="bilinear", align_corners=False)[0]
