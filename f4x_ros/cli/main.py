@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Sequence
 
 from f4x_ros import __version__
-from f4x_ros.cli import calibrate, demo, doctor, export_bag, query, run, transfer, weights
+from f4x_ros.cli import calibrate, demo, doctor, export_bag, query, run, segment, transfer, weights
 from f4x_ros.cli import eval as evaluation
 from f4x_ros.cli.errors import CommandError
 from f4x_ros.cli.processes import terminated_like_interrupted
@@ -24,6 +24,7 @@ _COMMANDS = {
     "demo": demo,
     "run": run,
     "query": query,
+    "segment": segment,
     "transfer": transfer,
     "eval": evaluation,
     "calibrate": calibrate,

@@ -24,6 +24,7 @@ from f4x_ros.cli.node_processes import (
     start_node,
     wait_until_active,
 )
+from f4x_ros.eval.click_metrics import CLICK_LEVEL, Click, as_arguments
 from f4x_ros.eval.report import Report, read_report
 from f4x_ros.eval.subject import HOLDOUT_EVERY, Answer
 
@@ -150,6 +151,24 @@ class NodeSubject:
         )
 
     def ask(self, text: str, stamp_ns: int = 0, view: Pose | None = None) -> Answer:
+        answer = self._client.query(text, SILENCE_S, **self._moment(stamp_ns, view))
+        if not answer.success:
+            raise ValueError(f"the node refuses the question '{text}': {answer.message}")
+        mask = _probability(answer.mask)
+        unsure = answer.presence == answer.UNSURE
+        return Answer(answer.present, answer.score, mask >= answer.threshold, unsure)
+
+    def segment(
+        self, clicks: Sequence[Click], stamp_ns: int = 0, view: Pose | None = None
+    ) -> NDArray[np.bool_]:
+        given, moment = as_arguments(clicks), self._moment(stamp_ns, view)
+        answer = self._client.segment(**given, timeout_s=SILENCE_S, **moment)
+        if not answer.success:
+            raise ValueError(f"the node refuses clicks: {answer.message}")
+        return np.asarray(_probability(answer.mask) >= CLICK_LEVEL)
+
+    def _moment(self, stamp_ns: int, view: Pose | None) -> dict[str, Any]:
+        """Fields of a request: when, and from where."""
         from f4x_ros.ros.conversions import header, pose_msg, stamp_msg
 
         fields: dict[str, Any] = {}
@@ -159,13 +178,7 @@ class NodeSubject:
             from geometry_msgs.msg import PoseStamped
 
             fields["view"] = PoseStamped(header=header(0, self._map_frame), pose=pose_msg(view))
-        answer = self._client.query(text, SILENCE_S, **fields)
-        if not answer.success:
-            raise ValueError(f"the node refuses the question '{text}': {answer.message}")
-        mask = np.frombuffer(answer.mask.data, np.float32)
-        mask = mask.reshape(answer.mask.height, answer.mask.width)
-        unsure = answer.presence == answer.UNSURE
-        return Answer(answer.present, answer.score, mask >= answer.threshold, unsure)
+        return fields
 
     def render(self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int) -> None:
         return None
@@ -213,3 +226,8 @@ def _client() -> PerceptionClient:
     from f4x_ros.ros.client import PerceptionClient
 
     return PerceptionClient("/perception")
+
+
+def _probability(image: Any) -> NDArray[np.float32]:
+    """The pixels [H, W] of a mask."""
+    return np.frombuffer(image.data, np.float32).reshape(image.height, image.width)

@@ -9,8 +9,7 @@ further one as deep inside of what is wrong, be it missing or too much.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -20,6 +19,10 @@ from f4x_ros.eval.mask_metrics import check_masks, jaccard
 
 CLICKS = 3
 """Clicks of the simulated user on each object."""
+
+
+CLICK_LEVEL = 0.5
+"""Probability from which a pixel counts as selected."""
 
 
 class Click(NamedTuple):
@@ -32,6 +35,14 @@ class Click(NamedTuple):
 
 Segmenter = Callable[[Sequence[Click]], NDArray[np.bool_]]
 """From all clicks on one object so far to its mask [H, W]."""
+
+
+def as_arguments(clicks: Sequence[Click]) -> dict[str, Any]:
+    """`points` and `labels` of `Perception.segment`."""
+    return {
+        "points": [(click.x, click.y) for click in clicks],
+        "labels": [int(click.inside) for click in clicks],
+    }
 
 
 def next_click(truth: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> Click | None:
@@ -76,20 +87,3 @@ def click_through(
             predicted = segment(made)
         ious.append(jaccard(predicted, truth))
     return ious
-
-
-@dataclass
-class ClickScores:
-    """IoU over objects and views, each counting the same."""
-
-    ious: list[list[float]] = field(default_factory=list)
-
-    def add(self, truth: NDArray[np.bool_], segment: Segmenter) -> list[float]:
-        """One object in one view; returns its IoU after each click."""
-        self.ious.append(click_through(truth, segment))
-        return self.ious[-1]
-
-    def mean(self, clicks: int) -> float | None:
-        """Mean IoU after so many clicks, 1..`CLICKS`; None if nothing was added."""
-        values = [one[clicks - 1] for one in self.ious]
-        return float(np.mean(values)) if values else None

@@ -15,6 +15,7 @@ from f4x_ros.core.frame import Frame
 from f4x_ros.datasets.source import Source
 from f4x_ros.datasets.world import World, WorldTruth
 from f4x_ros.eval.asides import AsideView, views_aside
+from f4x_ros.eval.click_questions import click_numbers
 from f4x_ros.eval.costs import Costs
 from f4x_ros.eval.frame_scores import FrameScores
 from f4x_ros.eval.geometry_metrics import cloud_scores, depth_coverage, depth_l1_m
@@ -110,7 +111,7 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
     if render["psnr_past_db"] is None:  # the subject cannot be asked for pictures, but measured
         render["psnr_past_db"] = run.get("psnr_heldout_db")
     numbers = {
-        "query": _query(answers, scores),
+        "query": _query(answers, scores) | click_numbers(world, subject, aside),
         "motion": _motion(scores),
         "tracks": _tracks(scores.tracks(moving_only=True)),
         "tracks_all": _tracks(scores.tracks(moving_only=False)),

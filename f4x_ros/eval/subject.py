@@ -14,6 +14,7 @@ from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.frame import Frame, Presence, RenderedView, Track
 from f4x_ros.core.pipeline import Perception
 from f4x_ros.core.poses import Pose
+from f4x_ros.eval.click_metrics import Click, as_arguments
 from f4x_ros.eval.report import Report
 from f4x_ros.eval.run_recorder import RunRecorder
 
@@ -162,6 +163,13 @@ class LibrarySubject:
         found = self._perception.query(text, stamp_ns=stamp_ns, view=view, want_cloud=False)
         unsure = found.presence is Presence.UNSURE
         return Answer(found.present, found.score, found.mask >= found.threshold, unsure)
+
+    def segment(
+        self, clicks: Sequence[Click], stamp_ns: int = 0, view: Pose | None = None
+    ) -> NDArray[np.bool_]:
+        given = as_arguments(clicks)
+        found = self._perception.segment(**given, stamp_ns=stamp_ns, view=view, want_cloud=False)
+        return np.asarray(found.mask >= found.threshold)
 
     def render(self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int) -> RenderedView:
         return self._perception.render(camera, T_map_camera, stamp_ns)

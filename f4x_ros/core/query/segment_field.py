@@ -16,7 +16,7 @@ from torch import Tensor
 from f4x_ros.core.query.scene import QueryScene
 from f4x_ros.core.query.segment_clicks import Clicks, met_by_box, met_by_click
 from f4x_ros.core.query.segment_graph import build_graph
-from f4x_ros.core.query.segment_looks import alike, log_odds, looks_of
+from f4x_ros.core.query.segment_looks import Looks, alike, log_odds, looks_of
 from f4x_ros.core.query.segment_spread import conductances, spread
 
 LEVEL = 0.5  # of probabilities
@@ -27,7 +27,7 @@ _EMPTY_ALPHA = 0.3  # a click on less than this is on nothing
 _REACH = 4.0  # times the distance of a correcting click from the outline
 _SEEN_PX = 0.05  # a Gaussian that draws less of the view is not told by a box in it
 _RING = 1.5  # times the size of a box: what is around it
-_RING_SAMPLES = 64
+_SAMPLES = 64  # Gaussians that stand for the inside of a box and its surroundings
 
 
 class Seeds(NamedTuple):
@@ -115,20 +115,25 @@ class FieldSegmenter:
     def by_box(self, box: tuple[float, float, float, float]) -> NDArray[np.float64]:
         """Probability [N] of what a box is around: unlike its surroundings.
 
-        As Rother et al. (GrabCut, 2004) begin, all that a box leaves out is background.
+        As Rother et al. (GrabCut, 2004) begin: all that a box leaves out is background, and what
+        in the box is least like it is the object.
         """
         scene = self._scene
         view = (scene.snapshot, scene.camera, scene.T_map_camera)
         part, pixels = (x.double().cpu().numpy() for x in met_by_box(*view, box, self._backend))
         ring = met_by_box(*view, _around(box), self._backend)[0].double().cpu().numpy()
         seen = pixels >= _SEEN_PX
-        around = np.flatnonzero(seen & (part < LEVEL) & (ring >= LEVEL))
-        around = around[:: max(1, len(around) // _RING_SAMPLES)]
-        unlike = np.where(seen, 1 - self._like(around), LEVEL)
+        within = np.flatnonzero(seen & (part >= LEVEL))
+        if not len(within):
+            return np.zeros(len(part))
+        around = self._some(np.flatnonzero(seen & (part < LEVEL) & (ring >= LEVEL)))
+        if len(around.means):
+            odds = log_odds(self._looks, around).max(1).values.cpu().numpy()[within]
+            within = within[odds <= np.median(odds)]
+        like = np.where(seen, alike(self._looks, self._some(within), around), LEVEL)
         outside = _HELD * (seen & (part < LEVEL))
-        walk = spread(self._conductance, _UNARY * unlike, outside + _UNARY * (1 - unlike))
-        walk[seen] *= part[seen] >= LEVEL
-        return _largest(walk, pixels, self._pieces(walk))
+        walk = spread(self._conductance, _UNARY * like, outside + _UNARY * (1 - like))
+        return _largest(walk, pixels * part, self._pieces(walk))
 
     def corrected(
         self, found: NDArray[np.float64], seeds: Seeds, click: int
@@ -164,13 +169,10 @@ class FieldSegmenter:
             _held(outside) + _UNARY * (1 - like),
         )
 
-    def _like(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Probability [N] of being of one object with any of some Gaussians."""
-        if not len(rows):
-            return np.zeros(len(self._places))
-        some = type(self._looks)(*(part[torch.from_numpy(rows)] for part in self._looks))
-        odds = log_odds(self._looks, some).max(1).values
-        return np.asarray(torch.sigmoid(odds).double().cpu().numpy())
+    def _some(self, rows: NDArray[np.int64]) -> Looks:
+        """Looks of an even choice of some Gaussians."""
+        chosen = torch.from_numpy(rows[:: max(1, len(rows) // _SAMPLES)])
+        return Looks(*(part[chosen.to(part.device)] for part in self._looks))
 
     def _pieces(self, found: NDArray[np.float64]) -> NDArray[np.int64]:
         """Connected piece [N] of what is selected, -1 elsewhere."""
