@@ -121,6 +121,15 @@ def test_a_position_in_the_map_marks_as_a_click_does(saved) -> None:
     assert np.linalg.norm(a - b) < 0.03
 
 
+def test_objects_can_be_clicked_instead_of_named(saved, capsys) -> None:
+    clicks = [f"--object={pixel(hook, (0.2, 0.0))}" for hook in HOOKS]
+    mark = f"--mark=end={pixel('first', LONG_END)}"
+    assert cli.main(["transfer", saved, *clicks, mark]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if "  end  " in line)
+    numbers = [float(x) for x in re.findall(r"-?\d+\.\d\d", row.split("  end  ")[1])]
+    assert np.linalg.norm(np.array(numbers[1:4]) - place("second", LONG_END)) < 0.08
+
+
 def test_without_marks_the_view_is_written_to_click_in(saved, capsys, tmp_path: Path) -> None:
     out = tmp_path / "view.png"
     assert cli.main(["transfer", saved, "red thing", "--out", str(out)]) == 0
@@ -130,6 +139,7 @@ def test_without_marks_the_view_is_written_to_click_in(saved, capsys, tmp_path: 
 
 def test_bad_marks_are_named(saved, capsys) -> None:
     assert "nothing to do" in refused(capsys, saved, "red thing")
+    assert "one of target" in refused(capsys, saved, "--mark", "a=60,50")
     assert "'tip'" in refused(capsys, saved, "red thing", "--mark", "tip")
     assert "'tip=3'" in refused(capsys, saved, "red thing", "--mark", "tip=3")
     assert "twice" in refused(capsys, saved, "red thing", "--mark", "a=1,1", "--mark", "a=2,2")

@@ -120,6 +120,27 @@ def test_depth_is_that_of_the_target_view_not_of_those_it_was_seen_from() -> Non
     assert float(shown[0, 18, 24]) == pytest.approx(5.0, rel=0.02)
 
 
+def test_what_stood_before_the_field_when_a_picture_was_taken_is_left_out(scene) -> None:
+    """One picture shows a board half a metre before the wall, which is gone: its depth says so."""
+    snapshot, seen = scene
+    board = torch.full((36, 48), 2.0)
+    board[10:26, 4:20] = 1.5
+    image = seen[1].image.clone()
+    image[:, 10:26, 4:20] = torch.tensor([0.0, 1.0, 0.0])[:, None, None]
+    depths = (None, board)
+    shown = [
+        lift(
+            snapshot,
+            lambda rgb: rgb,
+            [seen[2], PosedImage(image, CAMERA, seen[1].T_map_camera, depth)],
+            "auto",
+        ).render(CAMERA, seen[1].T_map_camera)[0][1, 14:22, 8:16]
+        for depth in depths
+    ]
+    assert float(shown[0].mean()) > 0.3
+    assert float(shown[1].max()) < 0.05
+
+
 def test_the_field_is_not_changed(scene) -> None:
     snapshot, seen = scene
     before = snapshot.colors.clone()

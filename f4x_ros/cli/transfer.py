@@ -31,7 +31,13 @@ _UNSURE = 0.5  # confidence under which another place is named as well
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("map", help="a file map.f4x, as left by `f4x run`")
-    parser.add_argument("target", help="words for the objects that are to get the marks: mug")
+    parser.add_argument(
+        "target", nargs="?", default="", help="words for the objects that are to get the marks: mug"
+    )
+    parser.add_argument(
+        "--object", action="append", default=[], metavar="X,Y",
+        help="instead of words, a click on each object, the marked one included",
+    )  # fmt: skip
     parser.add_argument(
         "--source", default="", metavar="WORDS",
         help="words for the marked object (default: whichever target the marks are on)",
@@ -64,6 +70,7 @@ def run(options: argparse.Namespace) -> int:
     stamp_ns, view = nanoseconds(options.stamp), view_of(options.view)
     points = _marks("--mark", options.mark)
     parts = _marks("--part", options.part)
+    objects = _marks("--object", [f"{k}={click}" for k, click in enumerate(options.object)])
     if not points and not parts and not options.out:
         raise ValueError("no --mark, --part or --out: nothing to do, see `f4x transfer --help`")
     for name, given in points.items():
@@ -79,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
         return _show_view(perception, view, stamp_ns, options.out)
     result = perception.transfer(
         options.target,
+        objects=[click[0] for click in objects.values()],
         points={name: given[0] for name, given in points.items()},
         parts=parts,
         source=options.source,

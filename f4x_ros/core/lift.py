@@ -29,21 +29,28 @@ Operator = Callable[[Tensor], Tensor]
 
 Quantity = Literal["value", "depth"]
 
+_SAME_DEPTH = 0.05  # share of the depth up to which picture and field show the same surface
+_SOLID = 0.5  # alpha from which the field has a depth
 _KNOWN = 0.05  # rendered share of Gaussians that a view has told about, below which is nothing
 
 
 @dataclass(frozen=True, eq=False)
 class PosedImage:
-    """A picture [3, H, W] float 0..1 of the camera's size, and where it was taken."""
+    """A picture [3, H, W] float 0..1 of the camera's size, and where it was taken.
+
+    With a measured `depth` [H, W] (m, 0 = no reading), pixels that show something else than the
+    field does at its time (a thing that has moved since) are left out.
+    """
 
     image: Tensor
     camera: PinholeCamera
     T_map_camera: Pose
+    depth: Tensor | None = None
 
 
 def images_of(views: Sequence[View]) -> list[PosedImage]:
     """Recorded views (keyframes of the map) as pictures to lift from."""
-    return [PosedImage(v.rgb.permute(2, 0, 1), v.camera, v.T_map_camera) for v in views]
+    return [PosedImage(v.rgb.permute(2, 0, 1), v.camera, v.T_map_camera, v.depth) for v in views]
 
 
 @torch.no_grad()
@@ -121,8 +128,8 @@ def lift(
             the target view times the operator's scale.
 
     Raises:
-        ValueError: no view, an image that does not fit its camera, or an operator's output that is
-            not [C, h, w], is not finite or changes its C between views.
+        ValueError: no view, an image or depth that does not fit its camera, or an operator's output
+            that is not [C, h, w], is not finite or changes its C between views.
     """
     if not views:
         raise ValueError("views is empty, expected at least one picture with its pose")
@@ -164,6 +171,8 @@ def _said(
     size = (camera.height, camera.width)
     if view.image.shape != (3, *size):
         raise ValueError(f"image has shape {tuple(view.image.shape)}, expected (3, {size})")
+    if view.depth is not None and view.depth.shape != size:
+        raise ValueError(f"depth has shape {tuple(view.depth.shape)}, expected {size}")
     said = operator(view.image.to(device, torch.float32)).to(device, torch.float32)
     if said.ndim != 3 or 0 in said.shape:
         raise ValueError(f"operator gave shape {tuple(said.shape)}, expected [C, h, w]")
@@ -172,8 +181,15 @@ def _said(
     if said.shape[1:] != size:
         said = interpolate(said[None], size, mode="bilinear", align_corners=False)[0]
     pixels = said.permute(1, 2, 0).contiguous()
-    if quantity == "value":
+    if quantity == "value" and view.depth is None:
         return pixels, None
     drawn = snapshot.render(snapshot.colors, camera, view.T_map_camera, backend)
-    there = (drawn.alpha > 0.5) & (drawn.expected_depth > 0)
-    return pixels / drawn.expected_depth.clamp(min=1e-6)[..., None], there.to(pixels.dtype)
+    depth = drawn.expected_depth
+    trust = torch.ones_like(depth)
+    if view.depth is not None:
+        measured = view.depth.to(device)
+        trust = ((measured <= 0) | ((measured - depth).abs() < _SAME_DEPTH * depth)).to(depth.dtype)
+    if quantity == "depth":
+        trust = trust * ((drawn.alpha > _SOLID) & (depth > 0))
+        pixels = pixels / depth.clamp(min=1e-6)[..., None]
+    return pixels, trust

@@ -308,9 +308,7 @@ class Perception:
         """What speaks for each text being there now; `f4x calibrate` learns from it."""
         return self._asker.evidence(self._memory.distiller, self._memory.scene(), texts)
 
-    def viewpoint(
-        self, view: Pose | None = None, stamp_ns: int = 0
-    ) -> tuple[PinholeCamera, Pose]:
+    def viewpoint(self, view: Pose | None = None, stamp_ns: int = 0) -> tuple[PinholeCamera, Pose]:
         """Camera and `T_map_camera` that questions take unless told: those of the last frame, then.
 
         Raises:
@@ -330,8 +328,9 @@ class Perception:
     @torch.no_grad()
     def transfer(
         self,
-        target: str,
+        target: str = "",
         *,
+        objects: ArrayLike = (),
         points: Mapping[str, ArrayLike] | None = None,
         parts: Mapping[str, ArrayLike] | None = None,
         source: str = "",
@@ -344,6 +343,8 @@ class Perception:
 
         Args:
             target: words for the objects; the marked one may be among them.
+            objects: instead of words, [K, 2] pixels of the view: a click on each object, the marked
+                one included.
             points: name to a pixel (x, y) of the view, or to a position (x, y, z) of the map.
             parts: name to some pixels [S, 2] or positions [S, 3] on that part.
             source: words for the marked object; "" = the one of `target` the marks are on.
@@ -357,12 +358,14 @@ class Perception:
                 words; and what `query` raises.
         """
         scene = self._memory.scene(stamp_ns, view, camera)
+        if bool(target.strip()) == bool(np.size(objects)):
+            raise ValueError("expected one of target (words) and objects (clicks)")
         texts = list(dict.fromkeys([source.strip() or target.strip(), target.strip()]))
-        wanted = self._asker.prompts(texts, [threshold] * len(texts))
+        wanted = self._asker.prompts(texts, [threshold] * len(texts)) if texts[-1] else None
         exposure = self._memory.exposures.at(scene.time_s)
         return transfer_marks(
             self._memory.distiller, scene, wanted, self.config, self.backend, exposure,
-            points=points or {}, parts=parts or {},
+            objects=objects, points=points or {}, parts=parts or {},
         )  # fmt: skip
 
     def lift(

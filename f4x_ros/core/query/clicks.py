@@ -56,7 +56,7 @@ def segment(
 ) -> QueryResult:
     """One object of the field; arguments and errors are those of `Perception.segment`."""
     clicks = check_clicks(points, labels, box, scene.camera)
-    found = _members(distiller, scene, clicks, backend)
+    found = members_of(distiller, scene, clicks, backend)
     probability = found.probability
     selected = (probability >= LEVEL) & (scene.snapshot.opacities >= MIN_OPACITY)
     mask = _drawn(scene, probability, backend) if found.mask is None else found.mask
@@ -87,7 +87,8 @@ def reader(distiller: Distiller) -> str:
     return distiller.words.name if distiller.prompted is None else distiller.prompted.name
 
 
-def _members(distiller: Distiller, scene: QueryScene, clicks: Clicks, backend: str) -> Members:
+def members_of(distiller: Distiller, scene: QueryScene, clicks: Clicks, backend: str) -> Members:
+    """The Gaussians of the object that was clicked, by the best means there is."""
     if not len(scene.snapshot):
         return Members(scene.snapshot.opacities, 0.0)
     if distiller.prompted is None:

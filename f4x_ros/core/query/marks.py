@@ -17,11 +17,13 @@ from f4x_ros.core.frame import RenderedView, Track
 from f4x_ros.core.motion.objects import MIN_OPACITY, components_of
 from f4x_ros.core.poses import Pose
 from f4x_ros.core.query.answer import as_track
-from f4x_ros.core.query.components import Component
+from f4x_ros.core.query.clicks import LEVEL, members_of
+from f4x_ros.core.query.components import BOX_PERCENTILES, Component
 from f4x_ros.core.query.parts import spread_parts
 from f4x_ros.core.query.pixels import from_pixel, to_pixels
 from f4x_ros.core.query.prompts import Wanted, relevancy
 from f4x_ros.core.query.scene import QueryScene
+from f4x_ros.core.query.segment_clicks import check_clicks
 from f4x_ros.core.query.transfer import FoundPoint, Transfer, transfer
 from f4x_ros.core.snapshot import to_picture
 
@@ -81,11 +83,12 @@ class TransferResult:
 def transfer_marks(
     distiller: Distiller,
     scene: QueryScene,
-    wanted: Wanted,
+    wanted: Wanted | None,
     config: Config,
     backend: str,
     exposure: Tensor,
     *,
+    objects: ArrayLike,
     points: Mapping[str, ArrayLike],
     parts: Mapping[str, ArrayLike],
 ) -> TransferResult:
@@ -94,10 +97,12 @@ def transfer_marks(
     Args:
         distiller: reads the latents.
         scene: the field, and the view the clicks were made in.
-        wanted: one thing for source and targets alike, or two: the source, then the targets.
+        wanted: one thing for source and targets alike, or two: the source, then the targets; None
+            where the objects are clicked.
         config: all options.
         backend: rasteriser, resolved.
         exposure: [2, 3] of the picture.
+        objects: [K, 2] pixels, one on each object, the marked one included.
         points: name to a pixel (x, y), or to a position (x, y, z) in the map frame.
         parts: name to one or more pixels [S, 2] or positions [S, 3].
     """
@@ -109,10 +114,13 @@ def transfer_marks(
     )
     at = {name: _positions(name, mark, scene, view, one=True)[0] for name, mark in points.items()}
     clicks = {name: _positions(name, mark, scene, view, one=False) for name, mark in parts.items()}
-    scores = relevancy(scene.snapshot, distiller, wanted, config.query.min_weight)
-    found = [_objects(scene, wanted, k, scores[:, k], config) for k in range(len(wanted))]
+    if wanted is None:
+        texts, found = ("object",), [_clicked(distiller, scene, objects, backend)]
+    else:
+        texts = wanted.texts
+        found = _named(distiller, scene, wanted, config)
     marked = np.concatenate([*(p[None] for p in at.values()), *clicks.values()])
-    source = _nearest(found[0], marked, scene, wanted.texts[0])
+    source = _nearest(found[0], marked, scene, texts[0])
     others = [c for c in found[-1] if not _overlap(c, source)]
     rows = torch.from_numpy(source.members)
     labels = spread_parts(scene.snapshot, rows, clicks)
@@ -126,10 +134,8 @@ def transfer_marks(
     )
     known = tuple(FoundPoint(name, point, 1.0, ()) for name, point in at.items())
     own = Transfer(rows, 1.0, known, labels, np.ones(len(labels), np.float32))
-    first = _marked(scene, view, source, own, wanted.texts[0])
-    targets = [
-        _marked(scene, view, c, t, wanted.texts[-1]) for c, t in zip(others, carried, strict=True)
-    ]
+    first = _marked(scene, view, source, own, texts[0])
+    targets = [_marked(scene, view, c, t, texts[-1]) for c, t in zip(others, carried, strict=True)]
     targets.sort(key=lambda one: -one.fit)
     mask = _part_mask(scene, [own, *carried], len(parts), backend)
     message = f"{len(targets)} other object{'' if len(targets) == 1 else 's'}"
@@ -157,11 +163,36 @@ def _positions(
         raise ValueError(f"mark {name!r}: {error}") from None
 
 
-def _objects(
-    scene: QueryScene, wanted: Wanted, index: int, scores: Tensor, config: Config
+def _named(
+    distiller: Distiller, scene: QueryScene, wanted: Wanted, config: Config
+) -> list[list[Component]]:
+    """The objects that answer to each thing that is wanted."""
+    scores = relevancy(scene.snapshot, distiller, wanted, config.query.min_weight)
+    out = []
+    for index, threshold in enumerate(wanted.thresholds):
+        own = scores[:, index].contiguous()
+        solid = (own >= threshold) & (scene.snapshot.opacities >= MIN_OPACITY)
+        out.append(components_of(scene.snapshot, own, solid, config.tracks))
+    return out
+
+
+def _clicked(
+    distiller: Distiller, scene: QueryScene, objects: ArrayLike, backend: str
 ) -> list[Component]:
-    solid = (scores >= wanted.thresholds[index]) & (scene.snapshot.opacities >= MIN_OPACITY)
-    return components_of(scene.snapshot, scores, solid, config.tracks)
+    """The object under each click."""
+    out = []
+    for place in np.atleast_2d(np.asarray(objects, np.float64)):
+        clicks = check_clicks(place[None], None, None, scene.camera)
+        found = members_of(distiller, scene, clicks, backend)
+        solid = (found.probability >= LEVEL) & (scene.snapshot.opacities >= MIN_OPACITY)
+        rows = solid.nonzero()[:, 0].cpu().numpy()
+        if not len(rows):
+            raise ValueError(f"object at {place.tolist()}: nothing is in the map there")
+        low, high = np.percentile(
+            scene.snapshot.means[torch.from_numpy(rows)].cpu().numpy(), BOX_PERCENTILES, axis=0
+        )
+        out.append(Component(rows, (low + high) / 2, high - low, found.score))
+    return out
 
 
 def _nearest(
