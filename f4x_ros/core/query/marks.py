@@ -114,8 +114,9 @@ def transfer_marks(
     )
     at = {name: _positions(name, mark, scene, view, one=True)[0] for name, mark in points.items()}
     clicks = {name: _positions(name, mark, scene, view, one=False) for name, mark in parts.items()}
+    texts: tuple[str, ...] = ("object",)
     if wanted is None:
-        texts, found = ("object",), [_clicked(distiller, scene, objects, backend)]
+        found = [_clicked(distiller, scene, objects, backend)]
     else:
         texts = wanted.texts
         found = _named(distiller, scene, wanted, config)
