@@ -9,7 +9,8 @@ that `Perception` makes of it, one instance is marked by clicks on its keypoints
 that shows it, and the others are given the marks; every instance is the marked one in turn.
 
     --find true     objects by their true masks: what the transfer alone can do
-    --find words    objects by the name of their class, as a user asks
+    --find clicks   objects by one click on the middle of each, in the frame that shows all best
+    --find words    objects by the name of their class
     --exact         marks at the true places instead of clicks
 
 Two numbers to compare with: `box` moves the marks with the objects' boxes and does not turn, `sure`
@@ -32,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "bench"))
 
+import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from instances import CAMERA, FRAMES, Instances  # noqa: E402
@@ -91,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seeds", default="8001:8011", help="from:to, the last one left out")
-    parser.add_argument("--find", choices=("true", "words"), default="words")
+    parser.add_argument("--find", choices=("true", "clicks", "words"), default="words")
     parser.add_argument("--extractor", default="embedded")
     parser.add_argument("--sensor", default="ideal", help="what the camera does, e.g. noisy")
     parser.add_argument("--exact", action="store_true", help="marks at the true places")
@@ -100,7 +102,7 @@ def _options() -> argparse.ArgumentParser:
 
 
 def _mapped(world: Instances, options: argparse.Namespace) -> Perception:
-    extractor = options.extractor if options.find == "words" else "color"
+    extractor = options.extractor if options.find != "true" else "color"
     perception = Perception(Config.from_dotted({"features.extractor": extractor}))
     nothing = Outputs(masks=False, cloud=False, tracks=False, moving=False)
     for index in range(FRAMES):
@@ -118,8 +120,9 @@ def _score(
             marks = _marks(world, source, depths, exact=options.exact)
             goals = [one for one in labels if one.id != source.id]
             began = time.perf_counter()
-            if options.find == "words":
-                found = _by_words(world, perception, cls, goals, marks)
+            if options.find != "true":
+                asked = (cls, None) if options.find == "words" else ("", _clicks(world, labels))
+                found = _by_door(world, perception, asked, goals, marks)
             else:
                 found = _by_rows(perception, rows, source, goals, marks)
             scores.ms.append(1e3 * (time.perf_counter() - began) / len(goals))
@@ -162,17 +165,41 @@ def _in_view(
 Found = dict[str, FoundPoint] | None
 
 
-def _by_words(
+def _clicks(world: Instances, labels: list[ObjectLabel]) -> tuple[int, list[tuple[float, float]]]:
+    """A frame, and in it a pixel in the middle of what is seen of each object."""
+
+    def least(index: int) -> int:
+        instances = world.drawing(index).instances
+        return min(int((instances == one.id).sum()) for one in labels)
+
+    index = max(range(0, FRAMES, 3), key=least)
+    clicks = []
+    for one in labels:
+        inside = (world.drawing(index).instances == one.id).astype(np.uint8)
+        row, column = np.unravel_index(
+            int(cv2.distanceTransform(np.pad(inside, 1), cv2.DIST_L2, 5).argmax()),
+            (CAMERA.height + 2, CAMERA.width + 2),
+        )
+        clicks.append((float(column) - 0.5, float(row) - 0.5))
+    return index, clicks
+
+
+def _by_door(
     world: Instances,
     perception: Perception,
-    cls: str,
+    asked: tuple[str, tuple[int, list[tuple[float, float]]] | None],
     goals: list[ObjectLabel],
     marks: dict[str, NDArray[np.float64]],
 ) -> list[Found]:
     """The door a user takes; finds belong to the instance in whose box their middle lies."""
+    words, clicks = asked
+    view = world.pose(clicks[0]) if clicks else None
     try:
-        targets = perception.transfer(cls, points=marks).targets
-    except ValueError:  # the marked object was not found by its name
+        targets = perception.transfer(
+            words, objects=clicks[1] if clicks else (), points=marks, view=view
+        ).targets
+    except ValueError as error:  # the marked object was not found
+        print("  ", error)
         return [None] * len(goals)
     out: list[Found] = []
     for goal in goals:
