@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 from box_world import BoxWorld, iou
 
 from f4x_ros.core.config import Config
@@ -12,6 +16,11 @@ from f4x_ros.core.features.base import PresenceCalibration
 from f4x_ros.core.frame import Presence
 from f4x_ros.core.pipeline import Perception
 from f4x_ros.core.query import asking
+from f4x_ros.core.query.asking import Asker
+from f4x_ros.core.query.presence import Judge
+from f4x_ros.core.query.prompts import make_prompts
+from f4x_ros.core.query.rivals import COLORS, KINDS, described
+from f4x_ros.core.query.vectors import TextVectors
 
 QUICK = Config.from_dotted(
     {
@@ -34,8 +43,10 @@ def perception() -> Perception:
 @pytest.fixture
 def calibrated(perception: Perception, monkeypatch: pytest.MonkeyPatch) -> Perception:
     """Present is what is large and pure; limits as if learned."""
-    learned = PresenceCalibration({"pooled": 1.0, "size": 0.5}, -2.0, 0.3, 0.8)
-    monkeypatch.setattr(perception._asker, "calibration", learned)
+    asker = perception._asker
+    monkeypatch.setattr(asker, "_judge", Judge(asker._texts))
+    learned = PresenceCalibration({"pooled": 1.0, "weight": 0.3}, -2.0, 0.3, 0.8)
+    monkeypatch.setattr(asker, "calibration", learned)
     return perception
 
 
@@ -157,13 +168,80 @@ def test_the_likeliest_objects_come_first_and_no_more_than_asked(calibrated: Per
     assert (best.tracks[0].size > 0).all()
 
 
-def test_a_calibration_of_unknown_evidence_is_refused(
-    calibrated: Perception, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_calibration_of_unknown_evidence_is_refused() -> None:
     strange = PresenceCalibration({"smell": 1.0}, 0.0, 0.3, 0.7)
-    monkeypatch.setattr(calibrated._asker, "calibration", strange)
     with pytest.raises(ValueError, match="smell"):
-        calibrated.query("red thing")
+        Asker(Plain(strange), QUICK, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("phrase", "kind", "color"),
+    [
+        ("red mug", "mug", "red"),
+        ("mug", "mug", ""),
+        ("Red wooden chair", "chair", "red"),
+        ("ceramic mug", "mug", ""),
+        ("person in gray", "person", "gray"),
+        ("grey robot vacuum", "robot vacuum", "gray"),
+        ("red thing", "", "red"),
+        ("thing", "", ""),
+        ("red and blue ball", "and blue ball", ""),
+        ("orange", "", "orange"),
+    ],
+)
+def test_phrases_are_taken_apart(phrase: str, kind: str, color: str) -> None:
+    assert described(phrase) == (kind, color)
+
+
+class Plain:
+    """An extractor whose words are directions: kinds along the first, colours along the last."""
+
+    name, dim, licence, threshold = "plain", len(KINDS) + len(COLORS), "Apache-2.0", 0.5
+
+    def __init__(self, presence: PresenceCalibration | None = None) -> None:
+        self.presence = presence
+
+    def text(self, prompts: Sequence[str]) -> torch.Tensor:
+        rows = torch.zeros(len(prompts), self.dim)
+        for row, prompt in zip(rows, prompts, strict=True):
+            about = described(prompt)
+            if about.kind in KINDS:
+                row[KINDS.index(about.kind)] = 1
+            if about.color:
+                row[len(KINDS) + COLORS.index(about.color)] = 1
+        return torch.nn.functional.normalize(rows, dim=1)
+
+    def relevancy(self, features: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        return (torch.nn.functional.normalize(features, dim=-1) @ text.T).clamp(0, 1)
+
+
+def test_rivals_tell_a_red_mug_from_a_blue_one_and_from_a_red_bowl() -> None:
+    words = Plain()
+    texts = TextVectors(words)
+    judge = Judge(texts)
+    things = ["red mug", "blue mug", "red bowl", "green chair"]
+    latents = texts.encode(things)
+    count = len(things)
+    snapshot = SimpleNamespace(
+        means=torch.zeros(count, 3), latents=latents, latent_weights=torch.full((count,), 9.0)
+    )
+    distiller = SimpleNamespace(words=words, latent_dim=words.dim, decode=lambda z: z)
+    prompts = make_prompts(texts, ["red mug"], (), 0.5)
+    objects = [np.array([row]) for row in range(count)]
+    mug, blue, bowl, chair = judge.gather(snapshot, distiller, prompts, 0, objects)
+    assert mug.pooled > max(blue.pooled, bowl.pooled) > chair.pooled
+    assert mug.color > 0.5 > 0 > max(blue.color, chair.color)
+    assert bowl.color == pytest.approx(mug.color)
+    assert mug.kind == pytest.approx(blue.kind)
+    assert mug.kind > 0 > max(bowl.kind, chair.kind)
+    assert mug.rival > max(blue.rival, bowl.rival, chair.rival)
+    assert mug.weight == pytest.approx(np.log(9))
+
+
+def test_without_known_rivals_they_say_nothing(perception: Perception) -> None:
+    evidence = perception.evidence(["red thing", "yellow thing"])  # of an extractor of colours
+    assert all((one.rival, one.kind, one.color) == (0, 0, 0) for found in evidence for one in found)
+    assert max(one.pooled for one in evidence[0]) > max(one.pooled for one in evidence[1])
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from f4x_ros.core.features.base import PresenceCalibration
 from f4x_ros.core.frame import Presence, Track, TrackState
 from f4x_ros.core.motion.objects import MIN_OPACITY, components_of, dominant_id
 from f4x_ros.core.query.components import Component
-from f4x_ros.core.query.presence import Evidence, decide, gather, probability_of
-from f4x_ros.core.query.prompts import Wanted
+from f4x_ros.core.query.presence import Evidence, Judge, decide, probability_of
+from f4x_ros.core.query.prompts import PromptSet, Wanted
 from f4x_ros.core.query.scene import QueryScene
 from f4x_ros.core.snapshot import Snapshot
 
@@ -55,20 +55,21 @@ class Candidate:
 def candidates(
     scene: QueryScene,
     distiller: Distiller,
-    wanted: Wanted,
+    prompts: PromptSet,
     index: int,
     scores: Tensor,  # [N]
     config: TracksConfig,
+    judge: Judge,
 ) -> list[Candidate]:
-    """What passes the threshold of thing `index` as objects; else the most relevant Gaussians."""
+    """What passes the threshold of prompt `index` as objects; else the most relevant Gaussians."""
     snapshot = scene.snapshot
-    passed = (scores >= wanted.thresholds[index]) & (snapshot.opacities >= MIN_OPACITY)
+    passed = (scores >= prompts.thresholds[index]) & (snapshot.opacities >= MIN_OPACITY)
     components: list[Component | None] = list(components_of(snapshot, scores, passed, config))
     rows = [one.members for one in components if one is not None]
     if not rows and len(scores):
         components = [None]
         rows = [scores.topk(min(config.min_gaussians, len(scores))).indices.cpu().numpy()]
-    evidence = gather(snapshot, distiller, wanted, index, scores, rows)
+    evidence = judge.gather(snapshot, distiller, prompts, index, rows)
     return [Candidate(e, c) for e, c in zip(evidence, components, strict=True)]
 
 
@@ -79,6 +80,7 @@ def answer(
     index: int,
     scores: Tensor,  # [N] relevancy of every Gaussian to it
     config: TracksConfig,
+    judge: Judge | None,
     calibration: PresenceCalibration | None,
     *,
     max_results: int,
@@ -90,9 +92,9 @@ def answer(
     something is present if an object of enough connected Gaussians passes the threshold, and the
     score is its mean relevancy, or what the most relevant Gaussians reach where there is no object.
     """
-    if calibration is None or not wanted.calibrated:
+    if calibration is None or judge is None or not isinstance(wanted, PromptSet):
         return _by_threshold(scene, wanted, index, scores, config, max_results)
-    found = candidates(scene, distiller, wanted, index, scores, config)
+    found = candidates(scene, distiller, wanted, index, scores, config, judge)
     return _by_evidence(scene, wanted.texts[index], found, calibration, max_results)
 
 

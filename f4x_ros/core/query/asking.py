@@ -17,8 +17,9 @@ from f4x_ros.core.features.base import FeatureExtractor
 from f4x_ros.core.features.presence_file import calibration_of
 from f4x_ros.core.frame import Cloud, QueryResult
 from f4x_ros.core.query.answer import Answer, answer, candidates
+from f4x_ros.core.query.language import parse_question
 from f4x_ros.core.query.likeness import make_likeness
-from f4x_ros.core.query.presence import Evidence
+from f4x_ros.core.query.presence import Evidence, Judge, check_evidence
 from f4x_ros.core.query.prompts import PromptSet, Wanted, make_prompts, relevancy
 from f4x_ros.core.query.scene import QueryScene
 from f4x_ros.core.query.vectors import TextVectors
@@ -44,11 +45,17 @@ class Asker:
     def __init__(self, words: FeatureExtractor, config: Config, backend: str) -> None:
         self._words, self._config, self._backend = words, config, backend
         self._texts = TextVectors(words)
+        self._judge: Judge | None = None
         self.calibration = calibration_of(words)
+        if self.calibration is not None:
+            check_evidence(self.calibration)
+            self._judge = Judge(self._texts)
 
     def prompts(self, texts: Sequence[str], thresholds: Sequence[float] = ()) -> PromptSet:
         """Prompts in words; arguments and errors are those of `make_prompts`."""
         default = self._config.query.threshold or self._words.threshold
+        if self._judge is not None:  # one encoding for all that will be needed
+            self._judge.prepare([parse_question(t).wanted for t in texts if t.strip()])
         return make_prompts(self._texts, texts, thresholds, default)
 
     def wanted(
@@ -75,13 +82,19 @@ class Asker:
         self, distiller: Distiller, scene: QueryScene, texts: Sequence[str]
     ) -> list[list[Evidence]]:
         """For each text, what speaks for everything that may be it."""
-        wanted = self.prompts(texts)
-        scores = relevancy(scene.snapshot, distiller, wanted, self._config.query.min_weight)
+        prompts, judge = self.prompts(texts), self._judge or Judge(self._texts)
+        scores = relevancy(scene.snapshot, distiller, prompts, self._config.query.min_weight)
         return [
             [
                 one.evidence
                 for one in candidates(
-                    scene, distiller, wanted, index, own.contiguous(), self._config.tracks
+                    scene,
+                    distiller,
+                    prompts,
+                    index,
+                    own.contiguous(),
+                    self._config.tracks,
+                    judge,
                 )
             ]
             for index, own in enumerate(scores.T)
@@ -113,6 +126,7 @@ class Asker:
                 index,
                 own,
                 self._config.tracks,
+                self._judge,
                 self.calibration,
                 max_results=max_results,
             )

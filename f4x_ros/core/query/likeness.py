@@ -43,7 +43,6 @@ class Likeness:
     vector: Tensor
     usual: float
     thresholds: tuple[float, ...]
-    calibrated: bool = False
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -25,15 +25,12 @@ class Wanted(Protocol):
     Properties:
         texts: what answers are called.
         thresholds: relevancy that selects, of each.
-        calibrated: whether the encoder's calibration of presence holds for the relevancy.
     """
 
     @property
     def texts(self) -> tuple[str, ...]: ...
     @property
     def thresholds(self) -> tuple[float, ...]: ...
-    @property
-    def calibrated(self) -> bool: ...
 
     def __len__(self) -> int: ...
 
@@ -51,14 +48,12 @@ class PromptSet:
         thresholds: relevancy that selects, of each.
         vectors: [T, C].
         terms: rows of `vectors` for each prompt: first what is wanted, then what is excluded.
-        calibrated: see `Wanted`.
     """
 
     texts: tuple[str, ...]
     thresholds: tuple[float, ...]
     vectors: Tensor
     terms: tuple[tuple[int, ...], ...]
-    calibrated: bool = True
 
     def __len__(self) -> int:
         return len(self.texts)
