@@ -12,6 +12,7 @@ from f4x_ros.cli.main import main
 from f4x_ros.core.features.base import PresenceCalibration
 from f4x_ros.core.features.presence_file import calibration_of, read_presence, write_presence
 from f4x_ros.core.query.presence import Evidence
+from f4x_ros.datasets.world import World
 from f4x_ros.eval.calibration import (
     Case,
     check,
@@ -20,6 +21,7 @@ from f4x_ros.eval.calibration import (
     score,
     worst,
     write_cases,
+    wrong_materials,
 )
 
 COLUMNS = len(Evidence._fields)
@@ -99,6 +101,15 @@ def test_cases_survive_a_file_and_other_evidence_is_refused(tmp_path: Path) -> N
     path.write_text('{"evidence": ["smell"], "cases": []}')
     with pytest.raises(ValueError, match="smell"):
         read_cases(path)
+
+
+def test_wrong_materials_are_true_of_nothing() -> None:
+    world = World(width=80, frames=2, seed=8001, scene="random")
+    wrong = wrong_materials(world)
+    assert len(wrong) > 5
+    assert not {phrase.text for phrase in world.phrases} & set(wrong)
+    known = {label.cls for label in world.labels.values()}
+    assert {text.split(" ", 1)[1] for text in wrong} <= known
 
 
 class Extractor:

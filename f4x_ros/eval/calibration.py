@@ -71,11 +71,29 @@ def world_cases(
     last = (len(world) - 1) // every * every
     words = Vocabulary.understood(world, lambda texts: understood_by(perception, texts))
     present, absent = presence_texts(world, words, seen_px, last)
+    absent += understood_by(perception, wrong_materials(world))
     evidence = perception.evidence([*present, *absent])
     return [
         Case(world.name, text, number < len(present), np.array(found).reshape(-1, _COLUMNS))
         for number, (text, found) in enumerate(zip([*present, *absent], evidence, strict=True))
     ]
+
+
+def wrong_materials(world: World) -> list[str]:
+    """A class of the scene in a material that none of its things there has, one for each class.
+
+    The worlds' absent phrases name no materials; without these, naming one would be learned to mean
+    that it is there.
+    """
+    things = [label for label in world.labels.values() if label.material]
+    materials = list(dict.fromkeys(label.material for label in things))
+    wrong = []
+    for number, cls in enumerate(dict.fromkeys(label.cls for label in things)):
+        own = {label.material for label in things if label.cls == cls}
+        free = [material for material in materials if material not in own]
+        if free:
+            wrong.append(f"{free[number % len(free)]} {cls}")
+    return wrong
 
 
 def write_cases(path: Path, cases: Sequence[Case]) -> None:
