@@ -87,12 +87,12 @@ def wrong_materials(world: World) -> list[str]:
     """
     things = [label for label in world.labels.values() if label.material]
     materials = list(dict.fromkeys(label.material for label in things))
+    true = {phrase.text for phrase in world.phrases}
     wrong = []
     for number, cls in enumerate(dict.fromkeys(label.cls for label in things)):
-        own = {label.material for label in things if label.cls == cls}
-        free = [material for material in materials if material not in own]
+        free = [text for m in materials if (text := f"{m} {cls}") not in true]
         if free:
-            wrong.append(f"{free[number % len(free)]} {cls}")
+            wrong.append(free[number % len(free)])
     return wrong
 
 
