@@ -107,6 +107,7 @@ def test_wrong_materials_are_true_of_nothing() -> None:
     world = World(width=80, frames=2, seed=8001, scene="random")
     wrong = wrong_materials(world)
     assert len(wrong) > 5
+    assert len(set(wrong)) == len(wrong)
     assert not {phrase.text for phrase in world.phrases} & set(wrong)
     known = {label.cls for label in world.labels.values()}
     assert {text.split(" ", 1)[1] for text in wrong} <= known

@@ -24,6 +24,7 @@ from f4x_ros.eval.subject import is_held_out, understood_by
 
 _ROUNDS = 4  # of choosing the likeliest candidate and learning from it
 _SHRINK = 1e-2  # of weights, in units of the spread of their evidence
+_WRONG_MATERIALS = 2  # for each class
 _LOST = 0.05  # share of present things that may be called "not present"
 _COLUMNS = len(Evidence._fields)
 _NOTHING = Outputs(masks=False, cloud=False, tracks=False, moving=False)
@@ -80,7 +81,7 @@ def world_cases(
 
 
 def wrong_materials(world: World) -> list[str]:
-    """A class of the scene in a material that none of its things there has, one for each class.
+    """Classes of the scene in materials that none of their things there has, two for each class.
 
     The worlds' absent phrases name no materials; without these, naming one would be learned to mean
     that it is there.
@@ -91,8 +92,8 @@ def wrong_materials(world: World) -> list[str]:
     wrong = []
     for number, cls in enumerate(dict.fromkeys(label.cls for label in things)):
         free = [text for m in materials if (text := f"{m} {cls}") not in true]
-        if free:
-            wrong.append(free[number % len(free)])
+        turned = free[number % max(1, len(free)) :] + free[: number % max(1, len(free))]
+        wrong += turned[:_WRONG_MATERIALS]
     return wrong
 
 
