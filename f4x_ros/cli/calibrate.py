@@ -98,7 +98,7 @@ def _cases(worlds: list[World], config: Config, every: int, kept: Path | None) -
     for world in worlds:
         of_world = [case for case in known if case.world == world.name]
         if not of_world:
-            drawn: Any = prepared(world)
+            drawn: Any = prepared(world) if every == 1 else world  # else as they are needed
             with progress_bar(-(-len(world) // every), world.name) as bar:
                 of_world = world_cases(drawn, Perception(config), every, lambda: bar.update(1))
             known += of_world
