@@ -53,8 +53,8 @@ def main() -> None:
     config, _ = read_settings(None, options.assignments)
     things: list[Clicked] = []
     for spec in options.scenes:
-        world = _world(spec, options.frames)
-        clicked = _Map(_map_of(world, config, options.maps))
+        world = drawn_world(spec, options.frames)
+        clicked = _Map(map_of(world, config, options.maps))
         found = click_things(world, clicked)
         print(table(_rows(found), _header(spec)), flush=True)
         print(f"{1e3 * clicked.seconds / max(1, clicked.asked):.0f} ms an answer\n", flush=True)
@@ -86,14 +86,16 @@ class _Map:
         return np.asarray(found.mask >= found.threshold)
 
 
-def _world(spec: str, frames: int) -> World:
+def drawn_world(spec: str, frames: int) -> World:
+    """The world of a short name at 320x240, or of a whole one."""
     source = open_source(f"{spec}:320x240:{frames}" if spec.count("x") == 0 else spec)
     if not isinstance(source, World):
         raise SystemExit(f"{spec} is no drawn world, expected e.g. random:8001")
     return source
 
 
-def _map_of(world: World, config: Config, folder: Path | None) -> Perception:
+def map_of(world: World, config: Config, folder: Path | None) -> Perception:
+    """The finished map of a world, from the folder if it is there, else made and kept there."""
     file = None if folder is None else folder / f"{world.name.replace(':', '_')}.f4x"
     if file is not None and file.is_file():
         return Perception.load(file)

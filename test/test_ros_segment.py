@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -10,24 +11,33 @@ from ros_harness import CAMERA, FRAME_ID, Robot, Running, frame, ros_client, run
 from sensor_msgs.msg import Image
 
 from f4x_ros.core.frame import Frame
-from f4x_ros.ros.client import PerceptionClient
 from f4x_ros.ros.conversions import stamp_msg, stamp_ns
 from f4x_ros.ros.pointcloud import cloud_from_msg
+from f4x_ros.srv import Segment
 
 _BOX = (32.0, 24.0)  # pixels: on the red box of the harness ...
 _WALL = (6.0, 6.0)  # ... and on the wall behind it
 
 
+class Asked(NamedTuple):
+    """A node that has seen the small world."""
+
+    run: Running
+    sent: list[int]  # stamps of its frames
+    early: list[Segment.Response]  # what it said before it was configured, and before a frame
+
+
 @pytest.fixture(scope="module")
-def asked() -> Iterator[tuple[Running, list[int]]]:
-    """A node that has seen the small world, and the stamps of its frames."""
+def asked() -> Iterator[Asked]:
     with ros_client() as client, running(client) as run:
         robot = Robot()
+        early = [client.segment([_BOX])]
         client.start()
+        early.append(client.segment([_BOX]))
         robot.wait_until_heard()
         sent = [robot.send(i) for i in range(4)]
         run.counted("processed", 4)
-        yield run, sent
+        yield Asked(run, sent, early)
         robot.close()
 
 
@@ -46,9 +56,9 @@ def _iou(mask: np.ndarray, truth: np.ndarray) -> float:
 
 
 def test_a_click_selects_the_thing_under_it_with_points_and_box(
-    asked: tuple[Running, list[int]],
+    asked: Asked,
 ) -> None:
-    run, sent = asked
+    run, sent, _ = asked
     answer = run.client.segment([_BOX], want_cloud=True)
     assert answer.success, answer.message
     assert answer.present, answer.message
@@ -67,9 +77,9 @@ def test_a_click_selects_the_thing_under_it_with_points_and_box(
 
 
 def test_a_box_selects_what_fills_it_and_a_click_off_it_is_no_part(
-    asked: tuple[Running, list[int]],
+    asked: Asked,
 ) -> None:
-    run, _ = asked
+    run = asked.run
     boxed = run.client.segment(box=(20, 12, 44, 36))
     assert _iou(_array(boxed.mask), _true_box(frame(3))) > 0.8
     assert boxed.cloud.width == 0  # no cloud was wanted
@@ -80,9 +90,9 @@ def test_a_box_selects_what_fills_it_and_a_click_off_it_is_no_part(
 
 
 def test_a_past_moment_and_another_view_are_answered_in_their_frames(
-    asked: tuple[Running, list[int]],
+    asked: Asked,
 ) -> None:
-    run, sent = asked
+    run, sent, _ = asked
     past = run.client.segment([_BOX], stamp=stamp_msg(sent[1]))
     assert stamp_ns(past.mask.header.stamp) == sent[1]
     view = PoseStamped()
@@ -108,23 +118,21 @@ def test_a_past_moment_and_another_view_are_answered_in_their_frames(
     ],
 )
 def test_what_is_no_click_is_refused_with_a_reason(
-    asked: tuple[Running, list[int]],
+    asked: Asked,
     points: list[tuple[float, float]],
     labels: list[int],
     box: tuple[int, int, int, int] | None,
     said: str,
 ) -> None:
-    answer = asked[0].client.segment(points, labels, box)
+    answer = asked.run.client.segment(points, labels, box)
     assert not answer.success
     assert said in answer.message
     assert not answer.tracks
 
 
-def test_before_the_first_frame_it_says_so() -> None:
-    with ros_client() as client, running(client):
-        unconfigured: PerceptionClient = client
-        assert "expected configured" in unconfigured.segment([_BOX]).message
-        client.start()
-        answer = client.segment([_BOX])
-        assert not answer.success
-        assert "no frame" in answer.message
+def test_without_a_map_it_says_so(asked: Asked) -> None:
+    unconfigured, without_frame = asked.early
+    assert not unconfigured.success
+    assert "expected configured" in unconfigured.message
+    assert not without_frame.success
+    assert "no frame" in without_frame.message

@@ -261,12 +261,12 @@ def test_clicks_are_answered_from_what_the_field_renders(weights: Path, tmp_path
         perception.query("red mug")
 
     frame, memory = world[15], perception._memory
-    sam: Any = memory.distiller.extractor
+    sam: Any = memory.distiller.prompted
     assert frame.T_map_camera is not None
     snapshot = take_snapshot(memory.field)
     out = snapshot.render(snapshot.latents, frame.camera, frame.T_map_camera, perception.backend)
     latents = out.image / out.alpha.clamp(min=0.5)[..., None]
-    rendered = memory.distiller.codec.decode(latents).permute(2, 0, 1)
+    rendered = memory.distiller.decode(latents, "sam2").permute(2, 0, 1)
     seen = sam.dense(torch.from_numpy(frame.rgb).permute(2, 0, 1)[None].float() / 255)[0]
 
     small = interpolate(rendered[None], (64, 64), mode="area")[0]

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from f4x_ros.core.poses import Pose
 from f4x_ros.datasets.world import World, WorldTruth
 from f4x_ros.datasets.world.language import ROOM_CLASSES
+from f4x_ros.eval.asides import AsideView, views_aside
 from f4x_ros.eval.click_metrics import CLICKS, Click, click_through
 from f4x_ros.eval.frame_scores import VISIBLE_SHARE, least_visible_px
 from f4x_ros.eval.metrics import mean_or_none
-from f4x_ros.eval.questions import AsideView, past_indices, views_aside
+from f4x_ros.eval.questions import aside_moments, past_indices
 
 _PAST_EVERY = 2  # of the moments at which phrases are asked; the last frame is clicked on, too
 _ASIDE = 2  # new views
@@ -82,10 +83,13 @@ def click_things(
     things = []
     for index in [*past_indices(len(world))[::_PAST_EVERY], last]:
         stamp_ns = 0 if index == last else int(world.stamps_ns[index])
-        view = AsideView(index, world[index].rgb, world.truth(index))
-        things += _clicked(world, subject, view, stamp_ns, aside=False)
-    for view in (views_aside(world) if aside is None else aside)[:_ASIDE]:
-        things += _clicked(world, subject, view, int(world.stamps_ns[view.index]), aside=True)
+        seen = (world[index].rgb, world.truth(index))
+        things += _clicked(world, subject, *seen, stamp_ns, aside=False)
+    if aside is None:
+        aside = views_aside(world, aside_moments(len(world)))
+    for view in aside[:_ASIDE]:
+        stamp_ns = int(world.stamps_ns[view.index])
+        things += _clicked(world, subject, view.rgb, view.truth, stamp_ns, aside=True)
     return things
 
 
@@ -104,20 +108,26 @@ def visible_things(world: World, truth: WorldTruth) -> list[int]:
 
 
 def _clicked(
-    world: World, subject: Clickable, view: AsideView, stamp_ns: int, *, aside: bool
+    world: World,
+    subject: Clickable,
+    rgb: NDArray[np.uint8],
+    truth: WorldTruth,
+    stamp_ns: int,
+    *,
+    aside: bool,
 ) -> list[Clicked]:
     things = []
-    for number in visible_things(world, view.truth):
+    for number in visible_things(world, truth):
         answers: list[NDArray[np.bool_]] = []
 
         def segment(
             clicks: Sequence[Click], answers: list[NDArray[np.bool_]] = answers
         ) -> NDArray[np.bool_]:
-            answers.append(subject.segment(clicks, stamp_ns, view.truth.T_map_camera))
+            answers.append(subject.segment(clicks, stamp_ns, truth.T_map_camera))
             return answers[-1]
 
-        truth, label = view.truth.mask({number}), world.labels[number]
-        ious = click_through(truth, segment)
+        mask, label = truth.mask({number}), world.labels[number]
+        ious = click_through(mask, segment)
         name = f"{label.color} {label.cls}"
-        things.append(Clicked(name, aside, view.rgb, truth, answers[0], ious))
+        things.append(Clicked(name, aside, rgb, mask, answers[0], ious))
     return things

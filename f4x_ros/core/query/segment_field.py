@@ -20,7 +20,7 @@ from f4x_ros.core.query.segment_looks import Looks, alike, log_odds, looks_of
 from f4x_ros.core.query.segment_spread import conductances, spread
 
 LEVEL = 0.5  # of probabilities
-_WALK_LEVEL = 0.85  # walkers from within a clicked object end in it so often
+_LEVELS = (0.3, 0.5, 0.65, 0.75, 0.8, 0.85, 0.9, 0.95)  # of walks, to choose from
 _HELD = 1e4  # conductance that holds clicked Gaussians to what was said
 _UNARY = 1.0  # conductance of what a Gaussian looks like; that of an edge of even odds is 1
 _EMPTY_ALPHA = 0.3  # a click on less than this is on nothing
@@ -105,12 +105,38 @@ class FieldSegmenter:
         self._looks = looks_of(snapshot, features)
         self._places = snapshot.means.double().cpu().numpy()
         eye = torch.from_numpy(np.asarray(scene.T_map_camera[:3, 3], np.float32))
-        self._conductance = conductances(build_graph(snapshot, features, eye), len(snapshot))
+        self._graph = build_graph(snapshot, features, eye)
+        self._conductance = conductances(self._graph, len(snapshot))
 
     def by_click(self, seeds: Seeds, click: int) -> NDArray[np.float64]:
-        """Probability [N] of what one click alone means."""
-        walk = self._walk(seeds.shares[[click]], seeds.shares[:0])
-        return np.asarray(walk ** (np.log(LEVEL) / np.log(_WALK_LEVEL)))
+        """Probability [N] of what one click alone means.
+
+        How often walkers must end at the click is another matter for a ball than for a table: the
+        level is chosen whose outline they cross the least.
+        """
+        shares = seeds.shares[[click]]
+        like = alike(self._looks, self._looks.at(shares))
+        walk = self._walk(shares, seeds.shares[:0])
+        clicked = shares.argmax(1)
+        level = max(_LEVELS, key=lambda one: self._contrast(walk, like, clicked, one))
+        return np.asarray(walk ** (np.log(LEVEL) / np.log(level)))
+
+    def _contrast(
+        self,
+        walk: NDArray[np.float64],
+        like: NDArray[np.float64],
+        clicked: NDArray[np.int64],
+        level: float,
+    ) -> float:
+        """Mean step of the walk at the outline of a level's piece, less if it holds the unlike."""
+        piece = self._pieces(np.where(walk >= level, 1.0, 0.0))
+        chosen = piece == piece[clicked[0]]
+        graph = self._graph
+        cut = chosen[graph.first] != chosen[graph.second]
+        if not cut.any() or piece[clicked[0]] < 0:
+            return 0.0
+        step = np.abs(walk[graph.first[cut]] - walk[graph.second[cut]]).mean()
+        return float(step * like[chosen].mean() ** 2)
 
     def by_box(self, box: tuple[float, float, float, float]) -> NDArray[np.float64]:
         """Probability [N] of what a box is around: unlike its surroundings.

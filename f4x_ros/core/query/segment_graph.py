@@ -16,7 +16,7 @@ from f4x_ros.core.snapshot import Snapshot
 
 _NEIGHBOURS = 10
 _BIAS = 4.46
-# A logistic regression over the edges of random worlds (seeds 8001 and on; see doc/clicks.md).
+# A logistic regression over the edges of random worlds, by bench/fit_clicks.py (doc/clicks.md).
 _WEIGHTS = {
     "feature": -14.8,  # 1 - cosine
     "light": -3.3,  # difference of mean colour, 0..1
@@ -43,7 +43,16 @@ def build_graph(
     features: Tensor,  # [N, C]
     eye: Tensor,  # [3] map frame, from where surfaces are seen
 ) -> Graph:
-    """The graph of a snapshot's nearest neighbours.
+    """The graph of a snapshot's nearest neighbours."""
+    first, second, cues = edge_cues(snapshot, features, eye)
+    odds = sum(weight * cues[name] for name, weight in _WEIGHTS.items()) + _BIAS
+    return Graph(first, second, np.asarray(odds.double().numpy()))
+
+
+def edge_cues(
+    snapshot: Snapshot, features: Tensor, eye: Tensor
+) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[str, Tensor]]:
+    """Edges between nearest neighbours, and what tells whether both ends are of one object, [E].
 
     Surfaces that bend towards the eye are within an object, those that make a valley are where one
     stands on another (as in Stein et al., Object Partitioning using Local Convexity, 2014).
@@ -74,8 +83,7 @@ def build_graph(
         "faint": torch.minimum(snapshot.opacities[a], snapshot.opacities[b]).cpu(),
         "step": off / 2,
     }
-    odds = sum(weight * cues[name] for name, weight in _WEIGHTS.items()) + _BIAS
-    return Graph(first, second, np.asarray(odds.double().numpy()))
+    return first, second, cues
 
 
 def _pairs(near: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -100,7 +108,8 @@ def _axes(quats: Tensor) -> Tensor:
 def _extent(axes: Tensor, scales: Tensor, rows: Tensor, along: Tensor) -> Tensor:
     """Standard deviation [E] of each Gaussian in a direction [E, 3]."""
     local = torch.einsum("nij,ni->nj", axes[rows], along)
-    return torch.linalg.vector_norm(local * scales[rows], dim=1)
+    extent: Tensor = torch.linalg.vector_norm(local * scales[rows], dim=1)
+    return extent
 
 
 def _normals(points: NDArray[np.float32], near: NDArray[np.int64]) -> Tensor:

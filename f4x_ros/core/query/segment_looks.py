@@ -13,11 +13,13 @@ from torch.nn.functional import normalize
 
 from f4x_ros.core.snapshot import Snapshot
 
-# A logistic regression over clicks on things of random worlds; see doc/clicks.md.
+# A logistic regression over clicks on things of random worlds, by bench/fit_clicks.py.
 _BIAS = 6.0
-_FEATURE = -8.4  # of 1 - cosine
-_COLOR = -1.5  # of the difference of colour, RGB 0..1
-_DISTANCE = -2.7  # per metre
+_WEIGHTS = {
+    "feature": -8.4,  # 1 - cosine
+    "color": -1.5,  # difference of RGB, 0..1
+    "distance": -2.7,  # metres
+}
 
 
 class Looks(NamedTuple):
@@ -38,14 +40,19 @@ def looks_of(snapshot: Snapshot, features: Tensor) -> Looks:
     return Looks(normalize(features.float(), dim=1), snapshot.colors, snapshot.means)
 
 
+def look_cues(looks: Looks, places: Looks) -> dict[str, Tensor]:
+    """How each Gaussian differs from each place, [N, K]."""
+    return {
+        "feature": 1 - looks.features @ places.features.T,
+        "color": torch.cdist(looks.colors, places.colors),
+        "distance": torch.cdist(looks.means, places.means),
+    }
+
+
 def log_odds(looks: Looks, places: Looks) -> Tensor:
     """Of each Gaussian being of the same object as each place, [N, K]."""
-    return (
-        _BIAS
-        + _FEATURE * (1 - looks.features @ places.features.T)
-        + _COLOR * torch.cdist(looks.colors, places.colors)
-        + _DISTANCE * torch.cdist(looks.means, places.means)
-    )
+    cues = look_cues(looks, places)
+    return torch.stack([weight * cues[name] for name, weight in _WEIGHTS.items()]).sum(0) + _BIAS
 
 
 def alike(looks: Looks, inside: Looks, outside: Looks | None = None) -> NDArray[np.float64]:
