@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Limits that follow the scene, and masks that are decided per Gaussian."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from f4x_ros.core.query.refine import as_relevancy, decided, scene_limits
+
+SURE = torch.cat([torch.full((40,), 0.9), torch.full((400,), 0.05)])
+UNSURE = SURE / 3
+ALL = torch.ones(440, dtype=torch.bool)
+
+
+def test_a_word_the_encoder_is_unsure_of_selects_the_same_gaussians():
+    scores = torch.stack([SURE, UNSURE], 1)
+    chosen = scores >= scene_limits(scores, ALL, [0.5, 0.5], 0.4)
+    assert chosen[:, 0].tolist() == [True] * 40 + [False] * 400
+    assert torch.equal(chosen[:, 0], chosen[:, 1])
+
+
+def test_without_a_share_the_thresholds_hold():
+    scores = torch.stack([SURE, UNSURE], 1)
+    assert scene_limits(scores, ALL, [0.5, 0.25], None).tolist() == [0.5, 0.25]
+
+
+def test_what_is_not_trusted_does_not_raise_the_limit():
+    scores = UNSURE[:, None].clone()
+    scores[100:140] = 1.0
+    trusted = ALL.clone()
+    trusted[100:140] = False
+    expected = scene_limits(UNSURE[:, None], ALL, [0.5], 0.4)
+    assert torch.allclose(scene_limits(scores, trusted, [0.5], 0.4), expected)
+
+
+def test_a_single_stray_gaussian_hardly_raises_the_limit():
+    scores = UNSURE[:, None].clone()
+    scores[200] = 1.0
+    limit = scene_limits(scores, ALL, [0.5], 0.4)
+    assert limit.item() == pytest.approx(0.4 * (24 * 0.3 + 1.0) / 25)
+
+
+def test_in_an_empty_scene_the_thresholds_hold():
+    nothing = torch.zeros(0, 1)
+    assert scene_limits(nothing, nothing[:, 0].bool(), [0.5], 0.4).tolist() == [0.5]
+
+
+def test_what_has_no_relevancy_is_never_selected():
+    scores = torch.zeros(50, 1)
+    limits = scene_limits(scores, torch.ones(50, dtype=torch.bool), [0.5], 0.4)
+    assert limits.item() > 0
+    assert decided(scores, limits).max() == 0
+
+
+def test_half_is_at_the_limit_and_the_rest_is_pushed_apart():
+    limits = torch.tensor([0.3])
+    made = decided(torch.tensor([[0.3], [0.5], [0.15], [1.0], [0.0]]), limits)[:, 0]
+    assert made[0].item() == pytest.approx(0.5)
+    assert made[1] > 0.9
+    assert made[2] < 0.1
+    assert made[3] > 0.999
+    assert made[4] == 0
+
+
+def test_a_mask_passes_its_threshold_where_half_is_selected():
+    shares = torch.linspace(0, 1, 101)[:, None].expand(-1, 2)
+    masks = as_relevancy(shares, [0.2, 0.7])
+    assert torch.equal(masks >= torch.tensor([0.2, 0.7]), shares >= 0.5)
+    assert masks[0].tolist() == [0, 0]
+    assert masks[-1].tolist() == pytest.approx([1, 1])
+    assert (masks.diff(dim=0) > 0).all()
+
+
+@pytest.mark.parametrize("share", [0.0, -1.0, 1.5, float("nan")])
+def test_a_share_out_of_range_is_named(share: float):
+    with pytest.raises(ValueError, match="share is"):
+        scene_limits(UNSURE[:, None], ALL, [0.5], share)
+
+
+def test_thresholds_must_fit_the_scores():
+    with pytest.raises(ValueError, match="2 thresholds, expected 1"):
+        scene_limits(UNSURE[:, None], ALL, [0.5, 0.5], 0.4)
