@@ -15,12 +15,12 @@ from f4x_ros.core.config import Config
 from f4x_ros.core.features.base import PresenceCalibration
 from f4x_ros.core.frame import Presence
 from f4x_ros.core.pipeline import Perception
-from f4x_ros.core.query import asking
 from f4x_ros.core.query.asking import Asker
 from f4x_ros.core.query.presence import Judge
 from f4x_ros.core.query.prompts import make_prompts
 from f4x_ros.core.query.rivals import COLORS, KINDS, described
 from f4x_ros.core.query.vectors import TextVectors
+from f4x_ros.core.snapshot import Snapshot
 
 QUICK = Config.from_dotted(
     {
@@ -76,8 +76,8 @@ def test_several_questions_take_one_render_and_say_the_same(
 ) -> None:
     alone = [perception.query(text) for text in ("red thing", "yellow thing", "blue thing -red")]
     drawn = []
-    render = asking._masks
-    monkeypatch.setattr(asking, "_masks", lambda *a: drawn.append(1) or render(*a))
+    render = Snapshot.render
+    monkeypatch.setattr(Snapshot, "render", lambda *a: drawn.append(1) or render(*a))
     together = perception.query_all(["red thing", "yellow thing", "blue thing -red"])
     assert len(drawn) == 1
     for a, b in zip(alone, together, strict=True):
@@ -261,3 +261,30 @@ def test_a_calibration_that_is_none_is_refused(stored: dict) -> None:
 def test_a_calibration_survives_being_stored() -> None:
     made = PresenceCalibration({"size": 0.5}, -1.0, 0.3, 0.7)
     assert PresenceCalibration.of(made.as_dict()) == made
+
+
+@pytest.fixture
+def following(perception: Perception, monkeypatch: pytest.MonkeyPatch) -> Perception:
+    """Limits follow the scene, with a threshold that nothing but pure colours would pass."""
+    words = perception._heads.words
+    monkeypatch.setattr(words, "peak_share", 0.4, raising=False)
+    monkeypatch.setattr(words, "threshold", 0.8)
+    return perception
+
+
+def test_limits_follow_the_scene_unless_a_threshold_is_given(following: Perception) -> None:
+    found = following.query("red thing")
+    strict = following.query("red thing", threshold=0.8)
+    assert found.present
+    mask = found.mask >= found.threshold
+    assert iou(mask, mask_of("red")) > 0.85
+    assert mask.sum() > (strict.mask >= strict.threshold).sum()
+    assert len(found.cloud) > len(strict.cloud)
+
+
+def test_what_is_not_there_has_no_mask_though_limits_follow(following: Perception) -> None:
+    absent = following.query("yellow thing")
+    assert not absent.present
+    assert absent.mask.max() < absent.threshold
+    both = following.query_all(["red thing", "yellow thing"])
+    assert both[1].mask.max() < both[1].threshold

@@ -28,6 +28,9 @@ class FeatureExtractor(Protocol):
         has_points: True if it is a `PromptedExtractor`. Default False.
         presence: `PresenceCalibration`; None, the default, where none was learned.
         checkpoint: file of the weights, beside which a calibration of presence may lie.
+        peak_share: a Gaussian is selected from this share of the best relevancy in the scene on,
+            where the thing is present and no threshold was given. None, the default: from the
+            threshold on.
         of_cosine: a function of the cosine of features and unit vectors of text [..., P] and of the
             length of the features [..., 1], which gives the same as `relevancy`. Where there is
             one, a map is asked without decoding its latents.

@@ -58,12 +58,13 @@ def candidates(
     prompts: PromptSet,
     index: int,
     scores: Tensor,  # [N]
+    limit: float,
     config: TracksConfig,
     judge: Judge,
 ) -> list[Candidate]:
-    """What passes the threshold of prompt `index` as objects; else the most relevant Gaussians."""
+    """What is from `limit` on as objects; where there is none, the most relevant Gaussians."""
     snapshot = scene.snapshot
-    passed = (scores >= prompts.thresholds[index]) & (snapshot.opacities >= MIN_OPACITY)
+    passed = (scores >= limit) & (snapshot.opacities >= MIN_OPACITY)
     components: list[Component | None] = list(components_of(snapshot, scores, passed, config))
     rows = [one.members for one in components if one is not None]
     if not rows and len(scores):
@@ -79,6 +80,7 @@ def answer(
     wanted: Wanted,
     index: int,
     scores: Tensor,  # [N] relevancy of every Gaussian to it
+    limit: float,  # relevancy from which on a Gaussian is selected, where the thing is present
     config: TracksConfig,
     judge: Judge | None,
     calibration: PresenceCalibration | None,
@@ -93,8 +95,8 @@ def answer(
     score is its mean relevancy, or what the most relevant Gaussians reach where there is no object.
     """
     if calibration is None or judge is None or not isinstance(wanted, PromptSet):
-        return _by_threshold(scene, wanted, index, scores, config, max_results)
-    found = candidates(scene, distiller, wanted, index, scores, config, judge)
+        return _by_threshold(scene, wanted, index, scores, limit, config, max_results)
+    found = candidates(scene, distiller, wanted, index, scores, limit, config, judge)
     return _by_evidence(scene, wanted.texts[index], found, calibration, max_results)
 
 
@@ -124,6 +126,7 @@ def _by_threshold(
     wanted: Wanted,
     index: int,
     scores: Tensor,
+    limit: float,
     config: TracksConfig,
     max_results: int,
 ) -> Answer:
@@ -131,6 +134,8 @@ def _by_threshold(
     objects = components_of(scene.snapshot, scores, scores >= threshold, config)
     if objects:
         best = max(one.score for one in objects)
+        if limit < threshold:
+            objects = components_of(scene.snapshot, scores, scores >= limit, config)
         return _answer(scene, text, Presence.PRESENT, best, _count(objects), objects, max_results)
     near = _best_relevancy(scores, config.min_gaussians)
     message = f"not present: best relevancy {near:.2f}, threshold {threshold:.2f}"

@@ -15,14 +15,17 @@ from f4x_ros.core.describe import semantic_cloud
 from f4x_ros.core.distil import Distiller
 from f4x_ros.core.features.base import FeatureExtractor
 from f4x_ros.core.features.presence_file import calibration_of
-from f4x_ros.core.frame import Cloud, QueryResult
+from f4x_ros.core.frame import Cloud, Presence, QueryResult
+from f4x_ros.core.motion.objects import MIN_OPACITY
 from f4x_ros.core.query.answer import Answer, answer, candidates
 from f4x_ros.core.query.language import parse_question
 from f4x_ros.core.query.likeness import make_likeness
 from f4x_ros.core.query.presence import Evidence, Judge, check_evidence
 from f4x_ros.core.query.prompts import PromptSet, Wanted, make_prompts, relevancy
+from f4x_ros.core.query.refine import as_relevancy, decided, scene_limits
 from f4x_ros.core.query.scene import QueryScene
 from f4x_ros.core.query.vectors import TextVectors
+from f4x_ros.core.snapshot import Snapshot
 
 _SOLID_ALPHA = 0.5  # below this a pixel's probability fades with its alpha
 
@@ -84,6 +87,7 @@ class Asker:
         """For each text, what speaks for everything that may be it."""
         prompts, judge = self.prompts(texts), self._judge or Judge(self._texts)
         scores = relevancy(scene.snapshot, distiller, prompts, self._config.query.min_weight)
+        limits = self._limits(scene.snapshot, scores, prompts).tolist()
         return [
             [
                 one.evidence
@@ -93,6 +97,7 @@ class Asker:
                     prompts,
                     index,
                     own.contiguous(),
+                    limits[index],
                     self._config.tracks,
                     judge,
                 )
@@ -115,24 +120,75 @@ class Asker:
             raise ValueError(f"max_results is {max_results}, expected >= 0 (0 = all)")
         min_weight = self._config.query.min_weight
         scores = relevancy(scene.snapshot, distiller, wanted, min_weight)
-        masks = _masks(scene, scores, self._backend)
-        results = []
-        for index, mask in enumerate(masks):
-            own = scores[:, index].contiguous()
-            found = answer(
+        limits = self._limits(scene.snapshot, scores, wanted)
+        found = [
+            answer(
                 scene,
                 distiller,
                 wanted,
                 index,
-                own,
+                scores[:, index].contiguous(),
+                limit,
                 self._config.tracks,
                 self._judge,
                 self.calibration,
                 max_results=max_results,
             )
-            cloud = _cloud(scene, found.selected, own, min_weight) if want_cloud else None
-            results.append(_result(scene, wanted, index, distiller.words.name, found, mask, cloud))
-        return results
+            for index, limit in enumerate(limits.tolist())
+        ]
+        masks = self._masks(scene, scores, limits, wanted, found)
+        name = distiller.words.name
+        return [
+            _result(
+                scene,
+                wanted,
+                index,
+                name,
+                one,
+                masks[index],
+                _cloud(scene, one.selected, scores[:, index], min_weight) if want_cloud else None,
+            )
+            for index, one in enumerate(found)
+        ]
+
+    def _limits(self, snapshot: Snapshot, scores: Tensor, wanted: Wanted) -> Tensor:
+        """Relevancy [P] from which on Gaussians are selected; a threshold that was given is it."""
+        share = getattr(self._words, "peak_share", None)
+        fixed = torch.tensor(wanted.thresholds)
+        if share is None or self._config.query.threshold or not isinstance(wanted, PromptSet):
+            return fixed
+        trusted = (snapshot.opacities >= MIN_OPACITY) & (
+            snapshot.latent_weights >= self._config.query.min_weight
+        )
+        limits = scene_limits(scores, trusted, wanted.thresholds, share).cpu()
+        return torch.where(torch.tensor(wanted.given, dtype=torch.bool), fixed, limits)
+
+    def _masks(
+        self,
+        scene: QueryScene,
+        scores: Tensor,
+        limits: Tensor,
+        wanted: Wanted,
+        found: Sequence[Answer],
+    ) -> NDArray[np.float32]:
+        """Probability [P, H, W] that a pixel shows what was asked for; one render.
+
+        Where limits follow the scene each Gaussian is selected or not before it is drawn. They do
+        not for what is not there: its mask is what passes the threshold all the same.
+        """
+        if not len(found):
+            return np.zeros((0, scene.camera.height, scene.camera.width), np.float32)
+        thresholds = torch.tensor(wanted.thresholds)
+        follows = bool((limits != thresholds).any())
+        if follows:
+            absent = torch.tensor([one.presence is Presence.NOT_PRESENT for one in found])
+            scores = decided(scores, torch.where(absent, thresholds, limits).to(scores))
+        out = scene.snapshot.render(scores, scene.camera, scene.T_map_camera, self._backend)
+        share = (out.image / out.alpha.clamp(min=_SOLID_ALPHA)[..., None]).clamp(0, 1)
+        if follows:
+            share = as_relevancy(share, wanted.thresholds)
+        masks: NDArray[np.float32] = share.permute(2, 0, 1).contiguous().cpu().numpy()
+        return masks
 
 
 def _result(
@@ -160,16 +216,6 @@ def _result(
         cloud=cloud,
         tracks=found.tracks,
     )
-
-
-def _masks(scene: QueryScene, scores: Tensor, backend: str) -> NDArray[np.float32]:
-    """Probability [P, H, W] that a pixel shows what was asked for."""
-    if not scores.shape[1]:
-        return np.zeros((0, scene.camera.height, scene.camera.width), np.float32)
-    out = scene.snapshot.render(scores, scene.camera, scene.T_map_camera, backend)
-    probability = out.image / out.alpha.clamp(min=_SOLID_ALPHA)[..., None]
-    masks: NDArray[np.float32] = probability.clamp(0, 1).permute(2, 0, 1).contiguous().cpu().numpy()
-    return masks
 
 
 def _cloud(scene: QueryScene, selected: Tensor, scores: Tensor, min_weight: float) -> Cloud:

@@ -48,12 +48,14 @@ class PromptSet:
         thresholds: relevancy that selects, of each.
         vectors: [T, C].
         terms: rows of `vectors` for each prompt: first what is wanted, then what is excluded.
+        given: whether the threshold was given with the prompt, and is not the default.
     """
 
     texts: tuple[str, ...]
     thresholds: tuple[float, ...]
     vectors: Tensor
     terms: tuple[tuple[int, ...], ...]
+    given: tuple[bool, ...]
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -99,7 +101,8 @@ def make_prompts(
     used = tuple(float(t) or default for t in thresholds) or (default,) * len(texts)
     row = {term: k for k, term in enumerate(dict.fromkeys(t for q in questions for t in q.terms))}
     terms = tuple(tuple(row[term] for term in question.terms) for question in questions)
-    return PromptSet(texts, used, encoder.encode(list(row)), terms)
+    given = tuple(bool(t) for t in thresholds) or (False,) * len(texts)
+    return PromptSet(texts, used, encoder.encode(list(row)), terms, given)
 
 
 def check_threshold(value: float) -> None:
