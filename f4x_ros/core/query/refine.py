@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 _BEST = 25  # Gaussians that stand for the best of a scene
-_LEAST = 0.02  # a relevancy below this never selects
+_LEAST = 0.005  # a relevancy below this never selects
 _STEEP = 4.0  # how much steeper than its relevancy the selection of a Gaussian is, in log odds
 _EPS = 1e-4  # probabilities are kept so far from 0 and 1 where their logarithm is taken
 
@@ -23,9 +23,8 @@ def scene_limits(
     """Relevancy [P] from which on a Gaussian is taken for what was asked.
 
     An encoder is less sure of rare words and of other words for the same, everywhere in a scene
-    alike. So the limit is a share of what the most relevant trusted Gaussians reach, which one
-    picture cannot know; on drawn worlds it is worth more than any fixed threshold. Whether the
-    thing is there at all is another question, see `presence`.
+    alike. So the limit is a share of what the most relevant trusted Gaussians reach. It always
+    selects something: whether the thing is there at all is another question, see `presence`.
 
     Args:
         scores: of all Gaussians of a snapshot, in view or not.
