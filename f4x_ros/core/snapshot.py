@@ -33,7 +33,7 @@ class Snapshot:
     latent_weights: Tensor  # [N] pixels behind the latent, 0 = never observed
     latent_vars: Tensor  # [N] mean squared distance of their latents from it; all is about 1
     object_ids: Tensor  # [N] int32, 0 = none
-    birth_s: Tensor  # [N] last time the place was seen empty
+    birth_s: Tensor  # [N] seconds of the field, -inf: it was always there
     seen_s: Tensor  # [N] seconds of the field
 
     def __len__(self) -> int:

@@ -91,7 +91,9 @@ class Mapper:
         )
         present["contradictions"] = torch.where(gone, present["contradictions"] + 1, 0)
         dead = present["contradictions"] >= self._config.free_space_views
-        return self.field.retire(dead, view.time_s)
+        last = self._recent.views[-1:]
+        # It went at some time between the view before and this one: most likely half way.
+        return self.field.retire(dead, (last[0].time_s + view.time_s) / 2 if last else view.time_s)
 
     def _insert(self, view: View, counts: MappingCounts) -> None:
         out = self._draw(view)
@@ -109,13 +111,14 @@ class Mapper:
         if not len(pixels):
             return
         rows = insertion.new_gaussians(view, surface, pixels, spacing)
-        rows["birth_s"] = birth_times(
+        empty_s = birth_times(
             self._recent.views,
             self.keyframes.views,
             rows["means"],
             _extent(rows["log_scales"].exp()),
             self._config.depth_tolerance,
         )
+        rows["birth_s"] = (empty_s + view.time_s) / 2  # it came in between: most likely half way
         counts.forgotten = self.field.enforce_budget(reserve=len(pixels))
         self.field.present.append(rows)
         counts.inserted = len(pixels)

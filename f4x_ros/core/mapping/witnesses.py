@@ -45,7 +45,7 @@ def birth_times(
     margin_m: Tensor,
     tolerance: float,
 ) -> Tensor:
-    """When each new point may have appeared: the last time a view saw its place empty.
+    """After when each new point has appeared: the last time a view saw its place empty.
 
     Args:
         recent: views of the last seconds.
