@@ -30,8 +30,9 @@ from training.store import read_rooms
 from training.texts import encoded, fitted_space
 from training.vocabulary import FINAL, Split, Vocabulary, all_kinds
 
-_CROP, _WHOLE = (144, 192), (240, 320)  # pixels: most of the time, and at the end
-_SPAN, _WHOLE_SPAN = (0.32, 1.0), (0.6, 1.0)
+_CROP, _WHOLE = (96, 128), (240, 320)  # pixels: most of the time, and at the end
+_SPAN, _WHOLE_SPAN = (0.22, 0.8), (0.6, 1.0)
+_LARGER = 5  # a whole picture takes as long as so many crops
 _WARM_UP = 100  # steps
 _AVERAGED = 4  # every so many steps the weights join their average
 
@@ -52,7 +53,7 @@ class Recipe:
     """
 
     minutes: float = 120.0
-    batch: int = 16
+    batch: int = 32
     rate: float = 2.5e-3
     decay: float = 0.03
     whole: float = 0.12
@@ -104,7 +105,7 @@ class Trainer:
         start = time.monotonic()
         self._set_rate()
         whole = self.progress > 1 - self.recipe.whole
-        count = max(2, self.recipe.batch * 2 // 5) if whole else self.recipe.batch
+        count = max(2, self.recipe.batch // _LARGER) if whole else self.recipe.batch
         size, span = (_WHOLE, _WHOLE_SPAN) if whole else (_CROP, _SPAN)
         batch = crops(self.pool, self._rows(count), size, span, self.generator)
         images = compressed(photographed(batch.images, self.generator), self.recipe.jpeg, self.rng)
@@ -267,7 +268,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--stop-minutes", type=float, default=0.0, help="of this run; 0: to the end"
     )
-    parser.add_argument("--batch", type=int, default=16, help="crops in a step")
+    parser.add_argument("--batch", type=int, default=32, help="crops in a step")
     parser.add_argument("--rate", type=float, default=2.5e-3, help="highest learning rate")
     parser.add_argument("--dim", type=int, default=96, help="numbers of a feature")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
