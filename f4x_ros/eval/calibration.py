@@ -25,7 +25,7 @@ from f4x_ros.eval.subject import is_held_out, understood_by
 _ROUNDS = 4  # of choosing the likeliest candidate and learning from it
 _SHRINK = 1e-2  # of weights, in units of the spread of their evidence
 _WRONG_MATERIALS = 2  # for each class
-_LOST = 0.05  # share of present things that may be called "not present"
+_LOST = 0.02  # share of present things that may be called "not present"
 _COLUMNS = len(Evidence._fields)
 _NOTHING = Outputs(masks=False, cloud=False, tracks=False, moving=False)
 
@@ -125,7 +125,7 @@ def learn(cases: Sequence[Case]) -> PresenceCalibration:
 
     Each question is judged by its likeliest candidate, as an answer is; which one that is depends
     on what is learned, so both are done in turns. "present" begins where F1 is highest, "not
-    present" ends where it would lose a twentieth of what is there.
+    present" ends where it would lose a fiftieth of what is there.
 
     Raises:
         ValueError: there are not both present and absent things among the cases.

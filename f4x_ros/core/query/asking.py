@@ -185,7 +185,7 @@ class Asker:
             scores = decided(scores, torch.where(absent, thresholds, limits).to(scores))
         out = scene.snapshot.render(scores, scene.camera, scene.T_map_camera, self._backend)
         share = (out.image / out.alpha.clamp(min=_SOLID_ALPHA)[..., None]).clamp(0, 1)
-        if follows:
+        if follows and set(wanted.thresholds) != {0.5}:  # at 0.5 it changes nothing
             share = as_relevancy(share, wanted.thresholds)
         masks: NDArray[np.float32] = share.permute(2, 0, 1).contiguous().cpu().numpy()
         return masks
