@@ -61,11 +61,13 @@ def test_probabilities_are_calibrated() -> None:
         assert truth[inside].mean() == pytest.approx(scores[inside].mean(), abs=0.1)
 
 
-def test_at_most_a_fiftieth_of_what_is_there_is_called_absent() -> None:
+def test_not_present_is_wrong_once_in_twenty_times_at_most() -> None:
     noisy = cases(worlds=20, count=50, noise=1.5)
     learned = learn(noisy)
-    present = [score(case, learned) for case in noisy if case.present]
-    assert np.mean(np.array(present) < learned.no) <= 0.02
+    absent = [case for case in noisy if score(case, learned) < learned.no]
+    assert len(absent) > 100
+    assert np.mean([case.present for case in absent]) <= 0.05
+    assert learned.no < learned.yes  # what is between the two is unsure
 
 
 def test_a_question_without_candidates_is_not_there() -> None:

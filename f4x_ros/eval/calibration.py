@@ -25,7 +25,7 @@ from f4x_ros.eval.subject import is_held_out, understood_by
 _ROUNDS = 4  # of choosing the likeliest candidate and learning from it
 _SHRINK = 1e-2  # of weights, in units of the spread of their evidence
 _WRONG_MATERIALS = 2  # for each class
-_LOST = 0.02  # share of present things that may be called "not present"
+_WRONG = 0.05  # share of "not present" that may be wrong
 _COLUMNS = len(Evidence._fields)
 _NOTHING = Outputs(masks=False, cloud=False, tracks=False, moving=False)
 
@@ -125,7 +125,7 @@ def learn(cases: Sequence[Case]) -> PresenceCalibration:
 
     Each question is judged by its likeliest candidate, as an answer is; which one that is depends
     on what is learned, so both are done in turns. "present" begins where F1 is highest, "not
-    present" ends where it would lose a fiftieth of what is there.
+    present" ends where it would be wrong once in twenty times.
 
     Raises:
         ValueError: there are not both present and absent things among the cases.
@@ -237,4 +237,7 @@ def _limits(scores: NDArray[np.float64], cases: Sequence[Case]) -> tuple[float, 
     best = int(f1.argmax())
     below = levels[max(0, best - 1)]
     yes = float((levels[best] + below) / 2)  # in the gap, not on the edge
-    return min(float(np.quantile(scores[truth], _LOST)), yes), yes
+    below_it = scores[None] < levels[:, None]
+    wrong = (below_it & truth).sum(1) / np.maximum(below_it.sum(1), 1)
+    fits = levels[(wrong <= _WRONG) & (levels <= yes)]
+    return float(fits.max(initial=0.0)), yes
