@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,9 @@ from training.words import ABSENT
 OFFSETS = tuple(float(x) for x in np.arange(-3.0, 3.01, 0.5))
 """Added to the logits, to find where the masks are best."""
 
+SHARES = (0.3, 0.4, 0.5, 0.6, 0.7)
+"""Of the best relevancy in a picture, from which on a pixel is taken for what was asked."""
+
 ABSENT_WORDS = tuple(" ".join(word.split()) for word in ABSENT)
 """Things that no world has."""
 
@@ -45,6 +49,7 @@ _SEEN_PX = 150  # of a thing that counts as present
 _PICTURES = 12  # of each world, where what is asked for is in view
 _MOST_PICTURES = 48
 _BEST = 38  # features: as many pixels of the picture
+_LEAST = 0.005  # relevancy: nothing below it is selected
 
 
 @dataclass
@@ -52,7 +57,7 @@ class Tally:
     """Masks and presence over worlds.
 
     Attributes:
-        masks: by group of phrases, then world: one sum for each of `OFFSETS`.
+        masks: by group of phrases, then world: one sum for each of `OFFSETS`, then of `SHARES`.
         scores: how sure the model is that something is there.
         present: whether it is.
         strange: how sure it is of things of which neither the worlds nor the training knew.
@@ -68,11 +73,17 @@ class Tally:
     def of(self, group: str, seed: int) -> list[PhraseIou]:
         """Sums of a group in a world."""
         worlds = self.masks.setdefault(group, {})
-        return worlds.setdefault(seed, [PhraseIou() for _ in OFFSETS])
+        return worlds.setdefault(seed, [PhraseIou() for _ in (*OFFSETS, *SHARES)])
 
     def miou(self, group: str, offset: float = 0.0) -> float | None:
         """Mean over worlds of the mean over phrases; None if the group has no phrase."""
-        place = OFFSETS.index(offset)
+        return self._miou(group, OFFSETS.index(offset))
+
+    def miou_of_share(self, group: str, share: float) -> float | None:
+        """The same with limits that follow the picture."""
+        return self._miou(group, len(OFFSETS) + SHARES.index(share))
+
+    def _miou(self, group: str, place: int) -> float | None:
         results = [sums[place].result().miou for sums in self.masks.get(group, {}).values()]
         known = [value for value in results if value is not None]
         return float(np.mean(known)) if known else None
@@ -112,6 +123,9 @@ def _evaluate_world(model: EmbeddedExtractor, world: World, split: Split, tally:
         surest = torch.maximum(surest, best)
         for row, phrase in enumerate(phrases):
             predicted = _enlarged(logits[row], truth.instances.shape)
+            masks = [predicted + offset >= 0 for offset in OFFSETS]
+            peak = torch.sigmoid(best[row]).item()
+            masks += [predicted >= _logit(max(share * peak, _LEAST)) for share in SHARES]
             true, valid = truth.mask(phrase.instances), countable(world, truth, phrase)
             if row in shown and true.sum() >= VISIBLE_PX:
                 shown.remove(row)
@@ -119,8 +133,8 @@ def _evaluate_world(model: EmbeddedExtractor, world: World, split: Split, tally:
                     MaskPicture(world[index].rgb, predicted >= 0, true, phrase.text)
                 )
             for group in _groups(world, phrase, row >= len(world.phrases), split):
-                for sums, offset in zip(tally.of(group, world.seed), OFFSETS, strict=True):
-                    sums.add(phrase.text, predicted + offset >= 0, true, valid)
+                for sums, mask in zip(tally.of(group, world.seed), masks, strict=True):
+                    sums.add(phrase.text, mask, true, valid)
     there = {number for number, count in seen.items() if count >= _SEEN_PX}
     asked = [bool(phrase.instances & there) for phrase in world.phrases]
     scores = torch.sigmoid(surest).tolist()
@@ -191,6 +205,11 @@ def summary(tally: Tally) -> dict[str, Any]:
                                for group in ("phrases", "paraphrases")]
             for offset in OFFSETS
         },
+        "shares": {
+            f"{share:.1f}": [_round(tally.miou_of_share(group, share))
+                             for group in ("phrases", "paraphrases")]
+            for share in SHARES
+        },
         "per_class": {text: _round(iou) for text, iou in tally.per_text("phrases: class").items()
                       if text in CLASSES},
     }  # fmt: skip
@@ -206,6 +225,10 @@ def best_offset(tally: Tally) -> float:
     return max(OFFSETS, key=quality)
 
 
+def _logit(probability: float) -> float:
+    return math.log(probability / (1 - probability)) if probability < 1 else math.inf
+
+
 def _round(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
@@ -217,6 +240,10 @@ def print_summary(numbers: Mapping[str, Any]) -> None:
     for name in ("presence", "presence_against_strange_words"):
         print(name, json.dumps(numbers[name]))
     print("mIoU of phrases, paraphrases at offsets", json.dumps(numbers["offsets"]))
+    print(
+        "mIoU of phrases, paraphrases at shares of the picture's best",
+        json.dumps(numbers["shares"]),
+    )
     print("IoU by class: " + ", ".join(f"{k} {v:.2f}" for k, v in numbers["per_class"].items()))
 
 

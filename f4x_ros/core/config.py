@@ -101,7 +101,9 @@ class QueryConfig:
 
     threshold: float = option(0.0, "relevancy that selects; 0 = the extractor's own", low=0, high=1)
     min_weight: float = option(
-        0.5, "rendered weight (pixels) a Gaussian needs before its feature counts", low=0
+        0.05,
+        "rendered weight a Gaussian needs before its feature counts: pixels, less at silhouettes",
+        low=0,
     )
 
 

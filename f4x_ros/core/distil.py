@@ -2,7 +2,8 @@
 """2D features into the field: each Gaussian's latent is the average of the pixels it drew.
 
 The alpha-weighted average over views needs no gradient descent (as Marrie et al., "LUDVIG", 2024,
-and Cheng et al., "Occam's LGS", 2024): one transposed pass of the rasteriser per frame.
+and Cheng et al., "Occam's LGS", 2024): one transposed pass of the rasteriser per frame. Pixels at
+silhouettes count less, as they show two things.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch.nn.functional import grid_sample, interpolate
 from f4x_ros.core.features.base import FeatureExtractor, PromptedExtractor
 from f4x_ros.core.features.codec import LatentCodec
 from f4x_ros.core.features.heads import Heads
+from f4x_ros.core.features.silhouettes import pixel_weights
 from f4x_ros.core.gaussians import GaussianField, GaussianSet
 from f4x_ros.core.half import round_to_half
 from f4x_ros.core.mapping.views import View
@@ -82,8 +84,10 @@ class Distiller:
     def observe(self, field: GaussianField, view: View, *, extract: bool) -> None:
         """Fold one view into the present; with `extract` False only what was seen is noted."""
         present = field.present
-        pixels = (
-            self._pixels(field, view) if extract else view.rgb.new_zeros(*view.rgb8.shape[:2], 0)
+        pixels, of_pixel = (
+            self._pixels(field, view)
+            if extract
+            else (view.rgb.new_zeros(*view.rgb8.shape[:2], 0), None)
         )
         total, weight = uplift(
             present["means"],
@@ -94,22 +98,30 @@ class Distiller:
             view.K,
             *view.size,
             pixels,
+            of_pixel,
             backend=self._backend,
         )
-        seen = weight > _SEEN_WEIGHT
+        seen = (total[:, -1] if extract else weight) > _SEEN_WEIGHT
         present["seen_s"] = torch.where(seen, view.time_s, present["seen_s"])
         if extract:
             rows = (weight > 0).nonzero()[:, 0]
-            fold(present, rows, total[rows], weight[rows], self.codec.images)
+            fold(present, rows, total[rows, :-1], weight[rows], self.codec.images)
 
-    def _pixels(self, field: GaussianField, view: View) -> Tensor:
-        """[H, W, D + 1] at the view's size: latents, and their squared length."""
+    def _pixels(self, field: GaussianField, view: View) -> tuple[Tensor, Tensor]:
+        """What each pixel of the view's size teaches, and how much.
+
+        Returns:
+            [H, W, D + 2] latents, their squared length, and what makes the last sum that of pixels
+            that count alike; [H, W] how much each pixel counts.
+        """
         maps = self.heads.dense(view.rgb.permute(2, 0, 1))
         width, height = view.size
         change = self.codec.observe(sample(maps, (height, width), self.codec.images))
         if change is not None:
             _recode(field, change)
-        return latent_image(self.codec, maps, (height, width))
+        weights = pixel_weights(maps, view.depth)
+        taught = latent_image(self.codec, maps, (height, width))
+        return torch.cat([taught, 1 / weights[..., None]], -1), weights
 
 
 def fold(
