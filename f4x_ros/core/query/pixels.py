@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.poses import Pose, inverse
 
+_EDGE_PX = 2  # a click is so exact
+_EDGE = 0.015  # difference of depths within that, as a share, that is an edge and no slope
+
 
 def to_pixels(
     points: NDArray[np.float64],  # [K, 3] metres, map frame
@@ -43,6 +46,9 @@ def from_pixel(
 ) -> NDArray[np.float64]:
     """The point [3] (m, map frame) of the field's surface seen at a pixel (x, y).
 
+    At an edge it is the nearer surface: who clicks on the tip of a handle means the handle, not the
+    wall behind it, with which the drawn depth is mixed there.
+
     Raises:
         ValueError: the pixel is outside of the picture, or the field is empty there.
     """
@@ -51,7 +57,15 @@ def from_pixel(
         raise ValueError(
             f"pixel ({x:g}, {y:g}) is outside of the picture of {camera.width}x{camera.height}"
         )
-    z = float(depth[int(y), int(x)])
+    row, column = int(y), int(x)
+    z = float(depth[row, column])
+    around = depth[
+        max(0, row - _EDGE_PX) : row + _EDGE_PX + 1,
+        max(0, column - _EDGE_PX) : column + _EDGE_PX + 1,
+    ]
+    near = float(around[around > 0].min(initial=np.inf))
+    if near < (1 - _EDGE) * z or (z <= 0 and np.isfinite(near)):
+        z = near
     if z <= 0:
         raise ValueError(f"pixel ({x:g}, {y:g}) shows nothing of the field, expected an object")
     ray = np.array([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, 1.0])

@@ -24,7 +24,6 @@ from f4x_ros.core.snapshot import Snapshot
 _SHARPNESS = 0.03  # difference of energies that makes a turn e times less likely
 _SAME = 0.1  # places nearer than this, as a share of the object's size, are one place
 _OTHER = 0.12  # a place with a smaller share of the turns is not worth a mention
-_LOCAL = 0.12  # reach of the last, local correction, share of the object's size
 _GOOD, _POOR = 0.35, 0.85  # energies of a sure and of a hopeless match
 
 
@@ -136,9 +135,8 @@ def _carried(
     fit = float(((_POOR - ways.energy[best]) / (_POOR - _GOOD)).clamp(0, 1))
     points: tuple[FoundPoint, ...] = ()
     if at is not None:
-        bent = moved[best] + _correction(cloud, goal, ways, best, moved[best])
         points = tuple(
-            _found(name, moved[:, k], bent[k], best, likely, fit, goal.size_m)
+            _found(name, moved[:, k], best, likely, fit, goal.size_m)
             for k, name in enumerate(marked)
         )
     labels, scores = carry_parts(snapshot, ways, best, source, members, parts)
@@ -151,26 +149,9 @@ def _best_way(moved: Tensor, likely: Tensor, size_m: float) -> int:
     return int((torch.exp(-((apart / _SAME) ** 2)) @ likely).argmax())
 
 
-def _correction(
-    cloud: ObjectCloud, goal: ObjectCloud, ways: Alignments, best: int, points: Tensor
-) -> Tensor:
-    """What is left after one stretch for all: the mean gap [K, 3] of the surface nearby."""
-    moved = ways.move(cloud.points)[best]
-    gaps = torch.cdist(moved, goal.points)
-    nearest, of = gaps.min(1)
-    reach = _LOCAL * goal.size_m
-    # Only pairs that choose each other tell where a piece of the surface went.
-    mutual = gaps.argmin(0)[of] == torch.arange(len(moved))
-    trusted = mutual & (nearest < 1.5 * reach)
-    near = torch.exp(-((torch.cdist(points, moved) / reach) ** 2)) * trusted
-    shift = goal.points[of] - moved
-    return (near @ shift) / (near.sum(1, keepdim=True) + 0.5)
-
-
 def _found(
     name: str,
     moved: Tensor,  # [Y, 3] by every way
-    bent: Tensor,  # [3] by the best one, corrected
     best: int,
     likely: Tensor,
     fit: float,
@@ -189,4 +170,4 @@ def _found(
             break
         others.append(Place(moved[middle].double().numpy(), part))
         left[apart[middle]] = 0
-    return FoundPoint(name, bent.double().numpy(), share * fit, tuple(others))
+    return FoundPoint(name, moved[best].double().numpy(), share * fit, tuple(others))
