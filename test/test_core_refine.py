@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from f4x_ros.core.query.refine import as_relevancy, decided, scene_limits
+from f4x_ros.core.query.refine import as_relevancy, decided, scene_limits, standing_selection
 
 SURE = torch.cat([torch.full((40,), 0.9), torch.full((400,), 0.05)])
 UNSURE = SURE / 3
@@ -81,3 +81,15 @@ def test_a_share_out_of_range_is_named(share: float):
 def test_thresholds_must_fit_the_scores():
     with pytest.raises(ValueError, match="2 thresholds, expected 1"):
         scene_limits(UNSURE[:, None], ALL, [0.5, 0.5], 0.4)
+
+
+def test_a_standing_prompt_that_is_there_selects_from_its_share_of_the_best_on():
+    scores = SURE[:, None].clone()
+    scores[40:60] = 0.45  # below the threshold, above 0.4 of the best
+    chosen = standing_selection(scores, ALL, [0.5], 0.4) >= 0.5
+    assert chosen[:, 0].tolist() == [True] * 60 + [False] * 380
+
+
+def test_a_standing_prompt_whose_best_is_too_low_selects_nothing():
+    chosen = standing_selection(UNSURE[:, None], ALL, [0.5], 0.4) >= 0.5
+    assert not chosen.any()

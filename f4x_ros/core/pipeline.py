@@ -26,7 +26,7 @@ from f4x_ros.core.query.asking import Asker
 from f4x_ros.core.query.clicks import segment
 from f4x_ros.core.query.marks import TransferResult, transfer_marks
 from f4x_ros.core.query.presence import Evidence
-from f4x_ros.core.query.prompts import PromptSet, labels_of, relevancy
+from f4x_ros.core.query.prompts import PromptSet, labels_of, relevancy, score_of
 from f4x_ros.core.render import resolve_backend
 from f4x_ros.core.snapshot import Snapshot, take_snapshot, to_picture
 
@@ -150,8 +150,10 @@ class Perception:
         time_s = memory.seconds(frame.stamp_ns)
         snapshot = take_snapshot(memory.field)
         with clock("query"):
-            scores = self._relevancy(snapshot)
-            labels, best = labels_of(scores, self._prompts.thresholds)
+            relevancies = self._relevancy(snapshot)
+            scores = self._asker.selection(snapshot, relevancies, self._prompts)
+            labels, _ = labels_of(scores, self._prompts.thresholds)
+            best = score_of(relevancies, labels)
         with clock("track"):  # asked for or not: a question later is to know the tracks
             memory.follow(snapshot, labels, best, self.prompts)
         with clock("render"):

@@ -37,7 +37,8 @@ def _alikeness(features: Tensor) -> Tensor:
     lengths = features.norm(dim=0, keepdim=True)
     around = pad(torch.cat([features, lengths])[None], (1, 1, 1, 1), mode="replicate")
     mean = avg_pool2d(around, 3, 1)
-    return mean[:, :-1].norm(dim=1, keepdim=True) / mean[:, -1:].clamp(min=1e-9)
+    alike: Tensor = mean[:, :-1].norm(dim=1, keepdim=True) / mean[:, -1:].clamp(min=1e-9)
+    return alike
 
 
 def _depth_edges(depth: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from f4x_ros.core.query.language import parse_question
 from f4x_ros.core.query.likeness import make_likeness
 from f4x_ros.core.query.presence import Evidence, Judge, check_evidence
 from f4x_ros.core.query.prompts import PromptSet, Wanted, make_prompts, relevancy
-from f4x_ros.core.query.refine import as_relevancy, decided, scene_limits
+from f4x_ros.core.query.refine import as_relevancy, decided, scene_limits, standing_selection
 from f4x_ros.core.query.scene import QueryScene
 from f4x_ros.core.query.vectors import TextVectors
 from f4x_ros.core.snapshot import Snapshot
@@ -151,16 +151,37 @@ class Asker:
             for index, one in enumerate(found)
         ]
 
+    def selection(self, snapshot: Snapshot, scores: Tensor, prompts: PromptSet) -> Tensor:
+        """Scores [N, P] of standing prompts, with which their thresholds select what they should.
+
+        For encoders whose limits follow the scene (`peak_share`); otherwise the scores themselves.
+        """
+        share = self._share()
+        if share is None or not len(prompts) or not len(snapshot):
+            return scores
+        chosen = standing_selection(scores, self._trusted(snapshot), prompts.thresholds, share)
+        given = torch.tensor(prompts.given, dtype=torch.bool, device=scores.device)
+        return torch.where(given, scores, chosen)
+
+    def _share(self) -> float | None:
+        """Of the best in a scene, if limits follow it; a configured threshold does not."""
+        if self._config.query.threshold:
+            return None
+        share: float | None = getattr(self._words, "peak_share", None)
+        return share
+
+    def _trusted(self, snapshot: Snapshot) -> Tensor:
+        """[N] what may stand for the best of a scene."""
+        known = snapshot.latent_weights >= self._config.query.min_weight
+        return (snapshot.opacities >= MIN_OPACITY) & known
+
     def _limits(self, snapshot: Snapshot, scores: Tensor, wanted: Wanted) -> Tensor:
         """Relevancy [P] from which on Gaussians are selected; a threshold that was given is it."""
-        share = getattr(self._words, "peak_share", None)
+        share = self._share()
         fixed = torch.tensor(wanted.thresholds)
-        if share is None or self._config.query.threshold or not isinstance(wanted, PromptSet):
+        if share is None or not isinstance(wanted, PromptSet):
             return fixed
-        trusted = (snapshot.opacities >= MIN_OPACITY) & (
-            snapshot.latent_weights >= self._config.query.min_weight
-        )
-        limits = scene_limits(scores, trusted, wanted.thresholds, share).cpu()
+        limits = scene_limits(scores, self._trusted(snapshot), wanted.thresholds, share).cpu()
         return torch.where(torch.tensor(wanted.given, dtype=torch.bool), fixed, limits)
 
     def _masks(

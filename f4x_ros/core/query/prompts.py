@@ -151,3 +151,11 @@ def labels_of(scores: Tensor, thresholds: Sequence[float]) -> tuple[Tensor, Tens
     best = passed.max(-1)
     chosen = best.values >= 0
     return torch.where(chosen, best.indices + 1, 0), torch.where(chosen, best.values, 0)
+
+
+def score_of(scores: Tensor, labels: Tensor) -> Tensor:
+    """The score [...] that belongs to each label [...] of `labels_of`, 0 where it is 0."""
+    if scores.shape[-1] == 0:
+        return scores.new_zeros(labels.shape)
+    own = scores.gather(-1, (labels - 1).clamp(min=0)[..., None])[..., 0]
+    return torch.where(labels > 0, own, 0)

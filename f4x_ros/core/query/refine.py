@@ -46,6 +46,23 @@ def scene_limits(
     return (share * peak).clamp(min=_LEAST)
 
 
+def standing_selection(
+    scores: Tensor,  # [N, P] relevancy 0..1
+    trusted: Tensor,  # [N] bool
+    thresholds: Sequence[float],  # P
+    share: float,
+) -> Tensor:
+    """Scores [N, P] of standing prompts with which their thresholds select by the scene's limits.
+
+    A prompt whose best does not reach its threshold is taken for not present and selects nothing
+    but what passes the threshold; the others select from their share of the best on.
+    """
+    limits = scene_limits(scores, trusted, thresholds, share)
+    marks = limits.new_tensor(list(thresholds))
+    limits = torch.where(limits >= share * marks, limits, marks)
+    return as_relevancy(decided(scores, limits), thresholds)
+
+
 def decided(scores: Tensor, limits: Tensor) -> Tensor:
     """Whether each Gaussian is selected, [N, P] in 0..1, from its relevancy and the limits [P].
 

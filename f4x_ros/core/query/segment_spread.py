@@ -11,13 +11,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix, diags
-from scipy.sparse.linalg import cg
 
 from f4x_ros.core.query.segment_graph import Graph
 
 _SHARPNESS = 1.0  # exponent of the odds of an edge
 _LIMITS = (-6.0, 6.0)  # of an edge's log odds
-_TOLERANCE = 1e-4
+_TOLERANCE = 1e-4  # of the right side's length
 _STEPS = 500
 
 
@@ -39,8 +38,35 @@ def spread(
     """
     degree = np.asarray(conductance.sum(1)).ravel()
     diagonal = degree + inside + outside
-    system = diags(diagonal) - conductance
-    found, _ = cg(
-        system, inside, rtol=_TOLERANCE, maxiter=_STEPS, M=diags(1 / np.maximum(diagonal, 1e-12))
-    )
-    return np.asarray(found, np.float64).clip(0, 1)
+    return _solved(csr_matrix(diags(diagonal) - conductance), inside, diagonal).clip(0, 1)
+
+
+def _solved(
+    system: csr_matrix, right: NDArray[np.float64], diagonal: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Conjugate gradients, preconditioned by the diagonal.
+
+    As scipy's, but without BLAS, whose threads wait for each other at each of its short products:
+    with other processes at work that made a question take seconds.
+    """
+    found = np.zeros_like(right)
+    rest = right.copy()
+    scaled = rest / diagonal
+    direction = scaled.copy()
+    size = _product(rest, scaled)
+    goal = _TOLERANCE**2 * _product(right, right)
+    for _ in range(_STEPS):
+        if _product(rest, rest) <= goal:
+            break
+        pushed = system @ direction
+        step = size / _product(direction, pushed)
+        found += step * direction
+        rest -= step * pushed
+        scaled = rest / diagonal
+        size, before = _product(rest, scaled), size
+        direction = scaled + (size / before) * direction
+    return found
+
+
+def _product(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    return float((a * b).sum())
