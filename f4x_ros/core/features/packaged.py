@@ -61,7 +61,7 @@ class Packaged(NamedTuple):
         return stated_sha256(file) if self.name == EMBEDDED.name else minilm.SHA256
 
 
-EMBEDDED = Packaged("embedded", 8.4, "Apache-2.0", "f4x-ros")
+EMBEDDED = Packaged("embedded", 4.4, "Apache-2.0", "f4x-ros")
 TEXT_MODEL = Packaged(
     "all-minilm-l6-v2", minilm.MEGABYTES, "Apache-2.0", minilm.INSTALL.rpartition(" ")[2]
 )

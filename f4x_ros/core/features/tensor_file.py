@@ -20,7 +20,9 @@ from f4x_ros.core.atomic import atomic_write
 
 Array = NDArray[Any]
 
-_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
+_DTYPES = {
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I8": "|i1", "U8": "|u1",
+}  # fmt: skip
 _NAMES = {np.dtype(code): name for name, code in _DTYPES.items()}
 _METADATA = "__metadata__"
 _MOST_HEADER = 100_000_000  # bytes, the limit of the format

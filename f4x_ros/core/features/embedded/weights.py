@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trained model as one file: network in half precision, text space, calibration."""
+"""The trained model as one file: network in eight bits, text space, calibration."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from f4x_ros.core.features.embedded.network import EmbeddedNet, Layout
 from f4x_ros.core.features.embedded.text_space import TextSpace
 from f4x_ros.core.features.tensor_file import Array, read_tensors, write_tensors
 
-FORMAT = "f4x embedded model 1"
+FORMAT = "f4x embedded model 2"  # 2: weights in eight bits
 
 SHIPPED = Path(__file__).with_name("embedded.safetensors")
 """The weights that come with the package."""
 
 _NET = "net."  # prefix of the network's arrays
 _MOMENT = "codec.moment"
+_STEPS = ".steps"  # after a name: what one step of each row of its eight-bit numbers is worth
 
 
 class Calibration(NamedTuple):
@@ -67,13 +68,12 @@ def save_model(path: Path, model: EmbeddedModel) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    arrays: dict[str, Array] = {
-        f"{_NET}{name}": value.detach().cpu().to(torch.float16).numpy()
-        for name, value in model.net.state_dict().items()
-    }
+    arrays: dict[str, Array] = {}
+    for name, value in model.net.state_dict().items():
+        arrays |= _packed(f"{_NET}{name}", value.detach().cpu().float())
+    arrays |= _packed("space.anchors", model.space.anchors.cpu().float())
     arrays["space.mean"] = model.space.mean.cpu().numpy().astype(np.float32)
     arrays["space.basis"] = model.space.basis.cpu().numpy().astype(np.float32)
-    arrays["space.anchors"] = model.space.anchors.cpu().numpy().astype(np.float16)
     if model.moment is not None:
         arrays[_MOMENT] = model.moment.cpu().numpy().astype(np.float32)
     metadata = {
@@ -99,6 +99,9 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> EmbeddedModel:
     if metadata.get("format") != FORMAT:
         raise ValueError(f"format of {path} is {metadata.get('format')!r}, expected {FORMAT!r}")
     tensors = {name: torch.tensor(np.array(array)) for name, array in arrays.items()}
+    for name in [name for name in tensors if name.endswith(_STEPS)]:
+        whole = name.removesuffix(_STEPS)
+        tensors[whole] = _unpacked(path, whole, tensors.get(whole), tensors.pop(name))
     net = EmbeddedNet(Layout.of(json.loads(metadata["layout"]))).fused()
     state = {k.removeprefix(_NET): v.float() for k, v in tensors.items() if k.startswith(_NET)}
     try:
@@ -123,7 +126,7 @@ def shipped_file() -> Path:
     """The weights of this installation; ValueError says how they come back if they are gone."""
     if not SHIPPED.is_file():
         raise ValueError(
-            f"the weights {SHIPPED} (8 MB) are missing, which come with f4x-ros: pip install "
+            f"the weights {SHIPPED} (4 MB) are missing, which come with f4x-ros: pip install "
             f"--force-reinstall --no-deps f4x-ros (in a checkout: git checkout -- {SHIPPED})"
         )
     return SHIPPED
@@ -141,6 +144,27 @@ def arrays_sha256(path: Path) -> str:
         OSError, ValueError: as `read_tensors`.
     """
     return _digest(read_tensors(path)[0])
+
+
+def _packed(name: str, values: Tensor) -> dict[str, Array]:
+    """Matrices and kernels row by row in eight bits, with the step of each row; the rest as it is.
+
+    Symmetric, one step per output channel (Krishnamoorthi, Quantizing deep convolutional networks
+    for efficient inference, 2018).
+    """
+    if values.ndim < 2 or not values.numel():
+        return {name: values.numpy().astype(np.float32)}
+    rows = values.flatten(1)
+    steps = rows.abs().amax(1).clamp(min=1e-12) / 127
+    whole = (rows / steps[:, None]).round().to(torch.int8).view(values.shape)
+    return {name: whole.numpy(), f"{name}{_STEPS}": steps.numpy().astype(np.float32)}
+
+
+def _unpacked(path: Path, name: str, whole: Tensor | None, steps: Tensor) -> Tensor:
+    """The inverse of `_packed`; ValueError if the two do not belong together."""
+    if whole is None or whole.ndim < 2 or steps.shape != whole.shape[:1]:
+        raise ValueError(f"arrays of {path} do not fit: {name} and its steps")
+    return whole.float() * steps.float().view(-1, *[1] * (whole.ndim - 1))
 
 
 def _digest(arrays: Mapping[str, Array]) -> str:
