@@ -17,6 +17,7 @@ import torch
 from box_world import BoxWorld
 
 from f4x_ros.core.config import Config
+from f4x_ros.core.features.color import ColorExtractor
 from f4x_ros.core.frame import Percept
 from f4x_ros.core.pipeline import Perception
 
@@ -212,3 +213,15 @@ def test_a_map_from_a_gpu_is_answered_on_a_cpu_with_a_warning(
     assert "render.device 'cuda'" in device
     assert "using 'cpu'" in device
     assert "render.backend 'cuda'" in backend
+
+
+def test_a_map_of_other_weights_is_refused_and_both_are_named(
+    static, tmp_path: Path, monkeypatch
+) -> None:
+    perception, _ = static
+    monkeypatch.setattr(ColorExtractor, "fingerprint", "first-weights", raising=False)
+    perception.save(tmp_path / "map")
+    assert Perception.load(tmp_path / "map").gaussians == perception.gaussians
+    monkeypatch.setattr(ColorExtractor, "fingerprint", "second-weights", raising=False)
+    with pytest.raises(ValueError, match="weights first-weight, here are second-wei"):
+        Perception.load(tmp_path / "map")

@@ -62,6 +62,7 @@ class Tally:
         present: whether it is.
         strange: how sure it is of things of which neither the worlds nor the training knew.
         pictures: some masks of each world beside the truth.
+        moments: mean outer product [D, D] of the features of each picture, for the latent codec.
     """
 
     masks: dict[str, dict[int, list[PhraseIou]]] = field(default_factory=dict)
@@ -69,6 +70,7 @@ class Tally:
     present: list[bool] = field(default_factory=list)
     strange: list[float] = field(default_factory=list)
     pictures: list[MaskPicture] = field(default_factory=list)
+    moments: list[Tensor] = field(default_factory=list)
 
     def of(self, group: str, seed: int) -> list[PhraseIou]:
         """Sums of a group in a world."""
@@ -118,7 +120,10 @@ def _evaluate_world(model: EmbeddedExtractor, world: World, split: Split, tally:
         truth = world.truth(index)
         for number, count in zip(*np.unique(truth.instances, return_counts=True), strict=True):
             seen[int(number)] = max(int(count), seen.get(int(number), 0))
-        logits = _logits(model, world[index].rgb, texts)
+        features = _features(model, world[index].rgb)
+        flat = features.flatten(1)
+        tally.moments.append(flat @ flat.T / flat.shape[1])
+        logits = _logits(model, features, texts)
         best = logits.flatten(1).topk(_BEST, dim=1).values.mean(1)
         surest = torch.maximum(surest, best)
         for row, phrase in enumerate(phrases):
@@ -145,10 +150,15 @@ def _evaluate_world(model: EmbeddedExtractor, world: World, split: Split, tally:
     tally.strange += scores[len(phrases) + len(absent) :]
 
 
-def _logits(model: EmbeddedExtractor, rgb: NDArray[np.uint8], texts: Tensor) -> Tensor:
-    """[P, h, w] log-odds that each text is true of each feature."""
+def _features(model: EmbeddedExtractor, rgb: NDArray[np.uint8]) -> Tensor:
+    """[D, h, w]."""
     image = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255
-    cosine = torch.einsum("dhw,pd->phw", model.dense(image)[0], texts)
+    return model.dense(image)[0]
+
+
+def _logits(model: EmbeddedExtractor, features: Tensor, texts: Tensor) -> Tensor:
+    """[P, h, w] log-odds that each text is true of each of the features [D, h, w]."""
+    cosine = torch.einsum("dhw,pd->phw", features, texts)
     calibration = model.calibration
     return calibration.scale * cosine + calibration.bias
 
@@ -252,7 +262,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("model", type=Path, help="embedded.safetensors of training.train")
     parser.add_argument("--worlds", type=span, required=True, help="seeds, FIRST:STOP")
     parser.add_argument("--final-test", action="store_true", help="allow the seeds of tests")
-    parser.add_argument("--calibrate", action="store_true", help="write the best bias to the model")
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="write the best bias, and the second moment of the features, to the model",
+    )
     parser.add_argument("--pictures", type=Path, help="write some masks beside the truth there")
     parser.add_argument("--json", type=Path, help="write all numbers there")
     arguments = parser.parse_args()
@@ -286,7 +300,11 @@ def main() -> None:
         model = load_model(arguments.model)
         scale, bias = model.calibration
         offset = best_offset(tally)
-        save_model(arguments.model, model._replace(calibration=Calibration(scale, bias + offset)))
+        calibrated = model._replace(
+            calibration=Calibration(scale, bias + offset),
+            moment=torch.stack(tally.moments).mean(0),
+        )
+        save_model(arguments.model, calibrated)
         print(f"bias {bias:.2f} -> {bias + offset:.2f}")
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,7 @@ class StoredMap:
     prompts: list[str]
     thresholds: list[float]
     last: LastView
+    fingerprints: dict[str, str]
     groups: dict[str, dict[str, NDArray[Any]]]
 
     def restore(
@@ -87,6 +88,7 @@ def save(
     exposures: ExposureTrack,
     trajectory: Trajectory,
     tracker: Tracker,
+    fingerprints: Mapping[str, str],
 ) -> None:
     """Write all that answering needs; OSError names the path, and nothing half-written is left."""
     header = {
@@ -97,6 +99,7 @@ def save(
         "camera": dataclasses.asdict(last.camera),
         "frame_id": last.frame_id,
         "map_frame": last.map_frame,
+        "fingerprints": dict(fingerprints),
     }
     groups: dict[str, dict[str, NDArray[Any]]] = {
         "present": _columns(field.present),
@@ -146,13 +149,14 @@ def load(path: Path) -> StoredMap:
             last = LastView(camera, str(header["frame_id"]), str(header["map_frame"]))
             prompts = [str(text) for text in header["prompts"]]
             thresholds = [float(value) for value in header["thresholds"]]
+            fingerprints = {str(k): str(v) for k, v in header["fingerprints"].items()}
         arrays = {}
         for name in bundle.namelist():
             if name.endswith(".npy"):
                 with reading(path, name[:-4]), bundle.open(name) as entry:
                     arrays[name[:-4]] = np.lib.format.read_array(entry, allow_pickle=False)
     groups = map_layout.checked_groups(path, arrays, config.field.latent_dim)
-    return StoredMap(path, config, prompts, thresholds, last, groups)
+    return StoredMap(path, config, prompts, thresholds, last, fingerprints, groups)
 
 
 def _header(path: Path, bundle: zipfile.ZipFile) -> dict[str, Any]:

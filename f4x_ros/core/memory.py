@@ -194,6 +194,7 @@ class Memory:
             exposures=self.exposures,
             trajectory=self.trajectory,
             tracker=self.tracker,
+            fingerprints=self.distiller.heads.fingerprints,
         )
 
     def restore(self, stored: map_file.StoredMap) -> None:

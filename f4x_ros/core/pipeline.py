@@ -427,6 +427,7 @@ class Perception:
         render = drawable_here(stored.config.render, path)
         with map_file.reading(stored.path, "config"):
             self = cls(replace(stored.config, render=render))
+        self._heads.check_fingerprints(stored.path, stored.fingerprints)
         with map_file.reading(stored.path, "prompts"):
             self.set_prompts(stored.prompts, stored.thresholds)
         self._memory.restore(stored)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import cast
 
 import torch
@@ -57,6 +58,23 @@ class Heads:
     def name(self) -> str:
         """All names, as `features.extractor` takes them."""
         return ",".join(self.extractors)
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """What the weights of each extractor are known by, of those that say so."""
+        known = {name: getattr(one, "fingerprint", None) for name, one in self.extractors.items()}
+        return {name: print_ for name, print_ in known.items() if print_}
+
+    def check_fingerprints(self, path: Path, stored: Mapping[str, str]) -> None:
+        """ValueError if a file's features were made with other weights than those loaded here."""
+        here = self.fingerprints
+        for name, made_with in stored.items():
+            if here.get(name, made_with) != made_with:
+                raise ValueError(
+                    f"{path} has features of {name!r} with the weights {made_with[:12]}, here are "
+                    f"{here[name][:12]}: words would not fit its features. Map again, or load it "
+                    "where the extractor has those weights"
+                )
 
     def index(self, head: str | None) -> int:
         """The place of a head by the name of its extractor; None = that of `words`.

@@ -11,7 +11,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from f4x_ros.core.features.base import PresenceCalibration, check_images, check_prompts
-from f4x_ros.core.features.embedded.weights import load_model, save_model, shipped_file
+from f4x_ros.core.features.embedded.weights import (
+    arrays_sha256,
+    load_model,
+    save_model,
+    shipped_file,
+    stated_sha256,
+)
 from f4x_ros.core.features.minilm import MiniLm, installed_folder
 from f4x_ros.core.features.options import chosen_options, existing_file, folder
 
@@ -60,6 +66,7 @@ class EmbeddedExtractor:
         model = load_model(self.checkpoint, self.device)
         self.net, self._space, self.calibration, self.about = model[:4]
         self.moment, self.presence = model.moment, model.presence
+        self.fingerprint = stated_sha256(self.checkpoint) or arrays_sha256(self.checkpoint)
         self.dim = self.net.layout.dim
         self._words = MiniLm(folder(chosen["text_model"]), device=self.device)
         if self._words.dim != len(self._space.mean):
