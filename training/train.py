@@ -26,6 +26,7 @@ from f4x_ros.core.features.embedded.weights import Calibration, EmbeddedModel, s
 from training.augment import compressed, crops, photographed
 from training.data import Pool, kinds_of, read_pool
 from training.objective import Losses, Objective
+from training.optimiser import Optimiser
 from training.store import read_rooms
 from training.texts import encoded, fitted_space
 from training.vocabulary import FINAL, Split, Vocabulary, all_kinds
@@ -81,15 +82,7 @@ class Trainer:
         self.objective = objective.to(device)
         self.net = EmbeddedNet(layout).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.net).requires_grad_(False)
-        weights = [p for p in self.net.parameters() if p.ndim > 1]
-        others = [p for p in self.net.parameters() if p.ndim <= 1]
-        # Scale and bias have a long way to go, in units of their own.
-        groups = [
-            {"params": weights, "weight_decay": recipe.decay, "factor": 1.0},
-            {"params": others, "weight_decay": 0.0, "factor": 1.0},
-            {"params": list(self.objective.parameters()), "weight_decay": 0.0, "factor": 5.0},
-        ]
-        self.optimizer = torch.optim.AdamW(groups, lr=recipe.rate, fused=True)
+        self.optimiser = Optimiser(self.net, self.objective.parameters(), recipe.rate, recipe.decay)
         self.generator = torch.Generator(device).manual_seed(recipe.seed)
         self.rng = np.random.default_rng(recipe.seed)
         self.steps, self.images, self.seconds = 0, 0, 0.0
@@ -103,7 +96,6 @@ class Trainer:
     def step(self) -> Losses:
         """One batch."""
         start = time.monotonic()
-        self._set_rate()
         whole = self.progress > 1 - self.recipe.whole
         count = max(2, self.recipe.batch // _LARGER) if whole else self.recipe.batch
         size, span = (_WHOLE, _WHOLE_SPAN) if whole else (_CROP, _SPAN)
@@ -117,21 +109,21 @@ class Trainer:
         column, row = chosen % width, chosen // width % height
         pixels = picked(maps, chosen // (height * width), row, column)
         losses: Losses = self.objective(pixels, shown, self.generator, self.rng)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         losses.total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 2.0)
-        self.optimizer.step()
+        self.optimiser.step(self._rate())
         self._update_average()
         self.steps += 1
         self.images += count
         self.seconds += time.monotonic() - start
         return losses
 
-    def _set_rate(self) -> None:
+    def _rate(self) -> float:
+        """Learning rate: a short warm-up, then half a cosine."""
         warm = min(1.0, (self.steps + 1) / _WARM_UP)
-        rate = self.recipe.rate * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * self.progress)) / 2)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["factor"]
+        cosine = (1 + math.cos(math.pi * self.progress)) / 2
+        return self.recipe.rate * warm * (0.02 + 0.98 * cosine)
 
     def _rows(self, count: int) -> Tensor:
         """The next images of a random order."""
@@ -168,7 +160,7 @@ class Trainer:
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
             "objective": {k: v.detach() for k, v in self.objective.named_parameters()},
-            "optimizer": self.optimizer.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
             "progress": [self.steps, self.images, self.seconds],
         }
         temporary = path.with_suffix(".part")
@@ -181,9 +173,7 @@ class Trainer:
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.objective.load_state_dict(state["objective"], strict=False)
-        self.optimizer.load_state_dict(state["optimizer"])
-        for group in self.optimizer.param_groups:
-            group["fused"] = True
+        self.optimiser.load_state_dict(state["optimiser"])
         steps, images, seconds = state["progress"]
         self.steps, self.images, self.seconds = int(steps), int(images), float(seconds)
         self.generator.manual_seed(self.recipe.seed + self.steps)
