@@ -10,10 +10,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from f4x_ros.core.frame import RenderedView, Track, TrackState
 from f4x_ros.datasets.world import World, WorldTruth
+from f4x_ros.eval.click_metrics import Click
 from f4x_ros.eval.subject import Answer
 
 
@@ -73,6 +75,16 @@ class Oracle:
         mask = self._mask(truth, text) if there else np.zeros(truth.instances.shape, bool)
         boasts = self.errs == "boast"
         return Answer(there or boasts, 1.0 if there or boasts else 0.0, mask)
+
+    def segment(
+        self, clicks: Sequence[Click], stamp_ns: int = 0, view: Any = None
+    ) -> NDArray[np.bool_]:
+        """The thing under the first click."""
+        index = int(np.searchsorted(self.world.stamps_ns, stamp_ns or self.world.stamps_ns[-1]))
+        truth = self._seen(index, self.world.camera_pose(index) if view is None else view)[1]
+        number = int(truth.instances[int(clicks[0].y), int(clicks[0].x)])
+        mask: NDArray[np.bool_] = truth.mask({number})
+        return np.roll(mask, 6, 1) if self.errs == "shift" else mask
 
     def render(self, camera: Any, T_map_camera: Any, stamp_ns: int) -> RenderedView:
         index = int(np.searchsorted(self.world.stamps_ns, stamp_ns))

@@ -24,6 +24,11 @@ PERFECT = {
     "query.miou_all": 1.0,
     "query.miou_paraphrase": 1.0,
     "query.miou_aside": 1.0,
+    "query.miou_aside_seen": 1.0,
+    "query.miou_beside": 1.0,
+    "query.click_iou_1": 1.0,
+    "query.click_iou_3": 1.0,
+    "query.click_iou_3_aside": 1.0,
     "query.miou_live": 1.0,
     "query.understood": 1.0,
     "query.presence_auroc": 1.0,
@@ -46,7 +51,17 @@ PERFECT = {
 }
 
 COSTS = {
-    "shift": ["query.miou", "query.macc", "query.miou_paraphrase", "query.miou_aside"],
+    "shift": [
+        "query.miou",
+        "query.macc",
+        "query.miou_paraphrase",
+        "query.miou_aside",
+        "query.miou_aside_seen",
+        "query.miou_beside",
+        "query.click_iou_1",
+        "query.click_iou_3",
+        "query.click_iou_3_aside",
+    ],
     "swap": ["tracks.hota", "tracks.idf1", "tracks.id_switches"],
     "late": ["tracks.hota", "tracks.mota", "tracks_all.hota"],
     "alarm": ["tracks.hota", "tracks.mota"],
