@@ -24,7 +24,8 @@ _LEVELS = (0.3, 0.5, 0.65, 0.75, 0.8, 0.85, 0.9, 0.95)  # of walks, to choose fr
 _HELD = 1e4  # conductance that holds clicked Gaussians to what was said
 _UNARY = 1.0  # conductance of what a Gaussian looks like; that of an edge of even odds is 1
 _EMPTY_ALPHA = 0.3  # a click on less than this is on nothing
-_REACH = 4.0  # times the distance of a correcting click from the outline
+_REACHES = (4.0, 2.0, 1.0)  # times the distance of a correcting click from the outline ...
+_SPILL = 6.0  # ... that may change so many times the disk within that distance
 _SEEN_PX = 0.05  # a Gaussian that draws less of the view is not told by a box in it
 _RING = 1.5  # times the size of a box: what is around it
 _SAMPLES = 64  # Gaussians that stand for the inside of a box and its surroundings
@@ -119,7 +120,8 @@ class FieldSegmenter:
         walk = self._walk(shares, seeds.shares[:0])
         clicked = shares.argmax(1)
         level = max(_LEVELS, key=lambda one: self._contrast(walk, like, clicked, one))
-        return np.asarray(walk ** (np.log(LEVEL) / np.log(level)))
+        found = np.asarray(walk ** (np.log(LEVEL) / np.log(level)))
+        return self.connected(found, seeds.only([click]))
 
     def _contrast(
         self,
@@ -164,16 +166,28 @@ class FieldSegmenter:
     def corrected(
         self, found: NDArray[np.float64], seeds: Seeds, click: int
     ) -> NDArray[np.float64]:
-        """Probabilities [N] after one more click, unless what was found agrees with it."""
+        """Probabilities [N] after one more click, unless what was found agrees with it.
+
+        The middle of an error lies as far from the outline as the error is thick, so a click beside
+        it is about little: where Gaussians are too large for that, nothing is changed.
+        """
         inside = bool(seeds.inside[click])
-        reach_m = self._reach_m(found, seeds.points[click], inside)
-        if reach_m == 0:
+        column, row = seeds.points[click].astype(int)
+        mask, depth_m = self._drawn(found)
+        apart_px = _distance_px(mask != inside, column, row)
+        if apart_px == 0:
             return found
-        rivals = seeds.shares[seeds.inside != inside]
-        change = self._walk(seeds.shares[[click]], rivals)
-        place = seeds.shares[click] @ self._places
-        change[np.linalg.norm(self._places - place, axis=1) > reach_m] = 0
-        return np.maximum(found, change) if inside else np.minimum(found, 1 - change)
+        change = self._walk(seeds.shares[[click]], seeds.shares[seeds.inside != inside])
+        center = (seeds.shares[click][:, None] * self._places).sum(0)  # no BLAS: always the same
+        apart_m = np.linalg.norm(self._places - center, axis=1)
+        unit_m = apart_px * float(depth_m[row, column]) / self._scene.camera.fx
+        for reach in _REACHES:
+            near = np.where(apart_m <= reach * unit_m, change, 0)
+            tried = np.maximum(found, near) if inside else np.minimum(found, 1 - near)
+            changed_px = np.count_nonzero(self._drawn(tried)[0] != mask)
+            if changed_px <= _SPILL * np.pi * apart_px**2:
+                return tried
+        return found
 
     def connected(self, found: NDArray[np.float64], seeds: Seeds) -> NDArray[np.float64]:
         """`found` with 0 in those of its pieces that no click inside met; needs such a click."""
@@ -208,22 +222,20 @@ class FieldSegmenter:
         piece[chosen] = connected_components(graph, directed=False)[1]
         return piece
 
-    def _reach_m(
-        self, found: NDArray[np.float64], point: NDArray[np.float64], inside: bool
-    ) -> float:
-        """Metres around a click within which it corrects the mask of what is found; 0 = agrees."""
+    def _drawn(self, found: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Mask [H, W] of what is found, and the field's depth [H, W] in metres."""
         scene = self._scene
         probability = torch.from_numpy(found).to(scene.snapshot.means)[:, None]
         out = scene.snapshot.render(probability, scene.camera, scene.T_map_camera, self._backend)
-        mask = (out.image[..., 0] / out.alpha.clamp(min=0.5) >= LEVEL).cpu().numpy()
-        agrees = mask == inside
-        column, row = int(point[0]), int(point[1])
-        if agrees[row, column]:
-            return 0.0
-        wrong = np.pad(~agrees, 1, constant_values=True).astype(np.uint8)
-        apart_px = cv2.distanceTransform(wrong, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        depth_m = float(out.expected_depth[row, column])
-        return _REACH * float(apart_px[row + 1, column + 1]) * depth_m / scene.camera.fx
+        mask = out.image[..., 0] / out.alpha.clamp(min=0.5) >= LEVEL
+        return mask.cpu().numpy(), out.expected_depth.cpu().numpy()
+
+
+def _distance_px(wrong: NDArray[np.bool_], column: int, row: int) -> float:
+    """Distance of a pixel from the nearest one that is not wrong; 0 if it is none itself."""
+    padded = np.pad(wrong, 1, constant_values=True).astype(np.uint8)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return float(distance[row + 1, column + 1])
 
 
 def _held(shares: NDArray[np.float64]) -> NDArray[np.float64]:
