@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
+from scipy.special import expit, logit
 from torch import Tensor
 
 from f4x_ros.core.query.scene import QueryScene
@@ -21,8 +22,10 @@ from f4x_ros.core.query.segment_spread import conductances, spread
 
 LEVEL = 0.5  # of probabilities
 _LEVELS = (0.3, 0.5, 0.65, 0.75, 0.8, 0.85, 0.9, 0.95)  # of walks, to choose from
+_SHARPNESS = 6.0  # of probabilities: an outline lies where half of a pixel is the object
+_EPS = 1e-9
 _HELD = 1e4  # conductance that holds clicked Gaussians to what was said
-_UNARY = 1.0  # conductance of what a Gaussian looks like; that of an edge of even odds is 1
+_UNARY = 0.3  # conductance of what a Gaussian looks like; that of an edge of even odds is 1
 _EMPTY_ALPHA = 0.3  # a click on less than this is on nothing
 _REACHES = (4.0, 2.0, 1.0)  # times the distance of a correcting click from the outline ...
 _SPILL = 6.0  # ... that may change so many times the disk within that distance
@@ -44,10 +47,19 @@ class Seeds(NamedTuple):
         return Seeds(self.points[chosen], self.shares[chosen], self.inside[chosen])
 
 
+class Found(NamedTuple):
+    """What a first click or a box selects."""
+
+    probability: NDArray[np.float64]  # [N] of being part of the object
+    walk: NDArray[np.float64]  # [N] of a walker from there to end on it
+
+
 def members_by_field(
     scene: QueryScene, features: Tensor, clicks: Clicks, backend: str
 ) -> tuple[Tensor, float]:
     """Probability [N] that each Gaussian is part of the object, and how sure that is, 0..1.
+
+    Sure is how often walkers from within the object end on it; that is not calibrated.
 
     The first click, or the box, selects what it means; each further click that the mask contradicts
     corrects it, about as far around as it lies from the outline.
@@ -65,16 +77,16 @@ def members_by_field(
     segmenter = FieldSegmenter(scene, features, backend)
     if clicks.box is None:
         first = int(seeds.inside.argmax())
-        found = segmenter.by_click(seeds, first)
+        found, walk = segmenter.by_click(seeds, first)
         rest = [click for click in range(len(seeds.inside)) if click != first]
     else:
-        found = segmenter.by_box(clicks.box)
+        found, walk = segmenter.by_box(clicks.box)
         rest = list(range(len(seeds.inside)))
     for click in rest:
         found = segmenter.corrected(found, seeds, click)
     found = segmenter.connected(found, seeds)
     chosen = found >= LEVEL
-    score = float(found[chosen].mean()) if chosen.any() else 0.0
+    score = float(walk[chosen].mean()) if chosen.any() else 0.0
     return torch.from_numpy(found.astype(np.float32)).to(snapshot.means.device), score
 
 
@@ -109,8 +121,8 @@ class FieldSegmenter:
         self._graph = build_graph(snapshot, features, eye)
         self._conductance = conductances(self._graph, len(snapshot))
 
-    def by_click(self, seeds: Seeds, click: int) -> NDArray[np.float64]:
-        """Probability [N] of what one click alone means.
+    def by_click(self, seeds: Seeds, click: int) -> Found:
+        """What one click alone means.
 
         How often walkers must end at the click is another matter for a ball than for a table: the
         level is chosen whose outline they cross the least.
@@ -120,8 +132,9 @@ class FieldSegmenter:
         walk = self._walk(shares, seeds.shares[:0])
         clicked = shares.argmax(1)
         level = max(_LEVELS, key=lambda one: self._contrast(walk, like, clicked, one))
-        found = np.asarray(walk ** (np.log(LEVEL) / np.log(level)))
-        return self.connected(found, seeds.only([click]))
+        odds = logit(walk.clip(_EPS, 1 - _EPS)) - logit(level)
+        found = np.asarray(expit(_SHARPNESS * odds))
+        return Found(self.connected(found, seeds.only([click])), walk)
 
     def _contrast(
         self,
@@ -140,8 +153,8 @@ class FieldSegmenter:
         step = np.abs(walk[graph.first[cut]] - walk[graph.second[cut]]).mean()
         return float(step * like[chosen].mean() ** 2)
 
-    def by_box(self, box: tuple[float, float, float, float]) -> NDArray[np.float64]:
-        """Probability [N] of what a box is around: unlike its surroundings.
+    def by_box(self, box: tuple[float, float, float, float]) -> Found:
+        """What a box is around: unlike its surroundings.
 
         As Rother et al. (GrabCut, 2004) begin: all that a box leaves out is background, and what
         in the box is least like it is the object.
@@ -153,7 +166,7 @@ class FieldSegmenter:
         seen = pixels >= _SEEN_PX
         within = np.flatnonzero(seen & (part >= LEVEL))
         if not len(within):
-            return np.zeros(len(part))
+            return Found(np.zeros(len(part)), np.zeros(len(part)))
         around = self._some(np.flatnonzero(seen & (part < LEVEL) & (ring >= LEVEL)))
         if len(around.means):
             odds = log_odds(self._looks, around).max(1).values.cpu().numpy()[within]
@@ -161,7 +174,7 @@ class FieldSegmenter:
         like = np.where(seen, alike(self._looks, self._some(within), around), LEVEL)
         outside = _HELD * (seen & (part < LEVEL))
         walk = spread(self._conductance, _UNARY * like, outside + _UNARY * (1 - like))
-        return _largest(walk, pixels * part, self._pieces(walk))
+        return Found(_largest(walk, pixels * part, self._pieces(walk)), walk)
 
     def corrected(
         self, found: NDArray[np.float64], seeds: Seeds, click: int

@@ -15,17 +15,17 @@ from torch.nn.functional import normalize
 from f4x_ros.core.snapshot import Snapshot
 
 _NEIGHBOURS = 10
-_BIAS = 4.46
+_BIAS = 4.40
 # A logistic regression over the edges of random worlds, by bench/fit_clicks.py (doc/clicks.md).
 _WEIGHTS = {
-    "feature": -14.8,  # 1 - cosine
-    "light": -3.3,  # difference of mean colour, 0..1
-    "gap": -1.05,  # log of distance over both extents along it
-    "length": -0.37,  # log metres
-    "concave": -0.92,  # the Gaussians' own normals lean towards each other
-    "valley": -1.9,  # so do those of their neighbourhoods
-    "faint": -0.67,  # lower of the opacities
-    "step": -0.62,  # each lies off the other's tangent plane, sine, mean of both
+    "feature": -10.4,  # 1 - cosine
+    "light": -4.15,  # difference of mean colour, 0..1
+    "gap": -0.59,  # log of distance over both extents along it
+    "length": -0.61,  # log metres
+    "concave": -0.68,  # the Gaussians' own normals lean towards each other
+    "valley": -1.41,  # so do those of their neighbourhoods
+    "faint": -0.59,  # lower of the opacities
+    "step": -1.0,  # each lies off the other's tangent plane, sine, mean of both
 }
 
 

@@ -14,11 +14,11 @@ from torch.nn.functional import normalize
 from f4x_ros.core.snapshot import Snapshot
 
 # A logistic regression over clicks on things of random worlds, by bench/fit_clicks.py.
-_BIAS = 6.0
+_BIAS = 6.45
 _WEIGHTS = {
-    "feature": -8.4,  # 1 - cosine
-    "color": -1.5,  # difference of RGB, 0..1
-    "distance": -2.7,  # metres
+    "feature": -13.2,  # 1 - cosine
+    "color": -1.68,  # difference of RGB, 0..1
+    "distance": -1.36,  # metres
 }
 
 
