@@ -45,7 +45,7 @@ def build_graph(
 ) -> Graph:
     """The graph of a snapshot's nearest neighbours."""
     first, second, cues = edge_cues(snapshot, features, eye)
-    odds = sum(weight * cues[name] for name, weight in _WEIGHTS.items()) + _BIAS
+    odds = torch.stack([weight * cues[name] for name, weight in _WEIGHTS.items()]).sum(0) + _BIAS
     return Graph(first, second, np.asarray(odds.double().numpy()))
 
 
