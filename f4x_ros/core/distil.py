@@ -119,7 +119,8 @@ class Distiller:
         change = self.codec.observe(sample(maps, (height, width), self.codec.images))
         if change is not None:
             _recode(field, change)
-        weights = pixel_weights(maps, view.depth)
+        of_things = [one for one, own in zip(maps, self.heads.of_things, strict=True) if own]
+        weights = pixel_weights(of_things, view.depth)
         taught = latent_image(self.codec, maps, (height, width))
         return torch.cat([taught, 1 / weights[..., None]], -1), weights
 

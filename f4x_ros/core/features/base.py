@@ -28,6 +28,8 @@ class FeatureExtractor(Protocol):
         has_points: True if it is a `PromptedExtractor`. Default False.
         presence: `PresenceCalibration`; None, the default, where none was learned.
         checkpoint: file of the weights, beside which a calibration of presence may lie.
+        of_things: False if features change inside of things, too, as colours do; then only edges
+            of depth are taken for silhouettes. Default True.
         fingerprint: text that is another for other weights; a map whose features come from others
             is refused. None, the default: not known.
         peak_share: a Gaussian is selected from this share of the best relevancy in the scene on,

@@ -36,6 +36,7 @@ class ColorExtractor:
     name = "color"
     dim = len(TERMS) + len(TONES) + 1 + len(TEXTURES)
     licence = "Apache-2.0"
+    of_things = False  # a thing may have several colours
     threshold = 0.4
 
     def __init__(

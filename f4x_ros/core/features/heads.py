@@ -27,6 +27,7 @@ class Heads:
             one, whose `text` raises and says so.
         prompted: the one that answers clicks and boxes: the first that does, or None.
         dims: C of each.
+        of_things: of each, whether its features change at the outlines of things only.
         moments: what each knows about its features beforehand: its optional attribute `moment`,
             their mean outer product [C, C], or None.
 
@@ -45,6 +46,7 @@ class Heads:
         answering = [one for one in extractors if has_points(one)]
         self.prompted = cast(PromptedExtractor, answering[0]) if answering else None
         self.dims = tuple(one.dim for one in extractors)
+        self.of_things = tuple(bool(getattr(one, "of_things", True)) for one in extractors)
         self.moments: tuple[Tensor | None, ...] = tuple(
             getattr(one, "moment", None) for one in extractors
         )

@@ -11,7 +11,7 @@ from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
 _ALIKE_POWER = 16.0  # how fast a pixel counts less where the features around it differ
 _BEND = 0.03  # second difference of inverse depth, as a share of it, that is an edge
-_AT_DEPTH_EDGE = 0.05  # weight factor of a pixel next to one
+_AT_DEPTH_EDGE = 0.2  # weight factor of a pixel next to one
 _LEAST = 0.01  # no pixel counts less: thin things have nothing but edges
 
 
@@ -19,17 +19,18 @@ def pixel_weights(maps: Sequence[Tensor], depth: Tensor) -> Tensor:
     """Weight [H, W] in 0..1 of each pixel for uplifting its features.
 
     Args:
-        maps: feature maps [C, h, w] of each head; where the 3x3 of one differ, its mean is shorter
-            than they are.
+        maps: feature maps [C, h, w] of each head that tells things apart, none for depth alone;
+            where the 3x3 of one differ, their mean is shorter than they are.
         depth: [H, W] metres, 0 = no reading; a plane has no second difference of inverse depth.
     """
     size = depth.shape
     alike = [
         interpolate(_alikeness(one), size, mode="bilinear", align_corners=False) for one in maps
     ]
-    within = torch.stack(alike).amin(0)[0, 0] ** _ALIKE_POWER
-    smooth = torch.where(_depth_edges(depth), _AT_DEPTH_EDGE, 1.0)
-    return (within * smooth).clamp(min=_LEAST)
+    weights = torch.where(_depth_edges(depth), _AT_DEPTH_EDGE, 1.0)
+    if alike:
+        weights = weights * torch.stack(alike).amin(0)[0, 0] ** _ALIKE_POWER
+    return weights.clamp(min=_LEAST)
 
 
 def _alikeness(features: Tensor) -> Tensor:
