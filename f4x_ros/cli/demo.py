@@ -246,7 +246,8 @@ def _client() -> PerceptionClient:
 def _answer_rows(prompt: str, when: str, answer: Query.Response) -> list[tuple[object, ...]]:
     if not answer.success:
         return [(prompt, when, "refused", "", "", answer.message, "")]
-    first = (prompt, when, "yes" if answer.present else "no", f"{answer.score:.2f}")
+    said = {answer.PRESENT: "yes", answer.UNSURE: "unsure"}.get(answer.presence, "no")
+    first = (prompt, when, said, f"{answer.score:.2f}")
     objects = []
     for track in answer.tracks:
         p, s = track.pose.pose.position, track.size
