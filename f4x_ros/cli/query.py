@@ -8,10 +8,10 @@ once.
 from __future__ import annotations
 
 import argparse
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from f4x_ros.cli.moment import add_moment_arguments, nanoseconds, view_of
 from f4x_ros.cli.table import table
 
 if TYPE_CHECKING:
@@ -40,14 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--top", type=int, default=0, metavar="N", help="at most so many objects; 0 = all (default)"
     )
-    parser.add_argument(
-        "--stamp", default="0", metavar="SECONDS",
-        help="time of the answer: ROS time, or negative: so long before the last frame",
-    )  # fmt: skip
-    parser.add_argument(
-        "--view", metavar="x,y,z,tx,ty,tz",
-        help="look from x,y,z at tx,ty,tz, metres in the map frame (default: as the camera did)",
-    )  # fmt: skip
+    add_moment_arguments(parser)
     parser.add_argument("--out", metavar="PNG", help="write the mask, grey 0..255 = 0..1")
     parser.add_argument(
         "--picture", metavar="PNG", help="write the map as seen from there, mask and boxes on it"
@@ -162,35 +155,3 @@ def _picture(path: str) -> NDArray[np.uint8]:
     if image is None:
         raise ValueError(f"--example is '{path}', expected a picture that can be read")
     return np.ascontiguousarray(image[..., ::-1]).astype(np.uint8)
-
-
-def view_of(text: str | None) -> Pose | None:
-    """`T_map_camera` [4, 4] of a camera at a place that looks at another, its down down."""
-    if text is None:
-        return None
-    import numpy as np
-
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != 6 or not np.isfinite(numbers).all():
-        raise ValueError(f"--view is '{text}', expected x,y,z,tx,ty,tz in metres")
-    eye, target = np.array(numbers[:3]), np.array(numbers[3:])
-    ahead = target - eye
-    right = np.cross(ahead, [0.0, 0.0, 1.0])
-    if np.linalg.norm(right) < 1e-6:
-        raise ValueError(f"--view is '{text}', expected no view straight up or down")
-    ahead, right = ahead / np.linalg.norm(ahead), right / np.linalg.norm(right)
-    pose = np.eye(4)
-    pose[:3, :3] = np.stack([right, np.cross(ahead, right), ahead], axis=1)
-    pose[:3, 3] = eye
-    return pose
-
-
-def nanoseconds(text: str) -> int:
-    """Seconds as text to whole nanoseconds, exactly; ValueError if it is no number."""
-    try:
-        return int(Decimal(text) * 1_000_000_000)
-    except (InvalidOperation, ValueError, OverflowError):
-        raise ValueError(f"--stamp is '{text}', expected seconds") from None

@@ -11,7 +11,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from f4x_ros.cli.query import nanoseconds, view_of
+from f4x_ros.cli.moment import add_moment_arguments, nanoseconds, view_of
 from f4x_ros.cli.table import table
 
 
@@ -26,14 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a pixel that is not part of it",
     )  # fmt: skip
     parser.add_argument("--box", metavar="X0,Y0,X1,Y1", help="pixels around the object")
-    parser.add_argument(
-        "--stamp", default="0", metavar="SECONDS",
-        help="time of the answer: ROS time, or negative: so long before the last frame",
-    )  # fmt: skip
-    parser.add_argument(
-        "--view", metavar="x,y,z,tx,ty,tz",
-        help="look from x,y,z at tx,ty,tz, metres in the map frame (default: as the camera did)",
-    )  # fmt: skip
+    add_moment_arguments(parser)
     parser.add_argument("--out", metavar="PNG", help="write the mask, grey 0..255 = 0..1")
     parser.add_argument(
         "--picture", metavar="PNG", help="write the map as seen from there, mask and box on it"

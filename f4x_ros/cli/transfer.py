@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from f4x_ros.cli.query import nanoseconds, view_of
+from f4x_ros.cli.moment import add_moment_arguments, nanoseconds, view_of
 from f4x_ros.cli.table import table
 
 if TYPE_CHECKING:
@@ -54,14 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threshold", type=float, default=0.0, metavar="SCORE",
         help="score 0..1 that counts as found; 0 = calibrated (default)",
     )  # fmt: skip
-    parser.add_argument(
-        "--stamp", default="0", metavar="SECONDS",
-        help="time and place of the view: ROS time, or negative: so long before the last frame",
-    )  # fmt: skip
-    parser.add_argument(
-        "--view", metavar="x,y,z,tx,ty,tz",
-        help="look from this place at that one, metres of the map (default: the camera's own)",
-    )  # fmt: skip
+    add_moment_arguments(parser)
     parser.add_argument("--out", metavar="PNG", help="write the view with all marks on it")
 
 

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When and from where a saved map is asked, on the command line."""
+
+from __future__ import annotations
+
+import argparse
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from f4x_ros.core.poses import Pose
+
+
+def add_moment_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `--stamp` and `--view`."""
+    parser.add_argument(
+        "--stamp", default="0", metavar="SECONDS",
+        help="time of the answer: ROS time, or negative: so long before the last frame",
+    )  # fmt: skip
+    parser.add_argument(
+        "--view", metavar="x,y,z,tx,ty,tz",
+        help="look from x,y,z at tx,ty,tz, metres in the map frame (default: as the camera did)",
+    )  # fmt: skip
+
+
+def view_of(text: str | None) -> Pose | None:
+    """`T_map_camera` [4, 4] of a camera at a place that looks at another, its down down."""
+    if text is None:
+        return None
+    import numpy as np
+
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 6 or not np.isfinite(numbers).all():
+        raise ValueError(f"--view is '{text}', expected x,y,z,tx,ty,tz in metres")
+    eye, target = np.array(numbers[:3]), np.array(numbers[3:])
+    ahead = target - eye
+    right = np.cross(ahead, [0.0, 0.0, 1.0])
+    if np.linalg.norm(right) < 1e-6:
+        raise ValueError(f"--view is '{text}', expected no view straight up or down")
+    ahead, right = ahead / np.linalg.norm(ahead), right / np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3, :3] = np.stack([right, np.cross(ahead, right), ahead], axis=1)
+    pose[:3, 3] = eye
+    return pose
+
+
+def nanoseconds(text: str) -> int:
+    """Seconds as text to whole nanoseconds, exactly; ValueError if it is no number."""
+    try:
+        return int(Decimal(text) * 1_000_000_000)
+    except (InvalidOperation, ValueError, OverflowError):
+        raise ValueError(f"--stamp is '{text}', expected seconds") from None
