@@ -81,6 +81,7 @@ def measure(perception: Perception, repeat: int) -> dict[str, Any]:
         "known text, with its points": lambda: perception.query(known[0]),
         f"{_AT_ONCE} known texts": lambda: ask(*known),
         "encoding the rendered picture": again,
+        "its encoder alone": again.encode,
     }
     times: dict[str, list[float]] = {name: [] for name in kinds}
     for number in range(min(repeat, len(texts) - _AT_ONCE - _WARM_UP) + _WARM_UP):
@@ -113,18 +114,28 @@ class Encoding:
         self._perception, self._words = perception, perception._heads.words
         self._vector = self._words.text([text])
         self.camera, self._pose = asked.camera, asked.T_map_camera
+        self._image = self._drawn()
 
     def __call__(self) -> np.ndarray:
-        picture = self._perception.render(self.camera, self._pose).color
-        image = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+        self._image = self._drawn()
         with torch.no_grad():
-            features = self._words.dense(image)[0]
+            features = self.encode()
             scores = self._words.relevancy(features.flatten(1).T, self._vector)[:, 0]
             small = scores.view(1, 1, *features.shape[1:])
             size = (self.camera.height, self.camera.width)
             full = interpolate(small, size, mode="bilinear", align_corners=False)
         mask: np.ndarray = full[0, 0].numpy()
         return mask
+
+    def encode(self) -> torch.Tensor:
+        """Features [C, h, w] of the picture that was drawn last."""
+        with torch.no_grad():
+            return self._words.dense(self._image)[0]
+
+    def _drawn(self) -> torch.Tensor:
+        """[1, 3, H, W]."""
+        picture = self._perception.render(self.camera, self._pose).color
+        return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
 
 
 if __name__ == "__main__":

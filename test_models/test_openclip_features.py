@@ -9,7 +9,7 @@ import pytest
 import tiny
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import interpolate, normalize
 
 from f4x_ros.core.features import describe, make_extractor
 from f4x_ros.core.features.base import FeatureExtractor
@@ -145,6 +145,23 @@ def test_patches_lie_where_the_image_has_them(checkpoints: dict[str, Path]) -> N
     spot[:, :, 32:48, 112:128] = 1  # row 2, column 7
     change = (extractor.dense(spot) - extractor.dense(black)).norm(dim=1)[0]
     assert int(change.argmax()) == 2 * 12 + 7
+
+
+def test_several_sizes_are_averaged_on_the_finest_grid(checkpoints: dict[str, Path]) -> None:
+    images = torch.rand(1, 3, 96, 128)
+    small, large, both = (
+        tiny.load(checkpoints["plain"], size=size).dense(images) for size in ("64", "128", "128,64")
+    )
+    assert both.shape == large.shape
+    enlarged = interpolate(small, large.shape[2:], mode="bilinear", align_corners=False)
+    assert torch.allclose(both, normalize(large + enlarged, dim=1), atol=1e-5)
+    assert (both - large).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("size", ["64,", "64,big", "64, 128", "-1"])
+def test_sizes_that_are_no_numbers_are_named(checkpoints: dict[str, Path], size: str) -> None:
+    with pytest.raises(ValueError, match=r"option size is '.*', expected pixels, 0 to"):
+        tiny.load(checkpoints["plain"], size=size)
 
 
 def test_text_is_encode_text_averaged_over_the_templates(plain: OpenClipExtractor) -> None:

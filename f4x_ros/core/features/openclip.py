@@ -21,7 +21,8 @@ OPTIONS = {
     "pretrained": "",  # checkpoint file, or tag of a checkpoint in the cache
     "allow_download": "false",  # fetch what is not in the cache
     "cache": "",  # folder of the cache, empty: the libraries' own
-    "size": "0",  # pixels the shorter side is resized to, 0: what the model was trained at
+    "size": "0",  # pixels the shorter side is resized to, 0: what the model was trained at;
+    # several with commas: the features are the means of those at each size
     "attention": "sclip",  # of the last block, see openclip_vit.ATTENTIONS
 }
 """Options and their defaults."""
@@ -62,7 +63,8 @@ class OpenClipExtractor:
         self, *, device: torch.device | str = "cpu", options: Mapping[str, str] | None = None
     ) -> None:
         chosen = chosen_options(self.name, OPTIONS, options)
-        size = whole("size", chosen["size"], 0, MOST_PIXELS, "pixels, ")
+        sizes = [whole("size", part, 0, MOST_PIXELS, "pixels, ") for part in
+                 chosen["size"].split(",")]  # fmt: skip
         if chosen["attention"] not in ATTENTIONS:
             raise ValueError(
                 f"option attention is {chosen['attention']!r}, "
@@ -79,7 +81,8 @@ class OpenClipExtractor:
         self.model, self._tokenizer = load_model(source, self.device)
         self._tower: Any = self.model.visual
         check_tower(source.model, self._tower)
-        self._size = size or min(self._tower.image_size)
+        own = min(self._tower.image_size)
+        self._sizes = sorted({size or own for size in sizes})
         self.dim = int(self._tower.output_dim)
         normal = self._tower.preprocess_cfg
         self._mean = torch.tensor(normal["mean"], device=self.device).view(1, 3, 1, 1)
@@ -93,10 +96,26 @@ class OpenClipExtractor:
 
     @torch.no_grad()
     def dense(self, images: Tensor) -> Tensor:
-        """Unit features [B, C, h, w], one per patch, of `images` [B, 3, H, W] in 0..1."""
+        """Unit features [B, C, h, w], one per patch of the largest size, of `images`.
+
+        They are [B, 3, H, W] in 0..1. Small sizes know what a large thing is, large ones where
+        small things are.
+        """
         check_images(images)
         images = images.to(self.device, torch.float32)
-        resized = whole_patches(images, self._size, self._tower.patch_size)
+        *others, finest = [self._tokens(images, size) for size in self._sizes]
+        if not others:
+            return finest
+        grid = finest.shape[2:]
+        total = finest + sum(
+            functional.interpolate(coarse, grid, mode="bilinear", align_corners=False)
+            for coarse in others
+        )
+        return functional.normalize(total, dim=1)
+
+    def _tokens(self, images: Tensor, size: int) -> Tensor:
+        """Unit features of images whose shorter side is resized to `size`."""
+        resized = whole_patches(images, size, self._tower.patch_size)
         prepared = (resized - self._mean) / self._std
         tokens = dense_tokens(self._tower, prepared, self._attention)
         return functional.normalize(tokens, dim=1)
