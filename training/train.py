@@ -27,6 +27,7 @@ from training.augment import compressed, crops, photographed
 from training.data import Pool, kinds_of, read_pool
 from training.objective import Losses, Objective
 from training.optimiser import Optimiser
+from training.start import load_trunk, weights_file
 from training.store import read_rooms
 from training.texts import encoded, fitted_space
 from training.vocabulary import FINAL, Split, Vocabulary, all_kinds
@@ -72,17 +73,30 @@ class Trainer:
         recipe: how.
         layout: of the network.
         device: where.
+        start: file with the first weights of the network's trunk; None: from nothing.
     """
 
     def __init__(
-        self, pool: Pool, objective: Objective, recipe: Recipe, layout: Layout, device: torch.device
+        self,
+        pool: Pool,
+        objective: Objective,
+        recipe: Recipe,
+        layout: Layout,
+        device: torch.device,
+        start: Path | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.pool, self.recipe, self.device = pool, recipe, device
         self.objective = objective.to(device)
         self.net = EmbeddedNet(layout).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if start is not None:
+            load_trunk(self.net.trunk, start)
+            self.net.trunk.freeze()
         self.average = copy.deepcopy(self.net).requires_grad_(False)
-        self.optimiser = Optimiser(self.net, self.objective.parameters(), recipe.rate, recipe.decay)
+        learned = "" if start is None else "trunk."
+        self.optimiser = Optimiser(
+            self.net, self.objective.parameters(), recipe.rate, recipe.decay, learned
+        )
         self.generator = torch.Generator(device).manual_seed(recipe.seed)
         self.rng = np.random.default_rng(recipe.seed)
         self.steps, self.images, self.seconds = 0, 0, 0.0
@@ -199,7 +213,8 @@ def main() -> None:
     pool = read_pool(rooms, kinds, arguments.cache).to(device)
     recipe = Recipe(arguments.minutes, arguments.batch, arguments.rate, seed=arguments.seed,
                     jpeg=0.2 if device.type == "cpu" else 0.05)  # fmt: skip
-    trainer = Trainer(pool, Objective(vocabulary, space, vectors), recipe, layout, device)
+    trainer = Trainer(pool, Objective(vocabulary, space, vectors), recipe, layout, device,
+                      start=None if arguments.from_nothing else weights_file())  # fmt: skip
     if resumed:
         trainer.resume(checkpoint)
     parameters = sum(p.numel() for p in trainer.net.parameters())
@@ -265,6 +280,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
     parser.add_argument("--seed", type=int, default=0, help="of everything random")
     parser.add_argument("--final", action="store_true", help="hold out nothing but synonyms")
+    parser.add_argument(
+        "--from-nothing", action="store_true", help="do without the weights of photographs"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     parser.add_argument("--save-minutes", type=float, default=5.0, help="between checkpoints")
     parser.add_argument("--cache", type=Path, help="folder for encoded texts and packed images")

@@ -93,6 +93,9 @@ class FeaturesConfig:
         "", "options of the extractor: 'name=value name=value'; of several: 'one.name=value'"
     )
     every: int = option(1, "extract features from every n-th frame", low=1)
+    group_every: int = option(
+        5, "put Gaussians of one thing together every n-th frame; 0 = each is asked alone", low=0
+    )
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,11 @@ class Distiller:
         return self.heads.words
 
     @property
+    def of_things(self) -> bool:
+        """Whether features of the extractor that is asked in words change only between things."""
+        return bool(getattr(self.words, "of_things", True))
+
+    @property
     def prompted(self) -> PromptedExtractor | None:
         """The extractor that answers clicks and boxes, if there is one."""
         return self.heads.prompted

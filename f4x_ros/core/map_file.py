@@ -29,7 +29,7 @@ from f4x_ros.core.motion.tracker import Tracker
 from f4x_ros.core.query.prompts import PromptSet
 from f4x_ros.core.trajectory import Trajectory
 
-FORMAT = "f4x-map-3"  # 2: with the tracks; 3: features of several models, with their variance
+FORMAT = "f4x-map-4"  # 2: tracks; 3: features of several models, with their variance; 4: pieces
 _SH_C0 = 0.28209479177387814  # of the spherical harmonic of degree 0
 
 

@@ -25,6 +25,7 @@ from f4x_ros.core.mapping.views import make_view
 from f4x_ros.core.motion.objects import track_objects
 from f4x_ros.core.motion.tracker import Tracker
 from f4x_ros.core.poses import Pose, check_pose
+from f4x_ros.core.query.pieces import Grouper
 from f4x_ros.core.query.prompts import PromptSet
 from f4x_ros.core.query.scene import QueryScene
 from f4x_ros.core.snapshot import Snapshot, take_snapshot
@@ -62,6 +63,9 @@ class Memory:
         self.exposures = ExposureTrack(device, learn=config.mapping.exposure)
         self.tracker = Tracker(config.tracks, first_id)
         self.trajectory = Trajectory()
+        # Colours change within a thing: its mean is none of them.
+        every = config.features.group_every if self.distiller.of_things else 0
+        self.grouper = Grouper(every)
         self.last: Frame | map_file.LastView | None = None
         self.frames = 0
         self.recent_s = _RECENT_S  # what was born within so many seconds is being displaced
@@ -142,6 +146,10 @@ class Memory:
         with clock("features"):
             extract = self.frames % self._config.features.every == 0
             self.distiller.observe(self.field, view, extract=extract)
+        if self.grouper.due(self.frames + 1):
+            with clock("group"):
+                eye = view.T_map_camera[:3, 3]
+                self.grouper.update(self.field, self.distiller, eye, time_s)
         return asdict(counts)
 
     def _note_seen(self, frame: Frame, time_s: float) -> None:
@@ -204,3 +212,4 @@ class Memory:
         )
         self.last = stored.last
         self.frames = len(self.trajectory)
+        self.grouper.restore(self.field, self.seconds(self.stamp_ns))

@@ -15,20 +15,21 @@ from torch import Tensor
 from f4x_ros.core import map_file
 from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.config import Config
-from f4x_ros.core.describe import StageClock, label_masks, moving_mask, moving_now, semantic_cloud
+from f4x_ros.core.describe import StageClock
 from f4x_ros.core.device import choose_device, drawable_here
 from f4x_ros.core.features.heads import make_heads
 from f4x_ros.core.frame import Frame, Outputs, Percept, QueryResult, RenderedView
 from f4x_ros.core.lift import Operator, PosedImage, Quantity, drawn_images, images_of, lift
 from f4x_ros.core.memory import Memory
+from f4x_ros.core.percepts import percept_of
 from f4x_ros.core.poses import Pose
 from f4x_ros.core.query.asking import Asker
 from f4x_ros.core.query.clicks import segment
 from f4x_ros.core.query.marks import TransferResult, transfer_marks
 from f4x_ros.core.query.presence import Evidence
-from f4x_ros.core.query.prompts import PromptSet, labels_of, relevancy, score_of
+from f4x_ros.core.query.prompts import PromptSet
 from f4x_ros.core.render import resolve_backend
-from f4x_ros.core.snapshot import Snapshot, take_snapshot, to_picture
+from f4x_ros.core.snapshot import take_snapshot, to_picture
 
 
 class Perception:
@@ -138,70 +139,12 @@ class Perception:
         """
         clock = StageClock()
         counts = self._memory.take_in(frame, clock, hold_out=hold_out)
-        percept = self._describe(frame, outputs or Outputs(), clock)
+        percept = percept_of(
+            self._memory, self._asker, self._prompts, frame, outputs or Outputs(), clock
+        )
         percept.counts = counts | {"gaussians": self.gaussians, "map_bytes": self.map_bytes}
         percept.timings_ms = clock.finish()
         return percept
-
-    @torch.no_grad()
-    def _describe(self, frame: Frame, outputs: Outputs, clock: StageClock) -> Percept:
-        assert frame.T_map_camera is not None
-        memory = self._memory
-        time_s = memory.seconds(frame.stamp_ns)
-        snapshot = take_snapshot(memory.field)
-        with clock("query"):
-            relevancies = self._relevancy(snapshot)
-            scores = self._asker.selection(snapshot, relevancies, self._prompts)
-            labels, _ = labels_of(scores, self._prompts.thresholds)
-            best = score_of(relevancies, labels)
-        with clock("track"):  # asked for or not: a question later is to know the tracks
-            memory.follow(snapshot, labels, best, self.prompts)
-        with clock("render"):
-            channels = [snapshot.colors]
-            if outputs.moving:
-                since_s = time_s - memory.recent_s
-                channels += [moving_now(snapshot, memory.tracker.tracks(), since_s)[:, None]]
-            if outputs.masks:
-                channels += [scores]
-            out = snapshot.render(
-                torch.cat(channels, 1), frame.camera, frame.T_map_camera, self.backend
-            )
-            picture = to_picture(out, memory.exposures.at(time_s))
-            thresholds = self._prompts.thresholds
-            masks, label_image = (
-                label_masks(out.image[..., 3 + outputs.moving :], out.alpha, thresholds)
-                if outputs.masks
-                else (None, None)
-            )
-        with clock("cloud"):
-            min_weight = self.config.query.min_weight
-            cloud = (
-                semantic_cloud(snapshot, labels, best, time_s, min_weight)
-                if outputs.cloud
-                else None
-            )
-        return Percept(
-            stamp_ns=frame.stamp_ns,
-            frame_id=frame.frame_id,
-            map_frame=frame.map_frame,
-            camera=frame.camera,
-            T_map_camera=frame.T_map_camera,
-            prompts=self.prompts,
-            thresholds=self.thresholds,
-            encoder=self.encoder,
-            masks=masks,
-            labels=label_image,
-            tracks=memory.tracker.tracks() if outputs.tracks else (),
-            cloud=cloud,
-            color=picture.color,
-            depth=picture.depth,
-            alpha=picture.alpha,
-            moving=moving_mask(out.image[..., 3], out.alpha) if outputs.moving else None,
-        )
-
-    def _relevancy(self, snapshot: Snapshot) -> Tensor:
-        distiller, min_weight = self._memory.distiller, self.config.query.min_weight
-        return relevancy(snapshot, distiller, self._prompts, min_weight)
 
     # --- questions -----------------------------------------------------------------------------
 

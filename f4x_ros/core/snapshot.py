@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -33,6 +33,7 @@ class Snapshot:
     latent_weights: Tensor  # [N] pixels behind the latent, 0 = never observed
     latent_vars: Tensor  # [N] mean squared distance of their latents from it; all is about 1
     object_ids: Tensor  # [N] int32, 0 = none
+    piece_ids: Tensor  # [N] int32, 0 = none yet, see `query.pieces`
     birth_s: Tensor  # [N] seconds of the field, -inf: it was always there
     seen_s: Tensor  # [N] seconds of the field
 
@@ -68,6 +69,7 @@ _COLUMNS = (
     "latent_weights",
     "latent_vars",
     "object_ids",
+    "piece_ids",
     "birth_s",
     "seen_s",
 )
@@ -86,6 +88,11 @@ def take_snapshot(field: GaussianField, time_s: float | None = None) -> Snapshot
         latents=columns.pop("latents").float(),
         **columns,
     )
+
+
+def some_of(snapshot: Snapshot, rows: Tensor) -> Snapshot:
+    """Some Gaussians of a snapshot (mask [N] bool or indices)."""
+    return Snapshot(**{one.name: getattr(snapshot, one.name)[rows] for one in fields(snapshot)})
 
 
 def to_picture(out: RenderOutput, exposure: Tensor) -> RenderedView:

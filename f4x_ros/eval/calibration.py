@@ -25,7 +25,7 @@ from f4x_ros.eval.subject import is_held_out, understood_by
 _ROUNDS = 4  # of choosing the likeliest candidate and learning from it
 _SHRINK = 1e-2  # of weights, in units of the spread of their evidence
 _WRONG_MATERIALS = 2  # for each class
-_WRONG = 0.05  # share of "not present" that may be wrong
+_MISSED = 0.04  # share of what is there that may be called not present
 _COLUMNS = len(Evidence._fields)
 _NOTHING = Outputs(masks=False, cloud=False, tracks=False, moving=False)
 
@@ -237,7 +237,6 @@ def _limits(scores: NDArray[np.float64], cases: Sequence[Case]) -> tuple[float, 
     best = int(f1.argmax())
     below = levels[max(0, best - 1)]
     yes = float((levels[best] + below) / 2)  # in the gap, not on the edge
-    below_it = scores[None] < levels[:, None]
-    wrong = (below_it & truth).sum(1) / np.maximum(below_it.sum(1), 1)
-    fits = levels[(wrong <= _WRONG) & (levels <= yes)]
+    missed = (scores[None, truth] < levels[:, None]).mean(1)
+    fits = levels[(missed <= _MISSED) & (levels <= yes)]
     return float(fits.max(initial=0.0)), yes

@@ -32,9 +32,9 @@ class FeatureExtractor(Protocol):
             of depth are taken for silhouettes. Default True.
         fingerprint: text that is another for other weights; a map whose features come from others
             is refused. None, the default: not known.
-        peak_share: a Gaussian is selected from this share of the best relevancy in the scene on,
-            where the thing is present and no threshold was given. None, the default: from the
-            threshold on.
+        peak_line: `PeakLine`, if a Gaussian is selected from a limit on that follows the best
+            relevancy in the scene, where the thing is present and no threshold was given. None,
+            the default: from the threshold on.
         of_cosine: a function of the cosine of features and unit vectors of text [..., P] and of the
             length of the features [..., 1], which gives the same as `relevancy`. Where there is
             one, a map is asked without decoding its latents.
@@ -63,6 +63,16 @@ class FeatureExtractor(Protocol):
     ) -> Tensor:
         """How much each feature is what each prompt asks for, [N, P] in 0..1."""
         ...
+
+
+class PeakLine(NamedTuple):
+    """From the best relevancy in a scene to the limit that selects, both as log odds.
+
+    The limit is offset + slope * best: with a slope below 1 it falls less than what is sought.
+    """
+
+    offset: float
+    slope: float
 
 
 class PresenceCalibration(NamedTuple):

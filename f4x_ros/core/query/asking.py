@@ -13,7 +13,7 @@ from torch import Tensor
 from f4x_ros.core.config import Config
 from f4x_ros.core.describe import semantic_cloud
 from f4x_ros.core.distil import Distiller
-from f4x_ros.core.features.base import FeatureExtractor
+from f4x_ros.core.features.base import FeatureExtractor, PeakLine
 from f4x_ros.core.features.presence_file import calibration_of
 from f4x_ros.core.frame import Cloud, Presence, QueryResult
 from f4x_ros.core.motion.objects import MIN_OPACITY
@@ -40,13 +40,16 @@ class Asker:
 
     Attributes:
         calibration: of presence; None = decided by the threshold alone.
+        backend: rasteriser, resolved.
+        min_weight: pixels a latent must rest on.
 
     Raises:
         ValueError: the calibration beside the extractor's weights is none.
     """
 
     def __init__(self, words: FeatureExtractor, config: Config, backend: str) -> None:
-        self._words, self._config, self._backend = words, config, backend
+        self._words, self._config, self.backend = words, config, backend
+        self.min_weight = config.query.min_weight
         self._texts = TextVectors(words)
         self._judge: Judge | None = None
         self.calibration = calibration_of(words)
@@ -75,7 +78,7 @@ class Asker:
             raise ValueError("more than one of text, example and like_object, expected one")
         if example is None and not like_object:
             return self.prompts([text], [threshold])
-        min_weight = self._config.query.min_weight
+        min_weight = self.min_weight
         return make_likeness(
             distiller, scene, example, like_object, min_weight=min_weight, threshold=threshold
         )
@@ -86,7 +89,7 @@ class Asker:
     ) -> list[list[Evidence]]:
         """For each text, what speaks for everything that may be it."""
         prompts, judge = self.prompts(texts), self._judge or Judge(self._texts)
-        scores = relevancy(scene.snapshot, distiller, prompts, self._config.query.min_weight)
+        scores = relevancy(scene.snapshot, distiller, prompts, self.min_weight)
         limits = self._limits(scene.snapshot, scores, prompts).tolist()
         return [
             [
@@ -118,7 +121,7 @@ class Asker:
         """Answer for each thing that is wanted; the other arguments are those of a query."""
         if max_results < 0:
             raise ValueError(f"max_results is {max_results}, expected >= 0 (0 = all)")
-        min_weight = self._config.query.min_weight
+        min_weight = self.min_weight
         scores = relevancy(scene.snapshot, distiller, wanted, min_weight)
         limits = self._limits(scene.snapshot, scores, wanted)
         found = [
@@ -151,37 +154,43 @@ class Asker:
             for index, one in enumerate(found)
         ]
 
-    def selection(self, snapshot: Snapshot, scores: Tensor, prompts: PromptSet) -> Tensor:
-        """Scores [N, P] of standing prompts, with which their thresholds select what they should.
+    def standing(
+        self, distiller: Distiller, snapshot: Snapshot, prompts: PromptSet
+    ) -> tuple[Tensor, Tensor]:
+        """Relevancies [N, P] to standing prompts, and scores [N, P] with which thresholds select.
 
-        For encoders whose limits follow the scene (`peak_share`); otherwise the scores themselves.
+        The scores are the relevancies, but of encoders whose limits follow the scene (`peak_line`).
         """
-        share = self._share()
-        if share is None or not len(prompts) or not len(snapshot):
+        scores = relevancy(snapshot, distiller, prompts, self.min_weight)
+        return scores, self._selection(snapshot, scores, prompts)
+
+    def _selection(self, snapshot: Snapshot, scores: Tensor, prompts: PromptSet) -> Tensor:
+        line = self._line()
+        if line is None or not len(prompts) or not len(snapshot):
             return scores
-        chosen = standing_selection(scores, self._trusted(snapshot), prompts.thresholds, share)
+        chosen = standing_selection(scores, self._trusted(snapshot), prompts.thresholds, line)
         given = torch.tensor(prompts.given, dtype=torch.bool, device=scores.device)
         return torch.where(given, scores, chosen)
 
-    def _share(self) -> float | None:
-        """Of the best in a scene, if limits follow it; a configured threshold does not."""
+    def _line(self) -> PeakLine | None:
+        """From the best in a scene to limits, if they follow it; not to a configured threshold."""
         if self._config.query.threshold:
             return None
-        share: float | None = getattr(self._words, "peak_share", None)
-        return share
+        line: PeakLine | None = getattr(self._words, "peak_line", None)
+        return line
 
     def _trusted(self, snapshot: Snapshot) -> Tensor:
         """[N] what may stand for the best of a scene."""
-        known = snapshot.latent_weights >= self._config.query.min_weight
+        known = snapshot.latent_weights >= self.min_weight
         return (snapshot.opacities >= MIN_OPACITY) & known
 
     def _limits(self, snapshot: Snapshot, scores: Tensor, wanted: Wanted) -> Tensor:
         """Relevancy [P] from which on Gaussians are selected; a threshold that was given is it."""
-        share = self._share()
+        line = self._line()
         fixed = torch.tensor(wanted.thresholds)
-        if share is None or not isinstance(wanted, PromptSet):
+        if line is None or not isinstance(wanted, PromptSet):
             return fixed
-        limits = scene_limits(scores, self._trusted(snapshot), wanted.thresholds, share).cpu()
+        limits = scene_limits(scores, self._trusted(snapshot), wanted.thresholds, line).cpu()
         return torch.where(torch.tensor(wanted.given, dtype=torch.bool), fixed, limits)
 
     def _masks(
@@ -204,7 +213,7 @@ class Asker:
         if follows:
             absent = torch.tensor([one.presence is Presence.NOT_PRESENT for one in found])
             scores = decided(scores, torch.where(absent, thresholds, limits).to(scores))
-        out = scene.snapshot.render(scores, scene.camera, scene.T_map_camera, self._backend)
+        out = scene.snapshot.render(scores, scene.camera, scene.T_map_camera, self.backend)
         share = (out.image / out.alpha.clamp(min=_SOLID_ALPHA)[..., None]).clamp(0, 1)
         if follows and set(wanted.thresholds) != {0.5}:  # at 0.5 it changes nothing
             share = as_relevancy(share, wanted.thresholds)

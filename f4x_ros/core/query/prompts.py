@@ -13,6 +13,7 @@ from torch import Tensor
 from f4x_ros.core.distil import Distiller
 from f4x_ros.core.query.cosines import cosines
 from f4x_ros.core.query.language import parse_question
+from f4x_ros.core.query.pieces import asked_together
 from f4x_ros.core.query.vectors import TextVectors
 from f4x_ros.core.snapshot import Snapshot
 
@@ -117,12 +118,14 @@ def relevancy(
 ) -> Tensor:
     """Relevancy [N, P] in 0..1 of each Gaussian to each thing that is wanted.
 
-    0 for Gaussians whose latent rests on less than `min_weight` pixels.
+    All Gaussians of a piece have that of its mean latent. 0 for those whose latent rests on less
+    than `min_weight` pixels.
     """
     if not len(wanted) or not len(snapshot):
         return snapshot.means.new_zeros(len(snapshot), len(wanted))
     known = snapshot.latent_weights >= min_weight
-    return torch.where(known[:, None], wanted.relevancy(distiller, snapshot.latents), 0)
+    latents, _, rows = asked_together(snapshot)
+    return torch.where(known[:, None], wanted.relevancy(distiller, latents)[rows], 0)
 
 
 def combined(of_terms: Tensor, terms: Sequence[Sequence[int]]) -> Tensor:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from f4x_ros.core.features.base import PeakLine
+
 _BEST = 25  # Gaussians that stand for the best of a scene
 _LEAST = 0.005  # a relevancy below this never selects
 _STEEP = 4.0  # how much steeper than its relevancy the selection of a Gaussian is, in log odds
@@ -18,49 +20,59 @@ def scene_limits(
     scores: Tensor,  # [N, P] relevancy 0..1
     trusted: Tensor,  # [N] bool: solid, and its latent rests on enough pixels
     thresholds: Sequence[float],  # P
-    share: float | None,
+    line: PeakLine | None,
 ) -> Tensor:
-    """Relevancy [P] from which on a Gaussian is taken for what was asked.
+    """Relevancy [P] from which on a Gaussian is taken for what was asked for.
 
     An encoder is less sure of rare words and of other words for the same, everywhere in a scene
-    alike. So the limit is a share of what the most relevant trusted Gaussians reach. It always
-    selects something: whether the thing is there at all is another question, see `presence`.
+    alike. So the limit follows what the most relevant trusted Gaussians reach. It always selects
+    something: whether the thing is there at all is another question, see `presence`.
 
     Args:
         scores: of all Gaussians of a snapshot, in view or not.
         trusted: what may stand for the best of the scene.
-        thresholds: used as they are where `share` is None or nothing is trusted.
-        share: 0..1 of the peak; None for encoders whose relevancy means the same for all words.
+        thresholds: used as they are where `line` is None or nothing is trusted.
+        line: from the best to the limit; None for encoders whose relevancy means the same for all
+            words.
 
     Raises:
-        ValueError: the share is outside 0..1, or there are not P thresholds.
+        ValueError: there are not P thresholds.
     """
-    if share is not None and not 0 < share <= 1:
-        raise ValueError(f"share is {share}, expected above 0 and at most 1")
     if len(thresholds) != scores.shape[1]:
         raise ValueError(f"there are {len(thresholds)} thresholds, expected {scores.shape[1]}")
     best = scores[trusted]
-    if share is None or not len(best):
+    if line is None or not len(best):
         return scores.new_tensor(list(thresholds))
-    peak = best.topk(min(_BEST, len(best)), dim=0).values.mean(0)
-    return (share * peak).clamp(min=_LEAST)
+    return _limits(_peaks(best), line)
 
 
 def standing_selection(
     scores: Tensor,  # [N, P] relevancy 0..1
     trusted: Tensor,  # [N] bool
     thresholds: Sequence[float],  # P
-    share: float,
+    line: PeakLine,
 ) -> Tensor:
     """Scores [N, P] of standing prompts with which their thresholds select by the scene's limits.
 
     A prompt whose best does not reach its threshold is taken for not present and selects nothing
-    but what passes the threshold; the others select from their share of the best on.
+    but what passes the threshold; the others select from the limit on that follows their best.
     """
-    limits = scene_limits(scores, trusted, thresholds, share)
-    marks = limits.new_tensor(list(thresholds))
-    limits = torch.where(limits >= share * marks, limits, marks)
+    limits = marks = scores.new_tensor(list(thresholds))
+    best = scores[trusted]
+    if len(best):
+        peaks = _peaks(best)
+        limits = torch.where(peaks >= marks, _limits(peaks, line), marks)
     return as_relevancy(decided(scores, limits), thresholds)
+
+
+def _peaks(best: Tensor) -> Tensor:
+    """What the most relevant of [M, P] reach, [P]."""
+    return best.topk(min(_BEST, len(best)), dim=0).values.mean(0)
+
+
+def _limits(peaks: Tensor, line: PeakLine) -> Tensor:
+    odds = line.offset + line.slope * torch.logit(peaks, eps=_EPS)
+    return torch.sigmoid(odds).clamp(min=_LEAST)
 
 
 def decided(scores: Tensor, limits: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +17,10 @@ from f4x_ros.core.snapshot import Snapshot
 
 _NEIGHBOURS = 10
 _BIAS = 4.40
+_FEATURE = "feature"
 # A logistic regression over the edges of random worlds, by bench/fit_clicks.py (doc/clicks.md).
 _WEIGHTS = {
-    "feature": -10.4,  # 1 - cosine
+    _FEATURE: -10.4,  # 1 - cosine
     "light": -4.15,  # difference of mean colour, 0..1
     "gap": -0.59,  # log of distance over both extents along it
     "length": -0.61,  # log metres
@@ -45,8 +47,15 @@ def build_graph(
 ) -> Graph:
     """The graph of a snapshot's nearest neighbours."""
     first, second, cues = edge_cues(snapshot, features, eye)
-    odds = torch.stack([weight * cues[name] for name, weight in _WEIGHTS.items()]).sum(0) + _BIAS
+    odds = geometry_odds(cues) + _WEIGHTS[_FEATURE] * cues[_FEATURE]
     return Graph(first, second, np.asarray(odds.double().numpy()))
+
+
+def geometry_odds(cues: Mapping[str, Tensor]) -> Tensor:
+    """Log odds [E] that both ends are of one object, by all that is seen but the features."""
+    others = [weight * cues[name] for name, weight in _WEIGHTS.items() if name != _FEATURE]
+    total: Tensor = torch.stack(others).sum(0) + _BIAS
+    return total
 
 
 def edge_cues(

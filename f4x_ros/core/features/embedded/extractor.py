@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from f4x_ros.core.features.base import PresenceCalibration, check_images, check_prompts
+from f4x_ros.core.features.base import PeakLine, PresenceCalibration, check_images, check_prompts
 from f4x_ros.core.features.embedded.weights import (
     arrays_sha256,
     load_model,
@@ -54,7 +54,7 @@ class EmbeddedExtractor:
     name = "embedded"
     licence = "Apache-2.0 for code and weights; the text model is Apache-2.0 as well"
     threshold = 0.5  # the probability is calibrated so that here the masks are best
-    peak_share = 0.4  # measured on drawn worlds, see `query.refine`
+    peak_line = PeakLine(-1.0, 0.8)  # measured on drawn worlds, see `query.refine`
 
     def __init__(
         self, *, device: torch.device | str = "cpu", options: Mapping[str, str] | None = None

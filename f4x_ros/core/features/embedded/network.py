@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network: pictures in, a unit vector for each 2x2 pixels out.
 
-A residual encoder (He et al. 2016) down to a 32nd of the size, where blocks of attention (Vaswani
-et al. 2017) look at the whole picture; then back up to a quarter, as in feature pyramids (Lin et
-al. 2017). The last step, to a half, mixes the four nearest features with weights that the network
-predicts, as RAFT does for optical flow (Teed & Deng 2020), so that edges stay sharp. Convolutions
-are plain 3x3, which CPUs are good at.
+A trunk of inverted residuals (`Trunk`) down to a 32nd of the size, where blocks of attention
+(Vaswani et al. 2017) look at the whole picture; then back up to a quarter, as in feature pyramids
+(Lin et al. 2017). The last step, to a half, mixes the four nearest features with weights that the
+network predicts, as RAFT does for optical flow (Teed & Deng 2020), so that edges stay sharp.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -18,11 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from f4x_ros.core.features.embedded.trunk import Trunk
+
 STRIDE = 2
 """Pixels of the picture to a side of one feature."""
 
 _COARSEST = 32  # pictures are padded to a multiple of it
-_MEAN, _SPREAD = (0.42, 0.40, 0.37), 0.25  # of the worlds' pictures
+_MEAN, _SPREAD = 127 / 255, 128 / 255  # what EfficientNet-Lite was trained with
 _HEADS = 4
 _BILINEAR = (0.75, 0.25)  # of the own and of the next feature, half way between two
 
@@ -46,17 +48,17 @@ class Layout:
 
     Attributes:
         dim: numbers of a feature.
-        widths: channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size.
-        depths: residual blocks at 1/4, 1/8, 1/16 and 1/32.
+        widths: channels of the trunk's stem, of its first block and of its groups.
+        depths: blocks of the trunk's groups.
         attention: blocks of attention at 1/32.
-        neck: channels on the way back up.
+        neck: channels on the way back up, at 1/32, 1/16, 1/8 and 1/4 of the size.
     """
 
     dim: int = 96
-    widths: tuple[int, int, int, int, int] = (16, 32, 72, 144, 224)
-    depths: tuple[int, int, int, int] = (1, 2, 3, 1)
+    widths: tuple[int, ...] = (32, 16, 24, 40, 80, 112, 192)
+    depths: tuple[int, ...] = (2, 2, 3, 3, 4)
     attention: int = 2
-    neck: int = 64
+    neck: tuple[int, int, int, int] = (160, 128, 96, 96)
 
     def as_dict(self) -> dict[str, object]:
         """For a file; `Layout.of` reads it."""
@@ -79,28 +81,19 @@ class EmbeddedNet(nn.Module):
         layout: how wide and deep it is.
     """
 
-    mean: Tensor
-
     def __init__(self, layout: Layout | None = None) -> None:
         super().__init__()
         self.layout = layout = Layout() if layout is None else layout
-        half, quarter, eighth, sixteenth, coarse = layout.widths
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.stem = _Conv(3, half, 2)
-        self.stages = nn.ModuleList(
-            nn.Sequential(_Conv(before, width, 2), *(_Residual(width) for _ in range(depth)))
-            for before, width, depth in zip(
-                (half, quarter, eighth, sixteenth),
-                (quarter, eighth, sixteenth, coarse),
-                layout.depths,
-                strict=True,
-            )
+        self.trunk = Trunk(layout.widths, layout.depths)
+        widths = self.trunk.channels[::-1]  # coarsest first
+        self.attention = nn.ModuleList(_Attention(widths[0]) for _ in range(layout.attention))
+        self.lateral = nn.ModuleList(
+            nn.Conv2d(w, n, 1) for w, n in zip(widths, layout.neck, strict=True)
         )
-        self.attention = nn.ModuleList(_Attention(coarse) for _ in range(layout.attention))
-        self.lateral = nn.ModuleList(nn.Conv2d(w, layout.neck, 1) for w in layout.widths[1:])
-        self.fuse = nn.ModuleList(_Conv(layout.neck, layout.neck) for _ in range(3))
-        self.head = nn.Conv2d(layout.neck, layout.dim, 1)
-        self.blend = nn.Conv2d(layout.neck, 16, 1)
+        self.up = nn.ModuleList(nn.Conv2d(n, m, 1, bias=False) for n, m in pairwise(layout.neck))
+        self.fuse = nn.ModuleList(_Conv(n, n) for n in layout.neck[1:])
+        self.head = nn.Conv2d(layout.neck[-1], layout.dim, 1)
+        self.blend = nn.Conv2d(layout.neck[-1], 16, 1)
         nn.init.zeros_(self.blend.weight)
         with torch.no_grad():
             assert self.blend.bias is not None
@@ -119,21 +112,17 @@ class EmbeddedNet(nn.Module):
         """All but the last step, for `images` [B, 3, H, W]; sides are padded to whole 32 pixels."""
         height, width = images.shape[-2:]
         padding = (0, -width % _COARSEST, 0, -height % _COARSEST)
-        x = functional.pad((images - self.mean) / _SPREAD, padding, mode="replicate")
-        x = self.stem(x.contiguous(memory_format=torch.channels_last))
-        levels = []
-        for stage in self.stages:
-            x = stage(x)
-            levels.append(x)
+        x = functional.pad((images - _MEAN) / _SPREAD, padding, mode="replicate")
+        with torch.autocast(x.device.type, enabled=False):  # depth-wise in bfloat16 is slow
+            *levels, x = self.trunk(x.contiguous(memory_format=torch.channels_last))
         for block in self.attention:
             x = block(x)
-        y = self.lateral[3](x)
-        for level, lateral, fuse in zip(
-            levels[2::-1], (self.lateral[2], self.lateral[1], self.lateral[0]), self.fuse,
-            strict=True,
-        ):  # fmt: skip
-            up = functional.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False)
-            y = fuse(up + lateral(level))
+        y = functional.relu(self.lateral[0](x))
+        for level, lateral, up, fuse in zip(
+            levels[::-1], self.lateral[1:], self.up, self.fuse, strict=True
+        ):
+            y = functional.interpolate(up(y), scale_factor=2, mode="bilinear", align_corners=False)
+            y = fuse(functional.relu(y + lateral(level)))
         blend = self.blend(y).float().unflatten(1, (4, 4)).softmax(2)
         return Maps(self.head(y).float(), blend)
 
@@ -212,17 +201,6 @@ class _Conv(nn.Module):
         if isinstance(self.norm, nn.BatchNorm2d):
             self.conv = fuse_conv_bn_eval(self.conv, self.norm)
             self.norm = nn.Identity()
-
-
-class _Residual(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = _Conv(width, width)
-        self.second = _Conv(width, width, relu=False)
-        nn.init.zeros_(self.second.norm.weight)  # type: ignore[arg-type]  # starts as nothing
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x + self.second(self.first(x)), inplace=True)
 
 
 class _Attention(nn.Module):

@@ -18,7 +18,7 @@ from f4x_ros.core.features.embedded.network import EmbeddedNet, Layout
 from f4x_ros.core.features.embedded.text_space import TextSpace
 from f4x_ros.core.features.tensor_file import Array, read_tensors, write_tensors
 
-FORMAT = "f4x embedded model 2"  # 2: weights in eight bits
+FORMAT = "f4x embedded model 3"  # 2: weights in eight bits, 3: another network
 
 SHIPPED = Path(__file__).with_name("embedded.safetensors")
 """The weights that come with the package."""
