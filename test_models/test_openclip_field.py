@@ -43,9 +43,9 @@ def test_words_are_answered_through_the_field(tmp_path: Path) -> None:
 @pytest.mark.parametrize("latent_dim,bar", [(8, 0.85), (16, 0.93)])
 def test_the_codec_keeps_patch_features(tmp_path: Path, latent_dim: int, bar: float) -> None:
     extractor = tiny.load(tiny.add_model(tmp_path, "f4x-codec"), size="128")
-    codec = LatentCodec(extractor.dim, latent_dim)
+    codec = LatentCodec([extractor.dim], latent_dim)
     world = World(width=96, cache=tmp_path / "world")
     for index in range(0, 60, 6):
         image = torch.from_numpy(world[index].rgb).permute(2, 0, 1)[None].float() / 255
         codec.observe(extractor.dense(image)[0].flatten(1).T)
-    assert codec.cosine > bar
+    assert codec.cosines[0] > bar
