@@ -25,7 +25,8 @@ class Oracle:
     "shift": masks lie 6 pixels to the right; "swap": tracks change their ids half-way; "late":
     tracks begin half-way; "alarm": every track is called moving; "drift": the camera's path is 10 %
     too long; "boast": everything is present; "blur": pictures are blurred; "near": depth is 10 %
-    too small; "deaf": understands no word but colours; "still": nothing moves.
+    too small; "deaf": understands no word but colours; "still": nothing moves; "forget": masks of
+    what is past lie 6 pixels to the right.
     """
 
     encoder = "oracle"
@@ -73,6 +74,8 @@ class Oracle:
         truth = self._seen(index, pose)[1]
         there = text in self._texts
         mask = self._mask(truth, text) if there else np.zeros(truth.instances.shape, bool)
+        if self.errs == "forget" and index < self._index:
+            mask = np.roll(mask, 6, 1)
         boasts = self.errs == "boast"
         return Answer(there or boasts, 1.0 if there or boasts else 0.0, mask)
 

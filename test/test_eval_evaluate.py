@@ -23,6 +23,7 @@ PERFECT = {
     "query.macc": 1.0,
     "query.miou_all": 1.0,
     "query.miou_paraphrase": 1.0,
+    "query.miou_at_the_time": 1.0,
     "query.miou_aside": 1.0,
     "query.miou_aside_seen": 1.0,
     "query.miou_beside": 1.0,
@@ -71,6 +72,7 @@ COSTS = {
     "near": ["geometry.depth_l1_m"],
     "deaf": ["query.miou_all", "query.understood"],
     "still": ["motion.j", "motion.f"],
+    "forget": ["query.miou", "query.miou_paraphrase"],
 }
 
 
@@ -107,6 +109,12 @@ def test_errors_in_one_thing_leave_the_others_alone(score: Any) -> None:
     right, wrong = score("").numbers, score("shift").numbers
     for key in ("tracks.hota", "camera.ate_rmse_m", "render.psnr_past_db", "query.presence_auroc"):
         assert look_up(wrong, key) == look_up(right, key)
+
+
+def test_what_was_known_at_the_time_is_told_apart_from_what_is_remembered(score: Any) -> None:
+    key = "query.miou_at_the_time"
+    assert look_up(score("forget").numbers, key) == look_up(score("").numbers, key)
+    assert look_up(score("shift").numbers, key) < look_up(score("").numbers, key) - 0.05
 
 
 def test_a_tracker_that_knows_few_words_still_misses_the_movers(score: Any) -> None:

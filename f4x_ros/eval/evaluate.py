@@ -19,8 +19,14 @@ from f4x_ros.eval.click_questions import click_numbers
 from f4x_ros.eval.costs import Costs
 from f4x_ros.eval.frame_scores import FrameScores
 from f4x_ros.eval.geometry_metrics import cloud_scores, depth_coverage, depth_l1_m
-from f4x_ros.eval.query_metrics import PhraseScores
-from f4x_ros.eval.questions import Answers, Vocabulary, aside_moments, ask_everything
+from f4x_ros.eval.query_metrics import PhraseIou, PhraseScores
+from f4x_ros.eval.questions import (
+    Answers,
+    Vocabulary,
+    aside_moments,
+    ask_at_the_time,
+    ask_everything,
+)
 from f4x_ros.eval.render_metrics import psnr_db, ssim
 from f4x_ros.eval.report import Report
 from f4x_ros.eval.subject import Subject, is_held_out
@@ -93,6 +99,7 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
     standing = words.standing()
     subject.begin([phrase.text for phrase in standing])
     scores, pictures, costs = FrameScores(world, standing), _Pictures(), Costs()
+    at_the_time = PhraseIou()
     for index in range(len(world)):
         frame, truth = world[index], world.truth(index)
         observed = subject.process(frame)
@@ -100,9 +107,10 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
         scores.add(truth, observed)
         if is_held_out(index) and observed.color is not None:
             pictures.live(observed.color, frame.rgb)
+        ask_at_the_time(world, subject, words, index, at_the_time)
         progress(index + 1)
     aside = views_aside(world, aside_moments(len(world)))
-    answers = ask_everything(world, subject, words, aside, scores.seen_px)
+    answers = ask_everything(world, subject, words, aside, scores.seen_px, at_the_time)
     pictures.past(world, subject)
     pictures.aside(world, subject, aside)
     geometry = pictures.geometry() | _cloud(world, subject)
@@ -146,6 +154,7 @@ def _query(answers: Answers, scores: FrameScores) -> Numbers:
         "miou_all": _with_refused(own, len(answers.refused_visible)),
         "miou_paraphrase": other.miou,
         "macc_paraphrase": other.macc,
+        "miou_at_the_time": answers.at_the_time.result().miou,
         "miou_aside": aside.miou,
         "miou_aside_seen": answers.aside_seen.result().miou,
         "miou_beside": answers.beside.result().miou,

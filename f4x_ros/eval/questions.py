@@ -30,6 +30,8 @@ class Answers:
     Attributes:
         phrases: masks of the scene's own phrases at moments of the run, from the camera's view.
         paraphrases: the same for other words.
+        at_the_time: the same phrases at the same moments, asked while each was the present: what
+            `phrases` loses against it is what the past costs.
         aside: masks of the scene's own phrases from cameras that never were there.
         aside_seen: the same, only at pixels whose surface was in sight during the run.
         beside: masks of the same phrases and moments from the camera's own view.
@@ -42,6 +44,7 @@ class Answers:
 
     phrases: PhraseIou = field(default_factory=PhraseIou)
     paraphrases: PhraseIou = field(default_factory=PhraseIou)
+    at_the_time: PhraseIou = field(default_factory=PhraseIou)
     aside: PhraseIou = field(default_factory=PhraseIou)
     aside_seen: PhraseIou = field(default_factory=PhraseIou)
     beside: PhraseIou = field(default_factory=PhraseIou)
@@ -110,12 +113,24 @@ class Vocabulary:
         return ()
 
 
+def ask_at_the_time(
+    world: World, subject: Subject, words: Vocabulary, index: int, into: PhraseIou
+) -> None:
+    """The scene's own phrases right after frame `index` was taken in, if it is a moment to ask."""
+    if index in past_indices(len(world)):
+        truth = world.truth(index)
+        for phrase in words.phrases:
+            mask = _ask(world, subject, index, truth, phrase)
+            _count(world, truth, phrase, mask, into)
+
+
 def ask_everything(
     world: World,
     subject: Subject,
     words: Vocabulary,
     aside: Sequence[AsideView],
     seen_px: Mapping[int, int],
+    at_the_time: PhraseIou,
 ) -> Answers:
     """All questions to a finished run.
 
@@ -125,9 +140,11 @@ def ask_everything(
         words: what can be asked.
         aside: views from where no camera was.
         seen_px: most pixels that each instance had in any frame.
+        at_the_time: what `ask_at_the_time` gathered during the run.
     """
     total = len(words.phrases) + len(words.refused)
     answers = Answers(
+        at_the_time=at_the_time,
         understood=len(words.phrases) / total if total else 0.0,
         refused=tuple(phrase.text for phrase in words.refused),
     )

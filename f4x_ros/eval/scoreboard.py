@@ -45,6 +45,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("query.macc", "query mAcc", True),
     Metric("query.miou_all", "query mIoU, refused = 0", True),
     Metric("query.miou_paraphrase", "query mIoU, other words", True),
+    Metric("query.miou_at_the_time", "query mIoU, the same while it was the present", True),
     Metric("query.miou_aside", "query mIoU, new views", True),
     Metric("query.miou_aside_seen", "query mIoU, new views, surfaces once in sight", True),
     Metric("query.miou_beside", "query mIoU, the same moments from the camera", True),

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from f4x_ros.core.motion.objects import MIN_OPACITY
+from f4x_ros.core.render.projection import rotation_matrices
 from f4x_ros.core.snapshot import Snapshot
 
 _POINTS = 320  # of a cloud; more do not change the answers
@@ -88,7 +89,7 @@ def object_cloud(snapshot: Snapshot, features: Tensor | None, members: Tensor) -
         )
     rows = rows[_joined(snapshot.means[rows].cpu(), snapshot.scales[rows].cpu())]
     scales, order = snapshot.scales[rows].cpu().sort(-1, descending=True)
-    axes = _rotations(snapshot.quats[rows].cpu())
+    axes = rotation_matrices(snapshot.quats[rows].cpu())
     axes = axes.gather(2, order[:, None, :].expand(-1, 3, -1))  # columns: long, middle, short
     disc = _disc(_SAMPLES)
     spread = torch.einsum("si,nri,ni->nsr", disc, axes[:, :, :2], scales[:, :2])
@@ -115,17 +116,6 @@ def _joined(points: Tensor, scales: Tensor) -> Tensor:
     kept = torch.from_numpy((np.bincount(piece) >= _SHARE * len(points))[piece])
     extent = torch.quantile(points[kept], torch.tensor(_BOX), 0).diff(dim=0).max()
     return torch.nonzero(kept & (scales.amax(1) <= _LARGEST * extent))[:, 0]
-
-
-def _rotations(quats: Tensor) -> Tensor:
-    """[N, 3, 3] from wxyz of any length."""
-    w, x, y, z = (quats / quats.norm(dim=1, keepdim=True)).unbind(1)
-    rows = (
-        (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
-        (2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
-        (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
-    )
-    return torch.stack([torch.stack(row, -1) for row in rows], 1)
 
 
 def _disc(count: int) -> Tensor:
