@@ -12,7 +12,7 @@ import torch
 from box_world import BoxWorld, iou
 
 from f4x_ros.core.config import Config
-from f4x_ros.core.features.base import PeakLine, PresenceCalibration
+from f4x_ros.core.features.base import PeakLine, PeakLines, PresenceCalibration
 from f4x_ros.core.frame import Presence
 from f4x_ros.core.pipeline import Perception
 from f4x_ros.core.query.asking import Asker
@@ -175,22 +175,22 @@ def test_a_calibration_of_unknown_evidence_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("phrase", "kind", "color"),
+    ("phrase", "kind", "color", "material"),
     [
-        ("red mug", "mug", "red"),
-        ("mug", "mug", ""),
-        ("Red wooden chair", "chair", "red"),
-        ("ceramic mug", "mug", ""),
-        ("person in gray", "person", "gray"),
-        ("grey robot vacuum", "robot vacuum", "gray"),
-        ("red thing", "", "red"),
-        ("thing", "", ""),
-        ("red and blue ball", "and blue ball", ""),
-        ("orange", "", "orange"),
+        ("red mug", "mug", "red", ""),
+        ("mug", "mug", "", ""),
+        ("Red wooden chair", "chair", "red", "wooden"),
+        ("ceramic mug", "mug", "", "ceramic"),
+        ("person in gray", "person", "gray", ""),
+        ("grey robot vacuum", "robot vacuum", "gray", ""),
+        ("red thing", "", "red", ""),
+        ("thing", "", "", ""),
+        ("red and blue ball", "and blue ball", "", ""),
+        ("orange", "", "orange", ""),
     ],
 )
-def test_phrases_are_taken_apart(phrase: str, kind: str, color: str) -> None:
-    assert described(phrase) == (kind, color)
+def test_phrases_are_taken_apart(phrase: str, kind: str, color: str, material: str) -> None:
+    assert described(phrase) == (kind, color, material)
 
 
 class Plain:
@@ -267,7 +267,8 @@ def test_a_calibration_survives_being_stored() -> None:
 def following(perception: Perception, monkeypatch: pytest.MonkeyPatch) -> Perception:
     """Limits follow the scene, with a threshold that nothing but pure colours would pass."""
     words = perception._heads.words
-    monkeypatch.setattr(words, "peak_line", PeakLine(-3.0, 1.0), raising=False)
+    line = PeakLine(-3.0, 1.0)
+    monkeypatch.setattr(words, "peak_lines", PeakLines(line, line, line), raising=False)
     monkeypatch.setattr(words, "threshold", 0.8)
     return perception
 

@@ -93,6 +93,10 @@ class FeaturesConfig:
         "", "options of the extractor: 'name=value name=value'; of several: 'one.name=value'"
     )
     every: int = option(1, "extract features from every n-th frame", low=1)
+    close_looks: int = option(
+        1, "magnified parts of each frame whose features are extracted, too: finds smaller things "
+        "for as much time again; used by 'embedded'", low=0, high=16,
+    )  # fmt: skip
     group_every: int = option(
         5, "put Gaussians of one thing together every n-th frame; 0 = each is asked alone", low=0
     )

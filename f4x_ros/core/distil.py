@@ -3,7 +3,8 @@
 
 The alpha-weighted average over views needs no gradient descent (as Marrie et al., "LUDVIG", 2024,
 and Cheng et al., "Occam's LGS", 2024): one transposed pass of the rasteriser per frame. Pixels at
-silhouettes count less, as they show two things.
+silhouettes count less, as they show two things, and magnified parts of a frame
+(`features.close_looks`) as much more as they come by less often.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
@@ -38,10 +41,14 @@ class Distiller:
         heads: the models.
         latent_dim: D, numbers per latent.
         backend: rasteriser, resolved.
+        close_looks: magnified tiles of each frame, for extractors that gain by them.
     """
 
-    def __init__(self, heads: Heads, latent_dim: int, backend: str) -> None:
+    def __init__(
+        self, heads: Heads, latent_dim: int, backend: str, *, close_looks: int = 0
+    ) -> None:
         self.heads = heads
+        self._close_looks = close_looks
         self.codec = LatentCodec(heads.dims, latent_dim, heads.moments)
         self._backend = backend
 
@@ -86,11 +93,26 @@ class Distiller:
         return self.codec.decode(latents, self.heads.index(head))
 
     @torch.no_grad()
-    def observe(self, field: GaussianField, view: View, *, extract: bool) -> None:
-        """Fold one view into the present; with `extract` False only what was seen is noted."""
+    def observe(
+        self,
+        field: GaussianField,
+        view: View,
+        *,
+        extract: bool,
+        picture: NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Fold one view into the present; with `extract` False only what was seen is noted.
+
+        Args:
+            field: its present is taught.
+            view: a frame in the resolution of the map.
+            extract: whether features are extracted.
+            picture: [H', W', 3] the same frame as the camera gave it, for closer looks; None = that
+                of the view.
+        """
         present = field.present
         pixels, of_pixel = (
-            self._pixels(field, view)
+            self._pixels(field, view, view.rgb8.cpu().numpy() if picture is None else picture)
             if extract
             else (view.rgb.new_zeros(*view.rgb8.shape[:2], 0), None)
         )
@@ -112,20 +134,30 @@ class Distiller:
             rows = (weight > 0).nonzero()[:, 0]
             fold(present, rows, total[rows, :-1], weight[rows], self.codec.images)
 
-    def _pixels(self, field: GaussianField, view: View) -> tuple[Tensor, Tensor]:
+    def _pixels(
+        self, field: GaussianField, view: View, picture: NDArray[np.uint8]
+    ) -> tuple[Tensor, Tensor]:
         """What each pixel of the view's size teaches, and how much.
 
         Returns:
             [H, W, D + 2] latents, their squared length, and what makes the last sum that of pixels
             that count alike; [H, W] how much each pixel counts.
         """
-        maps = self.heads.dense(view.rgb.permute(2, 0, 1))
         width, height = view.size
+        first = self.codec.images * self._close_looks
+        maps, counts = self.heads.look_closer(
+            self.heads.dense(view.rgb.permute(2, 0, 1)),
+            picture,
+            view.size,
+            range(first, first + self._close_looks),
+        )
         change = self.codec.observe(sample(maps, (height, width), self.codec.images))
         if change is not None:
             _recode(field, change)
         of_things = [one for one, own in zip(maps, self.heads.of_things, strict=True) if own]
         weights = pixel_weights(of_things, view.depth)
+        for count in counts:
+            weights = weights * _resized(count[None], (height, width))[0]
         taught = latent_image(self.codec, maps, (height, width))
         return torch.cat([taught, 1 / weights[..., None]], -1), weights
 

@@ -57,7 +57,12 @@ class Memory:
         self._config = config
         self._device = device
         heads = extractor if isinstance(extractor, Heads) else Heads([extractor])
-        self.distiller = Distiller(heads, config.field.latent_dim, backend)
+        self.distiller = Distiller(
+            heads,
+            config.field.latent_dim,
+            backend,
+            close_looks=config.features.close_looks,
+        )
         self.field = GaussianField(config.field.latent_dim, config.field.max_bytes, device)
         self.mapper = Mapper(self.field, config.mapping, backend)
         self.exposures = ExposureTrack(device, learn=config.mapping.exposure)
@@ -145,7 +150,7 @@ class Memory:
             counts = self.mapper.integrate(view)
         with clock("features"):
             extract = self.frames % self._config.features.every == 0
-            self.distiller.observe(self.field, view, extract=extract)
+            self.distiller.observe(self.field, view, extract=extract, picture=frame.rgb)
         if self.grouper.due(self.frames + 1):
             with clock("group"):
                 eye = view.T_map_camera[:3, 3]

@@ -30,9 +30,11 @@ class FeatureExtractor(Protocol):
         checkpoint: file of the weights, beside which a calibration of presence may lie.
         of_things: False if features change inside of things, too, as colours do; then only edges
             of depth are taken for silhouettes. Default True.
+        looks_closer: True if small things are found better in magnified parts of a picture. Default
+            False.
         fingerprint: text that is another for other weights; a map whose features come from others
             is refused. None, the default: not known.
-        peak_line: `PeakLine`, if a Gaussian is selected from a limit on that follows the best
+        peak_lines: `PeakLines`, if a Gaussian is selected from a limit on that follows the best
             relevancy in the scene, where the thing is present and no threshold was given. None,
             the default: from the threshold on.
         of_cosine: a function of the cosine of features and unit vectors of text [..., P] and of the
@@ -73,6 +75,23 @@ class PeakLine(NamedTuple):
 
     offset: float
     slope: float
+
+
+class PeakLines(NamedTuple):
+    """Lines for phrases that say more or less.
+
+    The less a phrase says the more different things may be it, and the less the best of them tells
+    about the others: a mug and a sofa are both "red thing", but hardly both the "red mug".
+
+    Attributes:
+        attribute: for "red thing".
+        kind: for "mug".
+        both: for "red mug" and "wooden table".
+    """
+
+    attribute: PeakLine
+    kind: PeakLine
+    both: PeakLine
 
 
 class PresenceCalibration(NamedTuple):

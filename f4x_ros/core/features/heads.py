@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core.config import FeaturesConfig
 from f4x_ros.core.features.base import FeatureExtractor, PromptedExtractor, has_points, has_text
+from f4x_ros.core.features.close_looks import look_closer
 from f4x_ros.core.features.registry import make_extractor, parse_options
 
 
@@ -28,6 +31,8 @@ class Heads:
         prompted: the one that answers clicks and boxes: the first that does, or None.
         dims: C of each.
         of_things: of each, whether its features change at the outlines of things only.
+        looks_closer: of each, whether it finds more in magnified parts of a picture: its optional
+            attribute `looks_closer`.
         moments: what each knows about its features beforehand: its optional attribute `moment`,
             their mean outer product [C, C], or None.
 
@@ -47,6 +52,7 @@ class Heads:
         self.prompted = cast(PromptedExtractor, answering[0]) if answering else None
         self.dims = tuple(one.dim for one in extractors)
         self.of_things = tuple(bool(getattr(one, "of_things", True)) for one in extractors)
+        self.looks_closer = tuple(bool(getattr(one, "looks_closer", False)) for one in extractors)
         self.moments: tuple[Tensor | None, ...] = tuple(
             getattr(one, "moment", None) for one in extractors
         )
@@ -95,6 +101,24 @@ class Heads:
     ) -> list[Tensor]:
         """Features [C, h, w] of each extractor; each covers the image in its own resolution."""
         return [one.dense(image[None])[0] for one in self.extractors.values()]
+
+    def look_closer(
+        self,
+        maps: Sequence[Tensor],  # [C, h, w] of each extractor, from `dense`
+        picture: NDArray[np.uint8],  # [H', W', 3] RGB in the camera's resolution
+        size: tuple[int, int],  # width and height of the image that `dense` was given
+        looks: range,
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Features of each extractor with magnified tiles, and how much each of them counts.
+
+        The counts [h, w] are those of the extractors that look closer, see `close_looks`.
+        """
+        seen, counts = list(maps), []
+        for head, one in enumerate(self.extractors.values()):
+            if looks and self.looks_closer[head]:
+                seen[head], count = look_closer(one.dense, maps[head], picture, size, looks)
+                counts.append(count)
+        return seen, counts
 
 
 def make_heads(config: FeaturesConfig, device: torch.device | str = "cpu") -> Heads:

@@ -13,7 +13,7 @@ from torch import Tensor
 from f4x_ros.core.config import Config
 from f4x_ros.core.describe import semantic_cloud
 from f4x_ros.core.distil import Distiller
-from f4x_ros.core.features.base import FeatureExtractor, PeakLine
+from f4x_ros.core.features.base import FeatureExtractor, PeakLine, PeakLines
 from f4x_ros.core.features.presence_file import calibration_of
 from f4x_ros.core.frame import Cloud, Presence, QueryResult
 from f4x_ros.core.motion.objects import MIN_OPACITY
@@ -22,7 +22,13 @@ from f4x_ros.core.query.language import parse_question
 from f4x_ros.core.query.likeness import make_likeness
 from f4x_ros.core.query.presence import Evidence, Judge, check_evidence
 from f4x_ros.core.query.prompts import PromptSet, Wanted, make_prompts, relevancy
-from f4x_ros.core.query.refine import as_relevancy, decided, scene_limits, standing_selection
+from f4x_ros.core.query.refine import (
+    as_relevancy,
+    decided,
+    line_for,
+    scene_limits,
+    standing_selection,
+)
 from f4x_ros.core.query.scene import QueryScene
 from f4x_ros.core.query.vectors import TextVectors
 from f4x_ros.core.snapshot import Snapshot
@@ -159,25 +165,26 @@ class Asker:
     ) -> tuple[Tensor, Tensor]:
         """Relevancies [N, P] to standing prompts, and scores [N, P] with which thresholds select.
 
-        The scores are the relevancies, but of encoders whose limits follow the scene (`peak_line`).
+        The scores are the relevancies, but of encoders whose limits follow the scene, see
+        `scene_limits`.
         """
         scores = relevancy(snapshot, distiller, prompts, self.min_weight)
         return scores, self._selection(snapshot, scores, prompts)
 
     def _selection(self, snapshot: Snapshot, scores: Tensor, prompts: PromptSet) -> Tensor:
-        line = self._line()
-        if line is None or not len(prompts) or not len(snapshot):
+        lines = self._lines(prompts.texts)
+        if lines is None or not len(prompts) or not len(snapshot):
             return scores
-        chosen = standing_selection(scores, self._trusted(snapshot), prompts.thresholds, line)
+        chosen = standing_selection(scores, self._trusted(snapshot), prompts.thresholds, lines)
         given = torch.tensor(prompts.given, dtype=torch.bool, device=scores.device)
         return torch.where(given, scores, chosen)
 
-    def _line(self) -> PeakLine | None:
+    def _lines(self, texts: Sequence[str]) -> list[PeakLine] | None:
         """From the best in a scene to limits, if they follow it; not to a configured threshold."""
-        if self._config.query.threshold:
+        lines: PeakLines | None = getattr(self._words, "peak_lines", None)
+        if self._config.query.threshold or lines is None:
             return None
-        line: PeakLine | None = getattr(self._words, "peak_line", None)
-        return line
+        return [line_for(parse_question(text).wanted, lines) for text in texts]
 
     def _trusted(self, snapshot: Snapshot) -> Tensor:
         """[N] what may stand for the best of a scene."""
@@ -186,11 +193,11 @@ class Asker:
 
     def _limits(self, snapshot: Snapshot, scores: Tensor, wanted: Wanted) -> Tensor:
         """Relevancy [P] from which on Gaussians are selected; a threshold that was given is it."""
-        line = self._line()
+        lines = self._lines(wanted.texts) if isinstance(wanted, PromptSet) else None
         fixed = torch.tensor(wanted.thresholds)
-        if line is None or not isinstance(wanted, PromptSet):
+        if lines is None or not isinstance(wanted, PromptSet):
             return fixed
-        limits = scene_limits(scores, self._trusted(snapshot), wanted.thresholds, line).cpu()
+        limits = scene_limits(scores, self._trusted(snapshot), wanted.thresholds, lines).cpu()
         return torch.where(torch.tensor(wanted.given, dtype=torch.bool), fixed, limits)
 
     def _masks(

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from f4x_ros.core.features.base import PeakLine
+from f4x_ros.core.features.base import PeakLine, PeakLines
+from f4x_ros.core.query.rivals import described
 
 _BEST = 25  # Gaussians that stand for the best of a scene
 _LEAST = 0.005  # a relevancy below this never selects
@@ -20,7 +21,7 @@ def scene_limits(
     scores: Tensor,  # [N, P] relevancy 0..1
     trusted: Tensor,  # [N] bool: solid, and its latent rests on enough pixels
     thresholds: Sequence[float],  # P
-    line: PeakLine | None,
+    lines: Sequence[PeakLine] | None,  # P
 ) -> Tensor:
     """Relevancy [P] from which on a Gaussian is taken for what was asked for.
 
@@ -31,26 +32,35 @@ def scene_limits(
     Args:
         scores: of all Gaussians of a snapshot, in view or not.
         trusted: what may stand for the best of the scene.
-        thresholds: used as they are where `line` is None or nothing is trusted.
-        line: from the best to the limit; None for encoders whose relevancy means the same for all
-            words.
+        thresholds: used as they are where `lines` is None or nothing is trusted.
+        lines: from the best to the limit, see `line_for`; None for encoders whose relevancy means
+            the same for all words.
 
     Raises:
-        ValueError: there are not P thresholds.
+        ValueError: there are not P thresholds, or not P lines.
     """
-    if len(thresholds) != scores.shape[1]:
-        raise ValueError(f"there are {len(thresholds)} thresholds, expected {scores.shape[1]}")
+    for name, given in (("thresholds", thresholds), ("lines", lines)):
+        if given is not None and len(given) != scores.shape[1]:
+            raise ValueError(f"there are {len(given)} {name}, expected {scores.shape[1]}")
     best = scores[trusted]
-    if line is None or not len(best):
+    if lines is None or not len(best):
         return scores.new_tensor(list(thresholds))
-    return _limits(_peaks(best), line)
+    return _limits(_peaks(best), lines)
+
+
+def line_for(phrase: str, lines: PeakLines) -> PeakLine:
+    """The line for what a phrase wants, by how much it says."""
+    about = described(phrase)
+    if not about.kind:
+        return lines.attribute
+    return lines.both if about.color or about.material else lines.kind
 
 
 def standing_selection(
     scores: Tensor,  # [N, P] relevancy 0..1
     trusted: Tensor,  # [N] bool
     thresholds: Sequence[float],  # P
-    line: PeakLine,
+    lines: Sequence[PeakLine],  # P
 ) -> Tensor:
     """Scores [N, P] of standing prompts with which their thresholds select by the scene's limits.
 
@@ -61,7 +71,7 @@ def standing_selection(
     best = scores[trusted]
     if len(best):
         peaks = _peaks(best)
-        limits = torch.where(peaks >= marks, _limits(peaks, line), marks)
+        limits = torch.where(peaks >= marks, _limits(peaks, lines), marks)
     return as_relevancy(decided(scores, limits), thresholds)
 
 
@@ -70,8 +80,9 @@ def _peaks(best: Tensor) -> Tensor:
     return best.topk(min(_BEST, len(best)), dim=0).values.mean(0)
 
 
-def _limits(peaks: Tensor, line: PeakLine) -> Tensor:
-    odds = line.offset + line.slope * torch.logit(peaks, eps=_EPS)
+def _limits(peaks: Tensor, lines: Sequence[PeakLine]) -> Tensor:
+    offset, slope = peaks.new_tensor(lines).T
+    odds = offset + slope * torch.logit(peaks, eps=_EPS)
     return torch.sigmoid(odds).clamp(min=_LEAST)
 
 

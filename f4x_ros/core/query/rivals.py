@@ -48,10 +48,12 @@ class Described(NamedTuple):
     Attributes:
         kind: what it is, without colours and materials before it; empty for "red thing".
         color: one of `COLORS`, or empty where none or several are named.
+        material: one of `MATERIALS` before the kind, or empty.
     """
 
     kind: str
     color: str
+    material: str = ""
 
 
 def described(phrase: str) -> Described:
@@ -61,10 +63,12 @@ def described(phrase: str) -> Described:
     named = {color for color in colors if color in COLORS}
     if len(words) > 2 and words[-2] == "in" and colors[-1] in COLORS:
         words = words[:-2]
+    material = ""
     while words and (SAME_COLORS.get(words[0], words[0]) in (*COLORS, *MATERIALS)):
+        material = words[0] if words[0] in MATERIALS else material
         words = words[1:]
-    kind = " ".join(words)
-    return Described("" if kind in _ANYTHING else kind, named.pop() if len(named) == 1 else "")
+    kind = "" if " ".join(words) in _ANYTHING else " ".join(words)
+    return Described(kind, named.pop() if len(named) == 1 else "", material)
 
 
 class Rivals(NamedTuple):

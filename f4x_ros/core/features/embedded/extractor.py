@@ -10,7 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from f4x_ros.core.features.base import PeakLine, PresenceCalibration, check_images, check_prompts
+from f4x_ros.core.features.base import (
+    PeakLine,
+    PeakLines,
+    PresenceCalibration,
+    check_images,
+    check_prompts,
+)
 from f4x_ros.core.features.embedded.weights import (
     arrays_sha256,
     load_model,
@@ -53,8 +59,11 @@ class EmbeddedExtractor:
 
     name = "embedded"
     licence = "Apache-2.0 for code and weights; the text model is Apache-2.0 as well"
+    looks_closer = True
     threshold = 0.5  # the probability is calibrated so that here the masks are best
-    peak_line = PeakLine(-1.0, 0.8)  # measured on drawn worlds, see `query.refine`
+    peak_lines = PeakLines(  # measured on drawn worlds, see `query.refine`
+        attribute=PeakLine(-1.0, 0.5), kind=PeakLine(-1.0, 0.7), both=PeakLine(-1.0, 0.9)
+    )
 
     def __init__(
         self, *, device: torch.device | str = "cpu", options: Mapping[str, str] | None = None
