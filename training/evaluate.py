@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from f4x_ros.core.features.embedded.extractor import EmbeddedExtractor
 from f4x_ros.core.features.embedded.weights import Calibration, load_model, save_model
+from f4x_ros.core.query.refine import line_for
 from f4x_ros.datasets.world import Phrase, World, WorldTruth
 from f4x_ros.datasets.world.language import ROOM_CLASSES
 from f4x_ros.eval.frame_scores import VISIBLE_PX, countable
@@ -57,7 +58,7 @@ def _evaluate_world(model: EmbeddedExtractor, world: World, split: Split, tally:
     texts = model.text([*(phrase.text for phrase in phrases), *absent, *strange])
     views = [_asked(model, world, index, texts) for index in past_indices(len(world))]
     surest = torch.stack([view.best for view in views]).amax(0)
-    limits = [[line.offset + line.slope * best for line in LINES] for best in surest.tolist()]
+    limits = [_limits(phrase.text, float(b)) for phrase, b in zip(phrases, surest, strict=False)]
     seen: dict[int, int] = {}
     shown = set(np.random.default_rng(world.seed).permutation(len(phrases))[:_PICTURES].tolist())
     for view in views:
@@ -84,6 +85,12 @@ def _evaluate_world(model: EmbeddedExtractor, world: World, split: Split, tally:
     tally.scores += scores[len(phrases) : len(phrases) + len(absent)]
     tally.present += [False] * len(absent)
     tally.strange += scores[len(phrases) + len(absent) :]
+
+
+def _limits(phrase: str, best: float) -> list[float]:
+    """Log odds from which on a phrase selects, by each of `LINES`."""
+    chosen = [line_for(phrase, lines) for lines in LINES]
+    return [line.offset + line.slope * best for line in chosen]
 
 
 class _View(NamedTuple):

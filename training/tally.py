@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from f4x_ros.core.features.base import PeakLine
+from f4x_ros.core.features.base import PeakLine, PeakLines
 from f4x_ros.datasets.world.shapes import CLASSES
 from f4x_ros.eval.query_metrics import PhraseIou, presence
 from f4x_ros.viz.mask_sheet import MaskPicture
@@ -20,9 +20,10 @@ OFFSETS = tuple(float(x) for x in np.arange(-3.0, 3.01, 0.5))
 """Added to the logits, to find where the masks are best."""
 
 LINES = tuple(
-    PeakLine(offset, slope)
-    for offset in (-2.5, -2.0, -1.5, -1.0, -0.5)
-    for slope in (0.6, 0.7, 0.8, 0.9)
+    PeakLines(*(PeakLine(offset, round(slope + apart, 1)) for apart in (-spread, 0.0, spread)))
+    for offset in (-2.0, -1.5, -1.0, -0.5)
+    for slope in (0.6, 0.7, 0.8)
+    for spread in (0.0, 0.2)
 )
 """From the best of a world's pictures to the limit, as the field's limits follow its best."""
 
@@ -56,9 +57,9 @@ class Tally:
         """Mean over worlds of the mean over phrases; None if the group has no phrase."""
         return self._miou(group, OFFSETS.index(offset))
 
-    def miou_of_line(self, group: str, line: PeakLine) -> float | None:
+    def miou_of_line(self, group: str, lines: PeakLines) -> float | None:
         """The same with limits that follow the best of a world's pictures."""
-        return self._miou(group, len(OFFSETS) + LINES.index(line))
+        return self._miou(group, len(OFFSETS) + LINES.index(lines))
 
     def _miou(self, group: str, place: int) -> float | None:
         results = [sums[place].result().miou for sums in self.masks.get(group, {}).values()]
@@ -99,13 +100,18 @@ def summary(tally: Tally) -> dict[str, Any]:
             for offset in OFFSETS
         },
         "lines": {
-            f"{line.offset:+.1f} {line.slope:.1f}": [_round(tally.miou_of_line(group, line))
-                                                     for group in ("phrases", "paraphrases")]
-            for line in LINES
+            _name(lines): [_round(tally.miou_of_line(group, lines))
+                           for group in ("phrases", "paraphrases")]
+            for lines in LINES
         },
         "per_class": {text: _round(iou) for text, iou in tally.per_text("phrases: class").items()
                       if text in CLASSES},
     }  # fmt: skip
+
+
+def _name(lines: PeakLines) -> str:
+    """The offset, then the slopes of attributes, of kinds and of both."""
+    return " ".join([f"{lines.kind.offset:+.1f}", *(f"{line.slope:.1f}" for line in lines)])
 
 
 def best_offset(tally: Tally) -> float:
