@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,7 @@ from torch.nn.functional import cosine_similarity
 
 from f4x_ros.core.config import Config, FieldConfig
 from f4x_ros.core.distil import MAX_WEIGHT, Distiller, fold, sample
+from f4x_ros.core.features import close_looks
 from f4x_ros.core.features.color import ColorExtractor
 from f4x_ros.core.features.heads import Heads
 from f4x_ros.core.gaussians import FEATURES, GaussianField, GaussianSet
@@ -223,3 +225,46 @@ def test_the_features_of_a_gaussian_take_at_most_140_bytes() -> None:
     for part in gaussians.parts:
         taken = sum(part.columns[name].nbytes for name in FEATURES)
         assert taken == 32 * 2 + 4 + 4 <= 140
+
+
+class Near(Told):
+    """Looks closer: of its images, whole ones and tiles in turn, it says another thing."""
+
+    looks_closer = True
+
+    def __init__(self, whole: Tensor, tile: Tensor) -> None:
+        super().__init__("near", whole, whole)
+        self._says, self.shown = (whole, tile), []
+
+    def dense(self, images: Tensor) -> Tensor:
+        self.left = self.right = self._says[len(self.shown) % 2]
+        self.shown.append(images[0])
+        return super().dense(images)
+
+
+def test_each_frame_brings_another_tile_of_the_camera_s_own_picture() -> None:
+    whole, tile = unit(20, seed=1), unit(20, seed=2)
+    near = Near(whole, tile)
+    field, distiller = mapped(), Distiller(Heads([near]), D, BACKEND, close_looks=1)
+    rng, grid = np.random.default_rng(0), (CAMERA.height, CAMERA.width)
+    for index in range(40):
+        fine = rng.integers(0, 256, (3 * grid[0], 3 * grid[1], 3), dtype=np.uint8)
+        fine.flags.writeable = False
+        distiller.observe(field, seen(), extract=True, picture=fine)
+        part = fine[close_looks.tile(index, grid).pixels(grid, fine.shape[:2])]
+        expected = cv2.resize(part, grid[::-1], interpolation=cv2.INTER_AREA)
+        assert np.allclose(near.shown[-1].permute(1, 2, 0) * 255, expected, atol=0.1)
+    snapshot = take_snapshot(field)
+    left, right = sides(field)
+    features = distiller.decode(snapshot.latents)[left | right]
+    likeness = [cosine_similarity(features, one[None], dim=-1) for one in (whole, tile)]
+    assert float((likeness[0] - likeness[1]).mean().abs()) < 0.1  # both have the same say
+    assert float(snapshot.latent_vars[left | right].min()) > 0.05
+
+
+def test_without_close_looks_no_tile_is_cut() -> None:
+    near = Near(unit(20, seed=1), unit(20, seed=2))
+    distiller = Distiller(Heads([near]), D, BACKEND)
+    for _ in range(3):
+        distiller.observe(mapped(), seen(), extract=True)
+    assert len(near.shown) == 3

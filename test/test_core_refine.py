@@ -96,10 +96,19 @@ def test_a_phrase_that_says_less_has_a_lower_limit():
     assert (limits.diff() > 0).all()
 
 
+def test_what_is_hardly_relevant_still_has_a_best_that_is_selected():
+    """However far down the best is, and whatever the line: the limit is not above it."""
+    faint = SURE[:, None] / 40
+    for slope in (0.2, 0.6, 1.0):
+        limit = scene_limits(faint, ALL, [0.5], [PeakLine(-0.5, slope)])
+        assert limit.item() <= faint.max().item() * (1 + 1e-5)
+
+
 @pytest.mark.parametrize(
     ("phrase", "name"),
     [
         ("red thing", "attribute"), ("shiny object", "attribute"), ("thing", "attribute"),
+        ("something red", "attribute"), ("a red thing", "attribute"), ("the mug", "kind"),
         ("mug", "kind"), ("robot vacuum", "kind"), ("something to sit on", "kind"),
         ("red mug", "both"), ("wooden table", "both"), ("person in blue", "both"),
         ("grey wooden chair", "both"),

@@ -175,22 +175,28 @@ def test_a_calibration_of_unknown_evidence_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("phrase", "kind", "color", "material"),
+    ("phrase", "kind", "color", "attributes"),
     [
-        ("red mug", "mug", "red", ""),
+        ("red mug", "mug", "red", "red"),
         ("mug", "mug", "", ""),
-        ("Red wooden chair", "chair", "red", "wooden"),
+        ("Red wooden chair", "chair", "red", "red wooden"),
         ("ceramic mug", "mug", "", "ceramic"),
-        ("person in gray", "person", "gray", ""),
-        ("grey robot vacuum", "robot vacuum", "gray", ""),
-        ("red thing", "", "red", ""),
+        ("person in gray", "person", "gray", "gray"),
+        ("grey robot vacuum", "robot vacuum", "gray", "gray"),
+        ("red thing", "", "red", "red"),
         ("thing", "", "", ""),
-        ("red and blue ball", "and blue ball", "", ""),
-        ("orange", "", "orange", ""),
+        ("red and blue ball", "ball", "", "red blue"),
+        ("a black white cat", "cat", "", "black white"),
+        ("something wooden", "", "", "wooden"),
+        ("the red one", "", "red", "red"),
+        ("glass", "glass", "", ""),
+        ("glass bowl", "bowl", "", "glass"),
+        ("robot in the corner", "robot in the corner", "", ""),
+        ("orange", "", "orange", "orange"),
     ],
 )
-def test_phrases_are_taken_apart(phrase: str, kind: str, color: str, material: str) -> None:
-    assert described(phrase) == (kind, color, material)
+def test_phrases_are_taken_apart(phrase: str, kind: str, color: str, attributes: str) -> None:
+    assert described(phrase) == (kind, color, tuple(attributes.split()))
 
 
 class Plain:
@@ -281,6 +287,10 @@ def test_limits_follow_the_scene_unless_a_threshold_is_given(following: Percepti
     assert iou(mask, mask_of("red")) > 0.85
     assert mask.sum() > (strict.mask >= strict.threshold).sum()
     assert len(found.cloud) > len(strict.cloud)
+
+
+def test_no_questions_have_no_answers_though_limits_follow(following: Perception) -> None:
+    assert following.query_all([]) == []
 
 
 def test_what_is_not_there_has_no_mask_though_limits_follow(following: Perception) -> None:

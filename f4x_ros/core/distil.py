@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
 from f4x_ros.core.features.base import FeatureExtractor, PromptedExtractor
+from f4x_ros.core.features.close_looks import R2
 from f4x_ros.core.features.codec import LatentCodec
 from f4x_ros.core.features.heads import Heads
 from f4x_ros.core.features.silhouettes import pixel_weights
@@ -31,7 +32,6 @@ MAX_WEIGHT = 200.0  # pixels behind a latent are counted up to this, so that it 
 _SEEN_WEIGHT = 0.2  # pixels a Gaussian must draw to count as observed
 _MULTIPLICATIONS = 40e6  # what learning the codec from an image may take, about ...
 _FEWEST, _MOST = 256, 4096  # ... with at least and at most so many pixels
-_R2 = (0.7548776662466927, 0.5698402909980532)  # multiples modulo 1 cover the image evenly
 
 
 class Distiller:
@@ -156,8 +156,9 @@ class Distiller:
             _recode(field, change)
         of_things = [one for one, own in zip(maps, self.heads.of_things, strict=True) if own]
         weights = pixel_weights(of_things, view.depth)
-        for count in counts:
-            weights = weights * _resized(count[None], (height, width))[0]
+        if counts:
+            full = [_resized(count[None], (height, width))[0] for count in counts]
+            weights = weights * reduce(torch.maximum, full)
         taught = latent_image(self.codec, maps, (height, width))
         return torch.cat([taught, 1 / weights[..., None]], -1), weights
 
@@ -203,7 +204,7 @@ def sample(
     nth = torch.arange(image * count, (image + 1) * count, dtype=torch.float64)
     places = [
         ((nth * step % 1 * length).floor() + 0.5) / length * 2 - 1
-        for step, length in zip(_R2, (size[1], size[0]), strict=True)
+        for step, length in zip(R2, (size[1], size[0]), strict=True)
     ]
     grid = torch.stack(places, -1).to(maps[0])[None, None]  # [1, 1, M, 2] x, y in -1..1
     found = [

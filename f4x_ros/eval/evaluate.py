@@ -66,7 +66,7 @@ class Evaluation:
 def evaluate(
     source: Source, subject: Subject, progress: Callable[[int], None] = lambda done: None
 ) -> Evaluation:
-    """Feed all frames of a source to a subject, then ask, then measure.
+    """Feed all frames of a source to a subject, ask on the way and at the end, then measure.
 
     Args:
         source: a `World` for all metrics; any other source is measured against itself (held-out

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions in words, asked when the run is over, and how good the answers are."""
+"""Questions in words, asked during a run and when it is over, and how good the answers are."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Answers:
         phrases: masks of the scene's own phrases at moments of the run, from the camera's view.
         paraphrases: the same for other words.
         at_the_time: the same phrases at the same moments, asked while each was the present: what
-            `phrases` loses against it is what the past costs.
+            `phrases` loses against it is what the past costs, less what later views taught.
         aside: masks of the scene's own phrases from cameras that never were there.
         aside_seen: the same, only at pixels whose surface was in sight during the run.
         beside: masks of the same phrases and moments from the camera's own view.

@@ -20,7 +20,8 @@ from torch.nn.functional import interpolate
 
 _ZOOM = 2  # a tile is this share of the width and of the height
 _BEYOND = 1.0  # places are drawn from three times what there is, so that a third lies at each rim
-_R2 = (0.7548776662466927, 0.5698402909980532)  # multiples modulo 1 cover the image evenly
+R2 = (0.7548776662466927, 0.5698402909980532)
+"""Multiples of these modulo 1 cover a square evenly (Roberts 2018)."""
 
 
 class Tile(NamedTuple):
@@ -44,10 +45,10 @@ class Tile(NamedTuple):
 
 
 def tile(nth: int, grid: tuple[int, int]) -> Tile:
-    """The `nth` tile of a grid (height, width): they cover it evenly (Roberts' R2 sequence)."""
+    """The `nth` tile of a grid (height, width): they cover it evenly."""
     height, width = (-(-length // _ZOOM) for length in grid)
     places = []
-    for step, room in zip(_R2, (grid[1] - width, grid[0] - height), strict=True):
+    for step, room in zip(R2, (grid[1] - width, grid[0] - height), strict=True):
         share = (nth * step % 1) * (1 + 2 * _BEYOND) - _BEYOND
         places.append(round(min(1.0, max(0.0, share)) * room))
     return Tile(places[0], places[1], width, height)
@@ -62,8 +63,8 @@ def look_closer(
 ) -> tuple[Tensor, Tensor]:
     """Features of a picture with those of some magnified tiles, and how much each then counts.
 
-    A pixel outside of the tiles counts 1; one inside counts more, as much as makes up for all the
-    tiles that do not show it: in the mean of many frames both looks have the same say.
+    A pixel inside of a tile counts more, as much as makes up for all the tiles that do not show it:
+    in the mean of many frames both looks have the same say, and a pixel counts about 1.
 
     Args:
         dense: features [B, C, h, w] of images [B, 3, H, W] in 0..1.
@@ -84,7 +85,7 @@ def look_closer(
         cells = (slice(None), *part.cells)
         total[cells] += say * interpolate(dense(near), (part.height, part.width), mode="area")[0]
         counts[part.cells] += say
-    return total / counts, counts
+    return total / counts, counts / 2
 
 
 def _magnified(part: NDArray[np.uint8], size: tuple[int, int]) -> Tensor:

@@ -193,9 +193,11 @@ class Asker:
 
     def _limits(self, snapshot: Snapshot, scores: Tensor, wanted: Wanted) -> Tensor:
         """Relevancy [P] from which on Gaussians are selected; a threshold that was given is it."""
-        lines = self._lines(wanted.texts) if isinstance(wanted, PromptSet) else None
         fixed = torch.tensor(wanted.thresholds)
-        if lines is None or not isinstance(wanted, PromptSet):
+        if not isinstance(wanted, PromptSet):
+            return fixed
+        lines = self._lines(wanted.texts)
+        if lines is None:
             return fixed
         limits = scene_limits(scores, self._trusted(snapshot), wanted.thresholds, lines).cpu()
         return torch.where(torch.tensor(wanted.given, dtype=torch.bool), fixed, limits)

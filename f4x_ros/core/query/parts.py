@@ -74,7 +74,9 @@ def _walks(steps: csr_matrix, seeded: NDArray[np.float64]) -> NDArray[np.float64
     laplacian = (diags(np.asarray(steps.sum(1)).ravel()) - steps).tocsr()
     shares = seeded.copy()
     if len(free):
-        inner = splu(laplacian[free][:, free].tocsc())
+        inner = splu(
+            laplacian[free][:, free].tocsc(), "MMD_AT_PLUS_A", options={"SymmetricMode": True}
+        )
         shares[free] = inner.solve(-(laplacian[free][:, ends] @ seeded[ends]))
     return shares
 
@@ -86,6 +88,8 @@ def _steps(snapshot: Snapshot, members: Tensor) -> csr_matrix:
     axes = rotation_matrices(snapshot.quats[members].cpu())
     shortest = snapshot.scales[members].cpu().argmin(1)
     normals = axes[np.arange(len(places)), :, shortest].numpy().astype(np.float64)
+    if len(places) < 2:
+        return csr_matrix((len(places),) * 2)
     gaps, near = cKDTree(places).query(places, k=min(_NEIGHBOURS + 1, len(places)))
     rows = np.repeat(np.arange(len(places)), gaps.shape[1] - 1)
     columns, length = near[:, 1:].ravel(), gaps[:, 1:].ravel()
@@ -95,7 +99,8 @@ def _steps(snapshot: Snapshot, members: Tensor) -> csr_matrix:
     off = [np.abs((ahead * normals[ends]).sum(1)) for ends in (rows, columns)]
     fold = np.maximum(*off) ** 2
     effort = length * (1 + _EDGE * edge + _BEND * bend + _FOLD * fold)
-    ease = (effort / max(float(np.median(effort)), 1e-12) + _LEAST) ** -2
+    usual = float(np.median(effort[effort > 0])) if effort.any() else 1.0
+    ease = (effort / usual + _LEAST) ** -2
     steps = csr_matrix((ease, (rows, columns)), shape=(len(places),) * 2)
     return steps.maximum(steps.T)
 

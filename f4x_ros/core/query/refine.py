@@ -53,7 +53,7 @@ def line_for(phrase: str, lines: PeakLines) -> PeakLine:
     about = described(phrase)
     if not about.kind:
         return lines.attribute
-    return lines.both if about.color or about.material else lines.kind
+    return lines.both if about.attributes else lines.kind
 
 
 def standing_selection(
@@ -81,9 +81,9 @@ def _peaks(best: Tensor) -> Tensor:
 
 
 def _limits(peaks: Tensor, lines: Sequence[PeakLine]) -> Tensor:
-    offset, slope = peaks.new_tensor(lines).T
-    odds = offset + slope * torch.logit(peaks, eps=_EPS)
-    return torch.sigmoid(odds).clamp(min=_LEAST)
+    offset, slope = peaks.new_tensor(list(lines)).view(-1, 2).unbind(1)
+    best = torch.logit(peaks, eps=_EPS)
+    return torch.sigmoid(torch.minimum(offset + slope * best, best)).clamp(min=_LEAST)
 
 
 def decided(scores: Tensor, limits: Tensor) -> Tensor:

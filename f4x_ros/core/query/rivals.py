@@ -7,6 +7,7 @@ has to look more like a kettle than like a mug, and a red mug more red than blue
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor
@@ -39,7 +40,12 @@ KINDS = (
 )  # fmt: skip
 """Things of homes, offices and warehouses."""
 
-_ANYTHING = frozenset({"thing", "things", "object", "objects", "something", "stuff", "item"})
+_ANYTHING = frozenset(
+    {"thing", "things", "object", "objects", "something", "anything", "everything", "stuff",
+     "item", "items", "one", "ones"}
+)  # fmt: skip
+_ARTICLES = frozenset({"a", "an", "the", "some", "any"})
+_NOUNS = frozenset({"glass", "paper", "stone", "cardboard"})  # materials that are also things
 
 
 class Described(NamedTuple):
@@ -48,27 +54,33 @@ class Described(NamedTuple):
     Attributes:
         kind: what it is, without colours and materials before it; empty for "red thing".
         color: one of `COLORS`, or empty where none or several are named.
-        material: one of `MATERIALS` before the kind, or empty.
+        attributes: all colours and materials that are named.
     """
 
     kind: str
     color: str
-    material: str = ""
+    attributes: tuple[str, ...]
 
 
 def described(phrase: str) -> Described:
     """`"red wooden chair"` is a chair and red; `"person in red"` is a person and red."""
-    words = phrase.lower().split()
-    colors = [SAME_COLORS.get(word, word) for word in words]
-    named = {color for color in colors if color in COLORS}
-    if len(words) > 2 and words[-2] == "in" and colors[-1] in COLORS:
-        words = words[:-2]
-    material = ""
-    while words and (SAME_COLORS.get(words[0], words[0]) in (*COLORS, *MATERIALS)):
-        material = words[0] if words[0] in MATERIALS else material
+    words = [SAME_COLORS.get(word, word) for word in phrase.lower().split()]
+    found: list[str] = []
+    if len(words) > 2 and words[-2] == "in" and words[-1] in COLORS:
+        found, words = words[-1:], words[:-2]
+    while words and (_is_attribute(words) or words[0] in _ARTICLES or words[0] in _ANYTHING):
+        found += [words[0]] if _is_attribute(words) else []
         words = words[1:]
-    kind = "" if " ".join(words) in _ANYTHING else " ".join(words)
-    return Described(kind, named.pop() if len(named) == 1 else "", material)
+        words = words[1:] if found and words[:1] == ["and"] else words
+    colors = {word for word in found if word in COLORS}
+    kind = " ".join(words)
+    return Described(kind, colors.pop() if len(colors) == 1 else "", tuple(found))
+
+
+def _is_attribute(words: Sequence[str]) -> bool:
+    """Whether the first word tells how something is; "glass" as the last word is a thing."""
+    noun = len(words) == 1 and words[0] in _NOUNS
+    return words[0] in COLORS or (words[0] in MATERIALS and not noun)
 
 
 class Rivals(NamedTuple):
