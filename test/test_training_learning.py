@@ -248,6 +248,19 @@ def test_a_run_leaves_a_model_and_a_log_and_can_be_continued(
     assert len(model.space.anchors) == len(Vocabulary(all_kinds()).trainable())
     assert model.net(torch.rand(1, 3, 64, 64)).shape == (1, 96, 32, 32)
 
+    after, checkpoint = (
+        [*command, "--out", str(tmp_path / "after"), "--after"],
+        out / "checkpoint.pt",
+    )
+    monkeypatch.setattr(sys, "argv", [*after, str(checkpoint)])
+    train.main()
+    log = (tmp_path / "after" / "log.jsonl").read_text().splitlines()
+    assert json.loads(log[-1])["step"] > model.about["steps"]  # steps go on, the schedule is new
+    assert json.loads(log[-1])["seconds"] < lines[-1]["seconds"]
+    monkeypatch.setattr(sys, "argv", [*after, str(tmp_path / "nowhere.pt")])
+    with pytest.raises(SystemExit):
+        train.main()
+
 
 def test_what_has_learned_keeps_its_first_layers_and_moves_slowly(
     vocabulary: Vocabulary, vectors: Tensor, tmp_path: Path

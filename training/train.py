@@ -181,15 +181,17 @@ class Trainer:
         torch.save(state, temporary)
         temporary.replace(path)
 
-    def resume(self, path: Path) -> None:
-        """Go on from what `save` wrote; the random numbers start anew."""
+    def resume(self, path: Path, *, anew: bool = False) -> None:
+        """Go on from what `save` wrote; random numbers start anew, and with `anew` the clock."""
         state = torch.load(path, map_location=self.device, weights_only=True)
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.objective.load_state_dict(state["objective"], strict=False)
         self.optimiser.load_state_dict(state["optimiser"])
         steps, images, seconds = state["progress"]
-        self.steps, self.images, self.seconds = int(steps), int(images), float(seconds)
+        self.steps = int(steps)
+        if not anew:
+            self.images, self.seconds = int(images), float(seconds)
         self.generator.manual_seed(self.recipe.seed + self.steps)
         self.rng = np.random.default_rng([self.recipe.seed, self.steps])
 
@@ -208,15 +210,16 @@ def main() -> None:
     layout = Layout(dim=arguments.dim)
     checkpoint = out / "checkpoint.pt"
     resumed = arguments.resume and checkpoint.is_file()
+    before = checkpoint if resumed else arguments.after
     # More images may bring more texts; the network has learned its directions already.
-    space = stored_space(checkpoint) if resumed else fitted_space(vocabulary, vectors, layout.dim)
+    space = stored_space(before) if before else fitted_space(vocabulary, vectors, layout.dim)
     pool = read_pool(rooms, kinds, arguments.cache).to(device)
     recipe = Recipe(arguments.minutes, arguments.batch, arguments.rate, seed=arguments.seed,
                     jpeg=0.2 if device.type == "cpu" else 0.05)  # fmt: skip
     trainer = Trainer(pool, Objective(vocabulary, space, vectors), recipe, layout, device,
                       start=None if arguments.from_nothing else weights_file())  # fmt: skip
-    if resumed:
-        trainer.resume(checkpoint)
+    if before:
+        trainer.resume(before, anew=not resumed)
     parameters = sum(p.numel() for p in trainer.net.parameters())
     print(f"{len(pool)} images of {len(rooms)} rooms, {len(vocabulary.texts)} texts, "
           f"{len(kinds)} kinds, {parameters / 1e6:.2f} M parameters", flush=True)  # fmt: skip
@@ -284,9 +287,15 @@ def _arguments() -> argparse.Namespace:
         "--from-nothing", action="store_true", help="do without the weights of photographs"
     )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+    parser.add_argument(
+        "--after", type=Path, help="checkpoint of a run that ended, to begin from in place of that"
+    )
     parser.add_argument("--save-minutes", type=float, default=5.0, help="between checkpoints")
     parser.add_argument("--cache", type=Path, help="folder for encoded texts and packed images")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.after and not arguments.after.is_file():
+        parser.error(f"--after: {arguments.after} is no file, expected the checkpoint.pt of a run")
+    return arguments
 
 
 if __name__ == "__main__":
