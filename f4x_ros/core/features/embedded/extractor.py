@@ -61,8 +61,8 @@ class EmbeddedExtractor:
     licence = "Apache-2.0 for code and weights; the text model is Apache-2.0 as well"
     looks_closer = True
     threshold = 0.5  # the probability is calibrated so that here the masks are best
-    peak_lines = PeakLines(  # measured on drawn worlds, see `query.refine`
-        attribute=PeakLine(-1.0, 0.5), kind=PeakLine(-1.0, 0.7), both=PeakLine(-1.0, 0.9)
+    peak_lines = PeakLines(  # best on six drawn worlds for tuning, see training/README.md
+        attribute=PeakLine(-1.0, 0.5), kind=PeakLine(-1.0, 0.75), both=PeakLine(-1.0, 0.8)
     )
 
     def __init__(
