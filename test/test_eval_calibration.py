@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,21 @@ def test_of_what_is_there_one_in_25_at_most_is_called_not_present() -> None:
     assert learned.no < learned.yes  # what is between the two is unsure
 
 
+def test_other_words_make_it_harder_to_say_no_and_change_nothing_else() -> None:
+    noisy = cases(worlds=20, count=50, noise=1.5)
+    faint = [
+        Case(case.world, f"other {case.text}", present=True, candidates=case.candidates - 0.7,
+             other_words=True)
+        for case in noisy if case.present
+    ]  # fmt: skip
+    own, both = learn(noisy), learn([*noisy, *faint])
+    assert (both.weights, both.bias, both.yes) == (own.weights, own.bias, own.yes)
+    assert both.no < own.no
+    there = [case for case in [*noisy, *faint] if case.present]
+    assert np.mean([score(case, both) < both.no for case in there]) <= 0.04
+    assert check([*noisy, *faint]).auroc == check(noisy).auroc
+
+
 def test_a_question_without_candidates_is_not_there() -> None:
     empty = Case("w0", "nothing", present=False, candidates=np.zeros((0, COLUMNS)))
     learned = learn([*cases(), empty])
@@ -101,6 +117,9 @@ def test_cases_survive_a_file_and_other_evidence_is_refused(tmp_path: Path) -> N
     ]
     np.testing.assert_allclose(again[5].candidates, cases()[5].candidates)
     assert again[-1].candidates.shape == (0, COLUMNS)
+    assert not again[5].other_words
+    write_cases(path, [replace(empty, other_words=True)])
+    assert read_cases(path)[0].other_words
     path.write_text('{"evidence": ["smell"], "cases": []}')
     with pytest.raises(ValueError, match="smell"):
         read_cases(path)
@@ -149,7 +168,7 @@ def test_the_command_learns_on_worlds_and_keeps_what_it_learned(
     printed = capsys.readouterr().out
     assert "AUROC" in printed
     assert len({case.world for case in read_cases(kept)}) == 2
-    assert any(case.present for case in read_cases(kept))
+    assert any(case.present and not case.other_words for case in read_cases(kept))
     learned = read_presence(out)
     assert main(["calibrate", *scenes, *options, f"--cases={kept}", f"--out={out}"]) == 0
     assert read_presence(out) == learned  # nothing was mapped again

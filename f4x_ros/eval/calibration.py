@@ -19,7 +19,7 @@ from f4x_ros.core.pipeline import Perception
 from f4x_ros.core.query.presence import Evidence
 from f4x_ros.datasets.world import World
 from f4x_ros.eval.query_metrics import Presence, presence
-from f4x_ros.eval.questions import Vocabulary, presence_texts
+from f4x_ros.eval.questions import Vocabulary, presence_texts, present_in_other_words
 from f4x_ros.eval.subject import is_held_out, understood_by
 
 _ROUNDS = 4  # of choosing the likeliest candidate and learning from it
@@ -39,12 +39,15 @@ class Case:
         text: what was asked.
         present: whether it is there.
         candidates: [K, E] evidence of everything that may be it; K may be 0.
+        other_words: whether it was asked for in other words than the world's own. Encoders are less
+            sure of those, so they count only where refusing them is judged.
     """
 
     world: str
     text: str
     present: bool
     candidates: NDArray[np.float64]
+    other_words: bool = False
 
 
 def world_cases(
@@ -53,7 +56,7 @@ def world_cases(
     every: int = 1,
     progress: Callable[[], object] = lambda: None,
 ) -> list[Case]:
-    """Map a world, then ask for what is there and for what is not.
+    """Map a world, then ask for what is there, in its own and in other words, and for what is not.
 
     Args:
         world: with what it shows.
@@ -73,10 +76,13 @@ def world_cases(
     words = Vocabulary.understood(world, lambda texts: understood_by(perception, texts))
     present, absent = presence_texts(world, words, seen_px, last)
     absent += understood_by(perception, wrong_materials(world))
-    evidence = perception.evidence([*present, *absent])
+    other = present_in_other_words(world, words, seen_px, last)
+    asked = [(text, True, False) for text in present] + [(text, False, False) for text in absent]
+    asked += [(text, True, True) for text in other]
+    evidence = perception.evidence([text for text, *_ in asked])
     return [
-        Case(world.name, text, number < len(present), np.array(found).reshape(-1, _COLUMNS))
-        for number, (text, found) in enumerate(zip([*present, *absent], evidence, strict=True))
+        Case(world.name, text, there, np.array(found).reshape(-1, _COLUMNS), other_words)
+        for (text, there, other_words), found in zip(asked, evidence, strict=True)
     ]
 
 
@@ -99,7 +105,7 @@ def wrong_materials(world: World) -> list[str]:
 
 def write_cases(path: Path, cases: Sequence[Case]) -> None:
     """Keep cases as JSON."""
-    rows = [[c.world, c.text, c.present, c.candidates.tolist()] for c in cases]
+    rows = [[c.world, c.text, c.present, c.candidates.tolist(), c.other_words] for c in cases]
     with atomic_write(path) as file:
         file.write(json.dumps({"evidence": Evidence._fields, "cases": rows}).encode())
 
@@ -111,8 +117,8 @@ def read_cases(path: Path) -> list[Case]:
         if tuple(stored["evidence"]) != Evidence._fields:
             raise ValueError(f"it has the evidence {', '.join(stored['evidence'])}")
         return [
-            Case(str(world), str(text), bool(there), np.array(found).reshape(-1, _COLUMNS))
-            for world, text, there, found in stored["cases"]
+            Case(str(world), str(text), bool(there), np.array(found).reshape(-1, _COLUMNS), bool(o))
+            for world, text, there, found, o in stored["cases"]
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
@@ -125,12 +131,12 @@ def learn(cases: Sequence[Case]) -> PresenceCalibration:
 
     Each question is judged by its likeliest candidate, as an answer is; which one that is depends
     on what is learned, so both are done in turns. "present" begins where F1 is highest, "not
-    present" ends where it would be wrong once in twenty times.
+    present" ends where one in 25 things that are there would be refused, in other words, too.
 
     Raises:
         ValueError: there are not both present and absent things among the cases.
     """
-    usable = [case for case in cases if len(case.candidates)]
+    usable = [case for case in cases if len(case.candidates) and not case.other_words]
     truth = np.array([case.present for case in usable], bool)
     if not 0 < truth.sum() < len(truth):
         raise ValueError(
@@ -175,7 +181,7 @@ def check(cases: Sequence[Case]) -> Presence:
     for left_out in worlds:
         learned = learn([case for case in cases if case.world != left_out])
         for case in cases:
-            if case.world == left_out:
+            if case.world == left_out and not case.other_words:
                 value = score(case, learned)
                 asked.append(case)
                 scores.append(value)
@@ -230,10 +236,11 @@ def _regression(
 
 def _limits(scores: NDArray[np.float64], cases: Sequence[Case]) -> tuple[float, float]:
     """Below the first, "not present"; from the second on, "present"."""
+    own = np.array([not case.other_words for case in cases], bool)
     truth = np.array([case.present for case in cases], bool)
-    levels = np.unique(scores)
-    said = scores[None] >= levels[:, None]
-    f1 = 2 * (said & truth).sum(1) / (said.sum(1) + truth.sum())
+    levels = np.unique(scores[own])
+    said = scores[None, own] >= levels[:, None]
+    f1 = 2 * (said & truth[own]).sum(1) / (said.sum(1) + truth[own].sum())
     best = int(f1.argmax())
     below = levels[max(0, best - 1)]
     yes = float((levels[best] + below) / 2)  # in the gap, not on the edge

@@ -228,7 +228,19 @@ def presence_texts(
 
     Phrases whose objects were hardly seen, or are gone, are in neither: either answer is right.
     """
+    seen = _certainly_there(world, seen_px, last)
+    return [p.text for p in words.phrases if p.instances & seen], list(words.absent)
+
+
+def present_in_other_words(
+    world: World, words: Vocabulary, seen_px: Mapping[int, int], last: int
+) -> list[str]:
+    """Other words for what is certainly there at frame `last`."""
+    seen = _certainly_there(world, seen_px, last)
+    return [p.text for p in words.paraphrases if p.instances & seen]
+
+
+def _certainly_there(world: World, seen_px: Mapping[int, int], last: int) -> set[int]:
     there = world.truth(last).T_map_object
     least = _SEEN_PX * world.camera.width * world.camera.height / (320 * 240)
-    seen = {number for number in there if seen_px.get(number, 0) >= least}
-    return [p.text for p in words.phrases if p.instances & seen], list(words.absent)
+    return {number for number in there if seen_px.get(number, 0) >= least}
