@@ -84,12 +84,6 @@ class Sees:
         self.shown += 1
         return halved(images)
 
-    def text(self, prompts: list[str]) -> torch.Tensor:
-        raise NotImplementedError
-
-    def relevancy(self, features: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError
-
 
 def test_only_extractors_that_gain_are_shown_tiles() -> None:
     near, far = Sees("near", closer=True), Sees("far", closer=False)

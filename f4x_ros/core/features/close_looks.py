@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-_ZOOM = 2  # a tile is this share of the width and of the height
+_ZOOM = 2  # width and height of the picture over those of a tile
 _BEYOND = 1.0  # places are drawn from three times what there is, so that a third lies at each rim
 R2 = (0.7548776662466927, 0.5698402909980532)
 """Multiples of these modulo 1 cover a square evenly (Roberts 2018)."""
