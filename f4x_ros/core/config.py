@@ -74,6 +74,9 @@ class MappingConfig:
     free_space_views: int = option(
         1, "frames in a row that must see through a Gaussian before it belongs to the past", low=1
     )
+    unseen_mover_s: float = option(
+        0.1, "seconds out of sight after which what was moving is no longer where it was", low=0
+    )
     keyframes: int = option(160, "keyframes kept for optimisation", low=1)
     keyframe_distance_m: float = option(0.05, "camera motion that makes a keyframe", low=0)
     keyframe_angle_rad: float = option(0.05, "camera turn that makes a keyframe", low=0)

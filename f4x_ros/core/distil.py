@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
+from f4x_ros.core.config import MappingConfig
 from f4x_ros.core.features.base import FeatureExtractor, PromptedExtractor
 from f4x_ros.core.features.close_looks import R2
 from f4x_ros.core.features.codec import LatentCodec
@@ -25,6 +26,7 @@ from f4x_ros.core.features.heads import Heads
 from f4x_ros.core.features.silhouettes import pixel_weights
 from f4x_ros.core.gaussians import GaussianField, GaussianSet
 from f4x_ros.core.half import round_to_half
+from f4x_ros.core.mapping.free_space import hidden
 from f4x_ros.core.mapping.views import View
 from f4x_ros.core.render import uplift
 
@@ -42,13 +44,20 @@ class Distiller:
         latent_dim: D, numbers per latent.
         backend: rasteriser, resolved.
         close_looks: magnified tiles of each frame, for extractors that gain by them.
+        depth_tolerance: depth error of the sensor, share of the depth.
     """
 
     def __init__(
-        self, heads: Heads, latent_dim: int, backend: str, *, close_looks: int = 0
+        self,
+        heads: Heads,
+        latent_dim: int,
+        backend: str,
+        *,
+        close_looks: int = 0,
+        depth_tolerance: float = MappingConfig.depth_tolerance,
     ) -> None:
         self.heads = heads
-        self._close_looks = close_looks
+        self._close_looks, self._depth_tolerance = close_looks, depth_tolerance
         self.codec = LatentCodec(heads.dims, latent_dim, heads.moments)
         self._backend = backend
 
@@ -129,6 +138,9 @@ class Distiller:
             backend=self._backend,
         )
         seen = (total[:, -1] if extract else weight) > _SEEN_WEIGHT
+        # A thin surface lets a share of what is behind it through.
+        extent = 2 * present.scales.amax(-1)
+        seen &= ~hidden(view, present["means"], extent, self._depth_tolerance)
         present["seen_s"] = torch.where(seen, view.time_s, present["seen_s"])
         if extract:
             rows = (weight > 0).nonzero()[:, 0]

@@ -27,6 +27,9 @@ FEATURES = ("latents", "latent_weights", "latent_vars")
 
 FOREVER = float("inf")
 
+NO_PIECE = 0
+"""Piece of a Gaussian that has not been put together with others yet, see `query.pieces`."""
+
 
 class Column(NamedTuple):
     """Layout of one per-Gaussian tensor."""
@@ -60,6 +63,7 @@ def _columns(latent_dim: int, *, trained: bool) -> dict[str, Column]:
     }
     if trained:
         columns["contradictions"] = Column((), torch.int16, 0)  # frames in a row that saw through
+        columns["moved_s"] = Column((), f32, -FOREVER)  # last time its thing was seen to move
         columns["steps"] = Column((), f32, 0.0)  # of Adam
         width = sum(PARAMETER_WIDTHS)
         columns["adam_m"] = Column((width,), f32, 0.0)
@@ -167,12 +171,15 @@ class GaussianField:
         """Bytes of all per-Gaussian tensors."""
         return self.present.nbytes + self.past.nbytes
 
-    def retire(self, mask: Tensor, time_s: float) -> int:
-        """Move present Gaussians (mask [N]) to the past as of `time_s`; returns how many."""
+    def retire(self, mask: Tensor, time_s: float | Tensor) -> int:
+        """Move present Gaussians (mask [N]) to the past; returns how many.
+
+        `time_s`, one for all or [N], is when each was there no longer.
+        """
         count = int(mask.sum())
         if count:
             rows = self.present.take(mask)
-            rows["death_s"] = torch.full_like(rows["death_s"], time_s)
+            rows["death_s"] = torch.as_tensor(time_s).to(rows["death_s"]).expand(len(mask))[mask]
             self.past.append({name: rows[name] for name in self.past.columns})
             self.present.keep(~mask)
         return count

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from f4x_ros.core.gaussians import GaussianSet
 from f4x_ros.core.motion import target
 
-OPTIMISER_COLUMNS = frozenset({"adam_m", "adam_v", "steps", "contradictions"})
+OPTIMISER_COLUMNS = frozenset({"adam_m", "adam_v", "steps", "contradictions", "moved_s"})
 """Columns of the present Gaussians that are not stored."""
 
 

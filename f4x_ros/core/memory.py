@@ -62,6 +62,7 @@ class Memory:
             config.field.latent_dim,
             backend,
             close_looks=config.features.close_looks,
+            depth_tolerance=config.mapping.depth_tolerance,
         )
         self.field = GaussianField(config.field.latent_dim, config.field.max_bytes, device)
         self.mapper = Mapper(self.field, config.mapping, backend)

@@ -17,6 +17,8 @@ from f4x_ros.eval.subject import is_held_out
 _ANGLES_DEG = (30.0, 24.0, 18.0, 12.0)  # the first that is inside of the room and clear of things
 _CLEAR_M = 0.2  # a camera nearer than this to something is inside of it
 _SAME_DEPTH = 0.03  # share of the depth by which two views of one surface may differ
+_SAME_PLACE_M = 0.03  # what has moved by less is where it was
+_ABOUT_NS = 500_000_000  # before or after a moment a thing that moves is much as it is then
 _SEEN_EVERY = 4  # frames; what only others show is seldom
 
 
@@ -27,7 +29,7 @@ class AsideView:
     index: int  # of the frame
     rgb: NDArray[np.uint8]  # [H, W, 3]
     truth: WorldTruth
-    seen: NDArray[np.bool_]  # [H, W] whether the surface was in sight of a mapped frame until then
+    seen: NDArray[np.bool_]  # [H, W] whether the surface can be known, see `seen_in_run`
 
 
 def views_aside(world: World, moments: Sequence[int]) -> list[AsideView]:
@@ -48,16 +50,18 @@ def views_aside(world: World, moments: Sequence[int]) -> list[AsideView]:
                     continue
                 rgb, truth = world.view(index, there)
                 if (truth.depth > _CLEAR_M).all():
-                    views.append(AsideView(index, rgb, truth, seen_in_run(world, truth)))
+                    views.append(AsideView(index, rgb, truth, seen_in_run(world, index, truth)))
                     break
     return views
 
 
-def seen_in_run(world: World, truth: WorldTruth) -> NDArray[np.bool_]:
+def seen_in_run(world: World, index: int, truth: WorldTruth) -> NDArray[np.bool_]:
     """[H, W] whether the surface at each pixel of a view was in sight of some mapped frame.
 
     Any frame of the run counts, as the map is asked when it is over. Surfaces of a thing that moves
-    are followed in the thing's own frame.
+    are followed in the thing's own frame, for half a second before and after frame `index`, the
+    moment of the view; from other times they count only where they stood as they stand then, as
+    nobody can know where a thing has gone, or what it has turned to, that is out of sight.
     """
     camera = world.camera
     shape = truth.instances.shape
@@ -65,17 +69,20 @@ def seen_in_run(world: World, truth: WorldTruth) -> NDArray[np.bool_]:
     in_map = in_map + truth.T_map_camera[:3, 3]
     ids, seen = truth.instances.ravel(), np.zeros(truth.instances.size, bool)
     movers = [n for n, label in world.labels.items() if label.moving and n in truth.T_map_object]
-    for index in range(0, len(world), _SEEN_EVERY):
-        if is_held_out(index):
+    for other in range(0, len(world), _SEEN_EVERY):
+        if is_held_out(other):
             continue
-        frame = world.truth(index)
-        points = in_map.copy()
+        frame = world.truth(other)
+        about_then = abs(frame.stamp_ns - world.stamps_ns[index]) <= _ABOUT_NS
+        points, known = in_map.copy(), np.ones(len(ids), bool)
         for number in movers:
             rows = ids == number
             if number in frame.T_map_object:
                 motion = frame.T_map_object[number] @ np.linalg.inv(truth.T_map_object[number])
                 points[rows] = points[rows] @ motion[:3, :3].T + motion[:3, 3]
-        seen |= _in_sight(world, frame, points, ids)
+                moved = np.linalg.norm(points[rows] - in_map[rows], axis=1) > _SAME_PLACE_M
+                known[rows] = about_then | ~moved
+        seen |= known & _in_sight(world, frame, points, ids)
     return seen.reshape(shape)
 
 

@@ -19,7 +19,7 @@ from f4x_ros.eval.click_questions import click_numbers
 from f4x_ros.eval.costs import Costs
 from f4x_ros.eval.frame_scores import FrameScores
 from f4x_ros.eval.geometry_metrics import cloud_scores, depth_coverage, depth_l1_m
-from f4x_ros.eval.query_metrics import PhraseIou, PhraseScores
+from f4x_ros.eval.query_metrics import PhraseIou, PhraseScores, fall
 from f4x_ros.eval.questions import (
     Answers,
     Vocabulary,
@@ -146,6 +146,7 @@ def _about(source: Source, subject: Subject, run: Report) -> Numbers:
 def _query(answers: Answers, scores: FrameScores) -> Numbers:
     own, other = answers.phrases.result(), answers.paraphrases.result()
     aside, live = answers.aside.result(), scores.masks.result()
+    beside, aside_seen = answers.beside.result(), answers.aside_seen.result()
     there = answers.presence
     return {
         "understood": answers.understood,
@@ -156,8 +157,9 @@ def _query(answers: Answers, scores: FrameScores) -> Numbers:
         "macc_paraphrase": other.macc,
         "miou_at_the_time": answers.at_the_time.result().miou,
         "miou_aside": aside.miou,
-        "miou_aside_seen": answers.aside_seen.result().miou,
-        "miou_beside": answers.beside.result().miou,
+        "miou_aside_seen": aside_seen.miou,
+        "miou_beside": beside.miou,
+        "aside_fall": fall(beside, aside_seen),
         "miou_live": live.miou,
         "macc_live": live.macc,
         "presence_auroc": there.auroc if there else None,

@@ -123,6 +123,16 @@ class PhraseIou:
         )
 
 
+def fall(before: PhraseScores, after: PhraseScores) -> float | None:
+    """By how much the IoU of the phrases that both have falls from one to the other, on average.
+
+    None if they have no phrase in common. Unlike a difference of two mIoUs it compares the same
+    queries: another view also shows other things.
+    """
+    both = [text for text in before.per_phrase if text in after.per_phrase]
+    return _mean([before.per_phrase[text].iou - after.per_phrase[text].iou for text in both])
+
+
 def _score(counts: _Counts) -> PhraseScore:
     return PhraseScore(
         iou=counts.intersection / counts.union,

@@ -49,6 +49,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("query.miou_aside", "query mIoU, new views", True),
     Metric("query.miou_aside_seen", "query mIoU, new views, surfaces once in sight", True),
     Metric("query.miou_beside", "query mIoU, the same moments from the camera", True),
+    Metric("query.aside_fall", "query IoU lost in new views, the same phrases", False),
     Metric("query.miou_live", "published masks mIoU", True),
     Metric("query.understood", "phrases understood", True, digits=2),
     Metric("query.click_iou_1", "one click, IoU", True),

@@ -25,7 +25,9 @@ def nearest_surface(depth: Tensor) -> Tensor:
     return torch.from_numpy(cv2.erode(values, np.ones((3, 3), np.uint8))).to(depth)
 
 
-def seen_through(view: View, means: Tensor, margin_m: Tensor, tolerance: float) -> Tensor:
+def seen_through(
+    view: View, means: Tensor, margin_m: Tensor, tolerance: float, *, at_edges: bool = False
+) -> Tensor:
     """Mask [N]: points that lie in the free space of a view.
 
     Args:
@@ -33,7 +35,29 @@ def seen_through(view: View, means: Tensor, margin_m: Tensor, tolerance: float) 
         means: points [N, 3] in the map frame.
         margin_m: extent of each point towards the camera [N], metres.
         tolerance: depth error of the sensor, share of the depth.
+        at_edges: whether to judge beside edges of the depth image, too.
     """
+    inside, rows, columns, z = _pixels(view, means)
+    surface = (view.depth if at_edges else nearest_surface(view.depth))[rows, columns]
+    return inside & (surface > 0) & (surface * (1 - tolerance) > z + margin_m)
+
+
+def hidden(view: View, means: Tensor, margin_m: Tensor, tolerance: float) -> Tensor:
+    """Mask [N]: points that lie behind the surface that a view has measured.
+
+    Arguments are those of `seen_through`, with `margin_m` away from the camera.
+    """
+    inside, rows, columns, z = _pixels(view, means)
+    depth = view.depth.cpu().numpy()
+    block = np.ones((3, 3), np.uint8)
+    whole = cv2.erode((depth > 0).astype(np.uint8), block) > 0
+    farthest = np.where(whole, cv2.dilate(depth, block), 0).astype(np.float32)
+    surface = torch.from_numpy(farthest).to(view.depth)[rows, columns]
+    return inside & (surface > 0) & (z - margin_m > surface * (1 + tolerance))
+
+
+def _pixels(view: View, means: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Which points [N, 3] a view has a pixel for, its row and column (else 0), and their depth."""
     p = means @ view.viewmat[:3, :3].T + view.viewmat[:3, 3]
     z = p[:, 2]
     safe = z.clamp(min=1e-3)
@@ -43,5 +67,4 @@ def seen_through(view: View, means: Tensor, margin_m: Tensor, tolerance: float) 
     inside = (z > MIN_DEPTH_M) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
     columns = torch.where(inside, u, 0).long()
     rows = torch.where(inside, v, 0).long()
-    surface = nearest_surface(view.depth)[rows, columns]
-    return inside & (surface > 0) & (surface * (1 - tolerance) > z + margin_m)
+    return inside, rows, columns, z

@@ -15,6 +15,7 @@ from f4x_ros.core.gaussians import PARAMETERS, GaussianField
 from f4x_ros.core.mapping import exposure as exposures
 from f4x_ros.core.mapping import free_space, insertion
 from f4x_ros.core.mapping.optimiser import optimise_view
+from f4x_ros.core.mapping.passing import on_its_way, passed_on
 from f4x_ros.core.mapping.views import Keyframes, View
 from f4x_ros.core.mapping.witnesses import RecentViews, birth_times
 from f4x_ros.core.render import RenderOutput, render
@@ -85,15 +86,21 @@ class Mapper:
         )
 
     def _retire(self, view: View) -> int:
-        present = self.field.present
-        gone = free_space.seen_through(
-            view, present["means"], _extent(present.scales), self._config.depth_tolerance
+        present, config = self.field.present, self._config
+        extent = _extent(present.scales)
+        gone = free_space.seen_through(view, present["means"], extent, config.depth_tolerance)
+        # What has just come is likely to go on: half the margin will do, and an edge is no excuse.
+        gone |= on_its_way(present) & free_space.seen_through(
+            view, present["means"], extent / 2, config.depth_tolerance, at_edges=True
         )
         present["contradictions"] = torch.where(gone, present["contradictions"] + 1, 0)
-        dead = present["contradictions"] >= self._config.free_space_views
+        dead = present["contradictions"] >= config.free_space_views
         last = self._recent.views[-1:]
-        # It went at some time between the view before and this one: most likely half way.
-        return self.field.retire(dead, (last[0].time_s + view.time_s) / 2 if last else view.time_s)
+        interval_s = view.time_s - last[0].time_s if last else 0.0
+        lost = passed_on(present, view.time_s, interval_s, config.unseen_mover_s) & ~dead
+        # It went at some time between the view that saw it and the next: most likely half way.
+        still_s = torch.where(lost, present["seen_s"], view.time_s - interval_s)
+        return self.field.retire(dead | lost, still_s + interval_s / 2)
 
     def _insert(self, view: View, counts: MappingCounts) -> None:
         out = self._draw(view)

@@ -17,12 +17,10 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from f4x_ros.core.distil import Distiller
-from f4x_ros.core.gaussians import GaussianField
+from f4x_ros.core.gaussians import NO_PIECE, GaussianField
+from f4x_ros.core.mapping.passing import note_moving_things
 from f4x_ros.core.query.segment_graph import edge_cues, geometry_odds
 from f4x_ros.core.snapshot import Snapshot, some_of, take_snapshot
-
-NO_PIECE = 0
-"""Piece of a Gaussian that has not been put together with others yet."""
 
 _FEATURE = -20.0  # log odds for 1 - cosine; twice that of single Gaussians, as means are surer
 _LEVELS = (6.0, 5.0, 4.0, 3.0, 2.5, 2.0, 1.5, 1.0, 0.5, 0.0)  # log odds from which pieces merge
@@ -60,11 +58,12 @@ class Grouper:
         """Make the pieces anew that have been seen since the last time.
 
         Args:
-            field: its column `piece_ids` is written.
+            field: its column `piece_ids` is written, and `moved_s` of what moves.
             distiller: of its latents.
             eye: [3] map frame, from where its surfaces are seen.
             time_s: seconds of the field.
         """
+        note_moving_things(field, time_s, self._last_s)
         ids = field.present["piece_ids"]
         seen = (field.present["seen_s"] > self._last_s) | (ids == NO_PIECE)
         seen |= torch.isin(ids, ids[seen & (ids != NO_PIECE)])

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What moves is known only where it is seen; what rests stays where it was seen."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from box_world import CAMERA, STEP_NS, BoxWorld
+
+from f4x_ros.core.config import Config, MappingConfig
+from f4x_ros.core.gaussians import GaussianField, GaussianSet
+from f4x_ros.core.mapping.exposure import Exposure
+from f4x_ros.core.mapping.free_space import hidden, seen_through
+from f4x_ros.core.mapping.passing import note_moving_things, on_its_way, passed_on
+from f4x_ros.core.mapping.views import View, make_view
+from f4x_ros.core.pipeline import Perception
+
+NOW_S, FRAME_S = 10.0, 0.1
+QUICK = {
+    "features.extractor": "color",
+    "mapping.iterations": 2,
+    "mapping.keyframe_iterations": 4,
+}
+
+
+def gaussians(births_s: list[float], seen_s: list[float], apart_m: float = 0.01) -> GaussianSet:
+    """A row of Gaussians, a centimetre apart."""
+    found = GaussianSet(4, "cpu", trained=True)
+    means = torch.zeros(len(births_s), 3)
+    means[:, 0] = apart_m * torch.arange(len(births_s))
+    times = {"birth_s": births_s, "seen_s": seen_s}
+    found.append({"means": means} | {k: torch.tensor(v).double() for k, v in times.items()})
+    return found
+
+
+@pytest.mark.parametrize(
+    ("birth_s", "seen_s", "goes"),
+    [
+        (9.0, 9.5, True),  # came, went on
+        (9.0, 9.85, False),  # in sight a moment ago
+        (8.0, 9.5, False),  # stood there for long enough
+        (-math.inf, 9.5, False),  # always there
+    ],
+)
+def test_what_came_and_went_out_of_sight_goes(birth_s: float, seen_s: float, goes: bool) -> None:
+    found = passed_on(gaussians([birth_s] * 6, [seen_s] * 6), NOW_S, FRAME_S, 0.1)
+    assert found.tolist() == [goes] * 6
+
+
+def test_rare_frames_and_the_option_make_it_wait() -> None:
+    mover = gaussians([9.0] * 6, [9.5] * 6)
+    assert passed_on(mover, NOW_S, FRAME_S, 0.4).all()
+    assert not passed_on(mover, NOW_S, FRAME_S, 0.6).any()
+    assert not passed_on(mover, NOW_S, 0.3, 0.1).any()
+
+
+def test_noise_within_what_stands_and_single_points_stay() -> None:
+    births = [-math.inf] * 5 + [9.0]
+    assert not passed_on(gaussians(births, [9.5] * 6), NOW_S, FRAME_S, 0.1).any()
+    assert not passed_on(gaussians([9.0] * 6, [9.5] * 6, apart_m=1.0), NOW_S, FRAME_S, 0.1).any()
+
+
+def test_an_empty_field_has_nothing_that_goes() -> None:
+    assert len(passed_on(gaussians([], []), NOW_S, FRAME_S, 0.1)) == 0
+
+
+def first_view() -> View:
+    """A wall at 2 m, two squares before it."""
+    exposure = Exposure.neutral(torch.device("cpu"), learn=False)
+    return make_view(BoxWorld()(0), 0.0, MappingConfig(), torch.device("cpu"), exposure)
+
+
+def test_hidden_is_what_lies_behind_the_measured_surface() -> None:
+    points = torch.tensor([
+        [0.0, 0.0, 2.5],  # behind the wall
+        [0.0, 0.0, 2.01],  # on it
+        [0.0, 0.0, 1.0],  # before it
+        [-0.4, 0.0, 1.8],  # between the red square and the wall
+        [-0.25, 0.0, 1.65],  # at the square's edge, which both it and the wall are near
+        [5.0, 0.0, 2.5],  # out of the picture
+        [0.0, 0.0, -1.0],  # behind the camera
+    ])  # fmt: skip
+    margin = torch.full((len(points),), 0.02)
+    assert hidden(first_view(), points, margin, 0.025).tolist() == [
+        True, False, False, True, False, False, False,
+    ]  # fmt: skip
+
+
+def test_without_a_reading_nothing_is_hidden() -> None:
+    view = first_view()
+    view.depth[:] = 0
+    assert not hidden(view, torch.tensor([[0.0, 0.0, 2.5]]), torch.zeros(1), 0.025).any()
+
+
+def test_an_edge_excuses_only_what_is_not_judged_at_edges() -> None:
+    edge = torch.tensor([[-0.248 * 1.2 / 1.6, 0.0, 1.2]])  # a pixel beside the red square, nearer
+    view, margin = first_view(), torch.zeros(1)
+    view.depth[view.depth < 1.9] = 1.1  # now the square is before it, the wall behind
+    assert not seen_through(view, edge, margin, 0.025).any()
+    assert seen_through(view, edge, margin, 0.025, at_edges=True).all()
+
+
+def places_of_red(approaching: BoxWorld, frames: int, **options: object) -> torch.Tensor:
+    """Distances (m) of the red Gaussians from the camera, after some frames."""
+    perception = Perception(Config.from_dotted(QUICK | options))
+    for index in range(frames):
+        perception.process(approaching(index))
+    present = perception._memory.field.present
+    red = (present["colors"][:, 0] > 0.5) & (present["colors"][:, 1] < 0.3)
+    return present["means"][red & (present.opacities > 0.3), 2]
+
+
+def test_a_thing_that_comes_nearer_leaves_no_trail() -> None:
+    world = BoxWorld({"red": lambda i: (0.0, 0.0, 1.9 - 0.06 * i)}, speed_m=0.0)
+    now_m = 1.9 - 0.06 * 15
+    trail = places_of_red(world, 16)
+    kept = places_of_red(world, 16, **{"mapping.unseen_mover_s": 60.0})
+    assert (trail < now_m + 0.05).sum() > 20
+    # Where it was at first it was not seen to come to: that stays, as what is always there does.
+    on_the_way = [((z > now_m + 0.4) & (z < 1.7)).sum() for z in (trail, kept)]
+    assert on_the_way[0] <= 0.1 * on_the_way[1]
+    assert on_the_way[1] > 20
+
+
+def test_a_thing_that_came_and_stood_stays_when_something_hides_it() -> None:
+    world = BoxWorld(
+        {
+            "red": lambda i: (max(-0.4, 0.8 - 0.15 * i), 0.0, 1.6),  # there from frame 8 on
+            "blue": lambda i: (-0.3 if i >= 28 else 2.0, 0.0, 1.2),
+        },
+        speed_m=0.0,
+    )
+    assert CAMERA.width == 96
+    assert STEP_NS == 100_000_000  # it stands for two seconds, and is hidden for one
+    assert (places_of_red(world, 38) - 1.6).abs().lt(0.05).sum() > 20
+
+
+def of_pieces(ids: list[int], births_s: list[float]) -> GaussianField:
+    """Gaussians seen a moment ago, of some pieces."""
+    field = GaussianField(4, 10**9)
+    rows = dict(gaussians(births_s, [NOW_S - 0.01] * len(ids)).items())
+    field.present.append(rows | {"piece_ids": torch.tensor(ids)})
+    return field
+
+
+def test_a_thing_that_comes_at_one_end_moves_as_a_whole() -> None:
+    came = [9.9] * 3 + [-math.inf] * 9
+    field = of_pieces([1] * 12 + [2] * 12, came + [-math.inf] * 12)
+    note_moving_things(field, NOW_S, NOW_S - 0.5)
+    assert on_its_way(field.present).tolist() == [True] * 12 + [False] * 12
+
+
+def test_a_thing_of_which_a_part_is_gone_moves_as_a_whole() -> None:
+    field = of_pieces([1] * 15 + [2] * 15, [-math.inf] * 30)
+    first = torch.arange(30) < 4
+    field.retire(first, NOW_S - 0.2)
+    note_moving_things(field, NOW_S, NOW_S - 0.1)  # it went before that
+    assert not on_its_way(field.present).any()
+    note_moving_things(field, NOW_S, NOW_S - 0.5)
+    assert on_its_way(field.present).tolist() == [True] * 11 + [False] * 15
+
+
+def test_little_change_and_what_has_no_piece_yet_tell_nothing() -> None:
+    field = of_pieces(
+        [1] * 20 + [0] * 12, [9.9] * 2 + [-math.inf] * 18 + [9.9] * 6 + [-math.inf] * 6
+    )
+    note_moving_things(field, NOW_S, NOW_S - 0.5)
+    assert not (on_its_way(field.present) & torch.isinf(field.present["birth_s"])).any()
