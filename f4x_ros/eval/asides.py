@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from f4x_ros.core.poses import Pose
 from f4x_ros.datasets.world import World, WorldTruth
 from f4x_ros.datasets.world.mesh import rotation
+from f4x_ros.eval.frame_scores import least_visible_px
 from f4x_ros.eval.subject import is_held_out
 
 _ANGLES_DEG = (30.0, 24.0, 18.0, 12.0)  # the first that is inside of the room and clear of things
@@ -60,8 +61,9 @@ def seen_in_run(world: World, index: int, truth: WorldTruth) -> NDArray[np.bool_
 
     Any frame of the run counts, as the map is asked when it is over. Surfaces of a thing that moves
     are followed in the thing's own frame, for half a second before and after frame `index`, the
-    moment of the view; from other times they count only where they stood as they stand then, as
-    nobody can know where a thing has gone, or what it has turned to, that is out of sight.
+    moment of the view, if the camera shows some of the thing at that moment; from other times they
+    count only where they stood as they stand then, as nobody can know where a thing has gone, or
+    what it has turned to, that is out of sight.
     """
     camera = world.camera
     shape = truth.instances.shape
@@ -69,11 +71,13 @@ def seen_in_run(world: World, index: int, truth: WorldTruth) -> NDArray[np.bool_
     in_map = in_map + truth.T_map_camera[:3, 3]
     ids, seen = truth.instances.ravel(), np.zeros(truth.instances.size, bool)
     movers = [n for n, label in world.labels.items() if label.moving and n in truth.T_map_object]
+    then = world.truth(index)
+    shown = {n for n in movers if then.mask({n}).sum() >= least_visible_px(then)}
     for other in range(0, len(world), _SEEN_EVERY):
         if is_held_out(other):
             continue
         frame = world.truth(other)
-        about_then = abs(frame.stamp_ns - world.stamps_ns[index]) <= _ABOUT_NS
+        about_then = abs(frame.stamp_ns - then.stamp_ns) <= _ABOUT_NS
         points, known = in_map.copy(), np.ones(len(ids), bool)
         for number in movers:
             rows = ids == number
@@ -81,7 +85,7 @@ def seen_in_run(world: World, index: int, truth: WorldTruth) -> NDArray[np.bool_
                 motion = frame.T_map_object[number] @ np.linalg.inv(truth.T_map_object[number])
                 points[rows] = points[rows] @ motion[:3, :3].T + motion[:3, 3]
                 moved = np.linalg.norm(points[rows] - in_map[rows], axis=1) > _SAME_PLACE_M
-                known[rows] = about_then | ~moved
+                known[rows] = (about_then and number in shown) | ~moved
         seen |= known & _in_sight(world, frame, points, ids)
     return seen.reshape(shape)
 

@@ -18,6 +18,7 @@ from f4x_ros.core.frame import Cloud, Presence, QueryResult, Track
 from f4x_ros.core.motion.objects import MIN_OPACITY
 from f4x_ros.core.query.answer import as_track
 from f4x_ros.core.query.components import BOX_PERCENTILES, Component
+from f4x_ros.core.query.pieces import asked_together
 from f4x_ros.core.query.scene import QueryScene
 from f4x_ros.core.query.segment_clicks import Clicks, check_clicks
 from f4x_ros.core.query.segment_field import members_by_field
@@ -27,6 +28,7 @@ LEVEL = 0.5
 """Probability from which a Gaussian, or a pixel, is part of the object."""
 
 _SOLID_ALPHA = 0.5
+_OF_PIECE = 0.7  # share of the piece in what a Gaussian looks like; bench/clicks.py, doc/clicks.md
 
 
 class Members(NamedTuple):
@@ -92,9 +94,14 @@ def members_of(distiller: Distiller, scene: QueryScene, clicks: Clicks, backend:
     if not len(scene.snapshot):
         return Members(scene.snapshot.opacities, 0.0)
     if distiller.prompted is None:
-        features = distiller.decode(scene.snapshot.latents)
-        return Members(*members_by_field(scene, features, clicks, backend))
+        return Members(*members_by_field(scene, _features(distiller, scene), clicks, backend))
     return Members(*members_by_model(distiller, scene, clicks, backend))
+
+
+def _features(distiller: Distiller, scene: QueryScene) -> Tensor:
+    """[N, C] of the Gaussians, drawn to the mean of their piece: a single one's are noisy."""
+    means, _, piece = asked_together(scene.snapshot)
+    return distiller.decode(torch.lerp(scene.snapshot.latents, means[piece], _OF_PIECE))
 
 
 def _drawn(scene: QueryScene, probability: Tensor, backend: str) -> Tensor:
