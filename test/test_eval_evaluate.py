@@ -184,3 +184,14 @@ def test_what_the_camera_showed_counts_as_seen_and_what_is_behind_it_does_not(
     behind[:3, 0], behind[:3, 2] = -behind[:3, 0], -behind[:3, 2]  # half a turn about its y axis
     _, truth = world.view(4, behind)
     assert seen_in_run(world, 4, truth).mean() < 0.1
+
+
+def test_where_somebody_went_that_the_camera_does_not_show_counts_as_unseen(tmp_path: Path) -> None:
+    world = World(width=64, frames=150, seed=8005, scene="random", cache=tmp_path)
+    people = {number for number, label in world.labels.items() if label.cls == "person"}
+    assert not world.truth(60).mask(people).any()
+    assert world.truth(0).mask(people).any()
+    view = next(v for v in views_aside(world, [60]) if v.truth.mask(people).any())
+    somebody = view.truth.mask(people)
+    assert not view.seen[somebody].any()
+    assert view.seen[~somebody].mean() > 0.9

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from f4x_ros.eval.query_metrics import PhraseIou, presence
+from f4x_ros.eval.query_metrics import PhraseIou, fall, presence
 
 
 def mask(columns: slice, rows: slice = slice(0, 4)) -> np.ndarray:
@@ -95,6 +95,19 @@ def test_the_masks_of_another_phrase_and_the_inverse_score_worse() -> None:
     assert inverse.result().miou == 0.0
     assert all_true.result().miou == pytest.approx(0.16)  # a full mask is no way out
     assert all_true.result().macc == 1.0  # though it finds everything
+
+
+def test_a_fall_compares_the_phrases_that_both_have() -> None:
+    left, right, all_of = np.zeros((1, 4), bool), np.zeros((1, 4), bool), np.ones((1, 4), bool)
+    left[:, :2], right[:, 2:] = True, True
+    before, after = PhraseIou(), PhraseIou()
+    before.add("mug", left, left)
+    before.add("cat", right, right)  # nobody asked for it afterwards
+    after.add("mug", left, all_of)
+    after.add("hat", left, right)  # nor for this before
+    assert fall(before.result(), after.result()) == pytest.approx(0.5)
+    assert fall(after.result(), before.result()) == pytest.approx(-0.5)
+    assert fall(before.result(), PhraseIou().result()) is None
 
 
 def test_nothing_added_is_none() -> None:
