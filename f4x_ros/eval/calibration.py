@@ -25,7 +25,7 @@ from f4x_ros.eval.subject import is_held_out, understood_by
 _ROUNDS = 4  # of choosing the likeliest candidate and learning from it
 _SHRINK = 1e-2  # of weights, in units of the spread of their evidence
 _WRONG_MATERIALS = 2  # for each class
-_MISSED = 0.04  # share of what is there that may be called not present
+_MISSED = 0.02  # share of what is there that may be called not present, and so loses its mask
 _COLUMNS = len(Evidence._fields)
 _NOTHING = Outputs(masks=False, cloud=False, tracks=False, moving=False)
 
