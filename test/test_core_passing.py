@@ -4,18 +4,26 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
-from box_world import CAMERA, STEP_NS, BoxWorld
+from box_world import CAMERA, STEP_NS, BoxWorld, still
 
 from f4x_ros.core.config import Config, MappingConfig
-from f4x_ros.core.gaussians import GaussianField, GaussianSet
+from f4x_ros.core.gaussians import GaussianSet
 from f4x_ros.core.mapping.exposure import Exposure
 from f4x_ros.core.mapping.free_space import hidden, seen_through
-from f4x_ros.core.mapping.passing import note_moving_things, on_its_way, passed_on
+from f4x_ros.core.mapping.passing import (
+    gone_beside,
+    note_moving_things,
+    on_its_way,
+    passed_on,
+)
 from f4x_ros.core.mapping.views import View, make_view
 from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.query.pieces import Grouper
 
 NOW_S, FRAME_S = 10.0, 0.1
 QUICK = {
@@ -107,9 +115,14 @@ def places_of_red(approaching: BoxWorld, frames: int, **options: object) -> torc
     perception = Perception(Config.from_dotted(QUICK | options))
     for index in range(frames):
         perception.process(approaching(index))
+    return red_of(perception)[:, 2]
+
+
+def red_of(perception: Perception) -> torch.Tensor:
+    """Places [K, 3] of the red Gaussians that are there now."""
     present = perception._memory.field.present
     red = (present["colors"][:, 0] > 0.5) & (present["colors"][:, 1] < 0.3)
-    return present["means"][red & (present.opacities > 0.3), 2]
+    return present["means"][red & (present.opacities > 0.3)]
 
 
 def test_a_thing_that_comes_nearer_leaves_no_trail() -> None:
@@ -137,34 +150,88 @@ def test_a_thing_that_came_and_stood_stays_when_something_hides_it() -> None:
     assert (places_of_red(world, 38) - 1.6).abs().lt(0.05).sum() > 20
 
 
-def of_pieces(ids: list[int], births_s: list[float]) -> GaussianField:
+def of_pieces(ids: list[int], births_s: list[float]) -> GaussianSet:
     """Gaussians seen a moment ago, of some pieces."""
-    field = GaussianField(4, 10**9)
     rows = dict(gaussians(births_s, [NOW_S - 0.01] * len(ids)).items())
-    field.present.append(rows | {"piece_ids": torch.tensor(ids)})
-    return field
+    present = GaussianSet(4, "cpu", trained=True)
+    present.append(rows | {"piece_ids": torch.tensor(ids)})
+    return present
+
+
+def noted(present: GaussianSet, gone: list[int]) -> list[bool]:
+    share = gone_beside(present, torch.tensor(gone, dtype=torch.int32))
+    note_moving_things(present, share, NOW_S, FRAME_S)
+    return on_its_way(present, FRAME_S).tolist()
 
 
 def test_a_thing_that_comes_at_one_end_moves_as_a_whole() -> None:
     came = [9.9] * 3 + [-math.inf] * 9
-    field = of_pieces([1] * 12 + [2] * 12, came + [-math.inf] * 12)
-    note_moving_things(field, NOW_S, NOW_S - 0.5)
-    assert on_its_way(field.present).tolist() == [True] * 12 + [False] * 12
+    present = of_pieces([1] * 12 + [2] * 12, came + [-math.inf] * 12)
+    assert noted(present, []) == [True] * 12 + [False] * 12
 
 
 def test_a_thing_of_which_a_part_is_gone_moves_as_a_whole() -> None:
-    field = of_pieces([1] * 15 + [2] * 15, [-math.inf] * 30)
-    first = torch.arange(30) < 4
-    field.retire(first, NOW_S - 0.2)
-    note_moving_things(field, NOW_S, NOW_S - 0.1)  # it went before that
-    assert not on_its_way(field.present).any()
-    note_moving_things(field, NOW_S, NOW_S - 0.5)
-    assert on_its_way(field.present).tolist() == [True] * 11 + [False] * 15
+    pieces = [1] * 11 + [2] * 15
+    assert noted(of_pieces(pieces, [-math.inf] * 26), [1] * 4) == [True] * 11 + [False] * 15
 
 
 def test_little_change_and_what_has_no_piece_yet_tell_nothing() -> None:
-    field = of_pieces(
-        [1] * 20 + [0] * 12, [9.9] * 2 + [-math.inf] * 18 + [9.9] * 6 + [-math.inf] * 6
+    births = [9.9] * 2 + [-math.inf] * 18 + [9.9] * 6 + [-math.inf] * 6
+    present = of_pieces([1] * 20 + [0] * 12, births)
+    assert noted(present, [0] * 20) == [birth == 9.9 for birth in births]
+
+
+def test_a_thing_that_moved_comes_to_rest() -> None:
+    present = of_pieces([1] * 12, [9.9] * 3 + [-math.inf] * 9)
+    for frame in range(20):  # in sight and still for two seconds
+        present["seen_s"][:] = NOW_S + frame * FRAME_S
+        note_moving_things(present, torch.zeros(12), NOW_S + frame * FRAME_S, FRAME_S)
+    assert not on_its_way(present, FRAME_S).any()
+
+
+def test_with_rare_frames_things_need_longer_to_rest() -> None:
+    came = gaussians([5.0] * 6, [NOW_S] * 6)
+    assert not on_its_way(came, FRAME_S).any()
+    assert on_its_way(came, 4.0).all()
+
+
+def test_a_thing_that_came_and_stood_stays_where_pieces_are_made_too() -> None:
+    world = BoxWorld(
+        {
+            "red": lambda i: (max(-0.4, 0.8 - 0.15 * i), 0.0, 1.6),
+            "blue": lambda i: (-0.3 if i >= 38 else 2.0, 0.0, 1.2),
+        },
+        speed_m=0.0,
     )
-    note_moving_things(field, NOW_S, NOW_S - 0.5)
-    assert not (on_its_way(field.present) & torch.isinf(field.present["birth_s"])).any()
+    perception = Perception(Config.from_dotted(QUICK))
+    perception._memory.grouper = Grouper(5)
+    counts = []
+    for index in range(48):
+        perception.process(world(index))
+        counts.append(len(red_of(perception)))
+    assert counts[-1] > 0.8 * counts[37] > 16
+
+
+def test_a_loaded_map_goes_on_with_what_moves(tmp_path: Path) -> None:
+    world = BoxWorld({"red": lambda i: (-0.5 + 0.05 * i, 0.0, 1.6)}, speed_m=0.0)
+    perception = Perception(Config.from_dotted(QUICK))
+    for index in range(12):
+        perception.process(world(index))
+    perception.save(tmp_path / "map.f4x")
+    loaded = Perception.load(tmp_path / "map.f4x")
+    past = len(loaded._memory.field.past)
+    later = replace(world(11), stamp_ns=world(14).stamp_ns)
+    loaded.process(later)
+    assert len(loaded._memory.field.past) <= past + 3
+
+
+def test_what_a_panning_camera_leaves_behind_within_a_second_stays() -> None:
+    world = BoxWorld({"red": still(-0.4, 0.0, 1.6)}, speed_m=0.08)
+    perception = Perception(Config.from_dotted(QUICK))
+    for index in range(5):
+        perception.process(world(index))
+    before = len(red_of(perception))
+    for index in range(5, 30):
+        perception.process(world(index))
+    assert not world.mask(29, "red").any()
+    assert len(red_of(perception)) >= 0.9 * before > 20

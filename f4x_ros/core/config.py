@@ -75,7 +75,9 @@ class MappingConfig:
         1, "frames in a row that must see through a Gaussian before it belongs to the past", low=1
     )
     unseen_mover_s: float = option(
-        0.1, "seconds out of sight after which what was moving is no longer where it was", low=0
+        0.1,
+        "seconds out of sight, 2.5 frames at least, after which what moved is no longer there",
+        low=0,
     )
     keyframes: int = option(160, "keyframes kept for optimisation", low=1)
     keyframe_distance_m: float = option(0.05, "camera motion that makes a keyframe", low=0)
@@ -101,8 +103,9 @@ class FeaturesConfig:
         "for as much time again; used by 'embedded'", low=0, high=16,
     )  # fmt: skip
     group_every: int = option(
-        5, "put Gaussians of one thing together every n-th frame; 0 = each is asked alone", low=0
-    )
+        5, "put Gaussians of one thing together every n-th frame, and see whether it moves as a "
+        "whole; 0 = each is asked, and judged, alone", low=0,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def _columns(latent_dim: int, *, trained: bool) -> dict[str, Column]:
     }
     if trained:
         columns["contradictions"] = Column((), torch.int16, 0)  # frames in a row that saw through
-        columns["moved_s"] = Column((), f32, -FOREVER)  # last time its thing was seen to move
+        columns["moved_s"] = Column((), f64, -FOREVER)  # last time its thing was seen to move
         columns["steps"] = Column((), f32, 0.0)  # of Adam
         width = sum(PARAMETER_WIDTHS)
         columns["adam_m"] = Column((width,), f32, 0.0)
@@ -179,10 +179,15 @@ class GaussianField:
         count = int(mask.sum())
         if count:
             rows = self.present.take(mask)
-            rows["death_s"] = torch.as_tensor(time_s).to(rows["death_s"]).expand(len(mask))[mask]
+            rows["death_s"] = self._times(time_s, mask)
             self.past.append({name: rows[name] for name in self.past.columns})
             self.present.keep(~mask)
         return count
+
+    def _times(self, time_s: float | Tensor, rows: Tensor) -> Tensor:
+        """One time for all or [N] of each, of some rows (mask [N])."""
+        times = torch.as_tensor(time_s, dtype=torch.float64, device=rows.device)
+        return times.expand(len(rows))[rows]
 
     def prune(self, mask: Tensor) -> int:
         """Delete present Gaussians (mask [N]); returns how many."""

@@ -123,7 +123,7 @@ def _columns(gaussians: GaussianSet) -> dict[str, NDArray[Any]]:
     return {
         name: tensor.detach().cpu().numpy()
         for name, tensor in gaussians.items()
-        if name not in map_layout.OPTIMISER_COLUMNS
+        if name not in map_layout.NOT_STORED
     }
 
 

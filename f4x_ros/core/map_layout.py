@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from f4x_ros.core.gaussians import GaussianSet
 from f4x_ros.core.motion import target
 
-OPTIMISER_COLUMNS = frozenset({"adam_m", "adam_v", "steps", "contradictions", "moved_s"})
-"""Columns of the present Gaussians that are not stored."""
+NOT_STORED = frozenset({"adam_m", "adam_v", "steps", "contradictions", "moved_s"})
+"""Columns of the present Gaussians that a file does not hold: those of what is going on."""
 
 
 class _Array(NamedTuple):

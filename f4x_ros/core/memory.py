@@ -21,7 +21,8 @@ from f4x_ros.core.frame import Frame
 from f4x_ros.core.gaussians import GaussianField
 from f4x_ros.core.mapping import Mapper
 from f4x_ros.core.mapping.exposure import Exposure, ExposureTrack
-from f4x_ros.core.mapping.views import make_view
+from f4x_ros.core.mapping.passing import gone_beside, note_moving_things
+from f4x_ros.core.mapping.views import View, make_view
 from f4x_ros.core.motion.objects import track_objects
 from f4x_ros.core.motion.tracker import Tracker
 from f4x_ros.core.poses import Pose, check_pose
@@ -74,6 +75,7 @@ class Memory:
         self.grouper = Grouper(every)
         self.last: Frame | map_file.LastView | None = None
         self.frames = 0
+        self._interval_s = 0.0  # from frame to frame
         self.recent_s = _RECENT_S  # what was born within so many seconds is being displaced
 
     # --- time ----------------------------------------------------------------------------------
@@ -121,8 +123,8 @@ class Memory:
         self._check(frame)
         assert frame.T_map_camera is not None
         if len(self.trajectory):
-            interval_s = (frame.stamp_ns - self.stamp_ns) / 1e9
-            self.recent_s = max(_RECENT_S, _RECENT_FRAMES * interval_s)
+            self._interval_s = (frame.stamp_ns - self.stamp_ns) / 1e9
+            self.recent_s = max(_RECENT_S, _RECENT_FRAMES * self._interval_s)
         self.trajectory.append(frame.stamp_ns, frame.T_map_camera)
         time_s = self.seconds(frame.stamp_ns)
         counts = {} if hold_out else self._map(frame, time_s, clock)
@@ -154,9 +156,15 @@ class Memory:
             self.distiller.observe(self.field, view, extract=extract, picture=frame.rgb)
         if self.grouper.due(self.frames + 1):
             with clock("group"):
-                eye = view.T_map_camera[:3, 3]
-                self.grouper.update(self.field, self.distiller, eye, time_s)
+                self._group(view, time_s)
         return asdict(counts)
+
+    def _group(self, view: View, time_s: float) -> None:
+        """Put Gaussians of one thing together, and note which things move."""
+        present = self.field.present
+        gone = gone_beside(present, self.mapper.take_gone())
+        self.grouper.update(self.field, self.distiller, view.T_map_camera[:3, 3], time_s)
+        note_moving_things(present, gone, time_s, self._interval_s)
 
     def _note_seen(self, frame: Frame, time_s: float) -> None:
         """What a held-out frame shows is in sight, though nothing is learned from it."""

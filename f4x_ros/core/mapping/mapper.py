@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.config import MappingConfig
-from f4x_ros.core.gaussians import PARAMETERS, GaussianField
+from f4x_ros.core.gaussians import NO_PIECE, PARAMETERS, GaussianField
 from f4x_ros.core.mapping import exposure as exposures
 from f4x_ros.core.mapping import free_space, insertion
 from f4x_ros.core.mapping.optimiser import optimise_view
@@ -54,6 +54,7 @@ class Mapper:
         self._backend = backend
         self._rng = np.random.default_rng(config.seed)
         self._recent = RecentViews()
+        self._gone: list[Tensor] = []  # pieces of what was seen to be gone, by frame
         self._owed = 0  # steps of keyframes that are still to be done
 
     def integrate(self, view: View) -> MappingCounts:
@@ -87,20 +88,30 @@ class Mapper:
 
     def _retire(self, view: View) -> int:
         present, config = self.field.present, self._config
+        last = self._recent.views[-1:]
+        interval_s = view.time_s - last[0].time_s if last else 0.0
         extent = _extent(present.scales)
         gone = free_space.seen_through(view, present["means"], extent, config.depth_tolerance)
         # What has just come is likely to go on: half the margin will do, and an edge is no excuse.
-        gone |= on_its_way(present) & free_space.seen_through(
+        gone |= on_its_way(present, interval_s) & free_space.seen_through(
             view, present["means"], extent / 2, config.depth_tolerance, at_edges=True
         )
         present["contradictions"] = torch.where(gone, present["contradictions"] + 1, 0)
         dead = present["contradictions"] >= config.free_space_views
-        last = self._recent.views[-1:]
-        interval_s = view.time_s - last[0].time_s if last else 0.0
-        lost = passed_on(present, view.time_s, interval_s, config.unseen_mover_s) & ~dead
+        pieces = present["piece_ids"][dead & (present["piece_ids"] != NO_PIECE)]
+        self._gone += [pieces] if len(pieces) else []
+        lost = torch.zeros_like(dead)
+        if last:  # the first view after a map was loaded does not know what the one before saw
+            lost = passed_on(present, view.time_s, interval_s, config.unseen_mover_s) & ~dead
         # It went at some time between the view that saw it and the next: most likely half way.
         still_s = torch.where(lost, present["seen_s"], view.time_s - interval_s)
         return self.field.retire(dead | lost, still_s + interval_s / 2)
+
+    def take_gone(self) -> Tensor:
+        """Pieces [G] of the Gaussians whose place was seen empty since this was called last."""
+        none = self.field.present["piece_ids"][:0]
+        self._gone, gone = [], torch.cat([none, *self._gone])
+        return gone
 
     def _insert(self, view: View, counts: MappingCounts) -> None:
         out = self._draw(view)

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from f4x_ros.core.distil import Distiller
 from f4x_ros.core.gaussians import NO_PIECE, GaussianField
-from f4x_ros.core.mapping.passing import note_moving_things
 from f4x_ros.core.query.segment_graph import edge_cues, geometry_odds
 from f4x_ros.core.snapshot import Snapshot, some_of, take_snapshot
 
@@ -58,12 +57,11 @@ class Grouper:
         """Make the pieces anew that have been seen since the last time.
 
         Args:
-            field: its column `piece_ids` is written, and `moved_s` of what moves.
+            field: its column `piece_ids` is written.
             distiller: of its latents.
             eye: [3] map frame, from where its surfaces are seen.
             time_s: seconds of the field.
         """
-        note_moving_things(field, time_s, self._last_s)
         ids = field.present["piece_ids"]
         seen = (field.present["seen_s"] > self._last_s) | (ids == NO_PIECE)
         seen |= torch.isin(ids, ids[seen & (ids != NO_PIECE)])
