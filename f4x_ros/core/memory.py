@@ -21,7 +21,7 @@ from f4x_ros.core.frame import Frame
 from f4x_ros.core.gaussians import GaussianField
 from f4x_ros.core.mapping import Mapper
 from f4x_ros.core.mapping.exposure import Exposure, ExposureTrack
-from f4x_ros.core.mapping.passing import gone_beside, note_moving_things
+from f4x_ros.core.mapping.passing import gone_beside, note_moving_things, rest_s
 from f4x_ros.core.mapping.views import View, make_view
 from f4x_ros.core.motion.objects import track_objects
 from f4x_ros.core.motion.tracker import Tracker
@@ -31,9 +31,6 @@ from f4x_ros.core.query.prompts import PromptSet
 from f4x_ros.core.query.scene import QueryScene
 from f4x_ros.core.snapshot import Snapshot, take_snapshot
 from f4x_ros.core.trajectory import Trajectory
-
-_RECENT_S = 1.0  # what was born within this time is being displaced ...
-_RECENT_FRAMES = 2.5  # ... or within so many frame intervals, where frames are rare
 
 
 class Memory:
@@ -76,7 +73,7 @@ class Memory:
         self.last: Frame | map_file.LastView | None = None
         self.frames = 0
         self._interval_s = 0.0  # from frame to frame
-        self.recent_s = _RECENT_S  # what was born within so many seconds is being displaced
+        self.recent_s = rest_s(0.0)  # what was born within so many seconds is being displaced
 
     # --- time ----------------------------------------------------------------------------------
 
@@ -124,7 +121,7 @@ class Memory:
         assert frame.T_map_camera is not None
         if len(self.trajectory):
             self._interval_s = (frame.stamp_ns - self.stamp_ns) / 1e9
-            self.recent_s = max(_RECENT_S, _RECENT_FRAMES * self._interval_s)
+            self.recent_s = rest_s(self._interval_s)
         self.trajectory.append(frame.stamp_ns, frame.T_map_camera)
         time_s = self.seconds(frame.stamp_ns)
         counts = {} if hold_out else self._map(frame, time_s, clock)

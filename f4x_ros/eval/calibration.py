@@ -131,7 +131,7 @@ def learn(cases: Sequence[Case]) -> PresenceCalibration:
 
     Each question is judged by its likeliest candidate, as an answer is; which one that is depends
     on what is learned, so both are done in turns. "present" begins where F1 is highest, "not
-    present" ends where one in 25 things that are there would be refused, in other words, too.
+    present" ends where one in fifty things that are there would be refused, in other words, too.
 
     Raises:
         ValueError: there are not both present and absent things among the cases.

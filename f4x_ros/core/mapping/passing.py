@@ -74,9 +74,7 @@ def note_moving_things(
         interval_s: from frame to frame.
     """
     pieces, piece = torch.unique(present["piece_ids"], return_inverse=True)
-    came = (
-        arrived(present, interval_s) & (time_s - present["seen_s"] < rest_s(interval_s))
-    ).float()
+    came = arrived(present, interval_s) & (time_s - present["seen_s"] < rest_s(interval_s))
     whole = torch.zeros(len(pieces), device=piece.device).index_add_(0, piece, 1 + gone)
     changed = torch.zeros_like(whole).index_add_(0, piece, came.float() + gone)
     moving = (whole >= _LEAST) & (changed >= _DISPLACED * whole) & (pieces != NO_PIECE)
