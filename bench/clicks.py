@@ -22,14 +22,13 @@ from numpy.typing import NDArray
 from f4x_ros.cli.settings import read_settings
 from f4x_ros.cli.table import table
 from f4x_ros.core.config import Config
-from f4x_ros.core.frame import Outputs
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.core.poses import Pose
-from f4x_ros.datasets import open_source
-from f4x_ros.datasets.world import World
+from f4x_ros.core.data.percept import Outputs
+from f4x_ros.core.data.poses import Pose
+from f4x_ros.core.perception import Perception
 from f4x_ros.eval.click_metrics import CLICKS, Click, as_arguments
 from f4x_ros.eval.click_questions import Clicked, click_things
 from f4x_ros.eval.subject import is_held_out
+from f4x_ros.sim import World, open_source
 from f4x_ros.viz.mask_sheet import MaskPicture, mask_sheet
 from f4x_ros.viz.png import save_png
 

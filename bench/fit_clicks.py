@@ -20,16 +20,16 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
 from f4x_ros.cli.settings import read_settings
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.core.query.scene import QueryScene
-from f4x_ros.core.query.segment_clicks import carried_back, check_clicks
-from f4x_ros.core.query.segment_field import find_seeds
-from f4x_ros.core.query.segment_graph import edge_cues
-from f4x_ros.core.query.segment_looks import look_cues, looks_of
-from f4x_ros.datasets.world import World, WorldTruth
+from f4x_ros.core.ask.scene import QueryScene
+from f4x_ros.core.ask.segment_clicks import carried_back, check_clicks
+from f4x_ros.core.ask.segment_field import find_seeds
+from f4x_ros.core.ask.segment_looks import look_cues, looks_of
+from f4x_ros.core.objects.graph import edge_cues
+from f4x_ros.core.perception import Perception
 from f4x_ros.eval.click_metrics import next_click
 from f4x_ros.eval.click_questions import visible_things
 from f4x_ros.eval.questions import past_indices
+from f4x_ros.sim import World, WorldTruth
 
 _SURE = 0.8  # share of one thing in the pixels of a Gaussian, for it to be of that thing
 _SEEN_PX = 0.05

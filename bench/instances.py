@@ -9,18 +9,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import Frame
-from f4x_ros.core.poses import Pose
-from f4x_ros.datasets.keypoints import KEYPOINT_CLASSES, Keypoints, keypoints_of
-from f4x_ros.datasets.world.motion import look_at
-from f4x_ros.datasets.world.raycast import Drawing, Raycaster
-from f4x_ros.datasets.world.scene import Light, ObjectLabel, Scene, SceneSpec, build_scene
-from f4x_ros.datasets.world.scenes.kit import FLOORS, WALLS, Kit, room
-from f4x_ros.datasets.world.scenes.layout import extent
-from f4x_ros.datasets.world.sensor import Sensor
-from f4x_ros.datasets.world.shapes import CLASSES
-from f4x_ros.datasets.world.textures import Rgb
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.data.frame import Frame
+from f4x_ros.core.data.poses import Pose
+from f4x_ros.sim.keypoints import KEYPOINT_CLASSES, Keypoints, keypoints_of
+from f4x_ros.sim.motion import look_at
+from f4x_ros.sim.raycast import Drawing, Raycaster
+from f4x_ros.sim.scene import Light, ObjectLabel, Scene, SceneSpec, build_scene
+from f4x_ros.sim.scenes.kit import FLOORS, WALLS, Kit, room
+from f4x_ros.sim.scenes.layout import extent
+from f4x_ros.sim.sensor import Sensor
+from f4x_ros.sim.shapes import CLASSES
+from f4x_ros.sim.textures import Rgb
 
 CAMERA = PinholeCamera(320, 240, 262.4, 262.4, 160.0, 120.0)
 FRAMES = 36

@@ -37,18 +37,18 @@ from render_scene import room_scene
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, interpolate
 
+from f4x_ros.core.base.stages import StageClock
 from f4x_ros.core.config import Config, FieldConfig
-from f4x_ros.core.describe import StageClock
-from f4x_ros.core.device import choose_device
-from f4x_ros.core.distil import Distiller, fold, latent_image, sample
+from f4x_ros.core.data.frame import Frame
 from f4x_ros.core.features.codec import LatentCodec
+from f4x_ros.core.features.distil import Distiller, fold, latent_image, sample
 from f4x_ros.core.features.heads import make_heads
-from f4x_ros.core.frame import Frame
-from f4x_ros.core.gaussians import FEATURES, GaussianField
-from f4x_ros.core.memory import Memory
+from f4x_ros.core.field.gaussians import FEATURES, GaussianField
+from f4x_ros.core.field.snapshot import Snapshot, take_snapshot
 from f4x_ros.core.render import resolve_backend, uplift
-from f4x_ros.core.snapshot import Snapshot, take_snapshot
-from f4x_ros.datasets.open import open_source
+from f4x_ros.core.render.device import choose_device
+from f4x_ros.core.world.memory import Memory
+from f4x_ros.sim import open_source
 
 HOLDOUT_EVERY = 8
 COSINE_BAR = 0.95

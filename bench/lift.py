@@ -31,15 +31,14 @@ from numpy.typing import NDArray  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 from f4x_ros.cli.table import table  # noqa: E402
+from f4x_ros.core.ask.lift import Operator, images_of, lift  # noqa: E402
 from f4x_ros.core.config import Config  # noqa: E402
+from f4x_ros.core.data.percept import Outputs  # noqa: E402
+from f4x_ros.core.data.poses import inverse  # noqa: E402
 from f4x_ros.core.features.color import ColorExtractor  # noqa: E402
-from f4x_ros.core.frame import Outputs  # noqa: E402
-from f4x_ros.core.lift import Operator, images_of, lift  # noqa: E402
-from f4x_ros.core.pipeline import Perception  # noqa: E402
-from f4x_ros.core.poses import inverse  # noqa: E402
-from f4x_ros.core.snapshot import take_snapshot  # noqa: E402
-from f4x_ros.datasets import open_source  # noqa: E402
-from f4x_ros.datasets.world import World  # noqa: E402
+from f4x_ros.core.field.snapshot import take_snapshot  # noqa: E402
+from f4x_ros.core.perception import Perception  # noqa: E402
+from f4x_ros.sim import World, open_source  # noqa: E402
 from f4x_ros.viz.png import save_png  # noqa: E402
 from f4x_ros.viz.text import draw_text  # noqa: E402
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from peer_subjects import Contestant, Seen
 
-from f4x_ros.core.frame import Frame
-from f4x_ros.core.poses import Pose
+from f4x_ros.core.data.frame import Frame
+from f4x_ros.core.data.poses import Pose
 
 MAX_DEPTH_M = 8.0  # rooms
 VOXEL_M = 0.01  # of Open3D's volume; its examples take 0.0058 for a desk

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from peer_subjects import WARM_UP_FRAMES, Contestant
 
-from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.config import Config
-from f4x_ros.core.frame import Frame, Percept, Presence, RenderedView
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.core.poses import Pose
+from f4x_ros.core.data.answer import Presence
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.data.frame import Frame
+from f4x_ros.core.data.percept import Percept, RenderedView
+from f4x_ros.core.data.poses import Pose
+from f4x_ros.core.perception import Perception
 from f4x_ros.eval.metrics import percentile_or_none
 from f4x_ros.eval.subject import Answer, is_held_out, understood_by
 

@@ -15,9 +15,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import Frame, RenderedView, Track
-from f4x_ros.core.poses import Pose
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.data.frame import Frame
+from f4x_ros.core.data.percept import RenderedView
+from f4x_ros.core.data.poses import Pose
+from f4x_ros.core.data.track import Track
 from f4x_ros.eval.metrics import percentile_or_none
 from f4x_ros.eval.report import Report
 from f4x_ros.eval.subject import Answer, Observed

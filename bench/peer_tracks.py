@@ -21,14 +21,15 @@ import torch
 from numpy.typing import NDArray
 from peer_subjects import Contestant, Seen, Stopwatch
 
-from f4x_ros.core.camera import PinholeCamera
+from f4x_ros.core.ask.prompts import labels_of
 from f4x_ros.core.config import Config
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.data.frame import Frame
+from f4x_ros.core.data.poses import Pose
+from f4x_ros.core.data.track import Track, TrackState
 from f4x_ros.core.features.registry import make_extractor, parse_options
-from f4x_ros.core.frame import Frame, Track, TrackState
-from f4x_ros.core.poses import Pose
-from f4x_ros.core.query.prompts import labels_of
-from f4x_ros.datasets.source import Source
 from f4x_ros.eval.subject import Answer
+from f4x_ros.io.source import Source
 
 _ID_STRIDE = 1_000_000  # ids of one prompt's tracker
 _MIN_PX = 100  # of a piece at 320x240: fewer give more false tracks, more miss small things

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from peer_camera import MAX_DEPTH_M, VOXEL_M, Open3DImages, quiet_open3d
 from peer_subjects import Contestant, Seen
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import Frame, RenderedView
-from f4x_ros.core.poses import Pose
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.data.frame import Frame
+from f4x_ros.core.data.percept import RenderedView
+from f4x_ros.core.data.poses import Pose
 from f4x_ros.eval.subject import is_held_out
 
 _TRUNCATION = 8.0  # voxels, Open3D's default

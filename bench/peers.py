@@ -38,10 +38,9 @@ from peer_table import HEADER, reasons, rows  # noqa: E402
 from f4x_ros.cli.settings import read_settings  # noqa: E402
 from f4x_ros.cli.sources import prepared  # noqa: E402
 from f4x_ros.cli.table import table  # noqa: E402
-from f4x_ros.datasets import open_source  # noqa: E402
-from f4x_ros.datasets.source import Source  # noqa: E402
-from f4x_ros.datasets.world import World  # noqa: E402
 from f4x_ros.eval.evaluation_files import write_json  # noqa: E402
+from f4x_ros.io.source import Source  # noqa: E402
+from f4x_ros.sim import World, open_source  # noqa: E402
 
 _DEFAULT = ("tabletop", "livingroom", "crowd")
 

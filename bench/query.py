@@ -20,9 +20,9 @@ from torch.nn.functional import interpolate
 
 from f4x_ros.cli.settings import read_settings
 from f4x_ros.cli.table import table
-from f4x_ros.core.frame import Outputs
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.datasets import open_source
+from f4x_ros.core.data.percept import Outputs
+from f4x_ros.core.perception import Perception
+from f4x_ros.sim import open_source
 
 _NOTHING = Outputs(masks=False, cloud=False, tracks=False, moving=False)
 _COLORS = ("red", "blue", "green", "yellow", "white", "black", "brown", "pink", "gray", "orange")

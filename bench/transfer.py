@@ -41,16 +41,16 @@ from numpy.typing import NDArray  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 from f4x_ros.cli.table import table  # noqa: E402
+from f4x_ros.core.ask.pixels import from_pixel, to_pixels  # noqa: E402
+from f4x_ros.core.ask.transfer import FoundPoint, transfer  # noqa: E402
 from f4x_ros.core.config import Config  # noqa: E402
-from f4x_ros.core.frame import Outputs  # noqa: E402
-from f4x_ros.core.mapping.views import viewmat  # noqa: E402
-from f4x_ros.core.pipeline import Perception  # noqa: E402
-from f4x_ros.core.query.pixels import from_pixel, to_pixels  # noqa: E402
-from f4x_ros.core.query.transfer import FoundPoint, transfer  # noqa: E402
+from f4x_ros.core.data.percept import Outputs  # noqa: E402
+from f4x_ros.core.data.poses import viewmat  # noqa: E402
+from f4x_ros.core.field.snapshot import take_snapshot  # noqa: E402
+from f4x_ros.core.perception import Perception  # noqa: E402
 from f4x_ros.core.render import uplift  # noqa: E402
-from f4x_ros.core.snapshot import take_snapshot  # noqa: E402
-from f4x_ros.datasets.world.scene import ObjectLabel  # noqa: E402
 from f4x_ros.eval.keypoint_metrics import KeypointErrors, keypoint_errors, mean_pck, pck  # noqa: E402
+from f4x_ros.sim.scene import ObjectLabel  # noqa: E402
 
 _SHARE = 0.6  # of the pixels a Gaussian drew that must be of one object
 _SEEN_PX = 0.3  # pixels a Gaussian must have drawn

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
-from f4x_ros.datasets.bag_storage import typestore
-from f4x_ros.datasets.bag_topics import CAMERA_INFO, COMPRESSED, IMAGE, POSE_STAMPED, TF
+from f4x_ros.io.bag_storage import typestore
+from f4x_ros.io.bag_topics import CAMERA_INFO, COMPRESSED, IMAGE, POSE_STAMPED, TF
 
 SECOND = 1_000_000_000
 START = 1_600_000_000 * SECOND

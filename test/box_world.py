@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import Frame
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.data.frame import Frame
 
 CAMERA = PinholeCamera(96, 72, 90.0, 90.0, 48.0, 36.0)
 START_NS = 1_700_000_000_000_000_000

@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.config import Config
-from f4x_ros.core.frame import Frame
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.data.frame import Frame
 
 CAMERA = PinholeCamera(64, 48, 60.0, 60.0, 32.0, 24.0)
 START_NS = 1_700_000_000_000_000_000

@@ -8,17 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import (
-    Cloud,
-    Frame,
-    Outputs,
-    Percept,
-    RenderedView,
-    Track,
-    TrackState,
-)
-from f4x_ros.core.poses import Pose
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.data.frame import Frame
+from f4x_ros.core.data.percept import Cloud, Outputs, Percept, RenderedView
+from f4x_ros.core.data.poses import Pose
+from f4x_ros.core.data.track import Track, TrackState
 
 PROMPTS = ("red ball", "blue box")
 STEP_NS = 100_000_000

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from f4x_ros.core.frame import RenderedView, Track, TrackState
-from f4x_ros.datasets.world import World, WorldTruth
+from f4x_ros.core.data.percept import RenderedView
+from f4x_ros.core.data.track import Track, TrackState
 from f4x_ros.eval.click_metrics import Click
 from f4x_ros.eval.subject import Answer
+from f4x_ros.sim import World, WorldTruth
 
 
 class Oracle:

@@ -24,17 +24,11 @@ from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
 from f4x_ros.cli.processes import free_domain_id
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import Frame
-from f4x_ros.core.poses import Pose
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.data.frame import Frame
+from f4x_ros.core.data.poses import Pose
 from f4x_ros.ros.client import PerceptionClient
-from f4x_ros.ros.conversions import (
-    camera_info_msg,
-    header,
-    pose_msg,
-    stamp_ns,
-    transform_msg,
-)
+from f4x_ros.ros.conversions import camera_info_msg, header, pose_msg, stamp_ns, transform_msg
 from f4x_ros.ros.images import image_msg
 from f4x_ros.ros.node import PerceptionNode
 

@@ -26,10 +26,10 @@ from peer_subjects import Contestant, Seen, Stopwatch  # noqa: E402
 from peer_table import LINES, Line, compared, ratio, reasons, rows, verdict  # noqa: E402
 from peer_tracks import PerFrameMasks, Speedometer, lifted, pieces_of  # noqa: E402
 
-from f4x_ros.core.camera import PinholeCamera  # noqa: E402
 from f4x_ros.core.config import Config  # noqa: E402
-from f4x_ros.core.frame import Frame  # noqa: E402
-from f4x_ros.datasets.source import Source, stamps_at_rate  # noqa: E402
+from f4x_ros.core.data.camera import PinholeCamera  # noqa: E402
+from f4x_ros.core.data.frame import Frame  # noqa: E402
+from f4x_ros.io.source import Source, stamps_at_rate  # noqa: E402
 
 COLOR = Config.from_dotted({"features.extractor": "color"})
 CAMERA = PinholeCamera(40, 30, 40.0, 40.0, 20.0, 15.0)

@@ -21,8 +21,8 @@ from eval_scene import CAMERA, QUICK, write_folder
 from f4x_ros.cli import main as cli
 from f4x_ros.cli.settings import read_settings
 from f4x_ros.cli.sources import Part
-from f4x_ros.datasets import open_source
 from f4x_ros.eval.run_recorder import FILES
+from f4x_ros.sim import open_source
 
 QUICKLY = [
     word

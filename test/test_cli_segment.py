@@ -10,7 +10,7 @@ import pytest
 from eval_scene import CAMERA, QUICK, make_frame
 
 from f4x_ros.cli import main as cli
-from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.perception import Perception
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from f4x_ros.cli import main as cli
-from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.config import Config
-from f4x_ros.core.frame import Frame
-from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.data.frame import Frame
+from f4x_ros.core.perception import Perception
 
 CAMERA = PinholeCamera(128, 96, 120.0, 120.0, 64.0, 48.0)
 # An L of two bars in its own plane: the corner at (0, 0), a long bar along x, a short one along y.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import torch
 
-from f4x_ros.core.gaussians import PARAMETERS, GaussianSet
+from f4x_ros.core.field.gaussians import PARAMETERS, GaussianSet
 from f4x_ros.core.mapping import adam
 
 

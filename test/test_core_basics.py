@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytransform3d import transformations as pt
 
-from f4x_ros.core import poses
-from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.config import Config
-from f4x_ros.core.frame import Frame
+from f4x_ros.core.data import poses
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.data.frame import Frame
 
 CAMERA = PinholeCamera(8, 6, 10.0, 11.0, 4.0, 3.0)
 small = st.floats(-3, 3)

@@ -10,11 +10,11 @@ import torch
 from box_world import BoxWorld, iou, still
 
 from f4x_ros.core.config import Config, MappingConfig
-from f4x_ros.core.frame import Frame
-from f4x_ros.core.mapping.exposure import Exposure
-from f4x_ros.core.mapping.views import View, make_view
-from f4x_ros.core.mapping.witnesses import RecentViews, birth_times
-from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.data.frame import Frame
+from f4x_ros.core.mapping.births import RecentViews, birth_times
+from f4x_ros.core.observe.exposure import Exposure
+from f4x_ros.core.observe.views import View, make_view
+from f4x_ros.core.perception import Perception
 
 QUICK = Config.from_dotted(
     {

@@ -11,13 +11,13 @@ import torch
 from box_world import START_NS, STEP_NS, BoxWorld, still
 from test_core_births import as_view
 
-from f4x_ros.core.camera import PinholeCamera
 from f4x_ros.core.config import Config, MappingConfig
-from f4x_ros.core.frame import Frame
-from f4x_ros.core.gaussians import PARAMETERS
-from f4x_ros.core.mapping.exposure import ExposureTrack
-from f4x_ros.core.mapping.views import Keyframes
-from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.data.frame import Frame
+from f4x_ros.core.field.gaussians import PARAMETERS
+from f4x_ros.core.mapping.keyframes import Keyframes
+from f4x_ros.core.observe.exposure import ExposureTrack
+from f4x_ros.core.perception import Perception
 
 QUICK = Config.from_dotted(
     {

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from box_world import CAMERA, START_NS, STEP_NS, BoxWorld, iou, still
 
+from f4x_ros.core.ask.segment_clicks import check_clicks, met_by_click
 from f4x_ros.core.config import Config
-from f4x_ros.core.frame import Presence
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.core.query.segment_clicks import check_clicks, met_by_click
+from f4x_ros.core.data.answer import Presence
+from f4x_ros.core.perception import Perception
 
 CONFIG = Config.from_dotted(
     {

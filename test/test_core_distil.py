@@ -14,15 +14,15 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from f4x_ros.core.config import Config, FieldConfig
-from f4x_ros.core.distil import MAX_WEIGHT, Distiller, fold, sample
 from f4x_ros.core.features import close_looks
 from f4x_ros.core.features.color import ColorExtractor
+from f4x_ros.core.features.distil import MAX_WEIGHT, Distiller, fold, sample
 from f4x_ros.core.features.heads import Heads
-from f4x_ros.core.gaussians import FEATURES, GaussianField, GaussianSet
-from f4x_ros.core.mapping.exposure import Exposure
+from f4x_ros.core.field.gaussians import FEATURES, GaussianField, GaussianSet
+from f4x_ros.core.field.snapshot import take_snapshot
 from f4x_ros.core.mapping.insertion import new_gaussians
-from f4x_ros.core.mapping.views import View, make_view
-from f4x_ros.core.snapshot import take_snapshot
+from f4x_ros.core.observe.exposure import Exposure
+from f4x_ros.core.observe.views import View, make_view
 
 BACKEND = "auto"
 D = 8

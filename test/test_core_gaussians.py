@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f4x_ros.core.gaussians import PARAMETER_WIDTHS, PARAMETERS, GaussianField, GaussianSet
+from f4x_ros.core.field.gaussians import PARAMETER_WIDTHS, PARAMETERS, GaussianField, GaussianSet
 
 
 def numbered(count: int, first: int = 0) -> dict[str, torch.Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import torch
 
-from f4x_ros.core.half import round_to_half
+from f4x_ros.core.base.half import round_to_half
 
 
 def averaged(target: torch.Tensor, steps: int, share: float, *, plain: bool) -> torch.Tensor:

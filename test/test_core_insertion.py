@@ -9,9 +9,9 @@ from box_world import BoxWorld
 from test_core_births import as_view
 
 from f4x_ros.core.config import Config, MappingConfig
-from f4x_ros.core.frame import Frame
+from f4x_ros.core.data.frame import Frame
 from f4x_ros.core.mapping.insertion import unexplained
-from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.perception import Perception
 
 QUICK = Config.from_dotted(
     {

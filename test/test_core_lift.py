@@ -9,11 +9,11 @@ import torch
 from box_world import BoxWorld
 from torch import Tensor
 
-from f4x_ros.core.camera import PinholeCamera
+from f4x_ros.core.ask.lift import Lifted, PosedImage, lift
 from f4x_ros.core.config import Config
-from f4x_ros.core.lift import Lifted, PosedImage, lift
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.core.snapshot import Snapshot
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.field.snapshot import Snapshot
+from f4x_ros.core.perception import Perception
 
 CAMERA = PinholeCamera(48, 36, 45.0, 45.0, 24.0, 18.0)
 

@@ -17,9 +17,9 @@ import torch
 from box_world import BoxWorld
 
 from f4x_ros.core.config import Config
+from f4x_ros.core.data.percept import Percept
 from f4x_ros.core.features.color import ColorExtractor
-from f4x_ros.core.frame import Percept
-from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.perception import Perception
 
 QUICK = Config.from_dotted(
     {

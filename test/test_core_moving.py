@@ -10,8 +10,9 @@ import pytest
 from box_world import BoxWorld, iou, still
 
 from f4x_ros.core.config import Config
-from f4x_ros.core.frame import Frame, Outputs, Percept
-from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.data.frame import Frame
+from f4x_ros.core.data.percept import Outputs, Percept
+from f4x_ros.core.perception import Perception
 
 QUICK = Config.from_dotted(
     {

@@ -12,18 +12,13 @@ import torch
 from box_world import CAMERA, STEP_NS, BoxWorld, still
 
 from f4x_ros.core.config import Config, MappingConfig
-from f4x_ros.core.gaussians import GaussianSet
-from f4x_ros.core.mapping.exposure import Exposure
-from f4x_ros.core.mapping.free_space import hidden, seen_through
-from f4x_ros.core.mapping.passing import (
-    gone_beside,
-    note_moving_things,
-    on_its_way,
-    passed_on,
-)
-from f4x_ros.core.mapping.views import View, make_view
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.core.query.pieces import Grouper
+from f4x_ros.core.field.gaussians import GaussianSet
+from f4x_ros.core.motion.passing import gone_beside, note_moving_things, on_its_way, passed_on
+from f4x_ros.core.objects.pieces import Grouper
+from f4x_ros.core.observe.exposure import Exposure
+from f4x_ros.core.observe.free_space import hidden, seen_through
+from f4x_ros.core.observe.views import View, make_view
+from f4x_ros.core.perception import Perception
 
 NOW_S, FRAME_S = 10.0, 0.1
 QUICK = {

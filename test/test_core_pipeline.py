@@ -12,8 +12,9 @@ import pytest
 from box_world import CAMERA, BoxWorld, iou, still
 
 from f4x_ros.core.config import Config
-from f4x_ros.core.frame import UNLABELLED, Outputs, Percept, TrackState
-from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.data.percept import UNLABELLED, Outputs, Percept
+from f4x_ros.core.data.track import TrackState
+from f4x_ros.core.perception import Perception
 
 QUICK = Config.from_dotted(
     {

@@ -6,14 +6,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from f4x_ros.core.features.base import PeakLine, PeakLines
-from f4x_ros.core.query.refine import (
+from f4x_ros.core.ask.refine import (
     as_relevancy,
     decided,
     line_for,
     scene_limits,
     standing_selection,
 )
+from f4x_ros.core.features.base import PeakLine, PeakLines
 
 SURE = torch.cat([torch.full((40,), 0.9), torch.full((400,), 0.05)])
 UNSURE = SURE / 3

@@ -9,10 +9,10 @@ import numpy as np
 from box_world import START_NS, STEP_NS, BoxWorld, still
 
 from f4x_ros.core.config import Config, TracksConfig
-from f4x_ros.core.frame import Track, TrackState
-from f4x_ros.core.motion.tracker import GIVEN_UP, Detection, Tracker
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.core.query.components import Component
+from f4x_ros.core.data.track import Track, TrackState
+from f4x_ros.core.objects.components import Component
+from f4x_ros.core.objects.tracker import GIVEN_UP, Detection, Tracker
+from f4x_ros.core.perception import Perception
 
 QUICK = Config.from_dotted(
     {

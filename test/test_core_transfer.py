@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.query.parts import spread_parts
-from f4x_ros.core.query.pixels import from_pixel, to_pixels
-from f4x_ros.core.query.transfer import transfer
-from f4x_ros.core.snapshot import Snapshot
-from f4x_ros.datasets.keypoints import keypoints_of
-from f4x_ros.datasets.world.mesh import rotation
-from f4x_ros.datasets.world.shapes import CLASSES
+from f4x_ros.core.ask.parts import spread_parts
+from f4x_ros.core.ask.pixels import from_pixel, to_pixels
+from f4x_ros.core.ask.transfer import transfer
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.field.snapshot import Snapshot
 from f4x_ros.eval.keypoint_metrics import keypoint_errors
+from f4x_ros.sim.keypoints import keypoints_of
+from f4x_ros.sim.mesh import rotation
+from f4x_ros.sim.shapes import CLASSES
 
 GAUSSIANS = 700
 

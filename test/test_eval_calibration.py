@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from f4x_ros.cli.main import main
+from f4x_ros.core.ask.presence import Evidence
 from f4x_ros.core.features.base import PresenceCalibration
 from f4x_ros.core.features.presence_file import calibration_of, read_presence, write_presence
-from f4x_ros.core.query.presence import Evidence
-from f4x_ros.datasets.world import World
 from f4x_ros.eval.calibration import (
     Case,
     check,
@@ -24,6 +23,7 @@ from f4x_ros.eval.calibration import (
     write_cases,
     wrong_materials,
 )
+from f4x_ros.sim import World
 
 COLUMNS = len(Evidence._fields)
 

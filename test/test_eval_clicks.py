@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from f4x_ros.datasets.world import World
 from f4x_ros.eval.click_metrics import CLICKS, Click, click_through, next_click
 from f4x_ros.eval.click_questions import click_numbers, visible_things
+from f4x_ros.sim import World
 
 
 def block(columns: slice, rows: slice = slice(4, 15)) -> np.ndarray:

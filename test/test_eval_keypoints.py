@@ -6,10 +6,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from f4x_ros.datasets.keypoints import KEYPOINT_CLASSES, keypoints_of
-from f4x_ros.datasets.world.catalogue import variant
-from f4x_ros.datasets.world.scenes.layout import extent
 from f4x_ros.eval.keypoint_metrics import keypoint_errors, mean_pck, pck
+from f4x_ros.sim.catalogue import variant
+from f4x_ros.sim.keypoints import KEYPOINT_CLASSES, keypoints_of
+from f4x_ros.sim.scenes.layout import extent
 
 SQUARE = np.array([(1.0, 0, 0), (0, 1, 0), (-1, 0, 0), (0, -1, 0)])
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from f4x_ros.core.frame import RenderedView
+from f4x_ros.core.data.percept import RenderedView
 from f4x_ros.eval.metrics import (
     depth_errors_m,
     mean_or_none,

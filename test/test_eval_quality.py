@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from f4x_ros.core.config import Config
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.datasets.world import World
+from f4x_ros.core.perception import Perception
 from f4x_ros.eval.evaluate import evaluate
 from f4x_ros.eval.scoreboard import METRICS, look_up
 from f4x_ros.eval.subject import LibrarySubject
+from f4x_ros.sim import World
 
 FRAMES = 45
 COLOR = Config.from_dotted({"features.extractor": "color"})  # needs no weights and never changes

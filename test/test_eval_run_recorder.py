@@ -15,7 +15,7 @@ import pytest
 from eval_scene import CAMERA, QUICK, STEP_NS, make_frame
 from fabricated import track
 
-from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.perception import Perception
 from f4x_ros.eval.held_out import HeldOut
 from f4x_ros.eval.history import Paths
 from f4x_ros.eval.report import report_rows, write_report

@@ -16,14 +16,7 @@ from f4x_ros.eval.evaluation_files import (
     write_baseline,
     write_json,
 )
-from f4x_ros.eval.scoreboard import (
-    METRICS,
-    compare,
-    have_in_common,
-    look_up,
-    overall,
-    score_rows,
-)
+from f4x_ros.eval.scoreboard import METRICS, compare, have_in_common, look_up, overall, score_rows
 
 SCENES: dict[str, Any] = {
     "a": {"query": {"miou": 0.6, "iou": {"red mug": 0.6}}, "cost": {"fps": 4.0, "map_bytes": 1e6}},

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from f4x_ros.core.features import make_extractor
 from f4x_ros.core.features.base import FeatureExtractor
 from f4x_ros.core.features.color_terms import LEVELS, TERMS, memberships
-from f4x_ros.datasets.world import World
+from f4x_ros.sim import World
 
 EXAMPLES = {
     "black": ["#0a0a0a", "#1c1c20"],

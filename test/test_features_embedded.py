@@ -27,7 +27,7 @@ from f4x_ros.core.features.embedded.weights import (
 )
 from f4x_ros.core.features.registry import describe, make_extractor
 from f4x_ros.core.features.tensor_file import write_tensors
-from f4x_ros.datasets.world import World
+from f4x_ros.sim import World
 
 TINY = Layout(dim=8, widths=(4, 4, 8, 8, 8, 8, 8), depths=(1,) * 5, attention=1, neck=(8,) * 4)
 TEXT_DIM = 16

@@ -25,7 +25,7 @@ class NoRos(importlib.abc.MetaPathFinder):
 
 sys.meta_path.insert(0, NoRos())
 names = []
-for ring in ("f4x_ros.core", "f4x_ros.datasets"):
+for ring in ("f4x_ros.core", "f4x_ros.io"):
     package = importlib.import_module(ring)
     names += [m.name for m in pkgutil.walk_packages(package.__path__, ring + ".")]
 names = [n for n in names if ".libf4x" not in n]  # libraries for ctypes, not modules

@@ -43,7 +43,7 @@ def test_every_interface_file_is_generated() -> None:
 
 
 def test_track_states_have_the_numbers_of_the_core() -> None:
-    from f4x_ros.core.frame import TrackState
+    from f4x_ros.core.data.track import TrackState
 
     constants = {name: getattr(Track, name) for name in TrackState.__members__}
     assert constants == {state.name: int(state) for state in TrackState}

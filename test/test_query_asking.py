@@ -11,16 +11,16 @@ import pytest
 import torch
 from box_world import BoxWorld, iou
 
+from f4x_ros.core.ask.asking import Asker
+from f4x_ros.core.ask.presence import Judge
+from f4x_ros.core.ask.prompts import make_prompts
+from f4x_ros.core.ask.rivals import COLORS, KINDS, described
+from f4x_ros.core.ask.vectors import TextVectors
 from f4x_ros.core.config import Config
+from f4x_ros.core.data.answer import Presence
 from f4x_ros.core.features.base import PeakLine, PeakLines, PresenceCalibration
-from f4x_ros.core.frame import Presence
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.core.query.asking import Asker
-from f4x_ros.core.query.presence import Judge
-from f4x_ros.core.query.prompts import make_prompts
-from f4x_ros.core.query.rivals import COLORS, KINDS, described
-from f4x_ros.core.query.vectors import TextVectors
-from f4x_ros.core.snapshot import Snapshot
+from f4x_ros.core.field.snapshot import Snapshot
+from f4x_ros.core.perception import Perception
 
 QUICK = Config.from_dotted(
     {

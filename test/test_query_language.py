@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from f4x_ros.core.ask.cosines import cosines
+from f4x_ros.core.ask.language import parse_question
+from f4x_ros.core.ask.prompts import combined, make_prompts
+from f4x_ros.core.ask.vectors import TextVectors
 from f4x_ros.core.features.codec import LatentCodec
-from f4x_ros.core.query.cosines import cosines
-from f4x_ros.core.query.language import parse_question
-from f4x_ros.core.query.prompts import combined, make_prompts
-from f4x_ros.core.query.vectors import TextVectors
 
 
 class Words:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from f4x_ros.core.config import Config
 from f4x_ros.core.features.color import ColorExtractor
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.core.query.pieces import NO_PIECE, asked_together, merged
-from f4x_ros.core.snapshot import some_of, take_snapshot
+from f4x_ros.core.field.snapshot import some_of, take_snapshot
+from f4x_ros.core.objects.pieces import NO_PIECE, asked_together, merged
+from f4x_ros.core.perception import Perception
 
 QUICK = Config.from_dotted(
     {

@@ -179,7 +179,7 @@ def test_a_frame_from_the_past_is_named(shared: Running, robot: Robot) -> None:
 def test_an_error_inside_the_map_does_not_end_the_worker(
     shared: Running, robot: Robot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from f4x_ros.core.pipeline import Perception
+    from f4x_ros.core.perception import Perception
 
     def fail(self: Any, *args: Any, **options: Any) -> Any:
         raise RuntimeError("out of luck")

@@ -16,13 +16,13 @@ from ros_harness import CAMERA, eventually, frame, ros_client, stamps, write_rec
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.datasets import open_source
+from f4x_ros.core.data.camera import PinholeCamera
 from f4x_ros.msg import TrackArray
 from f4x_ros.ros.camera import CameraNode
 from f4x_ros.ros.client import PerceptionClient
 from f4x_ros.ros.conversions import pose_from_transform
 from f4x_ros.ros.images import depth_from_image_msg, rgb_from_image
+from f4x_ros.sim import open_source
 
 FRAMES = 6
 TOPICS = {"image": Image, "camera_info": CameraInfo, "depth/image": Image, "/tf": TFMessage}

@@ -14,9 +14,10 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import Cloud, Track, TrackState
-from f4x_ros.core.poses import from_quaternion
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.data.percept import Cloud
+from f4x_ros.core.data.poses import from_quaternion
+from f4x_ros.core.data.track import Track, TrackState
 from f4x_ros.msg import Track as TrackMsg
 from f4x_ros.ros.conversions import (
     camera_info_msg,
@@ -31,7 +32,7 @@ from f4x_ros.ros.conversions import (
     tracks_msg,
     transform_msg,
 )
-from f4x_ros.ros.frames import BadInputError, FrameBuilder, StampOrder
+from f4x_ros.ros.frames import BadFrameError, FrameBuilder, StampOrder
 from f4x_ros.ros.images import image_msg
 from f4x_ros.ros.markers import TrackMarkers
 from f4x_ros.ros.outputs import RateLimit
@@ -231,7 +232,7 @@ def test_a_frame_has_the_stamp_and_frame_of_its_image() -> None:
 def test_an_image_without_frame_id_is_named() -> None:
     image = messages()["image"]
     image.header.frame_id = ""
-    with pytest.raises(BadInputError, match=r"empty header\.frame_id"):
+    with pytest.raises(BadFrameError, match=r"empty header\.frame_id"):
         builder().build(**messages(image=image))
 
 
@@ -281,7 +282,7 @@ def test_the_maps_of_a_lens_are_computed_once(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_an_invalid_pose_is_named() -> None:
-    with pytest.raises(BadInputError, match="T_map_camera") as raised:
+    with pytest.raises(BadFrameError, match="T_map_camera") as raised:
         builder().build(**messages(T_map_camera=np.full((4, 4), np.nan)))
     assert raised.value.kind == "pose"
 
@@ -289,7 +290,7 @@ def test_an_invalid_pose_is_named() -> None:
 def test_a_stamp_before_1970_is_named() -> None:
     image = messages()["image"]
     image.header.stamp.sec = -5
-    with pytest.raises(BadInputError, match="stamp_ns is -5000000000, expected >= 0") as raised:
+    with pytest.raises(BadFrameError, match="stamp_ns is -5000000000, expected >= 0") as raised:
         builder().build(**messages(image=image))
     assert raised.value.kind == "time"
 

@@ -26,7 +26,7 @@ from ros_harness import (
 from sensor_msgs.msg import Image, PointCloud2
 from visualization_msgs.msg import Marker, MarkerArray
 
-from f4x_ros.core.frame import Outputs
+from f4x_ros.core.data.percept import Outputs
 from f4x_ros.msg import LabelMap, TrackArray
 from f4x_ros.ros.client import PerceptionClient
 from f4x_ros.ros.conversions import stamp_ns
@@ -119,7 +119,7 @@ def test_all_outputs_of_a_frame_have_its_stamp(active: Running, robot: Robot) ->
 def test_what_nobody_subscribed_to_is_not_computed(
     active: Running, robot: Robot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from f4x_ros.core.pipeline import Perception
+    from f4x_ros.core.perception import Perception
 
     asked = []
     original = Perception.process
@@ -180,7 +180,7 @@ def test_a_query_is_answered_and_the_executor_stays_live(active: Running, robot:
 def test_timers_run_while_a_query_waits(
     active: Running, robot: Robot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from f4x_ros.core.pipeline import Perception
+    from f4x_ros.core.perception import Perception
 
     robot.send(0)
     active.counted("processed")

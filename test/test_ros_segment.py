@@ -10,7 +10,7 @@ from geometry_msgs.msg import PoseStamped
 from ros_harness import CAMERA, FRAME_ID, Robot, Running, frame, ros_client, running
 from sensor_msgs.msg import Image
 
-from f4x_ros.core.frame import Frame
+from f4x_ros.core.data.frame import Frame
 from f4x_ros.ros.conversions import stamp_msg, stamp_ns
 from f4x_ros.ros.pointcloud import cloud_from_msg
 from f4x_ros.srv import Segment

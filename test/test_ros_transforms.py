@@ -15,7 +15,7 @@ from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.time import Time
 
-from f4x_ros.core.poses import Pose, from_quaternion, inverse
+from f4x_ros.core.data.poses import Pose, from_quaternion, inverse
 from f4x_ros.ros.conversions import pose_from_transform, transform_msg
 from f4x_ros.ros.transforms import LATEST, TransformBuffer, TransformUnavailableError, listen
 

@@ -14,7 +14,7 @@ pytest.importorskip("rclpy", reason="no ROS 2 here")
 from ros_harness import Robot, eventually, ros_client, running
 
 from f4x_ros.core.config import Config
-from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.perception import Perception
 from f4x_ros.ros.client import PerceptionClient
 from f4x_ros.ros.warm_up import warm_up
 

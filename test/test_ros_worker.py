@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from f4x_ros.ros.worker import NotReadyError, Worker
+from f4x_ros.ros.worker import FrameNotReadyError, Worker
 
 
 class Log:
@@ -86,7 +86,7 @@ def test_a_frame_waits_until_it_is_ready(worker: Worker, log: Log) -> None:
     def job() -> None:
         tried.set()
         if not ready.is_set():
-            raise NotReadyError("map -> camera")
+            raise FrameNotReadyError("map -> camera")
         log.done.append("frame")
 
     worker.push(job)
@@ -102,7 +102,7 @@ def test_a_frame_waits_no_longer_than_allowed_and_says_for_what(log: Log) -> Non
     worker = make(log, queue_size=10, wait_s=0.1)
 
     def job() -> None:
-        raise NotReadyError("map -> camera")
+        raise FrameNotReadyError("map -> camera")
 
     begin = time.monotonic()
     for _ in range(8):
@@ -120,7 +120,7 @@ def test_a_waiting_frame_is_the_first_to_go_when_too_many_come(log: Log) -> None
 
     def never() -> None:
         tried.set()
-        raise NotReadyError("map -> camera")
+        raise FrameNotReadyError("map -> camera")
 
     worker.push(never)
     assert tried.wait(5)
@@ -172,7 +172,7 @@ def test_waiting_costs_no_processor_time(log: Log) -> None:
 
     def job() -> None:
         log.done.append(1)
-        raise NotReadyError("map -> camera")
+        raise FrameNotReadyError("map -> camera")
 
     worker.push(job)
     worker.call(lambda: None)
@@ -186,7 +186,7 @@ def test_frames_can_be_dropped_while_the_first_one_waits(log: Log) -> None:
 
     def never() -> None:
         tried.set()
-        raise NotReadyError("map -> camera")
+        raise FrameNotReadyError("map -> camera")
 
     worker.push(never)
     worker.push(lambda: log.done.append("frame"))

@@ -17,8 +17,8 @@ from f4x_ros.core.features.embedded.network import Layout
 from f4x_ros.core.features.embedded.text_space import TextSpace
 from f4x_ros.core.features.embedded.trunk import Trunk
 from f4x_ros.core.features.embedded.weights import load_model, save_model
-from f4x_ros.datasets.world import World
-from f4x_ros.datasets.world.materials import PALETTE
+from f4x_ros.sim import World
+from f4x_ros.sim.materials import PALETTE
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `training` is not installed
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from f4x_ros.datasets.world.raycast import Raycaster
-from f4x_ros.datasets.world.scene import Scene, build_scene
-from f4x_ros.datasets.world.shapes import CLASSES
+from f4x_ros.sim.raycast import Raycaster
+from f4x_ros.sim.scene import Scene, build_scene
+from f4x_ros.sim.shapes import CLASSES
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `training` is not installed
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from f4x_ros.datasets.world.language import absent_phrases, paraphrases_of, phrases_of
-from f4x_ros.datasets.world.materials import PALETTE
-from f4x_ros.datasets.world.scene import build_scene
-from f4x_ros.datasets.world.scenes.anything import anything
-from f4x_ros.datasets.world.shapes import CLASSES, called
+from f4x_ros.sim.language import absent_phrases, paraphrases_of, phrases_of
+from f4x_ros.sim.materials import PALETTE
+from f4x_ros.sim.scene import build_scene
+from f4x_ros.sim.scenes.anything import anything
+from f4x_ros.sim.shapes import CLASSES, called
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # `training` is not installed
 

@@ -9,7 +9,8 @@ import fabricated
 import numpy as np
 import pytest
 
-from f4x_ros.core.frame import Cloud, Percept, TrackState
+from f4x_ros.core.data.percept import Cloud, Percept
+from f4x_ros.core.data.track import TrackState
 from f4x_ros.viz import birdseye, palette, story
 from f4x_ros.viz import plan as plan_of
 from f4x_ros.viz.marks import Chip, chip_height, draw_chips

@@ -13,13 +13,7 @@ from timm.models import register_model
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from f4x_ros.core.features import (
-    FeatureExtractor,
-    describe,
-    has_points,
-    has_text,
-    make_extractor,
-)
+from f4x_ros.core.features import FeatureExtractor, describe, has_points, has_text, make_extractor
 from f4x_ros.core.features.dinov2 import Dinov2Extractor
 from f4x_ros.core.features.examples import at_pixel, best_match, similar
 from f4x_ros.core.features.weights import CHECKPOINTS

@@ -10,8 +10,8 @@ import torch
 
 from f4x_ros.core.config import Config
 from f4x_ros.core.features import LatentCodec
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.datasets.world import World
+from f4x_ros.core.perception import Perception
+from f4x_ros.sim import World
 
 
 def test_words_are_answered_through_the_field(tmp_path: Path) -> None:

@@ -28,9 +28,9 @@ from f4x_ros.core.features import (
 from f4x_ros.core.features.sam2 import Sam2Extractor
 from f4x_ros.core.features.sam2_decoder import joined_prompts
 from f4x_ros.core.features.weights import CHECKPOINTS, checkpoint
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.core.snapshot import take_snapshot
-from f4x_ros.datasets.world import World
+from f4x_ros.core.field.snapshot import take_snapshot
+from f4x_ros.core.perception import Perception
+from f4x_ros.sim import World
 
 CLICKS: dict[str, dict[str, Any]] = {
     "one click": {"points": [[[40.0, 30.0]]], "labels": [[1]]},

@@ -9,8 +9,8 @@ import tiny_sam2
 import torch
 
 from f4x_ros.core.config import Config
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.datasets.world import World
+from f4x_ros.core.perception import Perception
+from f4x_ros.sim import World
 
 FRAMES = (0, 8, 15)
 SIDE = 96

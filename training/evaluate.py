@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from f4x_ros.core.ask.refine import line_for
 from f4x_ros.core.features.embedded.extractor import EmbeddedExtractor
 from f4x_ros.core.features.embedded.weights import Calibration, load_model, save_model
-from f4x_ros.core.query.refine import line_for
-from f4x_ros.datasets.world import Phrase, World, WorldTruth
-from f4x_ros.datasets.world.language import ROOM_CLASSES
 from f4x_ros.eval.frame_scores import VISIBLE_PX, countable
 from f4x_ros.eval.questions import past_indices
+from f4x_ros.sim import Phrase, World, WorldTruth
+from f4x_ros.sim.language import ROOM_CLASSES
 from f4x_ros.viz.mask_sheet import MaskPicture, mask_sheet
 from training.generate import LAST_TRAINING_SEED, LAST_TUNING_SEED, span
 from training.tally import LINES, OFFSETS, Tally, best_offset, print_summary, summary

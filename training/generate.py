@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from f4x_ros.datasets.world.scene import Scene, build_scene
-from f4x_ros.datasets.world.scenes.anything import anything
+from f4x_ros.sim.scene import Scene, build_scene
+from f4x_ros.sim.scenes.anything import anything
 from training.rooms import training_room
 from training.store import is_stored, room_folder, write_room
 from training.views import WIDTH, RoomCaster, View, camera_of, views_of

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from f4x_ros.core.features.embedded.text_space import TextSpace
-from f4x_ros.datasets.world.language import ROOM_CLASSES
-from f4x_ros.datasets.world.materials import PALETTE
-from f4x_ros.datasets.world.shapes import CLASS_IDS, called
+from f4x_ros.sim.language import ROOM_CLASSES
+from f4x_ros.sim.materials import PALETTE
+from f4x_ros.sim.shapes import CLASS_IDS, called
 from training.data import NOTHING
 from training.vocabulary import TRUE, UNKNOWN, Vocabulary
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from f4x_ros.datasets.world.motion import Pose, pose_from
-from f4x_ros.datasets.world.scene import SceneSpec
-from f4x_ros.datasets.world.scenes.kit import Kit
-from f4x_ros.datasets.world.scenes.layout import Plan, extent, footprint
-from f4x_ros.datasets.world.shapes import CLASSES, drawer_of, walking_links
+from f4x_ros.sim.motion import Pose, pose_from
+from f4x_ros.sim.scene import SceneSpec
+from f4x_ros.sim.scenes.kit import Kit
+from f4x_ros.sim.scenes.layout import Plan, extent, footprint
+from f4x_ros.sim.shapes import CLASSES, drawer_of, walking_links
 from training.surfaces import random_ambient, random_lights, random_room
 
 _TRIES = 16

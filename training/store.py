@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.atomic import atomic_write
-from f4x_ros.datasets.world.scene import ObjectLabel
-from f4x_ros.datasets.world.shapes import CLASS_IDS
+from f4x_ros.core.base.atomic import atomic_write
+from f4x_ros.sim.scene import ObjectLabel
+from f4x_ros.sim.shapes import CLASS_IDS
 from training.views import View
 
 _QUALITY = 95

@@ -7,17 +7,9 @@ import colorsys
 
 import numpy as np
 
-from f4x_ros.datasets.world.materials import Material, Rgb
-from f4x_ros.datasets.world.scene import Light, Room
-from f4x_ros.datasets.world.scenes.kit import (
-    FLOORS,
-    WALLS,
-    flecked,
-    plain,
-    planks,
-    tiles,
-    wallpaper,
-)
+from f4x_ros.sim.materials import Material, Rgb
+from f4x_ros.sim.scene import Light, Room
+from f4x_ros.sim.scenes.kit import FLOORS, WALLS, flecked, plain, planks, tiles, wallpaper
 
 Rng = np.random.Generator
 

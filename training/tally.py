@@ -12,8 +12,8 @@ import numpy as np
 from torch import Tensor
 
 from f4x_ros.core.features.base import PeakLine, PeakLines
-from f4x_ros.datasets.world.shapes import CLASSES
 from f4x_ros.eval.query_metrics import PhraseIou, presence
+from f4x_ros.sim.shapes import CLASSES
 from f4x_ros.viz.mask_sheet import MaskPicture
 
 OFFSETS = tuple(float(x) for x in np.arange(-3.0, 3.01, 0.5))

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.datasets.world.motion import Pose, look_at
-from f4x_ros.datasets.world.raycast import Raycaster
-from f4x_ros.datasets.world.scene import Scene
-from f4x_ros.datasets.world.shading import to_srgb
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.sim.motion import Pose, look_at
+from f4x_ros.sim.raycast import Raycaster
+from f4x_ros.sim.scene import Scene
+from f4x_ros.sim.shading import to_srgb
 
 WIDTH, HEIGHT = 320, 240
 

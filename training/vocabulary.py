@@ -17,10 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.datasets.world.language import ROOM_CLASSES, paraphrases_of, phrases_of
-from f4x_ros.datasets.world.materials import PALETTE
-from f4x_ros.datasets.world.scene import ObjectLabel
-from f4x_ros.datasets.world.shapes import CLASS_IDS, CLASSES, called
+from f4x_ros.sim.language import ROOM_CLASSES, paraphrases_of, phrases_of
+from f4x_ros.sim.materials import PALETTE
+from f4x_ros.sim.scene import ObjectLabel
+from f4x_ros.sim.shapes import CLASS_IDS, CLASSES, called
 from training.words import ABSENT, GROUPS, MORE_NAMES, UNCERTAIN
 
 TRUE, FALSE, UNKNOWN = 1, 0, -1

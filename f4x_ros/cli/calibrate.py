@@ -12,14 +12,15 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from f4x_ros.cli.table import table
+from f4x_ros.core.errors import BadInputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from f4x_ros.core.config import Config
     from f4x_ros.core.features.base import PresenceCalibration
-    from f4x_ros.datasets.world import World
     from f4x_ros.eval.calibration import Case
+    from f4x_ros.sim import World
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     from f4x_ros.eval.libraries import check_libraries
 
     if options.every < 1:
-        raise ValueError(f"--every is {options.every}, expected at least 1")
+        raise BadInputError(f"--every is {options.every}, expected at least 1")
     check_libraries()
     config, _ = read_settings(options.config, options.assignments)
     worlds = [_world(spec) for spec in options.scenes]
@@ -78,19 +79,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _world(spec: str) -> World:
-    from f4x_ros.datasets import open_source
-    from f4x_ros.datasets.world import World
+    from f4x_ros.sim import World, open_source
 
     source = open_source(spec)
     if not isinstance(source, World):
-        raise ValueError(f"scene is {spec!r}, expected a drawn world, whose truth is known")
+        raise BadInputError(f"scene is {spec!r}, expected a drawn world, whose truth is known")
     return source
 
 
 def _cases(worlds: list[World], config: Config, every: int, kept: Path | None) -> list[Case]:
     from f4x_ros.cli.progress import progress_bar
     from f4x_ros.cli.sources import prepared
-    from f4x_ros.core.pipeline import Perception
+    from f4x_ros.core.perception import Perception
     from f4x_ros.eval.calibration import read_cases, world_cases, write_cases
 
     known = read_cases(kept) if kept is not None and kept.exists() else []

@@ -29,6 +29,7 @@ from f4x_ros.cli.node_processes import (
 from f4x_ros.cli.processes import Child
 from f4x_ros.cli.prompts import ABSENT, DEMO, KNOWS, speaker
 from f4x_ros.cli.table import table
+from f4x_ros.core.errors import BadInputError
 
 if TYPE_CHECKING:
     from f4x_ros.core.config import Config
@@ -68,19 +69,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     if options.rate < 0:
-        raise ValueError(f"--rate is {options.rate:g}, expected 0 or more")
+        raise BadInputError(f"--rate is {options.rate:g}, expected 0 or more")
     if options.frames < 1:
-        raise ValueError(f"--frames is {options.frames}, expected at least 1")
+        raise BadInputError(f"--frames is {options.frames}, expected at least 1")
     domain = own_domain("f4x demo")
 
     from f4x_ros.cli.settings import read_settings
     from f4x_ros.cli.sources import prepared
-    from f4x_ros.datasets import open_source
+    from f4x_ros.sim import open_source
 
     config, _ = read_settings(None, options.assignments)
     words = speaker(config.features.extractor)
     if not (options.prompt or words in DEMO):
-        raise ValueError(f"extractor '{words}' needs prompts: give --prompt")
+        raise BadInputError(f"extractor '{words}' needs prompts: give --prompt")
     prompts = options.prompt or list(DEMO[words])
     if words in KNOWS:
         print(KNOWS[words])

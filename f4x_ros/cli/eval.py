@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from f4x_ros.cli.errors import CommandError
 from f4x_ros.cli.table import table
+from f4x_ros.core.errors import BadInputError
 
 if TYPE_CHECKING:
     from f4x_ros.core.config import Config
-    from f4x_ros.datasets.source import Source
     from f4x_ros.eval.evaluate import Evaluation
     from f4x_ros.eval.evaluation_files import Baseline
+    from f4x_ros.io.source import Source
 
 _DEFAULT = ("tabletop", "livingroom", "crowd")
 
@@ -52,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     from f4x_ros.cli.settings import read_settings
-    from f4x_ros.datasets import open_source
     from f4x_ros.eval.libraries import check_libraries
+    from f4x_ros.sim import open_source
 
     check_libraries()
     config, _ = read_settings(options.config, options.assignments)
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     folders = _folders(Path(options.out).expanduser(), [source.name for source in opened])
     keep = _new_baseline(options.write_baseline)
     if not options.ros:
-        from f4x_ros.core.pipeline import Perception
+        from f4x_ros.core.perception import Perception
 
         Perception(config)
     results = _Results(folders[0].parent, config, _baseline(options.baseline))
@@ -89,7 +90,9 @@ def _folders(out: Path, names: list[str]) -> list[Path]:
     folders = [out / file_name(name.replace(":", "_")) for name in names]
     for number, folder in enumerate(folders):
         if folder in folders[:number]:
-            raise ValueError(f"two sources are called {names[number]!r}, expected different names")
+            raise BadInputError(
+                f"two sources are called {names[number]!r}, expected different names"
+            )
         folder.mkdir(parents=True, exist_ok=True)
     return folders
 
@@ -138,7 +141,7 @@ def _evaluated(
 
             with NodeSubject(spec, source, config, folder) as node:
                 return evaluate(source, node, show)
-        from f4x_ros.core.pipeline import Perception
+        from f4x_ros.core.perception import Perception
         from f4x_ros.eval.subject import LibrarySubject
 
         with LibrarySubject(Perception(config), folder, source=source.name) as library:
@@ -165,7 +168,7 @@ class _Results:
         self._write({})
 
     def _write(self, failures: dict[str, str]) -> dict[str, Any]:
-        from f4x_ros.core.atomic import atomic_write
+        from f4x_ros.core.base import atomic_write
         from f4x_ros.eval.evaluation_files import full_report, markdown, write_json
         from f4x_ros.eval.scoreboard import compare
 

@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     from f4x_ros.cli.progress import progress_bar
     from f4x_ros.cli.sources import open_part
-    from f4x_ros.datasets import write_bag
+    from f4x_ros.io import write_bag
 
     source = open_part(options.source, options.start, options.frames)
     with progress_bar(len(source), "writing") as bar:

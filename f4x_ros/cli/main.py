@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command `f4x`: one module per subcommand, each with `add_arguments` and `run`.
 
-Exit codes: 0 done, 1 a process that was started failed, 2 bad input (one line says what), 130
-Ctrl-C or SIGTERM. Heavy libraries are imported by the subcommand that needs them, so that help is
-instant.
+Exit codes: 0 done, 1 a process that was started failed, 2 bad input (one line says what), 70 a
+defect of ours (with its traceback), 130 Ctrl-C or SIGTERM. Heavy libraries are imported by the
+subcommand that needs them, so that help is instant.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from f4x_ros.cli import calibrate, demo, doctor, export_bag, query, run, segment
 from f4x_ros.cli import eval as evaluation
 from f4x_ros.cli.errors import CommandError
 from f4x_ros.cli.processes import terminated_like_interrupted
+from f4x_ros.core.errors import F4xError
 
 _COMMANDS = {
     "demo": demo,
@@ -73,8 +74,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `f4x ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, OSError, ImportError) as error:
+    except (F4xError, OSError) as error:
         return _failed(error, options.debug, 2)
+    except Exception as error:
+        traceback.print_exception(error)
+        print(
+            f"f4x: internal error ({type(error).__name__}): this is a defect of f4x_ros, please "
+            "report it with the lines above",
+            file=sys.stderr,
+        )
+        return 70  # EX_SOFTWARE of sysexits.h
 
 
 def _failed(error: Exception, debug: bool, code: int) -> int:

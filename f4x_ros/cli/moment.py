@@ -7,8 +7,10 @@ import argparse
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
+from f4x_ros.core.errors import BadInputError
+
 if TYPE_CHECKING:
-    from f4x_ros.core.poses import Pose
+    from f4x_ros.core.data import Pose
 
 
 def add_moment_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,12 +36,12 @@ def view_of(text: str | None) -> Pose | None:
     except ValueError:
         numbers = []
     if len(numbers) != 6 or not np.isfinite(numbers).all():
-        raise ValueError(f"--view is '{text}', expected x,y,z,tx,ty,tz in metres")
+        raise BadInputError(f"--view is '{text}', expected x,y,z,tx,ty,tz in metres")
     eye, target = np.array(numbers[:3]), np.array(numbers[3:])
     ahead = target - eye
     right = np.cross(ahead, [0.0, 0.0, 1.0])
     if np.linalg.norm(right) < 1e-6:
-        raise ValueError(f"--view is '{text}', expected no view straight up or down")
+        raise BadInputError(f"--view is '{text}', expected no view straight up or down")
     ahead, right = ahead / np.linalg.norm(ahead), right / np.linalg.norm(right)
     pose = np.eye(4)
     pose[:3, :3] = np.stack([right, np.cross(ahead, right), ahead], axis=1)
@@ -52,4 +54,4 @@ def nanoseconds(text: str) -> int:
     try:
         return int(Decimal(text) * 1_000_000_000)
     except (InvalidOperation, ValueError, OverflowError):
-        raise ValueError(f"--stamp is '{text}', expected seconds") from None
+        raise BadInputError(f"--stamp is '{text}', expected seconds") from None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from f4x_ros.cli.errors import CommandError
 from f4x_ros.cli.processes import Child, free_domain_id
+from f4x_ros.core.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from f4x_ros.ros.client import PerceptionClient
@@ -25,7 +26,7 @@ def own_domain(command: str) -> int:
     """Choose a free ROS domain of this machine for this process and its children.
 
     Raises:
-        ImportError: ROS 2 or the package's messages are missing; names the command.
+        UnsupportedError: ROS 2 or the package's messages are missing; names the command.
         CommandError: no domain is free.
     """
     domain = free_domain_id()
@@ -34,7 +35,7 @@ def own_domain(command: str) -> int:
     try:
         import f4x_ros.ros.client  # noqa: F401
     except ImportError as error:
-        raise ImportError(
+        raise UnsupportedError(
             f"{command} needs ROS 2 and the package's messages ({error}): make setup, or source a "
             "workspace; `f4x run demo` works without"
         ) from error
@@ -54,7 +55,7 @@ def start_camera(source: str, log: Path, *, count: int = 0, rate_hz: float = 0.0
     """Start a camera that publishes a source once somebody listens.
 
     Args:
-        source: as `f4x_ros.datasets.open_source` takes it.
+        source: as `f4x_ros.io.open_source` takes it.
         log: its output.
         count: frames; 0 = all.
         rate_hz: frames per second; 0 = send a frame when the one before has been processed.

@@ -24,17 +24,16 @@ from f4x_ros.cli.node_processes import (
     start_node,
     wait_until_active,
 )
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.eval.click_metrics import CLICK_LEVEL, Click, as_arguments
 from f4x_ros.eval.report import Report, read_report
 from f4x_ros.eval.subject import HOLDOUT_EVERY, Answer
 
 if TYPE_CHECKING:
     from f4x_ros.cli.processes import Child
-    from f4x_ros.core.camera import PinholeCamera
     from f4x_ros.core.config import Config
-    from f4x_ros.core.frame import Frame, Track
-    from f4x_ros.core.poses import Pose
-    from f4x_ros.datasets.source import Source
+    from f4x_ros.core.data import Frame, PinholeCamera, Pose, Track
+    from f4x_ros.io.source import Source
     from f4x_ros.ros.client import PerceptionClient
 
 
@@ -66,7 +65,7 @@ class NodeSubject:
         out_dir: results and logs.
 
     Raises:
-        ImportError: ROS 2 is missing.
+        UnsupportedError: ROS 2 is missing.
         CommandError: a process failed; has the end of its log.
     """
 
@@ -121,7 +120,7 @@ class NodeSubject:
 
         answer = self._client.set_prompts(list(prompts))
         if not answer.success:
-            raise ValueError(f"the node refuses the prompts: {answer.message}")
+            raise BadInputError(f"the node refuses the prompts: {answer.message}")
         self._prompts = tuple(prompts)
         self._client.subscribe(Image, "~/masks", lambda m: self._take("masks", m))
         self._client.subscribe(Image, "~/moving", lambda m: self._take("moving", m))
@@ -153,7 +152,7 @@ class NodeSubject:
     def ask(self, text: str, stamp_ns: int = 0, view: Pose | None = None) -> Answer:
         answer = self._client.query(text, SILENCE_S, **self._moment(stamp_ns, view))
         if not answer.success:
-            raise ValueError(f"the node refuses the question '{text}': {answer.message}")
+            raise BadInputError(f"the node refuses the question '{text}': {answer.message}")
         mask = _probability(answer.mask)
         unsure = answer.presence == answer.UNSURE
         return Answer(answer.present, answer.score, mask >= answer.threshold, unsure)
@@ -164,7 +163,7 @@ class NodeSubject:
         given, moment = as_arguments(clicks), self._moment(stamp_ns, view)
         answer = self._client.segment(**given, timeout_s=SILENCE_S, **moment)
         if not answer.success:
-            raise ValueError(f"the node refuses clicks: {answer.message}")
+            raise BadInputError(f"the node refuses clicks: {answer.message}")
         return np.asarray(_probability(answer.mask) >= CLICK_LEVEL)
 
     def _moment(self, stamp_ns: int, view: Pose | None) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from f4x_ros.core.query.prompt_file import read_prompts
+from f4x_ros.core.ask import read_prompts
+from f4x_ros.core.errors import BadInputError
 
 _COLORS = tuple(f"{c} thing" for c in ("red", "blue", "green", "yellow", "orange", "purple"))
 
@@ -59,6 +60,8 @@ def chosen_prompts(
         return prompts
     examples = EXAMPLES.get(speaker(extractor))
     if examples is None:
-        raise ValueError(f"extractor '{extractor}' needs prompts: give --prompt or --prompts-file")
+        raise BadInputError(
+            f"extractor '{extractor}' needs prompts: give --prompt or --prompts-file"
+        )
     print(f"No prompts given, asking for: {', '.join(examples)}.")
     return list(examples)

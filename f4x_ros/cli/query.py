@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from f4x_ros.cli.moment import add_moment_arguments, nanoseconds, view_of
 from f4x_ros.cli.table import table
+from f4x_ros.core.errors import BadInputError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from f4x_ros.core.frame import QueryResult
-    from f4x_ros.core.pipeline import Perception
-    from f4x_ros.core.poses import Pose
+    from f4x_ros.core.data import Pose, QueryResult
+    from f4x_ros.core.perception import Perception
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     stamp_ns, view = nanoseconds(options.stamp), view_of(options.view)
     _check_one_way(options)
 
-    from f4x_ros.core.pipeline import Perception
+    from f4x_ros.core.perception import Perception
 
     perception = Perception.load(options.map)
     if stamp_ns < 0:
@@ -87,7 +87,7 @@ class _How(NamedTuple):
 def _check_one_way(options: argparse.Namespace) -> None:
     given = bool(options.text) + (options.example is not None) + (options.like != 0)
     if given != 1:
-        raise ValueError(
+        raise BadInputError(
             f"{'nothing' if not given else 'more than one thing'} to look for, expected one of "
             "texts, --example or --like"
         )
@@ -153,5 +153,5 @@ def _picture(path: str) -> NDArray[np.uint8]:
 
     image = cv2.imread(path, cv2.IMREAD_COLOR)
     if image is None:
-        raise ValueError(f"--example is '{path}', expected a picture that can be read")
+        raise BadInputError(f"--example is '{path}', expected a picture that can be read")
     return np.ascontiguousarray(image[..., ::-1]).astype(np.uint8)

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     from f4x_ros.cli.settings import read_settings
     from f4x_ros.cli.sources import Part, prepared
-    from f4x_ros.datasets import open_source
+    from f4x_ros.sim import open_source
 
     config, configured = read_settings(options.config, options.assignments)
     opened = open_source(options.source)
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     if speaker(extractor) in KNOWS:
         print(KNOWS[speaker(extractor)])
 
-    from f4x_ros.core.pipeline import Perception
+    from f4x_ros.core.perception import Perception
     from f4x_ros.eval.report import report_rows
     from f4x_ros.eval.run_recorder import RunRecorder
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from f4x_ros.cli.moment import add_moment_arguments, nanoseconds, view_of
 from f4x_ros.cli.table import table
+from f4x_ros.core.errors import BadInputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
 
     import numpy as np
 
-    from f4x_ros.core.pipeline import Perception
+    from f4x_ros.core.perception import Perception
     from f4x_ros.eval.history import seconds
     from f4x_ros.viz.answer_picture import answer_picture
     from f4x_ros.viz.png import save_png
@@ -83,5 +84,5 @@ def _numbers(option: str, text: str, count: int) -> list[float]:
     except ValueError:
         values = []
     if len(values) != count:
-        raise ValueError(f"{option} is '{text}', expected {count} numbers with commas between")
+        raise BadInputError(f"{option} is '{text}', expected {count} numbers with commas between")
     return values

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from f4x_ros.core.errors import BadInputError
+
 if TYPE_CHECKING:
     from f4x_ros.core.config import Config
 
@@ -28,7 +30,7 @@ def read_settings(file: str | None, assignments: Sequence[str]) -> tuple[Config,
     for text in assignments:
         name, equals, value = text.partition("=")
         if not equals:
-            raise ValueError(f"--set is '{text}', expected key=value")
+            raise BadInputError(f"--set is '{text}', expected key=value")
         values[name.strip()] = value.strip()
     return Config.from_dotted(values), prompts
 
@@ -42,17 +44,17 @@ def _from_file(file: str) -> tuple[dict[str, Any], list[str]]:
     try:
         content = yaml.safe_load(Path(file).expanduser().read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"--config '{file}': {error.strerror}, {expected}") from error
+        raise BadInputError(f"--config '{file}': {error.strerror}, {expected}") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"--config '{file}': {reason}, {expected}") from error
+        raise BadInputError(f"--config '{file}': {reason}, {expected}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"--config '{file}' holds {type(content).__name__}, {expected}")
+        raise BadInputError(f"--config '{file}' holds {type(content).__name__}, {expected}")
     of_ros = _ros_parameters(content)
     values = _flat(content if of_ros is None else of_ros)
     prompts = values.pop("prompts", [])
     if not isinstance(prompts, list) or not all(isinstance(p, str) for p in prompts):
-        raise ValueError(f"--config '{file}': prompts is {prompts!r}, expected a list of texts")
+        raise BadInputError(f"--config '{file}': prompts is {prompts!r}, expected a list of texts")
     if of_ros is not None:
         known = {parameter.name for parameter in Config.parameters()}
         values = {name: value for name, value in values.items() if name in known}

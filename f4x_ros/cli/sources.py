@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from f4x_ros.core.errors import BadInputError
+
 if TYPE_CHECKING:
-    from f4x_ros.core.frame import Frame
-    from f4x_ros.datasets.source import Source
+    from f4x_ros.core.data import Frame
+    from f4x_ros.io.source import Source
 
 SOURCE_HELP = (
     "a drawn world (demo, tabletop, livingroom, corridor, warehouse, crowd, random:SEED), an RGB-D "
@@ -24,11 +26,11 @@ class Part:
 
     def __init__(self, source: Any, start: int = 0, count: int = 0) -> None:
         if start < 0 or start >= max(1, len(source)):
-            raise ValueError(f"--start is {start}, expected 0 to {len(source) - 1}")
+            raise BadInputError(f"--start is {start}, expected 0 to {len(source) - 1}")
         if count < 0:
-            raise ValueError(f"--frames is {count}, expected at least 1 (or 0 for all)")
+            raise BadInputError(f"--frames is {count}, expected at least 1 (or 0 for all)")
         if not len(source):
-            raise ValueError(f"source {source.name!r} has no frames, expected at least one")
+            raise BadInputError(f"source {source.name!r} has no frames, expected at least one")
         self.name = str(source.name)
         self._source = source
         stop = min(len(source), start + count) if count else len(source)
@@ -48,14 +50,14 @@ def open_part(spec: str, start: int = 0, count: int = 0) -> Part:
     Raises:
         ValueError: the source or the part is not as expected.
     """
-    from f4x_ros.datasets import open_source
+    from f4x_ros.sim import open_source
 
     return Part(prepared(open_source(spec), start + count if count else 0), start, count)
 
 
 def prepared(source: Source, stop: int = 0) -> Source:
     """The source; if it is a drawn world, its first `stop` frames (0 = all), drawn with a bar."""
-    from f4x_ros.datasets.world import World
+    from f4x_ros.sim import World
 
     if not isinstance(source, World):
         return source

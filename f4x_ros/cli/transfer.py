@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 
 from f4x_ros.cli.moment import add_moment_arguments, nanoseconds, view_of
 from f4x_ros.cli.table import table
+from f4x_ros.core.errors import BadInputError
 
 if TYPE_CHECKING:
-    from f4x_ros.core.pipeline import Perception
-    from f4x_ros.core.poses import Pose
-    from f4x_ros.core.query.marks import MarkedObject, TransferResult
+    from f4x_ros.core.ask import MarkedObject, TransferResult
+    from f4x_ros.core.data import Pose
+    from f4x_ros.core.perception import Perception
     from f4x_ros.viz.text import Image8
 
 _UNSURE = 0.5  # confidence under which another place is named as well
@@ -65,12 +66,12 @@ def run(options: argparse.Namespace) -> int:
     parts = _marks("--part", options.part)
     objects = _marks("--object", [f"{k}={click}" for k, click in enumerate(options.object)])
     if not points and not parts and not options.out:
-        raise ValueError("no --mark, --part or --out: nothing to do, see `f4x transfer --help`")
+        raise BadInputError("no --mark, --part or --out: nothing to do, see `f4x transfer --help`")
     for name, given in points.items():
         if len(given) != 1:
-            raise ValueError(f"--mark {name} has {len(given)} places, expected one")
+            raise BadInputError(f"--mark {name} has {len(given)} places, expected one")
 
-    from f4x_ros.core.pipeline import Perception
+    from f4x_ros.core.perception import Perception
 
     perception = Perception.load(options.map)
     if stamp_ns < 0:
@@ -108,9 +109,11 @@ def _marks(option: str, given: Sequence[str]) -> dict[str, list[tuple[float, ...
         except ValueError:
             clicks = []
         if not name.strip() or not clicks or {len(c) for c in clicks} not in ({2}, {3}):
-            raise ValueError(f"{option} is '{text}', expected NAME=X,Y (pixels) or NAME=X,Y,Z (m)")
+            raise BadInputError(
+                f"{option} is '{text}', expected NAME=X,Y (pixels) or NAME=X,Y,Z (m)"
+            )
         if name.strip() in out:
-            raise ValueError(f"{option} {name.strip()} is given twice")
+            raise BadInputError(f"{option} {name.strip()} is given twice")
         out[name.strip()] = clicks
     return out
 

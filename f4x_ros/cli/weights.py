@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from f4x_ros.cli.table import table
+from f4x_ros.core.errors import BadInputError
 
 if TYPE_CHECKING:
     from f4x_ros.core.features.packaged import Packaged
@@ -160,7 +161,7 @@ def _found(options: argparse.Namespace) -> Iterator[tuple[str, Path, str, str]]:
 
     if options.name is None:
         if options.file or options.sha256:
-            raise ValueError("--file and --sha256 need the name of one checkpoint")
+            raise BadInputError("--file and --sha256 need the name of one checkpoint")
         packages = ((known, known.here()) for known in PACKAGED)
         yield from (_of_package(known, file) for known, file in packages if file)
         files = ((known, cached(known, options.cache)) for known in CHECKPOINTS)

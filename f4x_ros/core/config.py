@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from f4x_ros.core.errors import BadInputError
+
 Value = bool | int | float | str
 
 
@@ -189,7 +191,7 @@ class Config:
         groups: dict[str, dict[str, Value]] = {}
         for name, value in values.items():
             if name not in known:
-                raise ValueError(f"parameter '{name}' is unknown; known: {', '.join(known)}")
+                raise BadInputError(f"parameter '{name}' is unknown; known: {', '.join(known)}")
             group, key = name.split(".")
             groups.setdefault(group, {})[key] = _checked(known[name], value)
         default = cls()
@@ -213,11 +215,11 @@ def _checked(parameter: Parameter, value: Value) -> Value:
     low, high = parameter.low, parameter.high
     if isinstance(typed, (int, float)) and not isinstance(typed, bool):
         if (low is not None and not typed >= low) or (high is not None and not typed <= high):
-            raise ValueError(
+            raise BadInputError(
                 f"parameter '{parameter.name}' is {value}, expected {_range_text(low, high)}"
             )
     elif parameter.choices and typed not in parameter.choices:
-        raise ValueError(
+        raise BadInputError(
             f"parameter '{parameter.name}' is '{value}', "
             f"expected one of {', '.join(parameter.choices)}"
         )
@@ -247,6 +249,6 @@ def _typed(parameter: Parameter, value: Value) -> Value:
             return number
         if kind is int and number.is_integer():
             return int(number)
-    raise ValueError(
+    raise BadInputError(
         f"parameter '{parameter.name}' is '{value}', expected a value of type {kind.__name__}"
     )

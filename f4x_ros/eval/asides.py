@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.poses import Pose
-from f4x_ros.datasets.world import World, WorldTruth
-from f4x_ros.datasets.world.mesh import rotation
+from f4x_ros.core.data import Pose
 from f4x_ros.eval.frame_scores import least_visible_px
 from f4x_ros.eval.subject import is_held_out
+from f4x_ros.sim import World, WorldTruth
+from f4x_ros.sim.mesh import rotation
 
 _ANGLES_DEG = (30.0, 24.0, 18.0, 12.0)  # the first that is inside of the room and clear of things
 _CLEAR_M = 0.2  # a camera nearer than this to something is inside of it

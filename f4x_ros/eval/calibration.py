@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from f4x_ros.core.atomic import atomic_write
+from f4x_ros.core.ask import Evidence
+from f4x_ros.core.base import atomic_write
+from f4x_ros.core.data import Outputs
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.base import PresenceCalibration
-from f4x_ros.core.frame import Outputs
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.core.query.presence import Evidence
-from f4x_ros.datasets.world import World
+from f4x_ros.core.perception import Perception
 from f4x_ros.eval.query_metrics import Presence, presence
 from f4x_ros.eval.questions import Vocabulary, presence_texts, present_in_other_words
 from f4x_ros.eval.subject import is_held_out, understood_by
+from f4x_ros.sim import World
 
 _ROUNDS = 4  # of choosing the likeliest candidate and learning from it
 _SHRINK = 1e-2  # of weights, in units of the spread of their evidence
@@ -115,13 +116,13 @@ def read_cases(path: Path) -> list[Case]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         if tuple(stored["evidence"]) != Evidence._fields:
-            raise ValueError(f"it has the evidence {', '.join(stored['evidence'])}")
+            raise BadInputError(f"it has the evidence {', '.join(stored['evidence'])}")
         return [
             Case(str(world), str(text), bool(there), np.array(found).reshape(-1, _COLUMNS), bool(o))
             for world, text, there, found, o in stored["cases"]
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
+        raise BadInputError(
             f"cases {path} cannot be used: {error}, expected {', '.join(Evidence._fields)}"
         ) from error
 
@@ -139,7 +140,7 @@ def learn(cases: Sequence[Case]) -> PresenceCalibration:
     usable = [case for case in cases if len(case.candidates) and not case.other_words]
     truth = np.array([case.present for case in usable], bool)
     if not 0 < truth.sum() < len(truth):
-        raise ValueError(
+        raise BadInputError(
             f"{int(truth.sum())} of {len(truth)} things asked for are present, expected some that "
             "are and some that are not"
         )
@@ -173,7 +174,7 @@ def check(cases: Sequence[Case]) -> Presence:
     """
     worlds = list(dict.fromkeys(case.world for case in cases))
     if len(worlds) < 2:
-        raise ValueError(f"there are {len(worlds)} worlds, expected at least 2 to leave one out")
+        raise BadInputError(f"there are {len(worlds)} worlds, expected at least 2 to leave one out")
     scores: list[float] = []
     said: list[bool] = []
     unsure: list[bool] = []

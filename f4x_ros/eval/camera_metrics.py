@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.poses import check_pose
+from f4x_ros.core.data import check_pose
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.eval.libraries import library
 
 
@@ -56,7 +57,7 @@ def camera_scores(
 
     Raises:
         ValueError: shapes differ, stamps do not rise, or a pose is no finite rigid transform.
-        ImportError: evo is not installed.
+        UnsupportedError: evo is not installed.
     """
     stamps = _checked_stamps(stamps_ns)
     reference = _checked_poses("truth", truth, len(stamps))
@@ -102,10 +103,10 @@ def position_errors_m(
 def _checked_stamps(stamps_ns: NDArray[np.int64]) -> NDArray[np.int64]:
     stamps = np.asarray(stamps_ns)
     if stamps.ndim != 1 or (stamps.size and not np.issubdtype(stamps.dtype, np.integer)):
-        raise ValueError(f"stamps_ns is {stamps.shape} {stamps.dtype}, expected [N] integers")
+        raise BadInputError(f"stamps_ns is {stamps.shape} {stamps.dtype}, expected [N] integers")
     late = np.flatnonzero(np.diff(stamps) <= 0)
     if len(late):
-        raise ValueError(
+        raise BadInputError(
             f"stamps_ns has {stamps[late[0]]} before {stamps[late[0] + 1]}, "
             "expected stamps that rise strictly"
         )
@@ -115,7 +116,7 @@ def _checked_stamps(stamps_ns: NDArray[np.int64]) -> NDArray[np.int64]:
 def _checked_poses(name: str, poses: NDArray[np.floating], count: int) -> NDArray[np.float64]:
     """Poses [N, 4, 4] float64 whose rotations are exact: evo refuses the rounding of float32."""
     if np.shape(poses) != (count, 4, 4):
-        raise ValueError(f"{name} has shape {np.shape(poses)}, expected ({count}, 4, 4)")
+        raise BadInputError(f"{name} has shape {np.shape(poses)}, expected ({count}, 4, 4)")
     if not count:
         return np.zeros((0, 4, 4))
     checked = np.stack([check_pose(f"{name}[{i}]", pose) for i, pose in enumerate(poses)])

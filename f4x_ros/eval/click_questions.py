@@ -10,14 +10,14 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.poses import Pose
-from f4x_ros.datasets.world import World, WorldTruth
-from f4x_ros.datasets.world.language import ROOM_CLASSES
+from f4x_ros.core.data import Pose
 from f4x_ros.eval.asides import AsideView, views_aside
 from f4x_ros.eval.click_metrics import CLICKS, Click, click_through
 from f4x_ros.eval.frame_scores import VISIBLE_SHARE, least_visible_px
 from f4x_ros.eval.metrics import mean_or_none
 from f4x_ros.eval.questions import aside_moments, past_indices
+from f4x_ros.sim import World, WorldTruth
+from f4x_ros.sim.language import ROOM_CLASSES
 
 _PAST_EVERY = 2  # of the moments at which phrases are asked; the last frame is clicked on, too
 _ASIDE = 2  # new views

@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.frame import Frame
-from f4x_ros.datasets.source import Source
-from f4x_ros.datasets.world import World, WorldTruth
+from f4x_ros.core.data import Frame
 from f4x_ros.eval.asides import AsideView, views_aside
 from f4x_ros.eval.click_questions import click_numbers
 from f4x_ros.eval.costs import Costs
@@ -31,6 +29,8 @@ from f4x_ros.eval.render_metrics import psnr_db, ssim
 from f4x_ros.eval.report import Report
 from f4x_ros.eval.subject import Subject, is_held_out
 from f4x_ros.eval.track_metrics import TrackScores
+from f4x_ros.io.source import Source
+from f4x_ros.sim import World, WorldTruth
 
 Numbers = dict[str, Any]
 """Metrics in nested dictionaries; None = there was nothing to measure."""

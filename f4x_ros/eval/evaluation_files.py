@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from f4x_ros import __version__
-from f4x_ros.core.atomic import atomic_write
+from f4x_ros.core.base import atomic_write
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.eval.scoreboard import Change, comparable, overall, score_rows
 
 Numbers = Mapping[str, Any]
@@ -67,10 +68,10 @@ def read_baseline(path: Path) -> Baseline:
         content = json.loads(path.read_text(encoding="utf-8"))
         found = Baseline(content["scenes"], content["config"])
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise ValueError(f"baseline {path} is not one ({error!r}), {expected}") from error
+        raise BadInputError(f"baseline {path} is not one ({error!r}), {expected}") from error
     for name, part in (("scenes", found.scenes), ("config", found.config)):
         if not isinstance(part, dict) or not all(isinstance(v, dict) for v in part.values()):
-            raise ValueError(f"baseline {path}: '{name}' is no object of objects, {expected}")
+            raise BadInputError(f"baseline {path}: '{name}' is no object of objects, {expected}")
     return found
 
 

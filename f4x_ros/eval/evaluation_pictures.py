@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.datasets.world import World
 from f4x_ros.eval.evaluate import Evaluation
 from f4x_ros.eval.frame_scores import FrameScores
 from f4x_ros.eval.mask_metrics import jaccard
 from f4x_ros.eval.questions import Answers, Example
 from f4x_ros.eval.track_states import ObjectStates
+from f4x_ros.sim import World
 from f4x_ros.viz.mask_sheet import MaskPicture, mask_sheet
 from f4x_ros.viz.plots import plot_from_above, plot_over_time, plot_phrases, plot_presence
 from f4x_ros.viz.png import save_png
@@ -27,7 +27,7 @@ def draw_evaluation(folder: Path, evaluation: Evaluation) -> list[str]:
     """Write the pictures that the evaluation allows; returns their names, the best first.
 
     Raises:
-        ImportError: matplotlib is missing; says how to get it.
+        UnsupportedError: matplotlib is missing; says how to get it.
         OSError: a file cannot be written.
     """
     for name in _NAMES[:-1]:  # of an earlier run; the story is the recorder's

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from f4x_ros.core.frame import Track, TrackState
-from f4x_ros.datasets.world import Phrase, World, WorldTruth
-from f4x_ros.datasets.world.language import ROOM_CLASSES
+from f4x_ros.core.data import Track, TrackState
 from f4x_ros.eval.camera_metrics import CameraScores, camera_scores, position_errors_m
 from f4x_ros.eval.mask_metrics import MaskScores, MaskSequence, jaccard
 from f4x_ros.eval.query_metrics import PhraseIou
 from f4x_ros.eval.subject import Observed
 from f4x_ros.eval.track_metrics import TrackScores, track_scores
 from f4x_ros.eval.track_states import ObjectStates
+from f4x_ros.sim import Phrase, World, WorldTruth
+from f4x_ros.sim.language import ROOM_CLASSES
 
 #: An object is scored where at least this share of it is visible ...
 VISIBLE_SHARE = 0.25

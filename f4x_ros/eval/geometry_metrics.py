@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.eval.metrics import SOLID_ALPHA
 
 
@@ -51,10 +52,10 @@ def _claims(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     for name, values in (("predicted", predicted), ("truth", truth), ("alpha", alpha)):
         if values.ndim != 2 or values.shape != truth.shape:
-            raise ValueError(f"{name} has shape {values.shape}, expected [H, W] = {truth.shape}")
+            raise BadInputError(f"{name} has shape {values.shape}, expected [H, W] = {truth.shape}")
         if not np.isfinite(values).all():
             count = np.count_nonzero(~np.isfinite(values))
-            raise ValueError(f"{name} has {count} values that are not finite, expected none")
+            raise BadInputError(f"{name} has {count} values that are not finite, expected none")
     return (predicted > 0) & (alpha > SOLID_ALPHA), truth > 0
 
 
@@ -93,12 +94,12 @@ def cloud_scores(
         ValueError: a shape is wrong, a value is not finite, or the threshold is not above 0.
     """
     if not (np.isfinite(threshold_m) and threshold_m > 0):
-        raise ValueError(f"threshold_m is {threshold_m}, expected a number above 0")
+        raise BadInputError(f"threshold_m is {threshold_m}, expected a number above 0")
     for name, points in (("predicted", predicted), ("truth", truth)):
         if points.ndim != 2 or points.shape[1] != 3:
-            raise ValueError(f"{name} has shape {points.shape}, expected [N, 3]")
+            raise BadInputError(f"{name} has shape {points.shape}, expected [N, 3]")
         if not np.isfinite(points).all():
-            raise ValueError(f"{name} has values that are not finite, expected none")
+            raise BadInputError(f"{name} has values that are not finite, expected none")
     outwards, back = _nearest_m(predicted, truth), _nearest_m(truth, predicted)
     accuracy, completeness = _share(outwards, threshold_m), _share(back, threshold_m)
     both = len(predicted) > 0 and len(truth) > 0

@@ -11,9 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import Frame
-from f4x_ros.core.poses import Pose
+from f4x_ros.core.data import Frame, PinholeCamera, Pose
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.eval.metrics import depth_errors_m, mean_or_none, median_or_none, psnr_db
 
 _PERFECT_DB = 100.0  # stands for the infinity of two equal pictures, so that means exist
@@ -41,7 +40,7 @@ class _Kept:
     def of(cls, frame: Frame) -> _Kept:
         done, png = cv2.imencode(".png", frame.rgb)  # as BGR, and decoded as BGR: no swap needed
         if not done or frame.T_map_camera is None:
-            raise ValueError("the frame has no pose or its picture cannot be compressed")
+            raise BadInputError("the frame has no pose or its picture cannot be compressed")
         depth = None if frame.depth is None else zlib.compress(frame.depth.tobytes(), 1)
         return cls(frame.stamp_ns, frame.camera, frame.T_map_camera, png, depth)
 

@@ -12,8 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.frame import Frame, Percept, Track, TrackState
-from f4x_ros.core.poses import Pose
+from f4x_ros.core.data import Frame, Percept, Pose, Track, TrackState
 
 _TRACK_COLUMNS = (
     "stamp_s,id,label,score,state,moving,x_m,y_m,z_m,qx,qy,qz,qw,vx_mps,vy_mps,vz_mps,"

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from f4x_ros.core.errors import BadInputError
+
 PCK_SHARE = 0.1
 """Of the largest side of the box."""
 
@@ -54,16 +56,16 @@ def keypoint_errors(
         ValueError: shapes that do not fit, or a size that is not positive.
     """
     if equivalents.ndim != 3 or equivalents.shape[1:] != found.shape or not len(equivalents):
-        raise ValueError(
+        raise BadInputError(
             f"equivalents has shape {equivalents.shape}, expected (S, *{found.shape}), S >= 1"
         )
     if not size > 0:
-        raise ValueError(f"size is {size}, expected > 0")
+        raise BadInputError(f"size is {size}, expected > 0")
     errors = np.linalg.norm(equivalents - found[None], axis=2) / size  # [S, K]
     errors = np.where(np.isnan(errors), np.inf, errors)
     if counted is not None:
         if counted.shape != found.shape[:1]:
-            raise ValueError(f"counted has shape {counted.shape}, expected {found.shape[:1]}")
+            raise BadInputError(f"counted has shape {counted.shape}, expected {found.shape[:1]}")
         errors = np.where(counted[None], errors, np.nan)
     hits = (errors <= PCK_SHARE).sum(1)
     far = np.nan_to_num(errors, nan=0.0, posinf=1e9).sum(1)

@@ -11,6 +11,8 @@ import importlib
 import io
 from types import ModuleType
 
+from f4x_ros.core.errors import UnsupportedError
+
 _INSTALL = {
     "evo": "pip install 'f4x-ros[eval]'",
     "torchmetrics": "pip install 'f4x-ros[eval]'",
@@ -26,7 +28,7 @@ def library(module: str) -> ModuleType:
     kept off the terminal. Only those parts of evo are asked for that write no settings folder.
 
     Raises:
-        ImportError: the library is missing or broken; names it and says how to install it.
+        UnsupportedError: the library is missing or broken; names it and says how to install it.
         KeyError: not one of the evaluation libraries.
     """
     name = module.partition(".")[0]
@@ -35,7 +37,7 @@ def library(module: str) -> ModuleType:
         with contextlib.redirect_stdout(io.StringIO()):
             return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(
+        raise UnsupportedError(
             f"{name} is needed for this score and cannot be imported ({error}): {command}"
         ) from error
 
@@ -44,7 +46,7 @@ def check_libraries() -> None:
     """Import everything that a full evaluation needs, so that it does not fail at its end.
 
     Raises:
-        ImportError: as `library`.
+        UnsupportedError: as `library`.
     """
     for module in ("evo.core.metrics", "torchmetrics.functional", "trackeval.metrics"):
         library(module)

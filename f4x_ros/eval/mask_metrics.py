@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from f4x_ros.core.errors import BadInputError
+
 _RECALL_AT = 0.5  # a frame counts as found above this
 
 
@@ -24,10 +26,10 @@ def check_masks(**masks: NDArray[np.bool_] | None) -> None:
         if mask is None:
             continue
         if mask.ndim != 2 or mask.dtype != np.bool_:
-            raise ValueError(f"{name} is {mask.shape} {mask.dtype}, expected [H, W] bool")
+            raise BadInputError(f"{name} is {mask.shape} {mask.dtype}, expected [H, W] bool")
         first = first or (name, mask)
         if mask.shape != first[1].shape:
-            raise ValueError(
+            raise BadInputError(
                 f"{name} has shape {mask.shape}, expected {first[1].shape} as {first[0]} has"
             )
 
@@ -73,7 +75,7 @@ def boundary_f(
         ValueError: a mask is not a bool array [H, W], the shapes differ, or bound is not above 0.
     """
     if not (math.isfinite(bound) and bound > 0):
-        raise ValueError(f"bound is {bound}, expected a number above 0")
+        raise BadInputError(f"bound is {bound}, expected a number above 0")
     pred, truth = _prepared(pred, truth, valid)
     radius_px = int(bound if bound >= 1 else math.ceil(bound * math.hypot(*truth.shape)))
     edge, true_edge = _outline(pred), _outline(truth)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.frame import RenderedView
+from f4x_ros.core.data import RenderedView
+from f4x_ros.core.errors import BadInputError
 
 SOLID_ALPHA = 0.5
 """Below this the map is taken to be empty at a pixel, so its depth there is no claim."""
@@ -26,12 +27,12 @@ def psnr_db(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
         ValueError: shapes or types differ, or there is no pixel.
     """
     if picture.shape != truth.shape or picture.dtype != np.uint8 or truth.dtype != np.uint8:
-        raise ValueError(
+        raise BadInputError(
             f"pictures are {picture.shape} {picture.dtype} and {truth.shape} {truth.dtype}, "
             "expected two uint8 pictures of one shape"
         )
     if not truth.size:
-        raise ValueError(f"pictures have shape {truth.shape}, expected at least one pixel")
+        raise BadInputError(f"pictures have shape {truth.shape}, expected at least one pixel")
     mse = float(np.mean((picture.astype(np.float32) - truth.astype(np.float32)) ** 2))
     return math.inf if mse == 0 else 10 * math.log10(255**2 / mse)
 
@@ -50,7 +51,9 @@ def depth_errors_m(view: RenderedView, truth: NDArray[np.float32]) -> NDArray[np
         ValueError: the sizes differ.
     """
     if view.depth.shape != truth.shape:
-        raise ValueError(f"depths have shapes {view.depth.shape} and {truth.shape}, expected one")
+        raise BadInputError(
+            f"depths have shapes {view.depth.shape} and {truth.shape}, expected one"
+        )
     both = (truth > 0) & (view.depth > 0) & (view.alpha > SOLID_ALPHA)
     errors = np.abs(view.depth[both] - truth[both])
     return np.asarray(errors, np.float32)[:: max(1, len(errors) // _DEPTH_SAMPLES)]

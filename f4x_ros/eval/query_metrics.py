@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.eval.libraries import library
 from f4x_ros.eval.mask_metrics import check_masks
 
@@ -108,7 +109,7 @@ class PhraseIou:
             ValueError: the phrase was never added.
         """
         if phrase not in self._counts:
-            raise ValueError(f"phrase is {phrase!r}, expected one of {sorted(self._counts)}")
+            raise BadInputError(f"phrase is {phrase!r}, expected one of {sorted(self._counts)}")
         counts = self._counts[phrase]
         return counts.intersection / counts.union if counts.truth else None
 
@@ -212,12 +213,12 @@ def presence(
 
     Raises:
         ValueError: lengths differ, a score is not finite, or a flag is not a bool.
-        ImportError: torchmetrics is not installed.
+        UnsupportedError: torchmetrics is not installed.
     """
     score, truth, said = _checked_presence(scores, present, decided)
     doubt = np.zeros(len(score), bool) if unsure is None else np.asarray(unsure)
     if doubt.shape != said.shape or doubt.dtype != np.bool_ or (doubt & said).any():
-        raise ValueError(
+        raise BadInputError(
             f"unsure is {doubt.shape} {doubt.dtype}, expected {said.shape} bool, and nobody who "
             "is unsure said present"
         )
@@ -246,10 +247,10 @@ def _checked_presence(
     score = np.asarray(scores, np.float64)
     flags = {"present": np.asarray(present), "decided": np.asarray(decided)}
     if score.ndim != 1 or not np.isfinite(score).all():
-        raise ValueError(f"scores are {score}, expected [N] finite numbers")
+        raise BadInputError(f"scores are {score}, expected [N] finite numbers")
     for name, flag in flags.items():
         if flag.shape != score.shape or (flag.size and flag.dtype != np.bool_):
-            raise ValueError(f"{name} is {flag.shape} {flag.dtype}, expected {score.shape} bool")
+            raise BadInputError(f"{name} is {flag.shape} {flag.dtype}, expected {score.shape} bool")
     return score, flags["present"].astype(bool), flags["decided"].astype(bool)
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.datasets.world import Phrase, World, WorldTruth
-from f4x_ros.datasets.world.shapes import called
 from f4x_ros.eval.asides import AsideView
 from f4x_ros.eval.frame_scores import countable, least_visible_px
 from f4x_ros.eval.query_metrics import PhraseIou, Presence, presence
 from f4x_ros.eval.subject import Subject
+from f4x_ros.sim import Phrase, World, WorldTruth
+from f4x_ros.sim.shapes import called
 
 _PAST_VIEWS = 5  # moments of the run at which every phrase is asked again
 _ASIDE_MOMENTS = 3  # of them, those also seen from cameras that were never there

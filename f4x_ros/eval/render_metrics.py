@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.eval.libraries import library
 
 _SSIM_MIN_SIDE_PX = 6  # half the Gaussian window of 11 px is mirrored at the borders
@@ -20,7 +21,7 @@ def psnr_db(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
 
     Raises:
         ValueError: a picture is not uint8 [H, W, 3] with a pixel, or the shapes differ.
-        ImportError: torchmetrics is not installed.
+        UnsupportedError: torchmetrics is not installed.
     """
     _check_pictures(picture, truth, min_side_px=1)
     functional = library("torchmetrics.functional.image")
@@ -38,7 +39,7 @@ def ssim(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
 
     Raises:
         ValueError: a picture is not uint8 [H, W, 3] of 6 px a side or more, or the shapes differ.
-        ImportError: torchmetrics is not installed.
+        UnsupportedError: torchmetrics is not installed.
     """
     _check_pictures(picture, truth, min_side_px=_SSIM_MIN_SIDE_PX)
     functional = library("torchmetrics.functional.image")
@@ -52,13 +53,15 @@ def ssim(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
 def _check_pictures(picture: NDArray[np.uint8], truth: NDArray[np.uint8], min_side_px: int) -> None:
     for name, image in (("picture", picture), ("truth", truth)):
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(f"{name} is {image.shape} {image.dtype}, expected [H, W, 3] uint8")
+            raise BadInputError(f"{name} is {image.shape} {image.dtype}, expected [H, W, 3] uint8")
         if min(image.shape[:2]) < min_side_px:
-            raise ValueError(
+            raise BadInputError(
                 f"{name} has shape {image.shape}, expected at least {min_side_px} px a side"
             )
     if picture.shape != truth.shape:
-        raise ValueError(f"picture has shape {picture.shape}, expected {truth.shape} as truth has")
+        raise BadInputError(
+            f"picture has shape {picture.shape}, expected {truth.shape} as truth has"
+        )
 
 
 def _planes(picture: NDArray[np.uint8]) -> torch.Tensor:

@@ -8,7 +8,8 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from f4x_ros.core.atomic import atomic_write
+from f4x_ros.core.base import atomic_write
+from f4x_ros.core.errors import BadInputError
 
 Value = int | float | str | None
 Report = dict[str, Value]
@@ -25,7 +26,7 @@ def read_report(path: Path) -> Report:
     """What `write_report` wrote. Raises OSError, or ValueError naming a file that is no report."""
     report = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(report, dict):
-        raise ValueError(f"{path} holds {type(report).__name__}, expected the report of a run")
+        raise BadInputError(f"{path} holds {type(report).__name__}, expected the report of a run")
     return report
 
 

@@ -16,9 +16,10 @@ import cv2
 import numpy as np
 
 from f4x_ros import __version__
-from f4x_ros.core.atomic import atomic_write
-from f4x_ros.core.frame import Frame, Outputs, Percept
-from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.base import atomic_write
+from f4x_ros.core.data import Frame, Outputs, Percept
+from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.perception import Perception
 from f4x_ros.eval.held_out import HeldOut, Quality
 from f4x_ros.eval.history import BestFrame, Paths, TrackTable
 from f4x_ros.eval.memory import PeakMemory
@@ -71,7 +72,7 @@ class RunRecorder:
         video_fps: float = _VIDEO_FPS,
     ) -> None:
         if holdout_every < 0 or holdout_every == 1:
-            raise ValueError(
+            raise BadInputError(
                 f"holdout is {holdout_every}, expected 0 (map every frame) or at least 2"
             )
         self._perception, self._source = perception, source
@@ -192,7 +193,7 @@ class RunRecorder:
         """
         if self._best.best is None:
             self.close()
-            raise ValueError("there is nothing to report: no frame has been processed")
+            raise BadInputError("there is nothing to report: no frame has been processed")
         try:
             report = self._report(self._held_out.evaluate(self._perception), dropped)
             self._write_files(report)

@@ -10,10 +10,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import Frame, Presence, RenderedView, Track
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.core.poses import Pose
+from f4x_ros.core.data import Frame, PinholeCamera, Pose, Presence, RenderedView, Track
+from f4x_ros.core.perception import Perception
 from f4x_ros.eval.click_metrics import Click, as_arguments
 from f4x_ros.eval.report import Report
 from f4x_ros.eval.run_recorder import RunRecorder
@@ -37,7 +35,7 @@ class Answer(NamedTuple):
 
 
 class Observed(Protocol):
-    """What came back for one frame; `core.frame.Percept` is one.
+    """What came back for one frame; `core.data.frame.Percept` is one.
 
     Properties:
         stamp_ns: stamp of the frame.

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.eval.libraries import library
 from f4x_ros.eval.track_errors import StateErrors, moving_errors, state_errors
 from f4x_ros.eval.track_matching import (
@@ -93,7 +94,7 @@ def track_scores(
 
     Raises:
         ValueError: lengths or stamps differ, stamps do not rise, or the distance is not above 0.
-        ImportError: TrackEval is not installed.
+        UnsupportedError: TrackEval is not installed.
     """
     _check_sequences(truth, predicted, max_distance_m, ignore)
     ignored = ignore if ignore is not None else [()] * len(truth)
@@ -118,17 +119,19 @@ def _check_sequences(
     ignore: Sequence[Collection[int]] | None,
 ) -> None:
     if not (math.isfinite(max_distance_m) and max_distance_m > 0):
-        raise ValueError(f"max_distance_m is {max_distance_m}, expected a number above 0")
+        raise BadInputError(f"max_distance_m is {max_distance_m}, expected a number above 0")
     for name, part in (("predicted", predicted), ("ignore", ignore)):
         if part is not None and len(part) != len(truth):
-            raise ValueError(f"{name} has {len(part)} frames, expected {len(truth)} as truth has")
+            raise BadInputError(
+                f"{name} has {len(part)} frames, expected {len(truth)} as truth has"
+            )
     for index, (true, said) in enumerate(zip(truth, predicted, strict=True)):
         if true.stamp_ns != said.stamp_ns:
-            raise ValueError(
+            raise BadInputError(
                 f"predicted[{index}] has stamp {said.stamp_ns}, expected {true.stamp_ns}"
             )
         if index and true.stamp_ns <= truth[index - 1].stamp_ns:
-            raise ValueError(
+            raise BadInputError(
                 f"truth[{index}] has stamp {true.stamp_ns}, expected more than "
                 f"{truth[index - 1].stamp_ns}"
             )

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from f4x_ros.core.errors import BadInputError
+
 _UNIT_TOLERANCE = 1e-2  # of a quaternion's length
 
 
@@ -44,9 +46,9 @@ class ObjectStates:
 
     def __post_init__(self) -> None:
         if self.ids.ndim != 1 or not np.issubdtype(self.ids.dtype, np.integer):
-            raise ValueError(f"ids are {self.ids.shape} {self.ids.dtype}, expected [N] integers")
+            raise BadInputError(f"ids are {self.ids.shape} {self.ids.dtype}, expected [N] integers")
         if len(np.unique(self.ids)) != len(self.ids):
-            raise ValueError(f"ids are {self.ids.tolist()}, expected each once")
+            raise BadInputError(f"ids are {self.ids.tolist()}, expected each once")
         _check_numbers("positions", self.positions, (len(self.ids), 3))
         for name, columns in (("orientations", 4), ("velocities", 3), ("sizes", 3)):
             if getattr(self, name) is not None:
@@ -54,7 +56,7 @@ class ObjectStates:
         for name in ("confirmed", "moving", "classes"):
             values = getattr(self, name)
             if values is not None and values.shape != self.ids.shape:
-                raise ValueError(f"{name} has shape {values.shape}, expected {self.ids.shape}")
+                raise BadInputError(f"{name} has shape {values.shape}, expected {self.ids.shape}")
         if self.orientations is not None:
             _check_quaternions(self.orientations)
 
@@ -73,14 +75,14 @@ class ObjectStates:
 
 def _check_numbers(name: str, values: NDArray[np.floating], shape: tuple[int, int]) -> None:
     if values.shape != shape:
-        raise ValueError(f"{name} has shape {values.shape}, expected {shape}")
+        raise BadInputError(f"{name} has shape {values.shape}, expected {shape}")
     if not np.isfinite(values).all():
-        raise ValueError(f"{name} has values that are not finite: {values.tolist()}")
+        raise BadInputError(f"{name} has values that are not finite: {values.tolist()}")
 
 
 def _check_quaternions(quaternions: NDArray[np.floating]) -> None:
     lengths = np.linalg.norm(quaternions, axis=1)
     if (np.abs(lengths - 1) > _UNIT_TOLERANCE).any():
-        raise ValueError(
+        raise BadInputError(
             f"orientations have lengths {lengths.tolist()}, expected unit quaternions (xyzw)"
         )

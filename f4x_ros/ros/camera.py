@@ -17,13 +17,14 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
-from f4x_ros.core.frame import Frame
-from f4x_ros.datasets import open_source
+from f4x_ros.core.data import Frame
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.msg import TrackArray
 from f4x_ros.ros.conversions import camera_info_msg, header, stamp_ns, transform_msg
 from f4x_ros.ros.images import image_msg
 from f4x_ros.ros.middleware import ignore_interrupts, ros, until_interrupted
 from f4x_ros.ros.parameters import Option, checked, descriptor_of
+from f4x_ros.sim import open_source
 
 _ACK_TIMEOUT = Duration(seconds=10)
 
@@ -55,10 +56,10 @@ class CameraNode(Node):
             for option in OPTIONS:
                 self.declare_parameter(option.name, option.default, descriptor_of(option))
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-            raise ValueError(str(error)) from error
+            raise BadInputError(str(error)) from error
         self._options = {o.name: checked(o, self.get_parameter(o.name).value) for o in OPTIONS}
         if not self._options["source"]:
-            raise ValueError("parameter 'source' is '', expected a folder, a bag or 'demo'")
+            raise BadInputError("parameter 'source' is '', expected a folder, a bag or 'demo'")
         self._source = open_source(self._options["source"])
         qos = QoSProfile(depth=10)
         self._image = self.create_publisher(Image, "image", qos)
@@ -102,7 +103,7 @@ class CameraNode(Node):
     def _indices(self) -> Iterator[int]:
         start, count, length = self._options["start"], self._options["count"], len(self._source)
         if start >= length:
-            raise ValueError(f"parameter 'start' is {start}, expected less than {length} frames")
+            raise BadInputError(f"parameter 'start' is {start}, expected less than {length} frames")
         stop = min(length, start + count) if count else length
         yield from range(start, stop)
         while self._options["loop"]:
@@ -148,7 +149,7 @@ class CameraNode(Node):
 
         if not self._spin_until(complete, self._options["wait_timeout_s"]):
             found = {p.topic_name: p.get_subscription_count() for p in publishers}
-            raise ValueError(
+            raise BadInputError(
                 f"parameter 'wait_for_subscribers' is {wanted}, but after "
                 f"{self._options['wait_timeout_s']:g} s there are {found}"
                 + (f" and nobody publishes '{pace}'" if pace else "")

@@ -9,12 +9,12 @@ from functools import partial
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 
-from f4x_ros.core.poses import Pose
+from f4x_ros.core.data import Pose
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.conversions import pose_from_msg, stamp_ns
 from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.transforms import TransformBuffer, Transforms, TransformUnavailableError, listen
-from f4x_ros.ros.worker import NotReadyError
+from f4x_ros.ros.worker import FrameNotReadyError
 
 _CAMERA = "camera"  # the child of the poses that come from a topic
 
@@ -58,13 +58,13 @@ class CameraPoses:
         self._on_new()
 
     def camera(self, frame_id: str, ns: int) -> Pose:
-        """`T_map_camera` at a time; raises NotReadyError naming what is missing."""
+        """`T_map_camera` at a time; raises FrameNotReadyError naming what is missing."""
         try:
             if self._from_topic:
                 return self._poses.lookup(self._map_frame, _CAMERA, ns)
             return self._transforms.lookup(self._map_frame, frame_id, ns)
         except TransformUnavailableError as error:
-            raise NotReadyError(str(error)) from error
+            raise FrameNotReadyError(str(error)) from error
 
     def view(self, view: PoseStamped) -> Pose | None:
         """`T_map_camera` of the viewpoint asked for; None for the camera's own.

@@ -13,9 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import Track, TrackState
-from f4x_ros.core.poses import Pose, from_quaternion, to_quaternion
+from f4x_ros.core.data import PinholeCamera, Pose, Track, TrackState, from_quaternion, to_quaternion
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.msg import LabelMap, TrackArray
 from f4x_ros.msg import Track as TrackMsg
 
@@ -30,7 +29,7 @@ def stamp_ns(stamp: Time) -> int:
 def stamp_msg(ns: int) -> Time:
     """ROS stamp of nanoseconds; before 1970 and after 2038 there is none (ValueError)."""
     if not 0 <= ns < 2**31 * _NS:
-        raise ValueError(f"stamp_ns is {ns}, expected 0 to {2**31 * _NS - 1}")
+        raise BadInputError(f"stamp_ns is {ns}, expected 0 to {2**31 * _NS - 1}")
     return Time(sec=ns // _NS, nanosec=ns % _NS)
 
 

@@ -14,6 +14,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
+from f4x_ros.core.errors import BadInputError
+
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 HOLD_S = 5.0
 """A problem counts as present until so long after it was last reported."""
@@ -76,7 +78,7 @@ class Health:
     def problem(self, kind: str, text: str, *, hold_s: float = HOLD_S) -> None:
         """Report something wrong; `kind` is one of KINDS."""
         if kind not in KINDS:
-            raise ValueError(f"kind is '{kind}', expected one of {', '.join(KINDS)}")
+            raise BadInputError(f"kind is '{kind}', expected one of {', '.join(KINDS)}")
         with self._lock:
             self._problems[kind] = _Problem(text, self._clock() + hold_s)
 

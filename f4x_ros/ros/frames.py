@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image
 
-from f4x_ros.core.frame import Frame
-from f4x_ros.core.poses import Pose
-from f4x_ros.datasets.rectify import Rectifier
+from f4x_ros.core.data import Frame, Pose
+from f4x_ros.core.errors import BadInputError
+from f4x_ros.io.rectify import Rectifier
 from f4x_ros.ros.conversions import stamp_ns
 from f4x_ros.ros.images import depth_from_image_msg, rgb_from_image
 
@@ -20,7 +20,7 @@ _LATE_IN_A_ROW = 5
 """So many frames from the past are no disorder of the network: time has jumped."""
 
 
-class BadInputError(ValueError):
+class BadFrameError(BadInputError):
     """A message that cannot be used. `kind` is one of `diagnostics.KINDS`."""
 
     def __init__(self, kind: str, text: str) -> None:
@@ -40,7 +40,7 @@ class FrameBuilder:
         """Name of the optical frame: the parameter `camera_frame`, or what the image says."""
         name = self._camera_frame or image.header.frame_id
         if not name:
-            raise BadInputError(
+            raise BadFrameError(
                 "image", "image has an empty header.frame_id; set it, or 'camera_frame'"
             )
         return name
@@ -49,18 +49,18 @@ class FrameBuilder:
         """A frame with the stamp of the image.
 
         Raises:
-            BadInputError: names the topic, the value and what was expected.
+            BadFrameError: names the topic, the value and what was expected.
         """
         frame_id = self.frame_id(image)
         rectifier = self._rectify(info)
         try:
             rgb = rgb_from_image(image)
         except ValueError as error:
-            raise BadInputError("image", str(error)) from error
+            raise BadFrameError("image", str(error)) from error
         try:
             metres = depth_from_image_msg(depth)
         except ValueError as error:
-            raise BadInputError("depth", str(error)) from error
+            raise BadFrameError("depth", str(error)) from error
         _check_sizes(rectifier, rgb, metres)
         try:
             return Frame(
@@ -75,7 +75,7 @@ class FrameBuilder:
         except ValueError as error:
             kinds = {"T_map_camera": "pose", "stamp_ns": "time"}
             kind = next((k for word, k in kinds.items() if word in str(error)), "depth")
-            raise BadInputError(kind, str(error)) from error
+            raise BadFrameError(kind, str(error)) from error
 
     def _rectify(self, info: CameraInfo) -> Rectifier:
         calibration = (
@@ -90,7 +90,7 @@ class FrameBuilder:
             try:
                 self._rectifier = Rectifier(info, rectified=self._rectified, where="camera_info")
             except ValueError as error:
-                raise BadInputError("camera_info", str(error)) from error
+                raise BadFrameError("camera_info", str(error)) from error
             self._calibration = calibration
         return self._rectifier
 
@@ -98,13 +98,13 @@ class FrameBuilder:
 def _check_sizes(rectifier: Rectifier, rgb: NDArray[np.uint8], depth: NDArray[np.float32]) -> None:
     size = (rectifier.camera.height, rectifier.camera.width)
     if rgb.shape[:2] != size:
-        raise BadInputError(
+        raise BadFrameError(
             "camera_info",
             f"camera_info is for {size[1]}x{size[0]} pixels, expected the size of the image, "
             f"{rgb.shape[1]}x{rgb.shape[0]}",
         )
     if depth.shape != size:
-        raise BadInputError(
+        raise BadFrameError(
             "depth",
             f"depth/image is {depth.shape[1]}x{depth.shape[0]}, expected {size[1]}x{size[0]} as "
             "the image: register depth to the colour camera",

@@ -2,7 +2,7 @@
 """`sensor_msgs/Image` to arrays and back: by cv_bridge where it works, else by numpy.
 
 Both ways give the same arrays (a test compares them). The encodings and their checks are those of
-`f4x_ros.datasets.ros_images`, so a bag and a live topic are read alike.
+`f4x_ros.io.ros_images`, so a bag and a live topic are read alike.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from f4x_ros.datasets.ros_images import (
+from f4x_ros.core.errors import BadInputError
+from f4x_ros.io.ros_images import (
     COLOR_ENCODINGS,
     DEPTH_ENCODINGS,
     color_from_image,
@@ -81,10 +82,10 @@ def image_msg(pixels: NDArray[Any], encoding: str, header: Header) -> Image:
         ValueError: the array does not have the shape and type of the encoding.
     """
     if encoding not in _PUBLISHED:
-        raise ValueError(f"encoding is '{encoding}', expected one of {', '.join(_PUBLISHED)}")
+        raise BadInputError(f"encoding is '{encoding}', expected one of {', '.join(_PUBLISHED)}")
     tail, kind = _PUBLISHED[encoding]
     if pixels.ndim != 2 + len(tail) or pixels.shape[2:] != tail or pixels.dtype != kind:
-        raise ValueError(
+        raise BadInputError(
             f"{encoding} image of shape {pixels.shape} and type {pixels.dtype}, expected "
             f"(H, W{''.join(f', {n}' for n in tail)}) {np.dtype(kind)}"
         )
@@ -155,7 +156,7 @@ def _check_millimetres(depth: NDArray[np.float32], where: str) -> None:
     """Refuse whole metres in an encoding of millimetres: no camera looks at 5 cm and less only."""
     farthest = float(depth.max())
     if 0 < farthest < 0.05:
-        raise ValueError(
+        raise BadInputError(
             f"{where}: 16UC1 whose largest value is {farthest * 1000:.0f}, expected millimetres "
             "(REP-118): is it in metres?"
         )

@@ -10,7 +10,7 @@ from geometry_msgs.msg import Point
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from f4x_ros.core.frame import Track, TrackState
+from f4x_ros.core.data import Track, TrackState
 from f4x_ros.ros.conversions import track_msg
 from f4x_ros.viz.palette import color_of_label
 

@@ -16,7 +16,7 @@ from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from f4x_ros.core.frame import Frame, Outputs, Percept
+from f4x_ros.core.data import Frame, Outputs, Percept
 from f4x_ros.msg import LabelMap, TrackArray
 from f4x_ros.ros.conversions import header, tracks_msg
 from f4x_ros.ros.images import image_msg, mono8_of_probability

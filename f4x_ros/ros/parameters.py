@@ -21,8 +21,9 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from f4x_ros.core.ask import read_prompts
 from f4x_ros.core.config import Config
-from f4x_ros.core.query.prompt_file import read_prompts
+from f4x_ros.core.errors import BadInputError
 
 _MAX_INT = 2**63 - 1
 _MAX_FLOAT = 1e300
@@ -123,7 +124,7 @@ class NodeParameters:
             ValueError: a value, or the file of prompts, is not as expected; names it.
         """
         if self._problems:
-            raise ValueError("; ".join(self._problems.values()))
+            raise BadInputError("; ".join(self._problems.values()))
         raw = {name: self._node.get_parameter(name).value for name in self._own}
         config = Config.from_dotted({p.name: raw[p.name] for p in self._core})
         options = {o.name: checked(o, raw[o.name]) for o in OPTIONS}
@@ -132,7 +133,7 @@ class NodeParameters:
             try:
                 prompts += read_prompts(path)
             except ValueError as error:
-                raise ValueError(
+                raise BadInputError(
                     f"parameter 'prompts_file' is '{path}', expected a text file with one prompt "
                     f"per line ({error})"
                 ) from error
@@ -140,7 +141,7 @@ class NodeParameters:
         if not any(thresholds):
             thresholds = []
         if thresholds and len(thresholds) != len(prompts):
-            raise ValueError(
+            raise BadInputError(
                 f"parameter 'thresholds' has {len(thresholds)} values, expected one for each of "
                 f"{len(prompts)} prompts (or none)"
             )
@@ -196,17 +197,17 @@ def checked(option: Option, value: Any) -> Any:
         try:
             return [_element(kind, item) for item in value or []]
         except (TypeError, ValueError):
-            raise ValueError(f"{problem} a list of {kind.__name__}") from None
+            raise BadInputError(f"{problem} a list of {kind.__name__}") from None
     if isinstance(option.default, float):
         try:
             value = _element(float, value)
         except (TypeError, ValueError):
-            raise ValueError(f"{problem} a number") from None
+            raise BadInputError(f"{problem} a number") from None
     if option.choices and value not in option.choices:
-        raise ValueError(f"{problem} one of {', '.join(option.choices)}")
+        raise BadInputError(f"{problem} one of {', '.join(option.choices)}")
     low, high = option.low, option.high
     if (low is not None and value < low) or (high is not None and value > high):
-        raise ValueError(f"{problem} at least {low}" + (f", at most {high}" if high else ""))
+        raise BadInputError(f"{problem} at least {low}" + (f", at most {high}" if high else ""))
     return value
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
-from f4x_ros.core.frame import Cloud
+from f4x_ros.core.data import Cloud
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.ros.images import byte_array
 
 # One point: 32 bytes, every field aligned to its size, so that other languages may map it.
@@ -59,13 +60,13 @@ def cloud_from_msg(message: PointCloud2) -> Cloud:
     found = {(f.name, f.offset) for f in message.fields}
     expected = {(f.name, f.offset) for f in _fields()}
     if found != expected or message.point_step != POINT.itemsize:
-        raise ValueError(
+        raise BadInputError(
             f"cloud has the fields {sorted(found)} in {message.point_step} bytes, "
             f"expected {sorted(expected)} in {POINT.itemsize}"
         )
     count = message.width * message.height
     if len(message.data) < count * POINT.itemsize:
-        raise ValueError(
+        raise BadInputError(
             f"cloud has {len(message.data)} bytes, expected {count * POINT.itemsize} "
             f"for {count} points"
         )

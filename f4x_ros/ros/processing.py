@@ -10,18 +10,18 @@ from typing import Any
 
 from rclpy.node import Node
 
-from f4x_ros.core.pipeline import Perception
-from f4x_ros.core.poses import Pose
+from f4x_ros.core.data import Pose
+from f4x_ros.core.perception import Perception
 from f4x_ros.ros.camera_poses import CameraPoses
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.conversions import stamp_ns
 from f4x_ros.ros.diagnostics import Health
-from f4x_ros.ros.frames import BadInputError, FrameBuilder, StampOrder
+from f4x_ros.ros.frames import BadFrameError, FrameBuilder, StampOrder
 from f4x_ros.ros.outputs import OutputTopics
 from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.questions import Labels
 from f4x_ros.ros.recording import Recording
-from f4x_ros.ros.worker import NotReadyError
+from f4x_ros.ros.worker import FrameNotReadyError
 
 
 class Job:
@@ -82,13 +82,13 @@ class Processing:
         image = messages["image"]
         # Look the pose up at once if it is there: a bag that starts again empties the buffer, and
         # the last frames before that still wait for the worker.
-        with suppress(BadInputError, NotReadyError):
+        with suppress(BadFrameError, FrameNotReadyError):
             frame_id = self._builder.frame_id(image)
             job.pose = self._poses.camera(frame_id, stamp_ns(image.header.stamp))
         return job
 
     def _process(self, job: Job) -> None:
-        """One frame, perhaps not for the first time (NotReadyError)."""
+        """One frame, perhaps not for the first time (FrameNotReadyError)."""
         image = job.messages["image"]
         ns = stamp_ns(image.header.stamp)
         if not job.ordered:
@@ -101,7 +101,7 @@ class Processing:
             frame = self._builder.build(
                 image, job.messages["camera_info"], job.messages["depth/image"], job.pose
             )
-        except BadInputError as error:
+        except BadFrameError as error:
             self._complaints.bad_input(error.kind, f"dropped.bad_{error.kind}", str(error))
             return
         wanted = self._outputs.wanted(ns)

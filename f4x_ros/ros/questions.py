@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.perception import Perception
 from f4x_ros.msg import LabelMap
 from f4x_ros.ros.camera_poses import CameraPoses
 from f4x_ros.ros.complaints import Complaints

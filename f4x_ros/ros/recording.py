@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from rclpy.node import Node
 
-from f4x_ros.core.frame import Frame, Outputs, Percept
-from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.data import Frame, Outputs, Percept
+from f4x_ros.core.perception import Perception
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.parameters import Settings

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from f4x_ros.core.errors import BadInputError
+
 _NS = 1_000_000_000
 
 
@@ -78,9 +80,9 @@ class StampPairing:
     ) -> None:
         """Raises ValueError for a negative slop or a queue size below 1."""
         if not slop_s >= 0:
-            raise ValueError(f"slop_s is {slop_s}, expected at least 0 seconds")
+            raise BadInputError(f"slop_s is {slop_s}, expected at least 0 seconds")
         if queue_size < 1:
-            raise ValueError(f"queue_size is {queue_size}, expected at least 1")
+            raise BadInputError(f"queue_size is {queue_size}, expected at least 1")
         self._main, self._partners, self._latched = main, tuple(partners), tuple(latched)
         self._slop_ns, self._jump_ns = int(slop_s * _NS), int(jump_s * _NS)
         self._queue_size = queue_size

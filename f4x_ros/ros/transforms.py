@@ -18,7 +18,8 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.time import Time
 
-from f4x_ros.core.poses import Pose, check_pose, interpolate, inverse
+from f4x_ros.core.data import Pose, check_pose, interpolate, inverse
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.ros.conversions import pose_from_transform, stamp_ns
 
 LATEST = 0
@@ -105,7 +106,7 @@ class TransformBuffer:
         """
         parent, child = parent.lstrip("/"), child.lstrip("/")
         if not parent or not child or parent == child:
-            raise ValueError(f"transform '{parent}' -> '{child}', expected two different names")
+            raise BadInputError(f"transform '{parent}' -> '{child}', expected two different names")
         pose = check_pose(f"transform '{parent}' -> '{child}'", T_parent_child)
         with self._lock:
             edge = self._edges.get(child)

@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import Frame
-from f4x_ros.core.pipeline import Perception
+from f4x_ros.core.data import Frame, PinholeCamera
+from f4x_ros.core.perception import Perception
 from f4x_ros.ros.diagnostics import FOR_EVER_S, Health
 from f4x_ros.ros.parameters import Settings
 

@@ -12,11 +12,13 @@ from typing import Any, Literal, TypeVar
 
 from rclpy.task import Future
 
+from f4x_ros.core.errors import BadInputError
+
 Result = TypeVar("Result")
 DropCause = Literal["queue_full", "not_ready", "stopped"]
 
 
-class NotReadyError(Exception):
+class FrameNotReadyError(Exception):
     """A frame lacks something that may still come (its transform); the message names it."""
 
 
@@ -36,8 +38,8 @@ class Worker:
     """Runs jobs one after the other on a thread of its own.
 
     Frames are bounded: beyond `queue_size` the oldest is dropped. A frame that raises
-    NotReadyError is tried again at each `wake`, until `wait_s` after it was pushed. Tasks are never
-    dropped; each has a future that `async def` service handlers await, so that their executor
+    FrameNotReadyError is tried again at each `wake`, until `wait_s` after it was pushed. Tasks are
+    never dropped; each has a future that `async def` service handlers await, so that their executor
     stays live.
     """
 
@@ -57,7 +59,7 @@ class Worker:
         done, for executors poll the coroutines that wait only when they wake.
         """
         if queue_size < 1:
-            raise ValueError(f"queue_size is {queue_size}, expected at least 1")
+            raise BadInputError(f"queue_size is {queue_size}, expected at least 1")
         self._queue_size, self._wait_s = queue_size, wait_s
         self._on_drop, self._on_error, self._wake_executor = on_drop, on_error, wake_executor
         self._queue: deque[_Frame | _Task] = deque()
@@ -171,7 +173,7 @@ class Worker:
     def _run_frame(self, frame: _Frame, seen: int) -> None:
         try:
             frame.job()
-        except NotReadyError as error:
+        except FrameNotReadyError as error:
             if time.monotonic() >= frame.deadline:
                 self._on_drop("not_ready", str(error))
             else:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from f4x_ros.core.frame import Presence, QueryResult, Track
+from f4x_ros.core.data import Presence, QueryResult, Track
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.viz.boxes import projected_edges
 from f4x_ros.viz.marks import Chip, draw_chips
 from f4x_ros.viz.overlay import blend_labels
@@ -37,7 +38,7 @@ def answer_picture(rgb: Image8, result: QueryResult) -> Image8:
         ValueError: the sizes differ.
     """
     if rgb.shape[:2] != result.mask.shape:
-        raise ValueError(f"rgb is {rgb.shape[:2]}, expected {result.mask.shape} like the mask")
+        raise BadInputError(f"rgb is {rgb.shape[:2]}, expected {result.mask.shape} like the mask")
     scale = max(1, round(_WIDTH_PX / rgb.shape[1]))
     size = (rgb.shape[1] * scale, rgb.shape[0] * scale)
     out = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC), np.uint8)

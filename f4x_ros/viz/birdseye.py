@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import UNLABELLED, Cloud, Track, TrackState
-from f4x_ros.core.poses import Pose
+from f4x_ros.core.data import UNLABELLED, Cloud, PinholeCamera, Pose, Track, TrackState
 from f4x_ros.viz.boxes import corners
 from f4x_ros.viz.marks import Box, Chip, draw_chips
 from f4x_ros.viz.overlay import naming_order

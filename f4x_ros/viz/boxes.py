@@ -6,9 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import Track
-from f4x_ros.core.poses import Pose, from_quaternion, inverse
+from f4x_ros.core.data import PinholeCamera, Pose, Track, from_quaternion, inverse
 
 _NEAR_M = 0.05
 _SIGNS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.viz.text import Image8, draw_text, fitted
 
 _RIGHT, _MISSED, _WRONG = (46, 160, 92), (235, 190, 40), (214, 60, 50)
@@ -34,10 +35,10 @@ def mask_sheet(pictures: Sequence[MaskPicture], columns: int = 4) -> Image8:
         ValueError: there is no picture, or sizes differ.
     """
     if not pictures:
-        raise ValueError("there is no picture, expected at least one")
+        raise BadInputError("there is no picture, expected at least one")
     sizes = {picture.rgb.shape for picture in pictures}
     if len(sizes) > 1:
-        raise ValueError(f"pictures have sizes {sorted(sizes)}, expected one")
+        raise BadInputError(f"pictures have sizes {sorted(sizes)}, expected one")
     tiles = [_tile(picture) for picture in pictures]
     while len(tiles) % columns and len(tiles) > columns:
         tiles.append(np.full_like(tiles[0], 255))

@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.camera import PinholeCamera
-from f4x_ros.core.frame import Percept, Track, TrackState
-from f4x_ros.core.poses import Pose
+from f4x_ros.core.data import Percept, PinholeCamera, Pose, Track, TrackState
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.viz.boxes import projected_edges
 from f4x_ros.viz.marks import Chip, draw_chips, draw_legend
 from f4x_ros.viz.palette import Rgb, color_of_label, prompt_colors
@@ -155,15 +154,15 @@ def _check(
     scale: int,
 ) -> None:
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
-        raise ValueError(f"rgb is {rgb.shape} {rgb.dtype}, expected (H, W, 3) uint8")
+        raise BadInputError(f"rgb is {rgb.shape} {rgb.dtype}, expected (H, W, 3) uint8")
     if labels is not None and labels.shape != rgb.shape[:2]:
-        raise ValueError(f"labels have shape {labels.shape}, expected {rgb.shape[:2]}")
+        raise BadInputError(f"labels have shape {labels.shape}, expected {rgb.shape[:2]}")
     if masks is not None and masks.shape != (len(prompts), *rgb.shape[:2]):
-        raise ValueError(
+        raise BadInputError(
             f"masks have shape {masks.shape}, expected {(len(prompts), *rgb.shape[:2])}"
         )
     if scale < 1:
-        raise ValueError(f"scale is {scale}, expected a whole number from 1")
+        raise BadInputError(f"scale is {scale}, expected a whole number from 1")
 
 
 def _draw_masks(

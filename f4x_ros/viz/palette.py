@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from f4x_ros.core.errors import BadInputError
+
 Rgb = tuple[int, int, int]  # 0..255
 
 # Okabe and Ito, "Color Universal Design" (2008), without black; then shades of Paul Tol's "muted"
@@ -46,7 +48,7 @@ def color_of(index: int) -> Rgb:
     three lightnesses, so that no index is refused.
     """
     if index < 0:
-        raise ValueError(f"colour index is {index}, expected >= 0")
+        raise BadInputError(f"colour index is {index}, expected >= 0")
     if index < len(_NAMED):
         return _NAMED[index]
     extra = index - len(_NAMED)

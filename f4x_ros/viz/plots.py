@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from f4x_ros.core.errors import UnsupportedError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -30,7 +32,7 @@ def plot_over_time(
             left out.
 
     Raises:
-        ImportError: matplotlib is missing; says how to get it.
+        UnsupportedError: matplotlib is missing; says how to get it.
         OSError: the file cannot be written.
     """
     shown = {name: values for name, values in series.items() if np.isfinite(values).any()}
@@ -57,7 +59,7 @@ def plot_phrases(
     """IoU of each phrase as bars, the best on top; other words for the same in a second colour.
 
     Raises:
-        ImportError, OSError: as `plot_over_time`.
+        UnsupportedError, OSError: as `plot_over_time`.
     """
     groups = [(iou, _GOOD, "own words"), (other_words or {}, _OTHER, "other words")]
     rows = [(text, value, color) for group, color, _ in groups for text, value in group.items()]
@@ -94,7 +96,7 @@ def plot_from_above(
         tracks: name to tracked positions ``[N, 3]``.
 
     Raises:
-        ImportError, OSError: as `plot_over_time`.
+        UnsupportedError, OSError: as `plot_over_time`.
     """
     figure = _figure(7, 6.2)
     axis = figure.subplots()
@@ -134,7 +136,7 @@ def plot_presence(
         auroc: area under the ROC curve, 0..1.
 
     Raises:
-        ImportError, OSError: as `plot_over_time`.
+        UnsupportedError, OSError: as `plot_over_time`.
     """
     figure = _figure(4.6, 4.2)
     axis = figure.subplots()
@@ -157,7 +159,9 @@ def _figure(width_in: float, height_in: float) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError(f"plots need matplotlib ({error}): pip install matplotlib") from error
+        raise UnsupportedError(
+            f"plots need matplotlib ({error}): pip install matplotlib"
+        ) from error
     return Figure(figsize=(width_in, min(height_in, 60)), layout="constrained", dpi=_DPI)
 
 

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.frame import Percept
+from f4x_ros.core.data import Percept
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.viz.birdseye import draw_birdseye
 from f4x_ros.viz.marks import draw_legend
 from f4x_ros.viz.overlay import overlay
@@ -66,16 +67,16 @@ class Story:
     def __post_init__(self) -> None:
         for name in ("masks", "labels", "cloud"):
             if getattr(self.percept, name) is None:
-                raise ValueError(f"percept has no {name}, expected one with all outputs")
+                raise BadInputError(f"percept has no {name}, expected one with all outputs")
         shape = (self.percept.camera.height, self.percept.camera.width, 3)
         if self.rgb.shape != shape:
-            raise ValueError(f"rgb has shape {self.rgb.shape}, expected {shape} as the percept")
+            raise BadInputError(f"rgb has shape {self.rgb.shape}, expected {shape} as the percept")
         path = np.asarray(self.camera_path)
         if path.ndim != 2 or path.shape[1] != 3 or not len(path):
-            raise ValueError(f"camera_path has shape {path.shape}, expected (M, 3), M >= 1")
+            raise BadInputError(f"camera_path has shape {path.shape}, expected (M, 3), M >= 1")
         for number, trail in self.trails.items():
             if np.ndim(trail) != 2 or np.shape(trail)[1] != 3:
-                raise ValueError(
+                raise BadInputError(
                     f"trail of track {number} has shape {np.shape(trail)}, expected (K, 3)"
                 )
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from f4x_ros.core.query.marks import MarkedObject, TransferResult
+from f4x_ros.core.ask import MarkedObject, TransferResult
 from f4x_ros.viz.boxes import projected_edges
 from f4x_ros.viz.marks import Chip, draw_chips
 from f4x_ros.viz.palette import Rgb, color_of

@@ -11,6 +11,7 @@ from types import TracebackType
 import cv2
 import numpy as np
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.viz.text import Image8
 
 _CODEC = "mp4v"  # MPEG-4 part 2: in every build of OpenCV, without libraries of the system
@@ -36,9 +37,9 @@ class VideoWriter:
 
     def __init__(self, path: str | Path, size: tuple[int, int], fps: float) -> None:
         if len(size) != 2 or min(size) < 2:
-            raise ValueError(f"size of video {path} is {size}, expected (width, height) from 2")
+            raise BadInputError(f"size of video {path} is {size}, expected (width, height) from 2")
         if not (np.isfinite(fps) and fps > 0):
-            raise ValueError(f"fps of video {path} is {fps}, expected a finite number above 0")
+            raise BadInputError(f"fps of video {path} is {fps}, expected a finite number above 0")
         self.path, self.size, self.fps = Path(path), (int(size[0]), int(size[1])), float(fps)
         self.frames = 0  # written so far
         self._even = (self.size[0] // 2 * 2, self.size[1] // 2 * 2)
@@ -71,10 +72,10 @@ class VideoWriter:
     def write(self, rgb: Image8) -> None:
         """Append one frame, [height, width, 3] uint8 RGB."""
         if self._writer is None:
-            raise ValueError(f"video {self.path} is not open, expected to be used in `with`")
+            raise BadInputError(f"video {self.path} is not open, expected to be used in `with`")
         width, height = self.size
         if rgb.shape != (height, width, 3) or rgb.dtype != np.uint8:
-            raise ValueError(
+            raise BadInputError(
                 f"frame {self.frames} of video {self.path} is {rgb.shape} {rgb.dtype}, "
                 f"expected {(height, width, 3)} uint8"
             )
@@ -97,7 +98,7 @@ class VideoWriter:
         assert self._writer is not None
         assert self._temporary is not None
         if self.frames == 0:
-            raise ValueError(f"video {self.path} got no frames, expected at least one")
+            raise BadInputError(f"video {self.path} got no frames, expected at least one")
         self._writer.release()
         self._writer = None
         self._check_whole(self._temporary)

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from f4x_ros.core.errors import BadInputError
+
 
 @runtime_checkable
 class FeatureExtractor(Protocol):
@@ -101,7 +103,7 @@ class PresenceCalibration(NamedTuple):
     1999), learned by `f4x calibrate` and stored beside the weights.
 
     Attributes:
-        weights: of each piece of evidence, by its name in `core.query.presence.Evidence`.
+        weights: of each piece of evidence, by its name in `core.ask.presence.Evidence`.
         bias: of the sum.
         no: a probability below it means "not present".
         yes: a probability from it on means "present"; between the two, "unsure".
@@ -127,12 +129,12 @@ class PresenceCalibration(NamedTuple):
             weights = {str(name): float(value) for name, value in stored["weights"].items()}
             made = cls(weights, *(float(stored[name]) for name in ("bias", "no", "yes")))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(
+            raise BadInputError(
                 f"presence calibration is {stored}, expected weights, bias, no, yes"
             ) from error
         numbers = [*weights.values(), made.bias]
         if not (all(map(math.isfinite, numbers)) and 0 <= made.no <= made.yes <= 1):
-            raise ValueError(
+            raise BadInputError(
                 f"presence calibration is {stored}, expected finite numbers and 0 <= no <= yes <= 1"
             )
         return made
@@ -193,15 +195,15 @@ def has_points(extractor: object) -> bool:
 def check_images(images: Tensor) -> None:
     """Raise ValueError unless `images` is a float tensor [B, 3, H, W] that is not empty."""
     if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape:
-        raise ValueError(f"images has shape {tuple(images.shape)}, expected [B, 3, H, W]")
+        raise BadInputError(f"images has shape {tuple(images.shape)}, expected [B, 3, H, W]")
     if not images.is_floating_point():
-        raise ValueError(f"images is {images.dtype}, expected floating point in 0..1")
+        raise BadInputError(f"images is {images.dtype}, expected floating point in 0..1")
 
 
 def check_prompts(prompts: Sequence[str]) -> None:
     """Raise ValueError unless `prompts` is a list of texts, none of them blank."""
     if isinstance(prompts, str):
-        raise ValueError(f"prompts is the text {prompts!r}, expected a list of texts")
+        raise BadInputError(f"prompts is the text {prompts!r}, expected a list of texts")
     for prompt in prompts:
         if not prompt.strip():
-            raise ValueError(f"prompt {prompt!r} is blank, expected words")
+            raise BadInputError(f"prompt {prompt!r} is blank, expected words")

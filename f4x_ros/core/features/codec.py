@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from f4x_ros.core.errors import BadInputError
+
 PRIOR_IMAGES = 16
 """Images that a moment known beforehand counts for."""
 
@@ -46,7 +48,7 @@ class LatentCodec:
     ) -> None:
         for name, value in (("latent_dim", latent_dim), *(("dims", dim) for dim in dims)):
             if value < 1:
-                raise ValueError(f"{name} is {value}, expected at least 1")
+                raise BadInputError(f"{name} is {value}, expected at least 1")
         self.dims = tuple(dims)
         self.latent_dim = latent_dim
         self.feature_dim = sum(dims)
@@ -69,7 +71,7 @@ class LatentCodec:
                 continue
             part, shape = self._slices[head], (self.dims[head], self.dims[head])
             if known.shape != shape:
-                raise ValueError(
+                raise BadInputError(
                     f"moment has shape {tuple(known.shape)}, expected {shape} of its head"
                 )
             self._moment[part, part] = known.double().cpu() * PRIOR_IMAGES
@@ -106,7 +108,7 @@ class LatentCodec:
             return None
         update = (rows.T @ rows / len(rows)).double().cpu()
         if not torch.isfinite(update).all():
-            raise ValueError("features are not finite, expected numbers")
+            raise BadInputError("features are not finite, expected numbers")
         self._moment += update
         self._weights += 1
         self._images += 1
@@ -129,7 +131,7 @@ class LatentCodec:
         encoder = self._placed(features)[0][part]
         self._check("features", features, len(encoder))
         if not self.ready:
-            raise ValueError("the codec has observed no features, expected observe() first")
+            raise BadInputError("the codec has observed no features, expected observe() first")
         return features @ encoder
 
     def decode(self, latents: Tensor, head: int | None = None) -> Tensor:
@@ -158,7 +160,7 @@ class LatentCodec:
         """The inverse of `state_dict`; ValueError if it belongs to other dimensions."""
         basis, heads = state["basis"], len(state["scales"])
         if basis.shape != self._basis.shape or heads != len(self.dims):
-            raise ValueError(
+            raise BadInputError(
                 f"codec state is for {basis.shape[1]} features of {heads} heads and "
                 f"{basis.shape[0]} latents, expected {self.feature_dim} of {len(self.dims)} and "
                 f"{self.latent_dim}"
@@ -224,4 +226,4 @@ class LatentCodec:
     @staticmethod
     def _check(name: str, values: Tensor, size: int) -> None:
         if values.ndim < 1 or values.shape[-1] != size:
-            raise ValueError(f"{name} has shape {tuple(values.shape)}, expected [..., {size}]")
+            raise BadInputError(f"{name} has shape {tuple(values.shape)}, expected [..., {size}]")

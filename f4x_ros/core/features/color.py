@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.base import check_images, check_prompts
 from f4x_ros.core.features.color_terms import LEVELS, TERMS, TONES, color_table
 from f4x_ros.core.features.color_words import ColorPrompt, parse
@@ -43,7 +44,7 @@ class ColorExtractor:
         self, *, device: torch.device | str = "cpu", options: Mapping[str, str] | None = None
     ) -> None:
         if options:
-            raise ValueError(f"extractor 'color' has no options, got {', '.join(options)}")
+            raise BadInputError(f"extractor 'color' has no options, got {', '.join(options)}")
         self.device = torch.device(device)
         self._table = torch.from_numpy(color_table()).to(self.device)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.color_terms import TERMS
 
 # Word -> terms it covers, and a tone it implies.
@@ -102,7 +103,7 @@ def parse(prompt: str) -> ColorPrompt:
     parts = [_meaning(word, prompt) for word in words if word not in ("and", "or")]
     named = [part for part in parts if part != _NOTHING]
     if not named:
-        raise ValueError(
+        raise BadInputError(
             f"prompt {prompt!r}: the 'color' extractor needs the name of a colour or texture in "
             f"it; it knows {vocabulary()}"
         )
@@ -113,7 +114,7 @@ def parse(prompt: str) -> ColorPrompt:
     )
     groups = sum(bool(group) for group in (asked.terms, asked.tones, asked.textures))
     if groups > 1 and (alternatives or any(p.terms and p.tones and p != asked for p in named)):
-        raise ValueError(
+        raise BadInputError(
             f"prompt {prompt!r}: the 'color' extractor joins only plain alternatives ('red or "
             "orange'); ask for these one at a time"
         )
@@ -135,7 +136,7 @@ def _meaning(word: str, prompt: str) -> ColorPrompt:
     if word in _TEXTURE_WORDS:
         textures = _TEXTURE_WORDS[word].split(" or ")
         return ColorPrompt(frozenset(), frozenset(), frozenset(textures))
-    raise ValueError(
+    raise BadInputError(
         f"prompt {prompt!r}: the 'color' extractor understands colour and texture words only; it "
         f"does not know {word!r}. Use features.extractor:=openclip for other words"
     )

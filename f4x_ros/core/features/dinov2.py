@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.base import check_images
 from f4x_ros.core.features.examples import example_relevancy
 from f4x_ros.core.features.options import (
@@ -106,7 +107,7 @@ def import_timm() -> Any:
 def _check_model(timm: Any, model: str) -> None:
     name = model.partition(".")[0]
     if not timm.is_model(name) or not ("dinov2" in name or "dinov3" in name):
-        raise ValueError(
+        raise BadInputError(
             f"model {model!r} of extractor 'dinov2' is unknown to timm {timm.__version__} or no "
             f"DINO, expected one of {', '.join(timm.list_models('*dinov[23]*'))}"
         )
@@ -122,7 +123,7 @@ def _file(chosen: Mapping[str, str]) -> Path:
         if known.extractor == "dinov2" and model in (known.name, known.name.partition(".")[0]):
             return locate(known, cache=folder(chosen["cache"]), allow_download=allow_download)
     names = ", ".join(known.name for known in CHECKPOINTS if known.extractor == "dinov2")
-    raise ValueError(
+    raise BadInputError(
         f"option checkpoint of extractor 'dinov2' is missing, expected a file for model {model!r}; "
         f"without one, known are {names}"
     )
@@ -140,7 +141,7 @@ def _loaded(timm: Any, model: str, path: Path) -> Any:
         )
     except Exception as error:  # torch, safetensors, pickle and timm each have their own
         reason = " ".join(str(error).split())[:300]
-        raise ValueError(
+        raise BadInputError(
             f"checkpoint {str(path)!r} does not load into {model!r}: {reason}"
         ) from error
     return made.eval().requires_grad_(False)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import IO
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from f4x_ros.core.atomic import atomic_write
+from f4x_ros.core.base import atomic_write
+from f4x_ros.core.errors import BadInputError
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -61,10 +62,10 @@ def download(
                     count += len(chunk)
                     progress(count)
                 if expected is not None and count != int(expected):
-                    raise ValueError(f"{url}: {count} bytes came, expected {expected}")
+                    raise BadInputError(f"{url}: {count} bytes came, expected {expected}")
                 _compare(url, digest.hexdigest(), sha256 or redirects.published)
     except (OSError, HTTPException) as error:
-        raise ValueError(f"{url} cannot be fetched: {one_line(error)}") from error
+        raise BadInputError(f"{url} cannot be fetched: {one_line(error)}") from error
     return file
 
 
@@ -79,7 +80,7 @@ def sha256_of(file: Path) -> str:
 
 def _compare(what: str, found: str, expected: str) -> None:
     if expected and found != expected:
-        raise ValueError(f"{what} has SHA-256 {found}, expected {expected}")
+        raise BadInputError(f"{what} has SHA-256 {found}, expected {expected}")
 
 
 def one_line(error: Exception) -> str:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from f4x_ros.core.errors import BadInputError
+
 
 def similar(
     features: Tensor,  # [B, C, h, w] of a model's `dense`
@@ -20,9 +22,9 @@ def similar(
         ValueError: the shapes are others, or do not agree on C.
     """
     if features.ndim != 4:
-        raise ValueError(f"features has shape {tuple(features.shape)}, expected [B, C, h, w]")
+        raise BadInputError(f"features has shape {tuple(features.shape)}, expected [B, C, h, w]")
     if query.ndim != 2 or query.shape[1] != features.shape[1]:
-        raise ValueError(
+        raise BadInputError(
             f"query has shape {tuple(query.shape)}, expected [Q, {features.shape[1]}] like the "
             "features"
         )
@@ -45,7 +47,7 @@ def at_pixel(
     """
     height, width = size
     if not (0 <= x < width and 0 <= y < height):
-        raise ValueError(f"pixel is ({x}, {y}), expected one of a {width} x {height} image")
+        raise BadInputError(f"pixel is ({x}, {y}), expected one of a {width} x {height} image")
     place = features.new_tensor([[[[2 * x / width - 1, 2 * y / height - 1]]]])
     found: Tensor = functional.grid_sample(
         features[None], place, mode="bilinear", padding_mode="border", align_corners=False

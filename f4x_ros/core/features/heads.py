@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core.config import FeaturesConfig
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.base import FeatureExtractor, PromptedExtractor, has_points, has_text
 from f4x_ros.core.features.close_looks import look_closer
 from f4x_ros.core.features.registry import make_extractor, parse_options
@@ -42,7 +43,7 @@ class Heads:
 
     def __init__(self, extractors: Sequence[FeatureExtractor]) -> None:
         if not extractors:
-            raise ValueError("there are no extractors, expected at least one")
+            raise BadInputError("there are no extractors, expected at least one")
         names = [one.name for one in extractors]
         check_names(names)
         self.extractors = dict(zip(names, extractors, strict=True))
@@ -78,7 +79,7 @@ class Heads:
         here = self.fingerprints
         for name, made_with in stored.items():
             if here.get(name, made_with) != made_with:
-                raise ValueError(
+                raise BadInputError(
                     f"{path} has features of {name!r} with the weights {made_with[:12]}, here are "
                     f"{here[name][:12]}: words would not fit its features. Map again, or load it "
                     "where the extractor has those weights"
@@ -92,7 +93,7 @@ class Heads:
         """
         name = self.words.name if head is None else head
         if name not in self.extractors:
-            raise ValueError(f"head is {name!r}, expected one of {', '.join(self.extractors)}")
+            raise BadInputError(f"head is {name!r}, expected one of {', '.join(self.extractors)}")
         return self.names.index(name)
 
     def dense(
@@ -144,11 +145,11 @@ def check_names(names: Sequence[str]) -> None:
     """ValueError if a name of an extractor is blank or given twice."""
     for position, name in enumerate(names):
         if not name:
-            raise ValueError(
+            raise BadInputError(
                 f"features.extractor is {','.join(names)!r}, expected names with commas between"
             )
         if name in names[:position]:
-            raise ValueError(f"extractor {name!r} is given twice, expected each once")
+            raise BadInputError(f"extractor {name!r} is given twice, expected each once")
 
 
 def split_options(names: Sequence[str], options: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -165,7 +166,7 @@ def split_options(names: Sequence[str], options: Mapping[str, str]) -> dict[str,
         elif len(names) == 1:
             split[names[0]][key] = value
         else:
-            raise ValueError(
+            raise BadInputError(
                 f"features.options has {key!r}, expected the extractor before the option: "
                 f"{' or '.join(f'{name}.{key}' for name in names)}"
                 if not dot

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.base import check_prompts
 from f4x_ros.core.features.tensor_file import Array, read_tensors
 from f4x_ros.core.features.wordpiece import WordPiece
@@ -62,7 +63,7 @@ class MiniLm:
         folder = installed_folder() if folder is None else folder
         for name in FILES:
             if not (folder / name).is_file():
-                raise ValueError(f"text model in {folder} lacks {name}, expected {FILES}")
+                raise BadInputError(f"text model in {folder} lacks {name}, expected {FILES}")
         config = _checked(folder / "config.json")
         self.dim = int(config["hidden_size"])
         self.device = torch.device(device)
@@ -80,14 +81,14 @@ class MiniLm:
         table = "embeddings.word_embeddings.weight"
         shapes = {name: array.shape for name, array in arrays.items()}
         if shapes.get(table) != (len(self._tokenizer), self.dim):
-            raise ValueError(
+            raise BadInputError(
                 f"text model in {folder} has word vectors {shapes.get(table)}, expected "
                 f"{(len(self._tokenizer), self.dim)} for its vocabulary"
             )
         weights = {}
         for name in _names(self._layers):
             if name not in arrays:
-                raise ValueError(f"text model in {folder} lacks the weights {name!r}")
+                raise BadInputError(f"text model in {folder} lacks the weights {name!r}")
             weights[name] = torch.tensor(arrays[name], dtype=torch.float32, device=self.device)
         return arrays[table], weights
 
@@ -155,7 +156,7 @@ def installed_folder() -> Path:
     """Folder of the model in the installed package; ValueError says how to install it."""
     found = find_spec(PACKAGE.replace("-", "_"))  # does not import it
     if found is None or not found.submodule_search_locations:
-        raise ValueError(
+        raise BadInputError(
             f"the text model all-MiniLM-L6-v2 ({MEGABYTES:.0f} MB, the file model.safetensors in "
             f"the package {PACKAGE}) is not installed: {INSTALL}"
         )
@@ -166,7 +167,7 @@ def _checked(path: Path) -> dict[str, Any]:
     config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     for name, expected in _EXPECTED.items():
         if config.get(name) != expected:
-            raise ValueError(f"{name} in {path} is {config.get(name)!r}, expected {expected!r}")
+            raise BadInputError(f"{name} in {path} is {config.get(name)!r}, expected {expected!r}")
     return config
 
 

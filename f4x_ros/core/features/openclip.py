@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.base import check_images, check_prompts
 from f4x_ros.core.features.openclip_vit import ATTENTIONS, check_tower, dense_tokens
 from f4x_ros.core.features.openclip_weights import Source, import_open_clip, load_model
@@ -66,7 +67,7 @@ class OpenClipExtractor:
         sizes = [whole("size", part, 0, MOST_PIXELS, "pixels, ") for part in
                  chosen["size"].split(",")]  # fmt: skip
         if chosen["attention"] not in ATTENTIONS:
-            raise ValueError(
+            raise BadInputError(
                 f"option attention is {chosen['attention']!r}, "
                 f"expected one of {', '.join(ATTENTIONS)}"
             )
@@ -150,6 +151,6 @@ class OpenClipExtractor:
         for sentence in sentences:
             count = len(self._tokenizer.encode(sentence))
             if count > limit:
-                raise ValueError(
+                raise BadInputError(
                     f"prompt in {sentence!r} has {count} tokens, expected at most {limit}"
                 )

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from f4x_ros.core.errors import BadInputError
+
 ATTENTIONS = ("sclip", "vv", "maskclip", "clip")
 
 
@@ -26,7 +28,7 @@ def check_tower(model: str, tower: Any) -> None:
     kind = type(tower).__name__
     usable = kind == "VisionTransformer" and tower.attn_pool is None
     if not usable or not isinstance(tower.transformer.resblocks[-1].attn, nn.MultiheadAttention):
-        raise ValueError(
+        raise BadInputError(
             f"model {model!r} has the image tower {kind}, expected open_clip's VisionTransformer "
             "with its plain attention, such as ViT-B-32, ViT-B-16, ViT-L-14"
         )

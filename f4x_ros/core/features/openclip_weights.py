@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.options import model_library
 from f4x_ros.core.features.weights import CHECKPOINTS, Checkpoint, cached, locate, place
 
@@ -34,14 +35,14 @@ def load_model(source: Source, device: torch.device) -> tuple[Any, Any]:
     open_clip = import_open_clip()
     if source.model.startswith("local-dir:"):
         if source.pretrained:
-            raise ValueError(
+            raise BadInputError(
                 f"option pretrained is {source.pretrained!r}, expected none with {source.model!r}: "
                 "the folder has the checkpoint"
             )
         arguments: dict[str, Any] = {}
     elif source.model.startswith("hf-hub:"):
         if not source.allow_download:
-            raise ValueError(f"model {source.model!r} needs allow_download=true")
+            raise BadInputError(f"model {source.model!r} needs allow_download=true")
         arguments = {"cache_dir": source.cache}
     else:
         arguments = _built_in(open_clip, source)
@@ -54,20 +55,20 @@ def load_model(source: Source, device: torch.device) -> tuple[Any, Any]:
     except Exception as error:  # torch, safetensors, json and open_clip each have their own
         where = arguments.get("pretrained", source.model)
         reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"checkpoint {str(where)!r} does not load: {reason}") from error
+        raise BadInputError(f"checkpoint {str(where)!r} does not load: {reason}") from error
     return model.eval().requires_grad_(False), tokenizer
 
 
 def _built_in(open_clip: Any, source: Source) -> dict[str, Any]:
     """Arguments for a configuration by its name."""
     if open_clip.get_model_config(source.model) is None:
-        raise ValueError(
+        raise BadInputError(
             f"model {source.model!r} is unknown to open_clip {open_clip.__version__}, expected "
             "one of open_clip.list_models(), such as ViT-B-32, ViT-B-16, ViT-L-14"
         )
     tags = open_clip.list_pretrained_tags_by_model(source.model)
     if not source.pretrained:
-        raise ValueError(
+        raise BadInputError(
             "option pretrained of extractor 'openclip' is missing, expected a checkpoint file or, "
             f"for model {source.model!r}, one of the tags {', '.join(tags) or '(none)'}"
         )
@@ -75,7 +76,7 @@ def _built_in(open_clip: Any, source: Source) -> dict[str, Any]:
     if path.is_file():
         return {"pretrained": str(path)}
     if source.pretrained not in tags:
-        raise ValueError(
+        raise BadInputError(
             f"option pretrained is {source.pretrained!r}: there is no such file, and model "
             f"{source.model!r} has no such tag; its tags are {', '.join(tags) or '(none)'}"
         )
@@ -98,7 +99,7 @@ def _of_tag(open_clip: Any, source: Source, config: dict[str, Any]) -> str:
         if found is not None:
             return found
     if not source.allow_download:
-        raise ValueError(
+        raise BadInputError(
             f"checkpoint {source.pretrained!r} of model {source.model!r} is not in the cache; "
             f"looked for {' and '.join(places)}. Give a file as pretrained=PATH, or fetch it "
             "with allow_download=true"
@@ -106,7 +107,7 @@ def _of_tag(open_clip: Any, source: Source, config: dict[str, Any]) -> str:
     try:
         fetched: str = open_clip.download_pretrained(config, cache_dir=source.cache)
     except Exception as error:  # urllib, huggingface_hub and requests each have their own
-        raise ValueError(
+        raise BadInputError(
             f"checkpoint {source.pretrained!r} of model {source.model!r} cannot be fetched: {error}"
         ) from error
     return fetched
@@ -134,10 +135,10 @@ def _check_tokenizer(open_clip: Any, source: Source) -> None:
     try:
         text = (open_clip.get_model_config(source.model) or {}).get("text_cfg", {})
     except (OSError, ValueError) as error:
-        raise ValueError(f"model {source.model!r} does not load: {error}") from error
+        raise BadInputError(f"model {source.model!r} does not load: {error}") from error
     for key in ("hf_tokenizer_name", "hf_model_name"):
         if text.get(key):
-            raise ValueError(
+            raise BadInputError(
                 f"model {source.model!r} takes its words from {text[key]!r} of the transformers "
                 "library, which may have to be fetched: set allow_download=true"
             )

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from f4x_ros.core.errors import BadInputError
+
 
 def chosen_options(
     extractor: str, known: Mapping[str, str], given: Mapping[str, str] | None
@@ -17,7 +19,7 @@ def chosen_options(
     """The defaults `known`, with `given` in their place; ValueError names one that is unknown."""
     for name in given or {}:
         if name not in known:
-            raise ValueError(
+            raise BadInputError(
                 f"option {name!r} of extractor {extractor!r}, expected one of {', '.join(known)}"
             )
     return {**known, **(given or {})}
@@ -26,14 +28,14 @@ def chosen_options(
 def truth(name: str, text: str) -> bool:
     """An option's `true` or `false`; ValueError for anything else."""
     if text.lower() not in ("true", "false"):
-        raise ValueError(f"option {name} is {text!r}, expected true or false")
+        raise BadInputError(f"option {name} is {text!r}, expected true or false")
     return text.lower() == "true"
 
 
 def whole(name: str, text: str, low: int, high: int, unit: str = "") -> int:
     """An option's whole number within `low` and `high`; ValueError for anything else."""
     if not text.isdecimal() or not low <= int(text) <= high:
-        raise ValueError(f"option {name} is {text!r}, expected {unit}{low} to {high}")
+        raise BadInputError(f"option {name} is {text!r}, expected {unit}{low} to {high}")
     return int(text)
 
 
@@ -44,7 +46,7 @@ def share(name: str, text: str) -> float:
     except ValueError:
         value = float("nan")
     if not 0 <= value <= 1:
-        raise ValueError(f"option {name} is {text!r}, expected 0 to 1")
+        raise BadInputError(f"option {name} is {text!r}, expected 0 to 1")
     return value
 
 
@@ -52,7 +54,7 @@ def existing_file(name: str, text: str) -> Path:
     """An option's file; ValueError if there is none."""
     path = Path(text).expanduser()
     if not path.is_file():
-        raise ValueError(f"option {name} is {text!r}: there is no such file")
+        raise BadInputError(f"option {name} is {text!r}: there is no such file")
     return path
 
 
@@ -66,7 +68,7 @@ def model_library(extractor: str, module: str) -> Any:
     try:
         return import_module(module)
     except (ImportError, RuntimeError, OSError) as error:  # RuntimeError: torchvision of another
-        raise ValueError(
+        raise BadInputError(
             f"extractor {extractor!r} needs the extra [models], in an environment of its own "
             "because torchvision fits one build of torch only: pip install 'f4x-ros[models]' "
             f"(here, with torch {torch.__version__}: {error})"

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features import minilm
 from f4x_ros.core.features.download import sha256_of
 from f4x_ros.core.features.embedded.weights import arrays_sha256, shipped_file, stated_sha256
@@ -38,7 +39,7 @@ class Packaged(NamedTuple):
             return shipped_file()
         path = minilm.installed_folder() / "model.safetensors"
         if not path.is_file():
-            raise ValueError(f"{path} ({self.megabytes:.0f} MB) is missing: {minilm.INSTALL}")
+            raise BadInputError(f"{path} ({self.megabytes:.0f} MB) is missing: {minilm.INSTALL}")
         return path
 
     def here(self) -> Path | None:
@@ -108,4 +109,4 @@ def _pip(action: str, *arguments: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         end = " ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
-        raise ValueError(f"{' '.join(command[2:])} failed: {end}")
+        raise BadInputError(f"{' '.join(command[2:])} failed: {end}")

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from f4x_ros.core.atomic import atomic_write
+from f4x_ros.core.base import atomic_write
 from f4x_ros.core.config import FeaturesConfig
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.base import FeatureExtractor, PresenceCalibration
 from f4x_ros.core.features.heads import make_heads
 
@@ -41,7 +42,7 @@ def read_presence(path: Path) -> PresenceCalibration:
         stored = json.loads(path.read_text(encoding="utf-8"))
         return PresenceCalibration.of(stored["presence"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no calibration of presence: {error}") from error
+        raise BadInputError(f"{path} is no calibration of presence: {error}") from error
 
 
 def write_presence(path: Path, learned: PresenceCalibration, about: Mapping[str, Any]) -> Path:
@@ -69,7 +70,7 @@ def store_presence(
         return Path(keep(learned))
     path = file_beside(words)
     if path is None:
-        raise ValueError(
+        raise BadInputError(
             f"extractor {words.name!r} has no weights beside which a calibration could be kept"
         )
     return write_presence(path, learned, about)

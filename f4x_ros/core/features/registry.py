@@ -15,6 +15,7 @@ from typing import NamedTuple, cast
 
 import torch
 
+from f4x_ros.core.errors import BadInputError, UnsupportedError
 from f4x_ros.core.features.base import FeatureExtractor, has_text
 
 ENTRY_POINTS = "f4x.extractors"
@@ -43,10 +44,10 @@ def extractor_names() -> list[str]:
     return [*_BUILT_IN, *(name for name in _entry_points() if name not in _BUILT_IN)]
 
 
-def no_language(name: str, instead: str) -> ValueError:
+def no_language(name: str, instead: str) -> UnsupportedError:
     """What `text` of an extractor without words raises; names those built in that have some."""
     speaking = [repr(known) for known in _BUILT_IN if has_text(_factory(known))]
-    return ValueError(
+    return UnsupportedError(
         f"extractor {name!r} has no language, it {instead}; words are understood by "
         f"{', '.join(speaking)}"
     )
@@ -81,12 +82,12 @@ def parse_options(text: str) -> dict[str, str]:
     try:
         parts = shlex.split(text)
     except ValueError as error:
-        raise ValueError(f"features.options is {text!r}: {error}") from error
+        raise BadInputError(f"features.options is {text!r}: {error}") from error
     options = {}
     for part in parts:
         key, equals, value = part.partition("=")
         if not (key and equals):
-            raise ValueError(f"features.options is {text!r}: {part!r}, expected name=value")
+            raise BadInputError(f"features.options is {text!r}: {part!r}, expected name=value")
         options[key] = value
     return options
 
@@ -118,8 +119,8 @@ def _factory(name: str) -> Factory:
         return cast(Factory, getattr(import_module(module), attribute))
     point = _entry_points().get(name)
     if point is None:
-        raise ValueError(f"extractor {name!r} is unknown, expected one of {extractor_names()}")
+        raise BadInputError(f"extractor {name!r} is unknown, expected one of {extractor_names()}")
     try:
         return cast(Factory, point.load())
     except ImportError as error:
-        raise ValueError(f"extractor {name!r} ({point.value}) does not load: {error}") from error
+        raise BadInputError(f"extractor {name!r} ({point.value}) does not load: {error}") from error

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.base import Masks
 
 BATCH = 64
@@ -116,7 +117,7 @@ class Sam2Decoder:
     def _embedding(self, embedding: Tensor) -> Tensor:
         """[1, C, s, s] as the decoder wants it."""
         if embedding.ndim != 3 or embedding.shape[0] != self.dim:
-            raise ValueError(
+            raise BadInputError(
                 f"embedding has shape {tuple(embedding.shape)}, expected [{self.dim}, h, w]"
             )
         return _resized(embedding.to(self.device, torch.float32)[None], self.grid)
@@ -133,7 +134,7 @@ class Sam2Decoder:
                 for count, size in zip(channels, sizes, strict=True)
             ]
         if [tuple(one.shape[:-2]) for one in given] != [(count,) for count in channels]:
-            raise ValueError(
+            raise BadInputError(
                 f"high_res has shapes {[tuple(one.shape) for one in given]}, expected "
                 f"[{channels[0]}, h, w] and [{channels[1]}, h, w]"
             )
@@ -162,7 +163,7 @@ def joined_prompts(
     coordinates, kinds = [], []
     if boxes is not None:
         if boxes.ndim != 2 or boxes.shape[1] != 4:
-            raise ValueError(f"boxes has shape {tuple(boxes.shape)}, expected [N, 4]")
+            raise BadInputError(f"boxes has shape {tuple(boxes.shape)}, expected [N, 4]")
         coordinates.append(boxes.reshape(-1, 2, 2))
         kinds.append(torch.tensor([_CORNERS]).repeat(len(boxes), 1))
     if points is not None:
@@ -171,9 +172,9 @@ def joined_prompts(
         coordinates.append(points)
         kinds.append(labels)
     if not coordinates:
-        raise ValueError("neither points nor boxes are given, expected at least one of them")
+        raise BadInputError("neither points nor boxes are given, expected at least one of them")
     if len({len(part) for part in coordinates}) > 1:
-        raise ValueError(
+        raise BadInputError(
             f"there are {len(coordinates[0])} boxes and {len(coordinates[1])} sets of points, "
             "expected as many"
         )
@@ -185,12 +186,12 @@ def joined_prompts(
 
 def _check_points(points: Tensor, labels: Tensor | None) -> None:
     if points.ndim != 3 or points.shape[2] != 2 or points.shape[1] == 0:
-        raise ValueError(f"points has shape {tuple(points.shape)}, expected [N, K, 2]")
+        raise BadInputError(f"points has shape {tuple(points.shape)}, expected [N, K, 2]")
     if labels is None or labels.shape != points.shape[:2]:
         shape = None if labels is None else tuple(labels.shape)
-        raise ValueError(f"labels has shape {shape}, expected {tuple(points.shape[:2])}")
+        raise BadInputError(f"labels has shape {shape}, expected {tuple(points.shape[:2])}")
     if labels.numel() and not bool(torch.isin(labels.cpu(), torch.tensor([-1, 0, 1])).all()):
-        raise ValueError(
+        raise BadInputError(
             f"labels has {sorted(set(labels.flatten().tolist()))}, expected 1, 0 and -1"
         )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.options import existing_file, folder, model_library
 from f4x_ros.core.features.weights import checkpoint, locate
 
@@ -47,7 +48,7 @@ def load_model(
     """
     library = import_sam2()
     if config and not file:
-        raise ValueError(f"option config is {config!r}, expected the option checkpoint with it")
+        raise BadInputError(f"option config is {config!r}, expected the option checkpoint with it")
     known = _known(library, model)
     if file:
         path = existing_file("checkpoint", file)
@@ -63,7 +64,9 @@ def _known(library: Any, model: str) -> str:
     table: dict[str, tuple[str, str]] = library.HF_MODEL_ID_TO_FILENAMES
     if f"facebook/{model}" not in table:
         names = ", ".join(name.partition("/")[2] for name in table)
-        raise ValueError(f"model {model!r} of extractor 'sam2' is unknown, expected one of {names}")
+        raise BadInputError(
+            f"model {model!r} of extractor 'sam2' is unknown, expected one of {names}"
+        )
     return table[f"facebook/{model}"][0]
 
 
@@ -75,7 +78,9 @@ def _own(config: str) -> Any:
         return hydra.instantiate(merged.model, _recursive_=True)
     except Exception as error:  # yaml, omegaconf, hydra and the modules each have their own
         reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"option config is {config!r}: no model comes of it: {reason}") from error
+        raise BadInputError(
+            f"option config is {config!r}: no model comes of it: {reason}"
+        ) from error
 
 
 def _fill(model: Any, path: Path) -> None:
@@ -84,7 +89,7 @@ def _fill(model: Any, path: Path) -> None:
         model.load_state_dict(loaded["model"])
     except (RuntimeError, KeyError, TypeError, OSError, EOFError, pickle.UnpicklingError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise ValueError(
+        raise BadInputError(
             f"checkpoint {str(path)!r} does not fit the model, expected {{'model': weights}} as "
             f"published for it: {type(error).__name__}: {reason}"
         ) from error

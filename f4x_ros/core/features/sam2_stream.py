@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.sam2 import Sam2Extractor
 from f4x_ros.core.features.sam2_decoder import joined_prompts
 
@@ -91,10 +92,10 @@ class Sam2Stream:
             ValueError: no image was seen yet; none or both of mask and clicks; a wrong shape.
         """
         if self._seen is None:
-            raise ValueError(f"object {id_} cannot be started: no image was seen yet")
+            raise BadInputError(f"object {id_} cannot be started: no image was seen yet")
         clicked = any(given is not None for given in (points, labels, box))
         if clicked == (mask is not None):
-            raise ValueError(f"object {id_} needs clicks or a box, or else a mask")
+            raise BadInputError(f"object {id_} needs clicks or a box, or else a mask")
         prompt = self._clicks(points, labels, box) if mask is None else {"mask": self._whole(mask)}
         memory: dict[str, dict[int, _Output]] = {
             "cond_frame_outputs": {},
@@ -177,7 +178,7 @@ class Sam2Stream:
     def _whole(self, mask: Tensor) -> Tensor:
         """[1, 1, S, S] of 0 and 1 at the model's input size."""
         if tuple(mask.shape) != self._size:
-            raise ValueError(f"mask has shape {tuple(mask.shape)}, expected {self._size}")
+            raise BadInputError(f"mask has shape {tuple(mask.shape)}, expected {self._size}")
         side = self._sam.input_size
         resized = functional.interpolate(
             mask[None, None].to(self._sam.device, torch.float32),

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.atomic import atomic_write
+from f4x_ros.core.base import atomic_write
+from f4x_ros.core.errors import BadInputError
 
 Array = NDArray[Any]
 
@@ -39,13 +40,13 @@ def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= min(size - 8, _MOST_HEADER):
-            raise ValueError(f"{path} is not a safetensors file: header of {length} bytes")
+            raise BadInputError(f"{path} is not a safetensors file: header of {length} bytes")
         try:
             header = json.loads(file.read(length))
             metadata = header.pop(_METADATA, {})
             arrays = {name: _mapped(path, 8 + length, entry) for name, entry in header.items()}
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"{path} is not a complete safetensors file: {error}") from error
+            raise BadInputError(f"{path} is not a complete safetensors file: {error}") from error
     return arrays, metadata
 
 
@@ -53,7 +54,7 @@ def _mapped(path: Path, start: int, entry: Mapping[str, Any]) -> Array:
     shape, (begin, end) = tuple(entry["shape"]), entry["data_offsets"]
     dtype = np.dtype(_DTYPES[entry["dtype"]])
     if end - begin != dtype.itemsize * int(np.prod(shape, dtype=np.int64)):
-        raise ValueError(f"{end - begin} bytes for {entry['dtype']} {list(shape)}")
+        raise BadInputError(f"{end - begin} bytes for {entry['dtype']} {list(shape)}")
     if begin == end:
         return np.zeros(shape, dtype)
     return np.memmap(path, dtype, "r", start + begin, shape)
@@ -73,7 +74,7 @@ def write_tensors(
     for name, array in arrays.items():
         kind = _NAMES.get(array.dtype.newbyteorder("<"))
         if kind is None:
-            raise ValueError(f"array {name!r} is {array.dtype}, expected one of {list(_DTYPES)}")
+            raise BadInputError(f"array {name!r} is {array.dtype}, expected one of {list(_DTYPES)}")
         end = offset + array.nbytes
         header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [offset, end]}
         offset = end

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.download import SHA256, download, one_line
 
 HOST = "https://huggingface.co"
@@ -98,7 +99,7 @@ def checkpoint(name: str) -> Checkpoint:
         if known.name == name:
             return known
     names = ", ".join(known.name for known in CHECKPOINTS)
-    raise ValueError(f"checkpoint {name!r} is unknown, expected one of {names}")
+    raise BadInputError(f"checkpoint {name!r} is unknown, expected one of {names}")
 
 
 def cache_folder() -> Path:
@@ -136,7 +137,7 @@ def locate(known: Checkpoint, *, cache: Path | None = None, allow_download: bool
         return found
     if allow_download:
         return fetch(known, cache=cache)
-    raise ValueError(
+    raise BadInputError(
         f"checkpoint {known.file} ({known.megabytes:.0f} MB) of {known.name} is not in "
         f"{place(known, cache)}. Where there is a network: f4x weights fetch {known.name} --to . "
         f"(or curl -Lo {known.file_name} {known.url}); then give the file as {known.option}=PATH. "
@@ -164,14 +165,16 @@ def fetch(
     try:
         hub = import_module("huggingface_hub")
     except ImportError as error:
-        raise ValueError(
+        raise BadInputError(
             f"the cache belongs to huggingface_hub, which is not installed here ({error}): "
             "pip install 'f4x-ros[models]', or name a folder (--to)"
         ) from error
     try:
         path = hub.hf_hub_download(known.repository, known.file, cache_dir=cache)
     except Exception as error:  # the library, httpx and the system each have their own
-        raise ValueError(f"checkpoint {known.name} cannot be fetched: {one_line(error)}") from error
+        raise BadInputError(
+            f"checkpoint {known.name} cannot be fetched: {one_line(error)}"
+        ) from error
     return Path(path)
 
 

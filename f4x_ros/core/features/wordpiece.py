@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+from f4x_ros.core.errors import BadInputError
+
 _UNKNOWN, _START, _END = "[UNK]", "[CLS]", "[SEP]"
 _LONGEST_WORD = 100  # characters; longer ones are unknown
 _CONTINUES = "##"  # marks a piece that does not begin a word
@@ -37,7 +39,7 @@ class WordPiece:
         self._numbers = {piece: number for number, piece in enumerate(pieces)}
         for special in (_UNKNOWN, _START, _END):
             if special not in self._numbers:
-                raise ValueError(f"vocabulary {vocabulary} lacks {special}, expected BERT's")
+                raise BadInputError(f"vocabulary {vocabulary} lacks {special}, expected BERT's")
 
     def __len__(self) -> int:
         return len(self._numbers)

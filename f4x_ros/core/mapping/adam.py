@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from f4x_ros.core.gaussians import PARAMETER_WIDTHS, PARAMETERS, GaussianSet
+from f4x_ros.core.field import PARAMETER_WIDTHS, PARAMETERS, GaussianSet
 from f4x_ros.core.render import native
 
 LEARNING_RATES = {

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from f4x_ros.core.config import MappingConfig
-from f4x_ros.core.mapping.views import View
-from f4x_ros.core.poses import quats_wxyz_from_xyzw
+from f4x_ros.core.data import quats_wxyz_from_xyzw
+from f4x_ros.core.observe import View
 
 _TEXTURE = 0.25  # Sobel response (0..1 grey) above which the fine spacing is used
 _INITIAL_LOGIT_OPACITY = 1.5  # 0.82

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.config import MappingConfig
-from f4x_ros.core.gaussians import NO_PIECE, PARAMETERS, GaussianField
-from f4x_ros.core.mapping import exposure as exposures
-from f4x_ros.core.mapping import free_space, insertion
+from f4x_ros.core.field import NO_PIECE, PARAMETERS, GaussianField
+from f4x_ros.core.mapping import insertion
+from f4x_ros.core.mapping.births import RecentViews, birth_times
+from f4x_ros.core.mapping.keyframes import Keyframes
 from f4x_ros.core.mapping.optimiser import optimise_view
-from f4x_ros.core.mapping.passing import on_its_way, passed_on
-from f4x_ros.core.mapping.views import Keyframes, View
-from f4x_ros.core.mapping.witnesses import RecentViews, birth_times
+from f4x_ros.core.motion import on_its_way, passed_on
+from f4x_ros.core.observe import View, free_space
+from f4x_ros.core.observe import exposure as exposures
 from f4x_ros.core.render import RenderOutput, render
 
 _MIN_OPACITY = 0.05  # a Gaussian fainter than this is pruned

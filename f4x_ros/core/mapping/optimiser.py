@@ -6,10 +6,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from f4x_ros.core.gaussians import PARAMETERS, GaussianField, GaussianSet
-from f4x_ros.core.mapping import exposure as exposures
+from f4x_ros.core.field import PARAMETERS, GaussianField, GaussianSet
 from f4x_ros.core.mapping.adam import adam_step
-from f4x_ros.core.mapping.views import View
+from f4x_ros.core.observe import View
+from f4x_ros.core.observe import exposure as exposures
 from f4x_ros.core.render import render
 
 _SQUARED_WEIGHT = 5.0  # of the squared colour error beside the absolute one

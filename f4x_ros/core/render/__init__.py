@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.render import cpu, cuda, native, padded, reference
 from f4x_ros.core.render.checks import check_gaussians, check_tensor, check_view
 from f4x_ros.core.render.output import RenderOutput
@@ -62,13 +63,13 @@ def resolve_backend(name: str, device: torch.device | str) -> str:
         _warn_once(native_name, problem)
         return "padded"
     if name not in BACKENDS:
-        raise ValueError(f"backend is {name!r}, expected 'auto' or one of {', '.join(BACKENDS)}")
+        raise BadInputError(f"backend is {name!r}, expected 'auto' or one of {', '.join(BACKENDS)}")
     if name in ("cuda", "cpu"):
         if name != native_name:
-            raise ValueError(f"backend is {name!r} but the tensors are on {device}")
+            raise BadInputError(f"backend is {name!r} but the tensors are on {device}")
         problem = available_backends()[name]
         if problem != "ok":
-            raise ValueError(f"backend {name!r} cannot run here: {problem}")
+            raise BadInputError(f"backend {name!r} cannot run here: {problem}")
     return name
 
 
@@ -96,7 +97,7 @@ def render(
     check_gaussians(means, quats, scales, opacities)
     check_tensor("colors", colors, (means.shape[0], None), means)
     if not colors.shape[1]:
-        raise ValueError("colors has 0 channels, expected at least 1")
+        raise BadInputError("colors has 0 channels, expected at least 1")
     check_view(viewmat, K, width, height, near, eps2d, means)
     draw = _RENDER[resolve_backend(backend, means.device)]
     return draw(means, quats, scales, opacities, colors, viewmat, K, width, height, near, eps2d)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from f4x_ros.core.errors import BadInputError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -19,25 +21,27 @@ def check_tensor(
 ) -> None:
     """Raise ValueError unless `value` is a float tensor of `shape` (None: any) and fits `like`."""
     if not isinstance(value, torch.Tensor):
-        raise ValueError(f"{name} is a {type(value).__name__}, expected a torch.Tensor")
+        raise BadInputError(f"{name} is a {type(value).__name__}, expected a torch.Tensor")
     fits = value.dim() == len(shape) and all(
         want is None or have == want for have, want in zip(value.shape, shape, strict=True)
     )
     if not fits:
         want_text = ", ".join("any" if n is None else str(n) for n in shape)
-        raise ValueError(f"{name} has shape {list(value.shape)}, expected [{want_text}]")
+        raise BadInputError(f"{name} has shape {list(value.shape)}, expected [{want_text}]")
     if value.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"{name} has dtype {value.dtype}, expected torch.float32 or torch.float64")
+        raise BadInputError(
+            f"{name} has dtype {value.dtype}, expected torch.float32 or torch.float64"
+        )
     if like is not None and value.dtype != like.dtype:
-        raise ValueError(f"{name} has dtype {value.dtype}, expected {like.dtype} as means has")
+        raise BadInputError(f"{name} has dtype {value.dtype}, expected {like.dtype} as means has")
     if like is not None and value.device != like.device:
-        raise ValueError(f"{name} is on {value.device}, expected {like.device} where means is")
+        raise BadInputError(f"{name} is on {value.device}, expected {like.device} where means is")
 
 
 def check_size(name: str, value: object) -> None:
     """Raise ValueError unless `value` is an int in 1..SIZE_MAX."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= SIZE_MAX:
-        raise ValueError(f"{name} is {value!r}, expected an int in 1..{SIZE_MAX} (pixels)")
+        raise BadInputError(f"{name} is {value!r}, expected an int in 1..{SIZE_MAX} (pixels)")
 
 
 def check_gaussians(means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor) -> None:
@@ -56,12 +60,12 @@ def check_view(
     check_tensor("viewmat", viewmat, (4, 4), like)
     check_tensor("K", K, (3, 3), like)
     if K.requires_grad:
-        raise ValueError(
+        raise BadInputError(
             "K requires grad, expected a constant: no backend differentiates intrinsics"
         )
     check_size("width", width)
     check_size("height", height)
     if not (math.isfinite(near) and near > 0):
-        raise ValueError(f"near is {near!r}, expected a positive number of metres")
+        raise BadInputError(f"near is {near!r}, expected a positive number of metres")
     if not (math.isfinite(eps2d) and eps2d >= 0):
-        raise ValueError(f"eps2d is {eps2d!r}, expected a number of square pixels >= 0")
+        raise BadInputError(f"eps2d is {eps2d!r}, expected a number of square pixels >= 0")

@@ -13,6 +13,8 @@ import functools
 import platform
 from pathlib import Path
 
+from f4x_ros.core.errors import BadInputError
+
 ABI = 2  # F4X_RAST_ABI in csrc/abi.h
 
 _REMEDY = (
@@ -115,7 +117,7 @@ class Library:
         if status == 1:
             raise MemoryError(f"{name}: out of memory")
         if status == 3:
-            raise ValueError(
+            raise BadInputError(
                 "the Gaussians cover more tiles than 2^31 in sum: too many or too large"
             )
         if status != 0:

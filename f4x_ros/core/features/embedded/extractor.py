@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.base import (
     PeakLine,
     PeakLines,
@@ -79,7 +80,7 @@ class EmbeddedExtractor:
         self.dim = self.net.layout.dim
         self._words = MiniLm(folder(chosen["text_model"]), device=self.device)
         if self._words.dim != len(self._space.mean):
-            raise ValueError(
+            raise BadInputError(
                 f"text model has {self._words.dim} numbers, the weights expect "
                 f"{len(self._space.mean)}"
             )

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.embedded.trunk import Trunk
 
 STRIDE = 2
@@ -71,7 +72,7 @@ class Layout:
             fields = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
             return cls(**fields)  # type: ignore[arg-type]
         except TypeError as error:
-            raise ValueError(f"layout of the network is {stored}: {error}") from error
+            raise BadInputError(f"layout of the network is {stored}: {error}") from error
 
 
 class EmbeddedNet(nn.Module):

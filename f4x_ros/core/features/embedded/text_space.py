@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from f4x_ros.core.errors import BadInputError
+
 _NEAREST = 5  # anchors that a text is drawn to
 _SPREAD = 0.05  # of cosines, by which nearer anchors count more
 _NEAR = (0.7, 0.05)  # cosine of the nearest anchor from which on it is heard, and how softly
@@ -38,7 +40,9 @@ class TextSpace(NamedTuple):
             ValueError: there are fewer vectors or numbers than directions.
         """
         if vectors.ndim != 2 or min(vectors.shape) < dim:
-            raise ValueError(f"vectors are {tuple(vectors.shape)}, expected at least {dim} x {dim}")
+            raise BadInputError(
+                f"vectors are {tuple(vectors.shape)}, expected at least {dim} x {dim}"
+            )
         mean = vectors.mean(0)
         _, _, directions = torch.linalg.svd(vectors - mean, full_matrices=False)
         plain = cls(mean, directions[:dim].T.contiguous(), vectors.new_zeros(0, dim))

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from f4x_ros.core.errors import BadInputError
+
 _EXPAND = 6  # channels inside of a block, for each outside
 
 
@@ -48,7 +50,7 @@ class Trunk(nn.Module):
     def __init__(self, widths: tuple[int, ...], depths: tuple[int, ...]) -> None:
         super().__init__()
         if (len(widths), len(depths)) != (len(_GROUPS) + 2, len(_GROUPS)):
-            raise ValueError(
+            raise BadInputError(
                 f"trunk has {len(widths)} widths and {len(depths)} depths, expected "
                 f"{len(_GROUPS) + 2} and {len(_GROUPS)}"
             )

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.base import PresenceCalibration
 from f4x_ros.core.features.embedded.network import EmbeddedNet, Layout
 from f4x_ros.core.features.embedded.text_space import TextSpace
@@ -97,7 +98,7 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> EmbeddedModel:
     """
     arrays, metadata = read_tensors(path)
     if metadata.get("format") != FORMAT:
-        raise ValueError(f"format of {path} is {metadata.get('format')!r}, expected {FORMAT!r}")
+        raise BadInputError(f"format of {path} is {metadata.get('format')!r}, expected {FORMAT!r}")
     tensors = {name: torch.tensor(np.array(array)) for name, array in arrays.items()}
     for name in [name for name in tensors if name.endswith(_STEPS)]:
         whole = name.removesuffix(_STEPS)
@@ -114,9 +115,9 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> EmbeddedModel:
         presence = PresenceCalibration.of(json.loads(stored)) if stored else None
         moment = tensors.get(_MOMENT)
         if moment is not None and moment.shape != (net.layout.dim, net.layout.dim):
-            raise ValueError(f"{_MOMENT} has the shape {tuple(moment.shape)}")
+            raise BadInputError(f"{_MOMENT} has the shape {tuple(moment.shape)}")
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"arrays of {path} do not fit its layout: {error}") from error
+        raise BadInputError(f"arrays of {path} do not fit its layout: {error}") from error
     net = net.to(device).requires_grad_(False)
     moment = None if moment is None else moment.float().to(device)
     return EmbeddedModel(net, space, calibration, about, moment, presence)
@@ -125,7 +126,7 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> EmbeddedModel:
 def shipped_file() -> Path:
     """The weights of this installation; ValueError says how they come back if they are gone."""
     if not SHIPPED.is_file():
-        raise ValueError(
+        raise BadInputError(
             f"the weights {SHIPPED} (4 MB) are missing, which come with f4x-ros: pip install "
             f"--force-reinstall --no-deps f4x-ros (in a checkout: git checkout -- {SHIPPED})"
         )
@@ -163,7 +164,7 @@ def _packed(name: str, values: Tensor) -> dict[str, Array]:
 def _unpacked(path: Path, name: str, whole: Tensor | None, steps: Tensor) -> Tensor:
     """The inverse of `_packed`; ValueError if the two do not belong together."""
     if whole is None or whole.ndim < 2 or steps.shape != whole.shape[:1]:
-        raise ValueError(f"arrays of {path} do not fit: {name} and its steps")
+        raise BadInputError(f"arrays of {path} do not fit: {name} and its steps")
     return whole.float() * steps.float().view(-1, *[1] * (whole.ndim - 1))
 
 

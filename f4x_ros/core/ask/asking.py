@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions, from vectors to whole answers: one relevancy and one render for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from f4x_ros.core.ask.answer import Answer, answer, candidates
+from f4x_ros.core.ask.describe import semantic_cloud
+from f4x_ros.core.ask.language import parse_question
+from f4x_ros.core.ask.likeness import make_likeness
+from f4x_ros.core.ask.presence import Evidence, Judge, check_evidence
+from f4x_ros.core.ask.prompts import PromptSet, Wanted, make_prompts, relevancy
+from f4x_ros.core.ask.refine import (
+    as_relevancy,
+    decided,
+    line_for,
+    scene_limits,
+    standing_selection,
+)
+from f4x_ros.core.ask.scene import QueryScene
+from f4x_ros.core.ask.vectors import TextVectors
+from f4x_ros.core.config import Config
+from f4x_ros.core.data import Cloud, Presence, QueryResult
+from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.features.base import FeatureExtractor, PeakLine, PeakLines
+from f4x_ros.core.features.distil import Distiller
+from f4x_ros.core.features.presence_file import calibration_of
+from f4x_ros.core.field import MIN_OPACITY, Snapshot
+
+_SOLID_ALPHA = 0.5  # below this a pixel's probability fades with its alpha
+
+
+class Asker:
+    """Answers questions about scenes, and remembers the vectors of their words.
+
+    Args:
+        words: the extractor that is asked.
+        config: all options.
+        backend: rasteriser, resolved.
+
+    Attributes:
+        calibration: of presence; None = decided by the threshold alone.
+        backend: rasteriser, resolved.
+        min_weight: pixels a latent must rest on.
+
+    Raises:
+        ValueError: the calibration beside the extractor's weights is none.
+    """
+
+    def __init__(self, words: FeatureExtractor, config: Config, backend: str) -> None:
+        self._words, self._config, self.backend = words, config, backend
+        self.min_weight = config.query.min_weight
+        self._texts = TextVectors(words)
+        self._judge: Judge | None = None
+        self.calibration = calibration_of(words)
+        if self.calibration is not None:
+            check_evidence(self.calibration)
+            self._judge = Judge(self._texts)
+
+    def prompts(self, texts: Sequence[str], thresholds: Sequence[float] = ()) -> PromptSet:
+        """Prompts in words; arguments and errors are those of `make_prompts`."""
+        default = self._config.query.threshold or self._words.threshold
+        if self._judge is not None:  # one encoding for all that will be needed
+            self._judge.prepare([parse_question(t).wanted for t in texts if t.strip()])
+        return make_prompts(self._texts, texts, thresholds, default)
+
+    def wanted(
+        self,
+        distiller: Distiller,
+        scene: QueryScene,
+        text: str,
+        example: NDArray[np.uint8] | None,
+        like_object: int,
+        threshold: float,
+    ) -> Wanted:
+        """What is asked for in one of the three ways; see `Perception.query`."""
+        if (example is not None) + (like_object != 0) + bool(text.strip()) > 1:
+            raise BadInputError("more than one of text, example and like_object, expected one")
+        if example is None and not like_object:
+            return self.prompts([text], [threshold])
+        min_weight = self.min_weight
+        return make_likeness(
+            distiller, scene, example, like_object, min_weight=min_weight, threshold=threshold
+        )
+
+    @torch.no_grad()
+    def evidence(
+        self, distiller: Distiller, scene: QueryScene, texts: Sequence[str]
+    ) -> list[list[Evidence]]:
+        """For each text, what speaks for everything that may be it."""
+        prompts, judge = self.prompts(texts), self._judge or Judge(self._texts)
+        scores = relevancy(scene.snapshot, distiller, prompts, self.min_weight)
+        limits = self._limits(scene.snapshot, scores, prompts).tolist()
+        return [
+            [
+                one.evidence
+                for one in candidates(
+                    scene,
+                    distiller,
+                    prompts,
+                    index,
+                    own.contiguous(),
+                    limits[index],
+                    self._config.tracks,
+                    judge,
+                )
+            ]
+            for index, own in enumerate(scores.T)
+        ]
+
+    @torch.no_grad()
+    def ask(
+        self,
+        distiller: Distiller,
+        scene: QueryScene,
+        wanted: Wanted,
+        *,
+        want_cloud: bool,
+        max_results: int,
+    ) -> list[QueryResult]:
+        """Answer for each thing that is wanted; the other arguments are those of a query."""
+        if max_results < 0:
+            raise BadInputError(f"max_results is {max_results}, expected >= 0 (0 = all)")
+        min_weight = self.min_weight
+        scores = relevancy(scene.snapshot, distiller, wanted, min_weight)
+        limits = self._limits(scene.snapshot, scores, wanted)
+        found = [
+            answer(
+                scene,
+                distiller,
+                wanted,
+                index,
+                scores[:, index].contiguous(),
+                limit,
+                self._config.tracks,
+                self._judge,
+                self.calibration,
+                max_results=max_results,
+            )
+            for index, limit in enumerate(limits.tolist())
+        ]
+        masks = self._masks(scene, scores, limits, wanted, found)
+        name = distiller.words.name
+        return [
+            _result(
+                scene,
+                wanted,
+                index,
+                name,
+                one,
+                masks[index],
+                _cloud(scene, one.selected, scores[:, index], min_weight) if want_cloud else None,
+            )
+            for index, one in enumerate(found)
+        ]
+
+    def standing(
+        self, distiller: Distiller, snapshot: Snapshot, prompts: PromptSet
+    ) -> tuple[Tensor, Tensor]:
+        """Relevancies [N, P] to standing prompts, and scores [N, P] with which thresholds select.
+
+        The scores are the relevancies, but of encoders whose limits follow the scene, see
+        `scene_limits`.
+        """
+        scores = relevancy(snapshot, distiller, prompts, self.min_weight)
+        return scores, self._selection(snapshot, scores, prompts)
+
+    def _selection(self, snapshot: Snapshot, scores: Tensor, prompts: PromptSet) -> Tensor:
+        lines = self._lines(prompts.texts)
+        if lines is None or not len(prompts) or not len(snapshot):
+            return scores
+        chosen = standing_selection(scores, self._trusted(snapshot), prompts.thresholds, lines)
+        given = torch.tensor(prompts.given, dtype=torch.bool, device=scores.device)
+        return torch.where(given, scores, chosen)
+
+    def _lines(self, texts: Sequence[str]) -> list[PeakLine] | None:
+        """From the best in a scene to limits, if they follow it; not to a configured threshold."""
+        lines: PeakLines | None = getattr(self._words, "peak_lines", None)
+        if self._config.query.threshold or lines is None:
+            return None
+        return [line_for(parse_question(text).wanted, lines) for text in texts]
+
+    def _trusted(self, snapshot: Snapshot) -> Tensor:
+        """[N] what may stand for the best of a scene."""
+        known = snapshot.latent_weights >= self.min_weight
+        return (snapshot.opacities >= MIN_OPACITY) & known
+
+    def _limits(self, snapshot: Snapshot, scores: Tensor, wanted: Wanted) -> Tensor:
+        """Relevancy [P] from which on Gaussians are selected; a threshold that was given is it."""
+        fixed = torch.tensor(wanted.thresholds)
+        if not isinstance(wanted, PromptSet):
+            return fixed
+        lines = self._lines(wanted.texts)
+        if lines is None:
+            return fixed
+        limits = scene_limits(scores, self._trusted(snapshot), wanted.thresholds, lines).cpu()
+        return torch.where(torch.tensor(wanted.given, dtype=torch.bool), fixed, limits)
+
+    def _masks(
+        self,
+        scene: QueryScene,
+        scores: Tensor,
+        limits: Tensor,
+        wanted: Wanted,
+        found: Sequence[Answer],
+    ) -> NDArray[np.float32]:
+        """Probability [P, H, W] that a pixel shows what was asked for; one render.
+
+        Where limits follow the scene each Gaussian is selected or not before it is drawn. They do
+        not for what is not there: its mask is what passes the threshold all the same.
+        """
+        if not len(found):
+            return np.zeros((0, scene.camera.height, scene.camera.width), np.float32)
+        thresholds = torch.tensor(wanted.thresholds)
+        follows = bool((limits != thresholds).any())
+        if follows:
+            absent = torch.tensor([one.presence is Presence.NOT_PRESENT for one in found])
+            scores = decided(scores, torch.where(absent, thresholds, limits).to(scores))
+        out = scene.snapshot.render(scores, scene.camera, scene.T_map_camera, self.backend)
+        share = (out.image / out.alpha.clamp(min=_SOLID_ALPHA)[..., None]).clamp(0, 1)
+        if follows and set(wanted.thresholds) != {0.5}:  # at 0.5 it changes nothing
+            share = as_relevancy(share, wanted.thresholds)
+        masks: NDArray[np.float32] = share.permute(2, 0, 1).contiguous().cpu().numpy()
+        return masks
+
+
+def _result(
+    scene: QueryScene,
+    wanted: Wanted,
+    index: int,
+    encoder: str,
+    found: Answer,
+    mask: NDArray[np.float32],
+    cloud: Cloud | None,
+) -> QueryResult:
+    return QueryResult(
+        prompt=wanted.texts[index],
+        presence=found.presence,
+        score=found.score,
+        threshold=wanted.thresholds[index],
+        encoder=encoder,
+        message=found.message,
+        stamp_ns=scene.stamp_ns,
+        frame_id=scene.frame_id,
+        map_frame=scene.map_frame,
+        camera=scene.camera,
+        T_map_camera=scene.T_map_camera,
+        mask=mask,
+        cloud=cloud,
+        tracks=found.tracks,
+    )
+
+
+def _cloud(scene: QueryScene, selected: Tensor, scores: Tensor, min_weight: float) -> Cloud:
+    whole = semantic_cloud(scene.snapshot, selected.long(), scores, scene.time_s, min_weight)
+    return whole.where(1)

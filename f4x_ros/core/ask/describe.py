@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parts of a percept: masks from rendered scores, what moves, the cloud, times of the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from f4x_ros.core.ask.prompts import labels_of
+from f4x_ros.core.data import UNLABELLED, Cloud, Track
+from f4x_ros.core.field import MIN_OPACITY, Snapshot
+
+_SOLID_ALPHA = 0.5  # below this a pixel has no label
+
+
+def label_masks(
+    accumulated: Tensor, alpha: Tensor, thresholds: Sequence[float]
+) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
+    """Probabilities [Q, H, W] and labels [H, W] from rendered scores [H, W, Q].
+
+    Labels are 0 background, q + 1 prompt q, `UNLABELLED` where the field is hardly there.
+    """
+    probability = _share(accumulated, alpha[..., None])
+    labels, _ = labels_of(probability, thresholds)
+    labels = torch.where(alpha < _SOLID_ALPHA, UNLABELLED, labels)
+    masks = probability.permute(2, 0, 1).contiguous().cpu().numpy()
+    return masks, labels.cpu().numpy().astype(np.uint16)
+
+
+def moving_now(snapshot: Snapshot, tracks: Sequence[Track], since_s: float) -> Tensor:
+    """1 for each Gaussian [N] of something that moves now, 0 for the others.
+
+    It belongs to a track that is moving, or stands where a view after `since_s` (seconds of the
+    field) still saw empty space; the second needs no prompt.
+    """
+    movers = [t.id for t in tracks if t.moving]
+    ids = snapshot.object_ids
+    of_mover = torch.isin(ids, torch.tensor(movers, dtype=ids.dtype, device=ids.device))
+    return (of_mover | (snapshot.birth_s >= since_s)).to(snapshot.colors.dtype)
+
+
+def moving_mask(accumulated: Tensor, alpha: Tensor) -> NDArray[np.float32]:
+    """Probability [H, W] that a pixel shows something that moves, from rendered `moving_now`."""
+    mask: NDArray[np.float32] = _share(accumulated, alpha).cpu().numpy()
+    return mask
+
+
+def _share(accumulated: Tensor, alpha: Tensor) -> Tensor:
+    """A rendered quantity 0..1 as that of the surface; fainter where there is hardly any."""
+    return (accumulated / alpha.clamp(min=_SOLID_ALPHA)).clamp(0, 1)
+
+
+def semantic_cloud(
+    snapshot: Snapshot,
+    labels: Tensor,  # [N] 0 none, p + 1 prompt p
+    scores: Tensor,  # [N] of the label
+    time_s: float,
+    min_weight: float,
+) -> Cloud:
+    """Points of the solid Gaussians; those whose latent is not trusted yet are UNLABELLED.
+
+    Args:
+        snapshot: the field at the time.
+        labels: label of each Gaussian.
+        scores: relevancy to that label's prompt.
+        time_s: now, seconds of the field; ages count from it.
+        min_weight: pixels a latent must rest on.
+    """
+    solid = snapshot.opacities >= MIN_OPACITY
+    label = torch.where(snapshot.latent_weights < min_weight, UNLABELLED, labels)
+    age = (time_s - snapshot.seen_s).clamp(min=0)
+    return Cloud(
+        xyz=snapshot.means[solid].cpu().numpy(),
+        rgb=(snapshot.colors[solid].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy(),
+        label=label[solid].cpu().numpy().astype(np.uint16),
+        score=scores[solid].cpu().numpy(),
+        age=age[solid].cpu().numpy().astype(np.float32),
+        object=snapshot.object_ids[solid].clamp(min=0).cpu().numpy().astype(np.uint32),
+    )

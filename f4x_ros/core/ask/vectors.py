@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Vectors to ask with: of texts, which are kept, and of groups of Gaussians."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from f4x_ros.core.features.base import FeatureExtractor
+from f4x_ros.core.field import Snapshot
+
+_CAPACITY = 2048  # texts; at 96 numbers each, under 1 MB
+
+
+class TextVectors:
+    """What an extractor makes of texts, the most recently used ones kept.
+
+    Args:
+        words: the extractor that is asked in words.
+        capacity: how many texts are kept.
+    """
+
+    def __init__(self, words: FeatureExtractor, capacity: int = _CAPACITY) -> None:
+        self._words, self._capacity = words, capacity
+        self._kept: OrderedDict[str, Tensor] = OrderedDict()  # the least recently used first
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Vectors [P, C]; all texts that are new are encoded at once.
+
+        Raises:
+            ValueError: the extractor does not understand one; then none is kept.
+        """
+        new = [text for text in dict.fromkeys(texts) if text not in self._kept]
+        if new:
+            self._kept.update(zip(new, self._words.text(new), strict=True))
+        for text in texts:
+            self._kept.move_to_end(text)
+        rows = [self._kept[text] for text in texts]
+        while len(self._kept) > self._capacity:
+            self._kept.popitem(last=False)
+        return torch.stack(rows) if rows else torch.zeros(0, self._words.dim)
+
+
+def pooled(snapshot: Snapshot, rows: Tensor) -> Tensor:
+    """Mean latent [D] of some Gaussians, each counting as much as the pixels it rests on."""
+    weights = snapshot.latent_weights[rows].float()
+    total: Tensor = weights @ snapshot.latents[rows].float()
+    return total / weights.sum().clamp(min=1e-9)

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values that pass between rooms: cameras, poses, frames, percepts, tracks and answers."""
+
+from __future__ import annotations
+
+from f4x_ros.core.data.answer import Presence, QueryResult
+from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.data.frame import Frame
+from f4x_ros.core.data.percept import UNLABELLED, Cloud, Outputs, Percept, RenderedView
+from f4x_ros.core.data.poses import (
+    Pose,
+    check_pose,
+    from_quaternion,
+    interpolate,
+    inverse,
+    quats_wxyz_from_xyzw,
+    to_quaternion,
+    viewmat,
+)
+from f4x_ros.core.data.track import Track, TrackState
+
+__all__ = [
+    "UNLABELLED",
+    "Cloud",
+    "Frame",
+    "Outputs",
+    "Percept",
+    "PinholeCamera",
+    "Pose",
+    "Presence",
+    "QueryResult",
+    "RenderedView",
+    "Track",
+    "TrackState",
+    "check_pose",
+    "from_quaternion",
+    "interpolate",
+    "inverse",
+    "quats_wxyz_from_xyzw",
+    "to_quaternion",
+    "viewmat",
+]

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one family of errors that tell a caller what is wrong with what it gave or asked.
+
+Each message has the name, the value and what was expected. The borders (command line, ROS) turn
+exactly these, and the system's OSError, into messages; whatever else is raised is a defect, and is
+shown with its traceback. All are ValueErrors, so that callers need not know the family.
+"""
+
+from __future__ import annotations
+
+
+class F4xError(ValueError):
+    """Something a caller can put right; its text says what and how."""
+
+
+class BadInputError(F4xError):
+    """A value, a file or a message is not as expected."""
+
+
+class NotReadyError(F4xError):
+    """What is asked needs something that has not come yet, such as a first frame."""
+
+
+class UnsupportedError(F4xError):
+    """This installation or this model cannot do what is asked; the text says what would."""
+
+
+class CorruptError(F4xError):
+    """A file of ours is damaged, cut off or of another version."""
+
+
+class OverBudgetError(F4xError):
+    """What is asked does not fit into the memory it may take."""

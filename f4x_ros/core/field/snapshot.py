@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The field at one time: what is drawn and asked, without what only optimisation needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from f4x_ros.core.data import PinholeCamera, Pose, RenderedView, viewmat
+from f4x_ros.core.field.gaussians import GaussianField
+from f4x_ros.core.observe import apply
+from f4x_ros.core.render import RenderOutput, render
+
+MIN_OPACITY = 0.3  # fainter Gaussians are neither points of a cloud nor parts of an object
+_EMPTY_ALPHA = 0.05  # below this a pixel has no depth
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """Gaussians that are there at a time; N rows each."""
+
+    means: Tensor  # [N, 3] metres, map frame
+    quats: Tensor  # [N, 4] wxyz
+    scales: Tensor  # [N, 3] metres
+    opacities: Tensor  # [N] 0..1
+    colors: Tensor  # [N, 3] 0..1
+    latents: Tensor  # [N, D] float32
+    latent_weights: Tensor  # [N] pixels behind the latent, 0 = never observed
+    latent_vars: Tensor  # [N] mean squared distance of their latents from it; all is about 1
+    object_ids: Tensor  # [N] int32, 0 = none
+    piece_ids: Tensor  # [N] int32, 0 = none yet, see `objects.pieces`
+    birth_s: Tensor  # [N] seconds of the field, -inf: it was always there
+    seen_s: Tensor  # [N] seconds of the field
+
+    def __len__(self) -> int:
+        return len(self.means)
+
+    def render(
+        self, channels: Tensor, camera: PinholeCamera, T_map_camera: Pose, backend: str
+    ) -> RenderOutput:
+        """Draw per-Gaussian channels [N, C] from a camera."""
+        device = self.means.device
+        return render(
+            self.means,
+            self.quats,
+            self.scales,
+            self.opacities,
+            channels,
+            viewmat(T_map_camera, device),
+            camera.K_tensor(device),
+            camera.width,
+            camera.height,
+            backend=backend,
+        )
+
+
+_COLUMNS = (
+    "means",
+    "quats",
+    "log_scales",
+    "logit_opacities",
+    "colors",
+    "latents",
+    "latent_weights",
+    "latent_vars",
+    "object_ids",
+    "piece_ids",
+    "birth_s",
+    "seen_s",
+)
+
+
+def take_snapshot(field: GaussianField, time_s: float | None = None) -> Snapshot:
+    """The field now (`None`: all that is present), or as it was at a time in the past."""
+    if time_s is None:
+        columns = {name: field.present[name] for name in _COLUMNS}
+    else:
+        sets = [(s, s.valid_at(time_s)) for s in (field.present, field.past)]
+        columns = {name: torch.cat([s[name][rows] for s, rows in sets]) for name in _COLUMNS}
+    return Snapshot(
+        scales=columns.pop("log_scales").exp(),
+        opacities=torch.sigmoid(columns.pop("logit_opacities")),
+        latents=columns.pop("latents").float(),
+        **columns,
+    )
+
+
+def some_of(snapshot: Snapshot, rows: Tensor) -> Snapshot:
+    """Some Gaussians of a snapshot (mask [N] bool or indices)."""
+    return Snapshot(**{one.name: getattr(snapshot, one.name)[rows] for one in fields(snapshot)})
+
+
+def to_picture(out: RenderOutput, exposure: Tensor) -> RenderedView:
+    """The first three channels as a picture taken with an exposure [2, 3], with depth and alpha."""
+    color = apply(exposure, out.image[..., :3], out.alpha).clamp(0, 1)
+    depth = torch.where(out.alpha > _EMPTY_ALPHA, out.expected_depth, 0)
+    return RenderedView(
+        color=(color * 255).round().to(torch.uint8).cpu().numpy(),
+        depth=depth.cpu().numpy().astype(np.float32),
+        alpha=out.alpha.cpu().numpy(),
+    )

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Views that are asked when a new point's place was last seen empty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from f4x_ros.core.field import FOREVER
+from f4x_ros.core.observe import View, seen_through
+
+_RECENT = 16  # views of the last seconds, at most
+_RECENT_S = 2.0  # how far back they reach ...
+_AT_LEAST = 8  # ... but so many are kept however old they are
+
+
+class RecentViews:
+    """The views of the last two seconds, thinned evenly in time to a fixed number.
+
+    Keyframes are not enough: a camera that stands still makes none, and the edges of things, where
+    a slow mover grows, are only judged safely some views after or before they were there.
+    """
+
+    def __init__(self) -> None:
+        self.views: list[View] = []  # oldest first
+
+    def add(self, view: View) -> None:
+        """Remember the newest view; forget what is too old or too close to its neighbours."""
+        self.views.append(view)
+        while len(self.views) > _AT_LEAST and view.time_s - self.views[0].time_s > _RECENT_S:
+            del self.views[0]
+        if len(self.views) > _RECENT:
+            times = [v.time_s for v in self.views]
+            gaps = [b - a for a, b in zip(times[:-2], times[2:], strict=True)]
+            del self.views[1 + gaps.index(min(gaps))]
+
+
+def birth_times(
+    recent: Sequence[View],
+    keyframes: Sequence[View],
+    means: Tensor,
+    margin_m: Tensor,
+    tolerance: float,
+) -> Tensor:
+    """After when each new point has appeared: the last time a view saw its place empty.
+
+    Args:
+        recent: views of the last seconds.
+        keyframes: older views; only those that look at one of the points are asked.
+        means: points [N, 3] in the map frame.
+        margin_m: extent of each point towards the camera [N], metres.
+        tolerance: depth error of the sensor, share of the depth.
+
+    Returns:
+        [N] float64 seconds of the field; -inf where no view saw the place empty: then it is taken
+        to have been there always, only not seen.
+    """
+    birth = torch.full((len(means),), -FOREVER, dtype=torch.float64, device=means.device)
+    left = torch.arange(len(means), device=means.device)  # not dated yet
+    known = {id(v) for v in recent}
+    older = [v for v in keyframes if id(v) not in known]
+    for view in sorted((*recent, *_looking_at(older, means)), key=lambda v: -v.time_s):
+        empty = seen_through(view, means[left], margin_m[left], tolerance)
+        birth[left[empty]] = view.time_s
+        left = left[~empty]
+        if not len(left):
+            break
+    return birth
+
+
+def _looking_at(views: Sequence[View], means: Tensor) -> list[View]:
+    """The views in whose frustum at least one of the points [N, 3] lies, in one pass."""
+    if not views or not len(means):
+        return []
+    viewmats = torch.stack([v.viewmat for v in views])  # [K, 4, 4]
+    lenses = [(c.fx, c.fy, c.cx, c.cy) for c in (v.camera for v in views)]
+    fx, fy, cx, cy = means.new_tensor(lenses).T[..., None]  # [K, 1] each
+    sizes = means.new_tensor([v.size for v in views])[..., None]  # [K, 2, 1]
+    p = torch.einsum("kij,nj->kin", viewmats[:, :3, :3], means) + viewmats[:, :3, 3:]
+    x, y, z = p.unbind(1)  # [K, N] each
+    u, v = fx * x + cx * z, fy * y + cy * z  # times z: no division
+    inside = (z > 0) & (u >= 0) & (u < sizes[:, 0] * z) & (v >= 0) & (v < sizes[:, 1] * z)
+    return [view for view, seen in zip(views, inside.any(1).tolist(), strict=True) if seen]

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The keyframes: views kept for optimisation."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from f4x_ros.core.config import MappingConfig
+from f4x_ros.core.data import poses
+from f4x_ros.core.observe import View
+
+
+class Keyframes:
+    """Views kept for optimisation: one per piece of camera motion, at most `config.keyframes`.
+
+    When full, the keyframe most like its neighbours in time goes (the one with the shortest way
+    from the one before it to the one after it), so that the oldest parts of the path and its
+    turning points stay represented.
+    """
+
+    def __init__(self, config: MappingConfig) -> None:
+        self._config = config
+        self.views: list[View] = []
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the kept images."""
+        return sum(v.rgb8.numel() + 4 * v.depth.numel() for v in self.views)
+
+    def offer(self, view: View) -> bool:
+        """Keep the view if the camera has moved enough since the last keyframe."""
+        if self.views and not self._is_far(self.views[-1], view):
+            return False
+        self.views.append(view)
+        if len(self.views) > self._config.keyframes:
+            del self.views[self._most_redundant()]
+            self.dropped += 1
+        return True
+
+    def _is_far(self, a: View, b: View) -> bool:
+        moved, turned = _motion(a, b)
+        config = self._config
+        return moved >= config.keyframe_distance_m or turned >= config.keyframe_angle_rad
+
+    def _most_redundant(self) -> int:
+        """Index of the inner keyframe with the shortest way over it."""
+        if len(self.views) < 3:
+            return 0
+        ways = [sum(_motion(a, b)) for a, b in pairwise(self.views)]
+        return 1 + int(np.argmin([a + b for a, b in pairwise(ways)]))
+
+
+def _motion(a: View, b: View) -> tuple[float, float]:
+    """How far the camera moved (m) and turned (rad) between two views."""
+    moved = float(np.linalg.norm(a.T_map_camera[:3, 3] - b.T_map_camera[:3, 3]))
+    return moved, poses.rotation_angle_rad(a.T_map_camera, b.T_map_camera)

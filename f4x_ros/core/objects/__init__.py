@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Things: pieces without names, detections of prompts, and tracks that follow them.
+
+In: a snapshot and a label for each Gaussian. Out: `piece_ids`, `Component`s and `Track`s.
+"""
+
+from __future__ import annotations
+
+from f4x_ros.core.objects.components import BOX_PERCENTILES, Component
+from f4x_ros.core.objects.detections import components_of, dominant_id, track_objects
+from f4x_ros.core.objects.graph import Graph, build_graph
+from f4x_ros.core.objects.pieces import Grouper, asked_together
+from f4x_ros.core.objects.tracker import Tracker
+
+__all__ = [
+    "BOX_PERCENTILES",
+    "Component",
+    "Graph",
+    "Grouper",
+    "Tracker",
+    "asked_together",
+    "build_graph",
+    "components_of",
+    "dominant_id",
+    "track_objects",
+]

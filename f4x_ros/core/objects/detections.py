@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From per-Gaussian labels to detections, and track ids back onto the Gaussians."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from f4x_ros.core.config import TracksConfig
+from f4x_ros.core.field import MIN_OPACITY, Snapshot
+from f4x_ros.core.objects.components import Component, find_components
+from f4x_ros.core.objects.tracker import Detection, Tracker
+
+
+def components_of(
+    snapshot: Snapshot, scores: Tensor, selected: Tensor, config: TracksConfig
+) -> list[Component]:
+    """Objects among the selected Gaussians (mask [N]), scored by `scores` [N]."""
+    solid = selected & (snapshot.opacities >= MIN_OPACITY)
+    return find_components(
+        snapshot.means.cpu().numpy(),
+        scores.cpu().numpy(),
+        solid.cpu().numpy(),
+        link_distance_m=config.link_distance_m,
+        min_members=config.min_gaussians,
+        max_components=config.max_objects,
+    )
+
+
+def track_objects(
+    tracker: Tracker,
+    snapshot: Snapshot,
+    labels: Tensor,  # [N] 0 none, p + 1 prompt p
+    scores: Tensor,  # [N] of the label
+    prompts: Sequence[str],
+    config: TracksConfig,
+    *,
+    time_s: float,
+    stamp_ns: int,
+    recent_s: float,
+) -> NDArray[np.int32]:
+    """Advance the tracker by one frame; returns the track id of every Gaussian [N].
+
+    A Gaussian counts as new if a view within the last `recent_s` seconds saw its place empty.
+    """
+    ids = snapshot.object_ids.cpu().numpy().astype(np.int64)
+    seen_s = snapshot.seen_s.cpu().numpy()
+    seen = seen_s >= time_s
+    new = (snapshot.birth_s >= time_s - recent_s).cpu().numpy()
+    detections = []
+    for index, prompt in enumerate(prompts):
+        for component in components_of(snapshot, scores, labels == index + 1, config):
+            m = component.members
+            detections.append(
+                Detection(
+                    prompt,
+                    component,
+                    ids[m],
+                    float(seen[m].mean()),
+                    stamp_ns - round((time_s - float(seen_s[m].max())) * 1e9),
+                    float(new[m].mean()),
+                )
+            )
+    track_ids = tracker.update(detections, stamp_ns)
+    out = np.zeros(len(ids), np.int32)
+    for detection, track_id in zip(detections, track_ids, strict=True):
+        out[detection.component.members] = track_id
+    return out
+
+
+def dominant_id(object_ids: Tensor, members: NDArray[np.int64]) -> int:
+    """The track id most of a component's Gaussians carry, 0 if none carries half of them."""
+    ids = object_ids[torch.from_numpy(members)].cpu().numpy()
+    values, counts = np.unique(ids, return_counts=True)
+    best = int(counts.argmax())
+    return int(values[best]) if counts[best] * 2 >= len(ids) else 0

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which neighbouring Gaussians are of one object: a graph with a likeness on each edge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from f4x_ros.core.field import Snapshot
+
+_NEIGHBOURS = 10
+_BIAS = 4.40
+_FEATURE = "feature"
+# A logistic regression over the edges of random worlds, by bench/fit_clicks.py (doc/clicks.md).
+_WEIGHTS = {
+    _FEATURE: -10.4,  # 1 - cosine
+    "light": -4.15,  # difference of mean colour, 0..1
+    "gap": -0.59,  # log of distance over both extents along it
+    "length": -0.61,  # log metres
+    "concave": -0.68,  # the Gaussians' own normals lean towards each other
+    "valley": -1.41,  # so do those of their neighbourhoods
+    "faint": -0.59,  # lower of the opacities
+    "step": -1.0,  # each lies off the other's tangent plane, sine, mean of both
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Undirected edges between N Gaussians, each pair once."""
+
+    first: NDArray[np.int64]  # [E]
+    second: NDArray[np.int64]  # [E]
+    log_odds: NDArray[np.float64]  # [E] that both are of one object
+
+
+def build_graph(
+    snapshot: Snapshot,
+    features: Tensor,  # [N, C]
+    eye: Tensor,  # [3] map frame, from where surfaces are seen
+) -> Graph:
+    """The graph of a snapshot's nearest neighbours."""
+    first, second, cues = edge_cues(snapshot, features, eye)
+    odds = geometry_odds(cues) + _WEIGHTS[_FEATURE] * cues[_FEATURE]
+    return Graph(first, second, np.asarray(odds.double().numpy()))
+
+
+def geometry_odds(cues: Mapping[str, Tensor]) -> Tensor:
+    """Log odds [E] that both ends are of one object, by all that is seen but the features."""
+    others = [weight * cues[name] for name, weight in _WEIGHTS.items() if name != _FEATURE]
+    total: Tensor = torch.stack(others).sum(0) + _BIAS
+    return total
+
+
+def edge_cues(
+    snapshot: Snapshot, features: Tensor, eye: Tensor
+) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[str, Tensor]]:
+    """Edges between nearest neighbours, and what tells whether both ends are of one object, [E].
+
+    Surfaces that bend towards the eye are within an object, those that make a valley are where one
+    stands on another (as in Stein et al., Object Partitioning using Local Convexity, 2014).
+    """
+    count = len(snapshot)
+    points = snapshot.means.cpu().numpy()
+    _, near = cKDTree(points).query(points, k=min(_NEIGHBOURS + 1, count))
+    near = near.reshape(count, -1)
+    first, second = _pairs(near)
+    a, b = torch.from_numpy(first), torch.from_numpy(second)
+    delta = (snapshot.means[b] - snapshot.means[a]).cpu()
+    length = delta.norm(dim=1).clamp(min=1e-6)
+    along = delta / length[:, None]
+    axes, scales = _axes(snapshot.quats.cpu()), snapshot.scales.cpu()
+    own = _facing(axes[torch.arange(count), :, scales.argmin(1)], snapshot.means.cpu(), eye)
+    wide = _facing(_normals(points, near), snapshot.means.cpu(), eye)
+    extent = _extent(axes, scales, a, along) + _extent(axes, scales, b, along)
+    unit = normalize(features.cpu().float(), dim=1)
+    light = snapshot.colors.mean(1).cpu()
+    off = (own[a] * along).sum(1).abs() + (own[b] * along).sum(1).abs()
+    cues = {
+        "feature": 1 - (unit[a] * unit[b]).sum(1),
+        "light": (light[a] - light[b]).abs(),
+        "gap": (length / extent.clamp(min=1e-4)).log(),
+        "length": length.log(),
+        "concave": (-((own[b] - own[a]) * along).sum(1)).clamp(min=0),
+        "valley": (-((wide[b] - wide[a]) * along).sum(1)).clamp(min=0),
+        "faint": torch.minimum(snapshot.opacities[a], snapshot.opacities[b]).cpu(),
+        "step": off / 2,
+    }
+    return first, second, cues
+
+
+def _pairs(near: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each pair of neighbours [N, k + 1] (the first is the point itself) once."""
+    count = len(near)
+    one, other = np.repeat(np.arange(count), near.shape[1] - 1), near[:, 1:].ravel()
+    keys = np.unique(np.minimum(one, other) * count + np.maximum(one, other))
+    return keys // count, keys % count
+
+
+def _axes(quats: Tensor) -> Tensor:
+    """Rotations [N, 3, 3] of quaternions wxyz of any length; columns are a Gaussian's axes."""
+    w, x, y, z = normalize(quats, dim=1).unbind(1)
+    rows = (
+        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
+    )  # fmt: skip
+    return torch.stack(rows, 1).reshape(-1, 3, 3)
+
+
+def _extent(axes: Tensor, scales: Tensor, rows: Tensor, along: Tensor) -> Tensor:
+    """Standard deviation [E] of each Gaussian in a direction [E, 3]."""
+    local = torch.einsum("nij,ni->nj", axes[rows], along)
+    extent: Tensor = torch.linalg.vector_norm(local * scales[rows], dim=1)
+    return extent
+
+
+def _normals(points: NDArray[np.float32], near: NDArray[np.int64]) -> Tensor:
+    """Direction [N, 3] in which each neighbourhood is thinnest."""
+    patch = points[near] - points[near].mean(1, keepdims=True)
+    _, vectors = np.linalg.eigh(np.einsum("nki,nkj->nij", patch, patch))
+    return torch.from_numpy(vectors[:, :, 0].astype(np.float32))
+
+
+def _facing(normals: Tensor, points: Tensor, eye: Tensor) -> Tensor:
+    """Normals turned to where they are seen from."""
+    away = ((eye.cpu() - points) * normals).sum(1, keepdim=True) < 0
+    return torch.where(away, -normals, normals)

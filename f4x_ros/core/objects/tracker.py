@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Objects of the standing prompts, followed from frame to frame.
+
+A detection is a connected component of the field. It belongs to the track whose id its Gaussians
+carry (they are the same matter); matter that is new is assigned by distance (Hungarian method,
+`scipy.optimize.linear_sum_assignment`). Positions go through a constant-velocity filter; a thing
+counts as moving only while part of it stands where the camera had seen empty space before, so that
+the growing view of a static thing is not taken for motion.
+
+What is not seen: a resting thing stays where the field has it, for as long as the field has it
+(OCCLUDED). A thing that was moving when it was last seen is predicted onwards for a second, then
+taken to have stopped; after `tracks.lost_after_s` it is LOST, wherever its last Gaussians lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from f4x_ros.core.config import TracksConfig
+from f4x_ros.core.data import Track, TrackState
+from f4x_ros.core.motion import PositionFilter
+from f4x_ros.core.objects.components import Component
+from f4x_ros.core.objects.target import Target, pack, unpack
+
+_GATE_SIGMA = 3.0  # a distance beyond this many standard deviations is another object
+_MIN_GATE_M = 0.15
+_OVERLAP = 0.1  # share of a component's Gaussians that must carry a track's id
+_REJECTED = 1e6
+_SEEN_SHARE = 0.1  # of a component's Gaussians observed in this frame to count as seen
+_BASE_SIGMA_M = 0.01
+_SIGMA_PER_SIZE = 0.05  # the box of a half-seen object is off by a share of its size
+_MAX_REST_GATE_M = 1.0  # however unsure a thing that rested is, it is not sought farther away
+_COAST_S = 1.0  # unseen movers are predicted onwards for this long ...
+_STOP_S = 0.3  # ... then their velocity falls to 1/e in this time
+_COAST_FRAMES = 2.5  # where frames are rarer than that: in frame intervals
+GIVEN_UP = -1  # object id of Gaussians of a track that was LOST while they stayed in the field
+_BORN_SHARE = 0.15  # of an object's Gaussians that were born lately while it moves
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """A component of the field with what the tracker needs to know of its Gaussians."""
+
+    label: str
+    component: Component
+    ids: NDArray[np.int64]  # [M] track ids its Gaussians carry, 0 = none
+    seen_share: float  # of its Gaussians, in this frame
+    seen_ns: int  # stamp of the latest frame that saw one of them
+    born_share: float  # of its Gaussians, lately: their place was seen empty a moment ago
+
+    @property
+    def seen(self) -> bool:
+        """Whether enough of it was observed in this frame to count."""
+        return self.seen_share >= _SEEN_SHARE
+
+
+class Tracker:
+    """Ids, states, positions and velocities of objects."""
+
+    def __init__(self, config: TracksConfig, first_id: int = 1) -> None:
+        self._config = config
+        self._targets: list[Target] = []
+        self._next_id = first_id
+        self._last_ns: int | None = None
+
+    @property
+    def next_id(self) -> int:
+        """The lowest id that was never given out."""
+        return self._next_id
+
+    def keep_labels(self, labels: Sequence[str]) -> None:
+        """Drop the tracks of prompts that are no longer asked."""
+        self._targets = [t for t in self._targets if t.label in labels]
+
+    def update(self, detections: Sequence[Detection], stamp_ns: int) -> list[int]:
+        """Take in the objects of a frame; returns the track id of each detection.
+
+        `GIVEN_UP` where a component out of sight belonged to a track that was given up.
+        """
+        dt_s = 0.0 if self._last_ns is None else (stamp_ns - self._last_ns) / 1e9
+        self._last_ns = stamp_ns
+        self._targets = [t for t in self._targets if t.state != TrackState.LOST]
+        for known in self._targets:
+            self._predict(known, stamp_ns, dt_s)
+        assigned = self._assign(detections)
+        ids = []
+        for index, detection in enumerate(detections):
+            target = assigned.get(index)
+            if target is None and _was_followed(detection):
+                ids.append(GIVEN_UP)
+                continue
+            if target is None:
+                target = self._begin(detection, stamp_ns)
+            self._correct(target, detection, stamp_ns)
+            ids.append(target.id)
+        self._age(stamp_ns)
+        return ids
+
+    @staticmethod
+    def _predict(target: Target, stamp_ns: int, dt_s: float) -> None:
+        """Move on to the new frame; what has been out of sight for too long is stopped."""
+        unseen_s = (stamp_ns - target.last_seen_ns) / 1e9
+        if unseen_s > max(_COAST_S, _COAST_FRAMES * dt_s):
+            target.filter.slow_down(float(np.exp(-dt_s / _STOP_S)))
+            target.moving = False
+        target.filter.predict(dt_s, moving=target.displaced)
+        target.supported = False
+
+    def tracks(self) -> tuple[Track, ...]:
+        """All objects, oldest first; a track that was just lost is reported LOST once."""
+        return tuple(t.track() for t in self._targets)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """All of it as arrays, for saving with the map."""
+        last = -1 if self._last_ns is None else self._last_ns
+        return {
+            **pack(self._targets),
+            "next_id": np.array(self._next_id),
+            "last_ns": np.array(last),
+        }
+
+    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """The inverse of `state`."""
+        self._targets = unpack(state)
+        self._next_id = max(self._next_id, int(state["next_id"]))
+        last = int(state["last_ns"])
+        self._last_ns = None if last < 0 else last
+
+    def _assign(self, detections: Sequence[Detection]) -> dict[int, Target]:
+        if not detections or not self._targets:
+            return {}
+        cost = np.array([[self._cost(d, t) for t in self._targets] for d in detections])
+        rows, columns = linear_sum_assignment(cost)
+        return {
+            int(r): self._targets[c]
+            for r, c in zip(rows, columns, strict=True)
+            if cost[r, c] < _REJECTED
+        }
+
+    @staticmethod
+    def _cost(detection: Detection, target: Target) -> float:
+        """0..1 for shared Gaussians, 1..2 for nearness alone, `_REJECTED` for neither.
+
+        2..3 for the last Gaussians of something that moved out of sight.
+        """
+        if detection.label != target.label:
+            return _REJECTED
+        overlap = float((detection.ids == target.id).mean())
+        if overlap >= _OVERLAP:
+            # Where a mover was left behind is worth less than where something like it is seen
+            unseen = 2.0 if target.left_moving else 0.5
+            return 1 - overlap + (0.0 if detection.seen else unseen)
+        if not detection.seen:
+            return _REJECTED
+        distance = float(np.linalg.norm(detection.component.center - target.filter.position))
+        sigma = float(np.sqrt(np.trace(target.filter.covariance[:3, :3])))
+        reach = _GATE_SIGMA * sigma
+        if not target.displaced:
+            reach = min(reach, _MAX_REST_GATE_M)
+        gate = max(_MIN_GATE_M, reach, float(np.linalg.norm(target.size)) / 2)
+        return 1 + distance / gate if distance < gate else _REJECTED
+
+    def _begin(self, detection: Detection, stamp_ns: int) -> Target:
+        component = detection.component
+        position = PositionFilter(component.center.copy(), _sigma(component))
+        seen_ns = stamp_ns if detection.seen else min(detection.seen_ns, stamp_ns)
+        target = Target(
+            id=self._next_id,
+            label=detection.label,
+            filter=position,
+            size=component.size,
+            score=component.score,
+            first_seen_ns=seen_ns,
+            last_seen_ns=seen_ns,
+        )
+        self._next_id += 1
+        self._targets.append(target)
+        return target
+
+    def _correct(self, target: Target, detection: Detection, stamp_ns: int) -> None:
+        target.supported = True
+        if not detection.seen:
+            return
+        component = detection.component
+        target.last_seen_ns = stamp_ns
+        target.hits += 1
+        displaced = detection.born_share >= _BORN_SHARE
+        if displaced and not target.displaced:
+            target.filter.release()
+        target.displaced = displaced
+        if not displaced:
+            target.filter.loosen(np.abs(component.size - target.size) / 2)
+        target.filter.correct(component.center, _sigma(component))
+        if not displaced:
+            target.filter.rest()
+        speed = float(np.linalg.norm(target.filter.velocity))
+        target.moving = displaced and speed >= self._config.moving_speed_mps
+        target.left_moving = target.moving
+        target.size = component.size
+        target.score = component.score
+
+    def _age(self, stamp_ns: int) -> None:
+        """Set the states."""
+        for target in self._targets:
+            unseen_s = (stamp_ns - target.last_seen_ns) / 1e9
+            if unseen_s > 0:
+                unconfirmed = target.hits < self._config.confirm_frames
+                overdue = unseen_s > self._config.lost_after_s
+                gone = not target.supported
+                if (gone and (unconfirmed or overdue)) or (target.left_moving and overdue):
+                    target.state = TrackState.LOST
+                elif not unconfirmed:
+                    target.state = TrackState.OCCLUDED
+            elif target.hits >= self._config.confirm_frames:
+                target.state = TrackState.CONFIRMED
+
+
+def _was_followed(detection: Detection) -> bool:
+    """Whether a component out of sight is what a track left behind that goes on elsewhere."""
+    return not detection.seen and float((detection.ids != 0).mean()) >= 0.5
+
+
+def _sigma(component: Component) -> float:
+    return _BASE_SIGMA_M + _SIGMA_PER_SIZE * float(np.linalg.norm(component.size))

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A frame becomes a view: reduced, with an exposure, and what its depth proves empty.
+
+In: a `Frame`. Out: a `View` at the resolution of the map; `seen_through` and `hidden` say which
+points lie in the free space before its surfaces, and which behind them.
+"""
+
+from __future__ import annotations
+
+from f4x_ros.core.observe.exposure import Exposure, ExposureTrack, apply
+from f4x_ros.core.observe.free_space import hidden, seen_through
+from f4x_ros.core.observe.views import View, make_view
+
+__all__ = ["Exposure", "ExposureTrack", "View", "apply", "hidden", "make_view", "seen_through"]

@@ -1,0 +1,396 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`Perception`: the one door. The command line, the tests and the ROS node all go through it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from f4x_ros.core.ask import (
+    Asker,
+    Evidence,
+    Operator,
+    PosedImage,
+    PromptSet,
+    Quantity,
+    TransferResult,
+    drawn_images,
+    images_of,
+    lift,
+    segment,
+    transfer_marks,
+)
+from f4x_ros.core.base import StageClock
+from f4x_ros.core.config import Config
+from f4x_ros.core.data import (
+    Frame,
+    Outputs,
+    Percept,
+    PinholeCamera,
+    Pose,
+    QueryResult,
+    RenderedView,
+)
+from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.features.heads import make_heads
+from f4x_ros.core.field import take_snapshot, to_picture
+from f4x_ros.core.files import map_file
+from f4x_ros.core.render import resolve_backend
+from f4x_ros.core.render.device import choose_device, drawable_here
+from f4x_ros.core.world import Memory, percept_of
+
+
+class Perception:
+    """Frames in; masks, tracks and a semantic cloud of the same stamp out; questions answered.
+
+    Args:
+        config: all options.
+        prompts: standing text queries; see `set_prompts`.
+        first_track_id: the lowest track id to give out, to go on from another `Perception`.
+
+    Raises:
+        ValueError: an option, a backend or a prompt that cannot be used; the message says why.
+    """
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        prompts: Sequence[str] = (),
+        *,
+        first_track_id: int = 1,
+    ) -> None:
+        self.config = config or Config()
+        self.device = choose_device(self.config.render.device)
+        self.backend = resolve_backend(self.config.render.backend, self.device)
+        self._heads = make_heads(self.config.features, self.device)
+        self._asker = Asker(self._heads.words, self.config, self.backend)
+        self._prompts: PromptSet
+        self._memory = self._new_memory(first_track_id)
+        self.set_prompts(prompts)
+
+    # --- state ---------------------------------------------------------------------------------
+
+    def _new_memory(self, first_id: int) -> Memory:
+        return Memory(self.config, self._heads, self.backend, self.device, first_id)
+
+    def reset(self) -> None:
+        """Forget the map, the tracks and the time; keep the models and the prompts.
+
+        Track ids are not given out again.
+        """
+        self._memory = self._new_memory(self.next_track_id)
+
+    def set_prompts(self, prompts: Sequence[str], thresholds: Sequence[float] = ()) -> None:
+        """Replace the standing prompts; a threshold of 0, or none given, means calibrated.
+
+        Raises:
+            ValueError: names the prompt that is blank, repeated or not understood, or the
+                threshold that is outside 0..1. The prompts in force stay as they were.
+        """
+        self._prompts = self._asker.prompts(prompts, thresholds)
+        self._memory.keep_labels(self._prompts.texts)
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The standing prompts."""
+        return self._prompts.texts
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """The threshold in force for each standing prompt."""
+        return self._prompts.thresholds
+
+    @property
+    def encoder(self) -> str:
+        """Name of the feature extractor that is asked in words."""
+        return self._heads.words.name
+
+    @property
+    def latent_cosines(self) -> dict[str, float]:
+        """By extractor: how well a latent keeps its features, see `Distiller.cosines`."""
+        return self._memory.distiller.cosines
+
+    @property
+    def gaussians(self) -> int:
+        """Gaussians of the field, present and past."""
+        return sum(len(part) for part in self._memory.field.parts)
+
+    @property
+    def map_bytes(self) -> int:
+        """Bytes of all per-Gaussian tensors; never above `field.max_bytes`."""
+        return self._memory.field.nbytes
+
+    @property
+    def next_track_id(self) -> int:
+        """The lowest track id that was never given out, by this map or those it reset."""
+        return self._memory.tracker.next_id
+
+    @property
+    def stamp_ns(self) -> int:
+        """Stamp of the last frame; 0 before the first."""
+        return self._memory.stamp_ns
+
+    # --- frames --------------------------------------------------------------------------------
+
+    def process(
+        self, frame: Frame, outputs: Outputs | None = None, *, hold_out: bool = False
+    ) -> Percept:
+        """Take in one frame and describe it from the field.
+
+        Args:
+            frame: RGB-D with a pose; stamps must grow from call to call.
+            outputs: what to compute; everything if not given.
+            hold_out: do not map the frame, only describe it (for measuring the map).
+
+        Raises:
+            ValueError: no depth, no pose, or a stamp that does not follow the last one.
+        """
+        clock = StageClock()
+        counts = self._memory.take_in(frame, clock, hold_out=hold_out)
+        percept = percept_of(
+            self._memory, self._asker, self._prompts, frame, outputs or Outputs(), clock
+        )
+        percept.counts = counts | {"gaussians": self.gaussians, "map_bytes": self.map_bytes}
+        percept.timings_ms = clock.finish()
+        return percept
+
+    # --- questions -----------------------------------------------------------------------------
+
+    def query(
+        self,
+        text: str = "",
+        *,
+        example: NDArray[np.uint8] | None = None,
+        like_object: int = 0,
+        threshold: float = 0.0,
+        stamp_ns: int = 0,
+        view: Pose | None = None,
+        camera: PinholeCamera | None = None,
+        want_cloud: bool = True,
+        max_results: int = 0,
+    ) -> QueryResult:
+        """Answer one question, now or at a past time, from the camera or from elsewhere.
+
+        What to look for is given in one of three ways: `text`, `example` or `like_object`.
+
+        Args:
+            text: words; what follows a minus sign is excluded: "mug -red".
+            example: [h, w, 3] uint8 RGB, a picture cut to what is wanted.
+            like_object: id of a track; what resembles it is wanted, itself included.
+            threshold: relevancy 0..1 that selects; 0 = calibrated.
+            stamp_ns: time of the answer; 0 = that of the last frame.
+            view: `T_map_camera` [4, 4] of the answer's mask; None = where the camera was then.
+            camera: intrinsics of the mask; None = those of the last frame.
+            want_cloud: whether to return the selected points.
+            max_results: objects to return, best first; 0 = all.
+
+        Raises:
+            ValueError: nothing, or more than one thing, to look for; a prompt the extractor does
+                not understand, a picture that is none, an object that is not there; a threshold
+                outside 0..1, a stamp outside of what was recorded, a view that is no pose, or no
+                frame yet.
+        """
+        scene = self._memory.scene(stamp_ns, view, camera)
+        distiller = self._memory.distiller
+        wanted = self._asker.wanted(distiller, scene, text, example, like_object, threshold)
+        return self._asker.ask(
+            distiller, scene, wanted, want_cloud=want_cloud, max_results=max_results
+        )[0]
+
+    def query_all(
+        self,
+        texts: Sequence[str],
+        *,
+        threshold: float = 0.0,
+        stamp_ns: int = 0,
+        view: Pose | None = None,
+        camera: PinholeCamera | None = None,
+        want_cloud: bool = True,
+        max_results: int = 0,
+    ) -> list[QueryResult]:
+        """Answer several questions at once, with one encoding of the words and one render.
+
+        Arguments and errors are those of `ask`; a text may not be given twice.
+        """
+        scene = self._memory.scene(stamp_ns, view, camera)
+        wanted = self._asker.prompts(texts, [threshold] * len(texts))
+        return self._asker.ask(
+            self._memory.distiller, scene, wanted, want_cloud=want_cloud, max_results=max_results
+        )
+
+    def segment(
+        self,
+        points: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        box: Sequence[float] | None = None,
+        *,
+        stamp_ns: int = 0,
+        view: Pose | None = None,
+        camera: PinholeCamera | None = None,
+        want_cloud: bool = True,
+    ) -> QueryResult:
+        """Select one object by clicks or a box, now or at a past time, from any view.
+
+        Args:
+            points: clicks [K, 2], x and y in pixels of the view, centres at +0.5.
+            labels: [K] 1 = on the object, 0 = not on it; None = all 1.
+            box: x0, y0, x1, y1 around the object, pixels.
+            stamp_ns: time of the answer; 0 = that of the last frame.
+            view: `T_map_camera` [4, 4] of clicks and mask; None = where the camera was then.
+            camera: intrinsics of both; None = those of the last frame.
+            want_cloud: whether to return the object's points.
+
+        Returns:
+            The answer, with an empty `prompt`; nothing is present where the clicks are on nothing.
+
+        Raises:
+            ValueError: no click on the object and no box, one of them outside of the image, labels
+                that are not 0 or 1 or not one a point, and as `ask` for the others.
+        """
+        return segment(
+            self._memory.distiller,
+            self._memory.scene(stamp_ns, view, camera),
+            self.backend,
+            points=points,
+            labels=labels,
+            box=box,
+            want_cloud=want_cloud,
+        )
+
+    def evidence(self, texts: Sequence[str]) -> list[list[Evidence]]:
+        """What speaks for each text being there now; `f4x calibrate` learns from it."""
+        return self._asker.evidence(self._memory.distiller, self._memory.scene(), texts)
+
+    def viewpoint(self, view: Pose | None = None, stamp_ns: int = 0) -> tuple[PinholeCamera, Pose]:
+        """Camera and `T_map_camera` that questions take unless told: those of the last frame, then.
+
+        Raises:
+            ValueError: no frame yet, a stamp outside of what was recorded, a view that is no pose.
+        """
+        last, pose, _ = self._memory.viewpoint(view, stamp_ns)
+        return last.camera, pose
+
+    @torch.no_grad()
+    def render(self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int = 0) -> RenderedView:
+        """The field seen from anywhere, at the last frame's time or at a past one."""
+        _, pose, time_s = self._memory.viewpoint(T_map_camera, stamp_ns)
+        snapshot = take_snapshot(self._memory.field, time_s if stamp_ns else None)
+        out = snapshot.render(snapshot.colors, camera, pose, self.backend)
+        return to_picture(out, self._memory.exposures.at(time_s))
+
+    @torch.no_grad()
+    def transfer(
+        self,
+        target: str = "",
+        *,
+        objects: ArrayLike = (),
+        points: Mapping[str, ArrayLike] | None = None,
+        parts: Mapping[str, ArrayLike] | None = None,
+        source: str = "",
+        threshold: float = 0.0,
+        stamp_ns: int = 0,
+        view: Pose | None = None,
+        camera: PinholeCamera | None = None,
+    ) -> TransferResult:
+        """Find points and parts that are marked on one object on all others of a name.
+
+        Args:
+            target: words for the objects; the marked one may be among them.
+            objects: instead of words, [K, 2] pixels of the view: a click on each object, the marked
+                one included.
+            points: name to a pixel (x, y) of the view, or to a position (x, y, z) of the map.
+            parts: name to some pixels [S, 2] or positions [S, 3] on that part.
+            source: words for the marked object; "" = the one of `target` the marks are on.
+            threshold: relevancy 0..1 that selects; 0 = calibrated.
+            stamp_ns: time of the answer; 0 = that of the last frame.
+            view: `T_map_camera` [4, 4] the pixels are of; None = where the camera was then.
+            camera: intrinsics of that view; None = those of the last frame.
+
+        Raises:
+            ValueError: no mark, one that is on nothing or not on the object; nothing answers to the
+                words; and what `ask` raises.
+        """
+        scene = self._memory.scene(stamp_ns, view, camera)
+        if bool(target.strip()) == bool(np.size(objects)):
+            raise BadInputError("expected one of target (words) and objects (clicks)")
+        texts = list(dict.fromkeys([source.strip() or target.strip(), target.strip()]))
+        wanted = self._asker.prompts(texts, [threshold] * len(texts)) if texts[-1] else None
+        exposure = self._memory.exposures.at(scene.time_s)
+        return transfer_marks(
+            self._memory.distiller, scene, wanted, self.config, self.backend, exposure,
+            objects=objects, points=points or {}, parts=parts or {},
+        )  # fmt: skip
+
+    def lift(
+        self,
+        operator: Operator,
+        views: Sequence[PosedImage] | None = None,
+        target_view: Pose | None = None,
+        *,
+        quantity: Quantity = "value",
+        stamp_ns: int = 0,
+        camera: PinholeCamera | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """What a per-pixel operator says of a view, consistent with what it says of all others.
+
+        Args:
+            operator: an image [3, H, W] in 0..1 to any [C, h, w].
+            views: pictures to run it on; None = the keyframes, or, of a loaded map, pictures of the
+                field along the camera's path.
+            target_view: `T_map_camera` [4, 4] to answer for; None = where the camera was then.
+            quantity: "value" or "depth", see `core.ask.lift.lift`.
+            stamp_ns: time of the field; 0 = that of the last frame.
+            camera: intrinsics of the answer; None = those of the last frame.
+
+        Returns:
+            Values [C, H, W], and how much of each pixel is known [H, W], 0..1.
+
+        Raises:
+            ValueError: what `core.ask.lift.lift` raises; a stamp, view or camera that cannot
+                be used.
+        """
+        scene = self._memory.scene(stamp_ns, target_view, camera)
+        if views is None:
+            views = images_of(self._memory.mapper.keyframes.views) or drawn_images(
+                scene.snapshot, scene.camera, self._memory.trajectory, self.backend
+            )
+        lifted = lift(scene.snapshot, operator, views, self.backend, quantity=quantity)
+        return lifted.render(scene.camera, scene.T_map_camera)
+
+    # --- files ---------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the map (without keyframes) to one file, whole or not at all."""
+        self._memory.save(Path(path), self._prompts)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Perception:
+        """Read a map back; it answers as before and can be extended by new frames.
+
+        A map that was made with a device or backend that is not here is drawn with what `auto`
+        means here; a logged warning names both.
+
+        Raises:
+            ValueError: the file is not a map of this version, or a part of it is missing, damaged
+                or does not fit; names the file and the part.
+            OSError: it cannot be read.
+        """
+        stored = map_file.load(Path(path))
+        render = drawable_here(stored.config.render, path)
+        with map_file.reading(stored.path, "config"):
+            self = cls(replace(stored.config, render=render))
+        self._heads.check_fingerprints(stored.path, stored.fingerprints)
+        with map_file.reading(stored.path, "prompts"):
+            self.set_prompts(stored.prompts, stored.thresholds)
+        self._memory.restore(stored)
+        return self
+
+    def export_ply(self, path: str | Path) -> None:
+        """Write the present Gaussians as a PLY that standard splat viewers open."""
+        map_file.export_ply(Path(path), self._memory.field.present)

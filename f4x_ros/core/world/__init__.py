@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one map has taken in, and what it shows of a frame.
+
+In: frames. Out: `Percept`s, and scenes to ask.
+"""
+
+from __future__ import annotations
+
+from f4x_ros.core.world.memory import Memory
+from f4x_ros.core.world.percepts import percept_of
+
+__all__ = ["Memory", "percept_of"]

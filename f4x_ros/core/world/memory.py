@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that grows from frames: the field and its mapper, tracks, exposures, the path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from f4x_ros.core.ask import PromptSet, QueryScene
+from f4x_ros.core.base import StageClock
+from f4x_ros.core.config import Config
+from f4x_ros.core.data import Frame, PinholeCamera, Pose, check_pose
+from f4x_ros.core.errors import BadInputError, NotReadyError
+from f4x_ros.core.features.base import FeatureExtractor
+from f4x_ros.core.features.distil import Distiller
+from f4x_ros.core.features.heads import Heads
+from f4x_ros.core.field import GaussianField, Snapshot, take_snapshot
+from f4x_ros.core.files import map_file
+from f4x_ros.core.mapping import Mapper
+from f4x_ros.core.motion import Trajectory, gone_beside, note_moving_things, rest_s
+from f4x_ros.core.objects import Grouper, Tracker, track_objects
+from f4x_ros.core.observe import Exposure, ExposureTrack, View, make_view
+
+
+class Memory:
+    """What one map has taken in; a new map is a new `Memory`.
+
+    Args:
+        config: all options.
+        extractor: the 2D model whose features the field carries, or several.
+        backend: rasteriser, resolved.
+        device: where the field lives.
+        first_id: the lowest track id to give out.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        extractor: FeatureExtractor | Heads,
+        backend: str,
+        device: torch.device,
+        first_id: int = 1,
+    ) -> None:
+        self._config = config
+        self._device = device
+        heads = extractor if isinstance(extractor, Heads) else Heads([extractor])
+        self.distiller = Distiller(
+            heads,
+            config.field.latent_dim,
+            backend,
+            close_looks=config.features.close_looks,
+            depth_tolerance=config.mapping.depth_tolerance,
+        )
+        self.field = GaussianField(config.field.latent_dim, config.field.max_bytes, device)
+        self.mapper = Mapper(self.field, config.mapping, backend)
+        self.exposures = ExposureTrack(device, learn=config.mapping.exposure)
+        self.tracker = Tracker(config.tracks, first_id)
+        self.trajectory = Trajectory()
+        # Colours change within a thing: its mean is none of them.
+        every = config.features.group_every if self.distiller.of_things else 0
+        self.grouper = Grouper(every)
+        self.last: Frame | map_file.LastView | None = None
+        self.frames = 0
+        self._interval_s = 0.0  # from frame to frame
+        self.recent_s = rest_s(0.0)  # what was born within so many seconds is being displaced
+
+    # --- time ----------------------------------------------------------------------------------
+
+    @property
+    def stamp_ns(self) -> int:
+        """Stamp of the last frame; 0 before the first."""
+        return self.trajectory.span_ns[1] if len(self.trajectory) else 0
+
+    def seconds(self, stamp_ns: int) -> float:
+        """Seconds since the field's first frame."""
+        return (stamp_ns - self.trajectory.origin_ns) / 1e9
+
+    def viewpoint(
+        self, view: Pose | None, stamp_ns: int
+    ) -> tuple[Frame | map_file.LastView, Pose, float]:
+        """The last view, the pose to look from and the time in seconds of the field."""
+        if self.last is None:
+            raise NotReadyError("no frame has been processed yet")
+        pose = self.trajectory.at(stamp_ns or self.stamp_ns)  # checks the stamp, too
+        if view is not None:
+            pose = check_pose("view", view)
+        return self.last, pose, self.seconds(stamp_ns or self.stamp_ns)
+
+    def scene(
+        self, stamp_ns: int = 0, view: Pose | None = None, camera: PinholeCamera | None = None
+    ) -> QueryScene:
+        """What a question at a stamp is about; see `Perception.query` for arguments and errors."""
+        last, pose, time_s = self.viewpoint(view, stamp_ns)
+        return QueryScene(
+            snapshot=take_snapshot(self.field, time_s if stamp_ns else None),
+            tracks=tuple(self.tracker.tracks()),
+            stamp_ns=stamp_ns or self.stamp_ns,
+            time_s=time_s,
+            camera=camera or last.camera,
+            T_map_camera=pose,
+            frame_id=last.frame_id,
+            map_frame=last.map_frame,
+        )
+
+    # --- frames --------------------------------------------------------------------------------
+
+    def take_in(self, frame: Frame, clock: StageClock, *, hold_out: bool) -> dict[str, int]:
+        """Map a frame, or with `hold_out` only note what it shows; returns what was counted."""
+        self._check(frame)
+        assert frame.T_map_camera is not None
+        if len(self.trajectory):
+            self._interval_s = (frame.stamp_ns - self.stamp_ns) / 1e9
+            self.recent_s = rest_s(self._interval_s)
+        self.trajectory.append(frame.stamp_ns, frame.T_map_camera)
+        time_s = self.seconds(frame.stamp_ns)
+        counts = {} if hold_out else self._map(frame, time_s, clock)
+        if hold_out:
+            self._note_seen(frame, time_s)
+        self.last = frame
+        self.frames += 1
+        return counts
+
+    def _check(self, frame: Frame) -> None:
+        if frame.depth is None:
+            raise BadInputError(
+                "frame has no depth, expected RGB-D: connect a registered depth image"
+            )
+        if frame.T_map_camera is None:
+            raise BadInputError(
+                "frame has no pose T_map_camera, expected one from TF or a pose topic"
+            )
+        if len(self.trajectory) and frame.stamp_ns <= self.stamp_ns:
+            raise BadInputError(
+                f"stamp_ns is {frame.stamp_ns}, expected more than {self.stamp_ns} of the frame "
+                "before it: reset() first if time has jumped back"
+            )
+
+    def _map(self, frame: Frame, time_s: float, clock: StageClock) -> dict[str, int]:
+        with clock("prepare"):
+            exposure = self.exposures.begin(time_s)
+            view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
+        with clock("map"):
+            counts = self.mapper.integrate(view)
+        with clock("features"):
+            extract = self.frames % self._config.features.every == 0
+            self.distiller.observe(self.field, view, extract=extract, picture=frame.rgb)
+        if self.grouper.due(self.frames + 1):
+            with clock("group"):
+                self._group(view, time_s)
+        return asdict(counts)
+
+    def _group(self, view: View, time_s: float) -> None:
+        """Put Gaussians of one thing together, and note which things move."""
+        present = self.field.present
+        gone = gone_beside(present, self.mapper.take_gone())
+        self.grouper.update(self.field, self.distiller, view.T_map_camera[:3, 3], time_s)
+        note_moving_things(present, gone, time_s, self._interval_s)
+
+    def _note_seen(self, frame: Frame, time_s: float) -> None:
+        """What a held-out frame shows is in sight, though nothing is learned from it."""
+        exposure = Exposure.neutral(self._device, learn=False)
+        view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
+        self.distiller.observe(self.field, view, extract=False)
+
+    # --- objects -------------------------------------------------------------------------------
+
+    def follow(
+        self, snapshot: Snapshot, labels: Tensor, scores: Tensor, prompts: Sequence[str]
+    ) -> None:
+        """Advance the tracks to the last frame; `labels` and `scores` [N] are of the present."""
+        ids = track_objects(
+            self.tracker,
+            snapshot,
+            labels,
+            scores,
+            prompts,
+            self._config.tracks,
+            time_s=self.seconds(self.stamp_ns),
+            stamp_ns=self.stamp_ns,
+            recent_s=self.recent_s,
+        )
+        self.field.present["object_ids"].copy_(torch.from_numpy(ids))
+
+    def keep_labels(self, prompts: Sequence[str]) -> None:
+        """Drop the tracks of prompts that are no longer asked; no Gaussian keeps their ids."""
+        self.tracker.keep_labels(prompts)
+        known = torch.tensor([t.id for t in self.tracker.tracks()], dtype=torch.int32)
+        for part in self.field.parts:
+            ids = part["object_ids"]
+            stale = (ids > 0) & ~torch.isin(ids, known.to(ids.device))
+            ids[stale] = 0
+
+    # --- files ---------------------------------------------------------------------------------
+
+    def save(self, path: Path, prompts: PromptSet) -> None:
+        """Write the map (without keyframes) to one file, whole or not at all."""
+        if self.last is None:
+            raise NotReadyError("there is no map to save: no frame has been processed yet")
+        map_file.save(
+            path,
+            config=self._config,
+            prompts=prompts,
+            last=self.last,
+            field=self.field,
+            codec=self.distiller.codec,
+            exposures=self.exposures,
+            trajectory=self.trajectory,
+            tracker=self.tracker,
+            fingerprints=self.distiller.heads.fingerprints,
+        )
+
+    def restore(self, stored: map_file.StoredMap) -> None:
+        """Fill a fresh memory with what a file holds."""
+        stored.restore(
+            self.field, self.distiller.codec, self.exposures, self.trajectory, self.tracker
+        )
+        self.last = stored.last
+        self.frames = len(self.trajectory)
+        self.grouper.restore(self.field, self.seconds(self.stamp_ns))

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DAVIS sequences: pictures of a moving camera with the true mask of what moves."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from f4x_ros.core.data import Frame, PinholeCamera
+from f4x_ros.core.errors import BadInputError
+from f4x_ros.io.images import list_images, read_rgb
+from f4x_ros.io.source import Source, stamps_at_rate
+
+#: Horizontal field of view of the nominal camera.
+NOMINAL_FOV_RAD = math.radians(60.0)
+
+
+def is_davis_folder(path: Path) -> bool:
+    """True if ``path`` has the layout of `DavisFolder` (``images``, ``masks`` and no ``K.txt``)."""
+    folders = (path / "images").is_dir() and (path / "masks").is_dir()
+    return folders and not (path / "K.txt").exists()
+
+
+class DavisFolder(Source):
+    """Colour frames with the true mask of what moves, from a folder laid out as follows.
+
+    - ``images/*.jpg`` (or png): colour; the order of the sorted names is the order in time.
+    - ``masks/*.png``: one channel, 255 where the object that moves is, 0 elsewhere; same names and
+      size as the images. It is the one object that was annotated (DAVIS 2016, Perazzi et al.,
+      "A benchmark dataset and evaluation methodology for video object segmentation", CVPR 2016);
+      whatever else moves counts as background.
+
+    There is no depth and no pose, so the frames can be watched and segmented but not mapped. The
+    camera is nominal, for want of a calibration: 60 degrees wide, square pixels, principal point in
+    the middle. Stamps are ``1 / rate_hz`` apart, starting at ``START_NS``.
+    """
+
+    def __init__(self, path: str | Path, *, rate_hz: float = 24.0) -> None:
+        """Index the folder; raises ValueError naming the file or count that does not fit."""
+        self.path = Path(path)
+        if not is_davis_folder(self.path):
+            raise BadInputError(f"{self.path}: expected a folder with images/ and masks/, no K.txt")
+        self._images = list_images(self.path / "images")
+        if not self._images:
+            raise BadInputError(f"{self.path / 'images'}: expected JPEG or PNG images, found none")
+        self._masks = list_images(self.path / "masks")
+        if [p.stem for p in self._masks] != [p.stem for p in self._images]:
+            raise BadInputError(
+                f"{self.path / 'masks'}: {len(self._masks)} masks whose names do not match the "
+                f"{len(self._images)} of images/, expected the same names in both"
+            )
+        super().__init__(self.path.name, stamps_at_rate(len(self._images), rate_hz))
+
+    def load(self, index: int) -> Frame:
+        rgb = read_rgb(self._images[index])
+        height, width = rgb.shape[:2]
+        return Frame(
+            stamp_ns=int(self.stamps_ns[index]), rgb=rgb, camera=nominal_camera(width, height)
+        )
+
+    def moving_mask(self, index: int) -> NDArray[np.bool_]:
+        """``[H, W]`` true pixels of the annotated object in frame ``index``.
+
+        Raises:
+            IndexError: there is no such frame.
+            ValueError: the file is unreadable or holds anything but 0 and 255 in one channel.
+        """
+        path = self._masks[self.checked_index(index)]
+        mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        if mask is None:
+            raise BadInputError(f"{path}: expected a readable PNG mask")
+        if mask.dtype != np.uint8 or mask.ndim != 2 or not np.isin(mask, (0, 255)).all():
+            raise BadInputError(
+                f"{path}: mask of type {mask.dtype} and shape {mask.shape}, "
+                "expected uint8 with one channel and no values but 0 and 255"
+            )
+        return np.asarray(mask == 255)
+
+
+def nominal_camera(width: int, height: int) -> PinholeCamera:
+    """A camera 60 degrees wide with square pixels and the principal point in the middle."""
+    focal = width / 2 / math.tan(NOMINAL_FOV_RAD / 2)
+    return PinholeCamera(width, height, focal, focal, width / 2, height / 2)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every source of frames has in common: a length, lazy frames by index, stamps and counts."""
+
+from __future__ import annotations
+
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from types import TracebackType
+
+import numpy as np
+
+from f4x_ros.core.data import Frame
+from f4x_ros.core.errors import BadInputError
+
+#: First stamp of sources that carry no time of their own [ns]; not 0, which means "now" in a query.
+START_NS = 1_700_000_000_000_000_000
+
+
+class Source(ABC):
+    """A finite sequence of frames, decoded one at a time when asked for.
+
+    Consumers rely on the duck type only: ``len(source)``, ``source[i] -> Frame``, ``source.name``,
+    ``source.close()`` and, asked for by ``hasattr``, ``source.truth(i)``. Deriving from this class
+    gives iteration, negative indices, ``with`` and the two attributes below.
+
+    Attributes:
+        name: short name for reports and window titles.
+        stamps_ns: ``[N]`` int64, stamp of each frame in nanoseconds, known without decoding.
+        counts: what was found but not used, and why, e.g. ``{"images_without_depth": 3}``.
+    """
+
+    def __init__(self, name: str, stamps_ns: np.ndarray) -> None:
+        self.name = name
+        self.stamps_ns = np.asarray(stamps_ns, np.int64)
+        self.counts: dict[str, int] = {}
+
+    @abstractmethod
+    def load(self, index: int) -> Frame:
+        """Decode frame ``index``, which lies in ``0..len(self)-1``."""
+
+    def close(self) -> None:  # noqa: B027 - most sources hold nothing open
+        """Release files and caches; the source must not be used afterwards."""
+
+    def __len__(self) -> int:
+        return len(self.stamps_ns)
+
+    def __getitem__(self, index: int) -> Frame:
+        return self.load(self.checked_index(index))
+
+    def __iter__(self) -> Iterator[Frame]:
+        return (self.load(index) for index in range(len(self)))
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def checked_index(self, index: int) -> int:
+        """Turn a Python index into ``0..len-1``; raises IndexError naming source and length."""
+        wanted = operator.index(index)
+        position = wanted + len(self) if wanted < 0 else wanted
+        if not 0 <= position < len(self):
+            raise IndexError(f"frame {wanted} of {self.name}: it has {len(self)} frames")
+        return position
+
+
+def stamps_at_rate(count: int, rate_hz: float, start_ns: int = START_NS) -> np.ndarray:
+    """Evenly spaced stamps ``[count]`` int64 ns; raises ValueError if ``rate_hz`` is not > 0."""
+    if not rate_hz > 0 or not np.isfinite(rate_hz):
+        raise BadInputError(f"rate_hz is {rate_hz!r}: expected a finite number above 0")
+    return np.int64(start_ns) + np.round(np.arange(count) * (1e9 / rate_hz)).astype(np.int64)
