@@ -105,5 +105,5 @@ def _rows(message: Any, kind: np.dtype[Any], channels: int, where: str) -> NDArr
     return pixels.view(stored).reshape(height, width, channels)
 
 
-def _wrong_encoding(where: str, encoding: str, expected: list[str]) -> ValueError:
-    return ValueError(f"{where}: encoding {encoding!r}, expected one of {expected}")
+def _wrong_encoding(where: str, encoding: str, expected: list[str]) -> BadInputError:
+    return BadInputError(f"{where}: encoding {encoding!r}, expected one of {expected}")
