@@ -43,7 +43,8 @@ from f4x_ros.core.data.frame import Frame
 from f4x_ros.core.features.codec import LatentCodec
 from f4x_ros.core.features.distil import Distiller, fold, latent_image, sample
 from f4x_ros.core.features.heads import make_heads
-from f4x_ros.core.field.gaussians import FEATURES, GaussianField
+from f4x_ros.core.field import GaussianField
+from f4x_ros.core.field.gaussians import FEATURES
 from f4x_ros.core.field.snapshot import Snapshot, take_snapshot
 from f4x_ros.core.render import resolve_backend, uplift
 from f4x_ros.core.render.device import choose_device

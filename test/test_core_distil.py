@@ -18,7 +18,8 @@ from f4x_ros.core.features import close_looks
 from f4x_ros.core.features.color import ColorExtractor
 from f4x_ros.core.features.distil import MAX_WEIGHT, Distiller, fold, sample
 from f4x_ros.core.features.heads import Heads
-from f4x_ros.core.field.gaussians import FEATURES, GaussianField, GaussianSet
+from f4x_ros.core.field.field import GaussianField
+from f4x_ros.core.field.gaussians import FEATURES, GaussianSet, past_columns
 from f4x_ros.core.field.snapshot import take_snapshot
 from f4x_ros.core.mapping.insertion import new_gaussians
 from f4x_ros.core.observe.exposure import Exposure
@@ -173,7 +174,7 @@ def test_present_and_past_stay_readable_while_the_code_is_fitted_anew() -> None:
 
 def folded(targets: list[Tensor], weight: float, steps: int) -> GaussianSet:
     """One Gaussian that sees each of the latents in turn, `steps` times, with a pixel weight."""
-    gaussians = GaussianSet(len(targets[0]), "cpu", trained=False)
+    gaussians = GaussianSet(past_columns(len(targets[0])), "cpu")
     gaussians.append({"means": torch.zeros(1, 3)})
     for step in range(steps):
         latent = targets[step % len(targets)]

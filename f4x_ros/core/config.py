@@ -53,6 +53,9 @@ class FieldConfig:
     latent_dim: int = option(
         32, "numbers of the compact feature of a Gaussian, all extractors together", low=1, high=64
     )
+    block_m: float = option(
+        1.0, "edge of the cubes that come into memory and go out of it together", low=0.1, high=100
+    )
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,9 @@ class MappingConfig:
         0.025, "difference from measured depth that is a contradiction, share of the depth", low=0
     )
     max_depth_m: float = option(20.0, "farther readings are not used", low=0.1)
+    range_m: float = option(
+        40.0, "what is mapped farther from the camera than this takes no part in a frame", low=1
+    )
     free_space_views: int = option(
         1, "frames in a row that must see through a Gaussian before it belongs to the past", low=1
     )

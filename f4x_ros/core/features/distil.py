@@ -164,7 +164,7 @@ class Distiller:
         )
         change = self.codec.observe(sample(maps, (height, width), self.codec.images))
         if change is not None:
-            _recode(field, change)
+            field.recode(change)
         of_things = [one for one, own in zip(maps, self.heads.of_things, strict=True) if own]
         weights = pixel_weights(of_things, view.depth)
         if counts:
@@ -243,12 +243,6 @@ def latent_image(
     latents.copy_(total.permute(1, 2, 0))
     torch.linalg.vecdot(latents, latents, out=pixels[..., -1])
     return pixels
-
-
-def _recode(field: GaussianField, change: Tensor) -> None:
-    """Bring all stored latents, present and past, to a new code."""
-    for part in field.parts:
-        part["latents"] = (part["latents"].float() @ change.to(field.device)).half()
 
 
 def _resized(image: Tensor, size: tuple[int, int]) -> Tensor:
