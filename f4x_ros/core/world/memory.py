@@ -170,8 +170,8 @@ class Memory:
         self.mapped += 1
         if self.grouper.due(self.mapped):
             with clock("group"):
-                self._group(view, time_s)
-            between()
+                grouped = self._group(view, time_s, between)
+            return asdict(counts) | {"grouped": grouped}
         return asdict(counts)
 
     def _in_sight(self) -> list[int]:
@@ -182,12 +182,14 @@ class Memory:
             if one.last_seen_ns == self.stamp_ns and float(np.linalg.norm(one.size)) < _WHOLE_M
         ]
 
-    def _group(self, view: View, time_s: float) -> None:
+    def _group(self, view: View, time_s: float, between: Callable[[], None]) -> int:
         """Put Gaussians of one thing together, and note which things move."""
         present = self.field.present
         gone = gone_beside(present, self.mapper.take_gone())
-        self.grouper.update(self.field, self.distiller, view.T_map_camera[:3, 3], time_s)
+        eye = view.T_map_camera[:3, 3]
+        grouped = self.grouper.update(self.field, self.distiller, eye, between)
         note_moving_things(present, gone, time_s, self._pace.interval_s)
+        return grouped
 
     def _note_seen(self, frame: Frame, time_s: float) -> None:
         """What a held-out frame shows is in sight, though nothing is learned from it."""
@@ -250,4 +252,4 @@ class Memory:
         )
         self.last = stored.last
         self.mapped = len(self.trajectory)
-        self.grouper.restore(self.field, self.seconds(self.stamp_ns))
+        self.grouper.restore(self.field)
