@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from f4x_ros.core.features import (
-    FeatureExtractor,
+    Words,
     describe,
     extractor_names,
     make_extractor,
@@ -16,17 +16,28 @@ from f4x_ros.core.features import (
 )
 
 PLUGIN = """
-class Depths:
+from dataclasses import dataclass
+from f4x_ros.core.features import Words, option
+
+@dataclass(frozen=True)
+class DepthOptions:
+    layers: int = option(8, "of depth", low=1, high=16)
+
+class Depths(Words):
     '''Layers of depth.'''
 
+    Options = DepthOptions
     name, dim, licence, threshold = "depths", 4, "MIT", 0.25
 
-    def __init__(self, *, device, options):
-        self.device, self.options = device, options
+    def __init__(self, *, device="cpu", options=None):
+        super().__init__(device=device)
+        self.options = options
 
     def dense(self, images): ...
     def text(self, prompts): ...
     def relevancy(self, features, text): ...
+
+def depths(device, options): ...
 """
 
 
@@ -44,7 +55,7 @@ def test_the_default_of_the_configuration_is_known() -> None:
     from f4x_ros.core.config import Config
 
     extractor = make_extractor(Config().features.extractor)
-    assert isinstance(extractor, FeatureExtractor)
+    assert isinstance(extractor, Words)
     assert extractor.name == Config().features.extractor
 
 
@@ -60,8 +71,10 @@ def test_another_package_offers_an_extractor(
     install(tmp_path, "depths = f4x_plugin_a:Depths\n", {"f4x_plugin_a": PLUGIN})
     monkeypatch.syspath_prepend(tmp_path)
     extractor: Any = make_extractor("depths", device="cpu", options={"layers": "4"})
-    assert isinstance(extractor, FeatureExtractor)
-    assert extractor.options == {"layers": "4"}
+    assert isinstance(extractor, Words)
+    assert extractor.options.layers == 4
+    with pytest.raises(ValueError, match="'layers' of extractor 'depths' is 17, expected 1 to 16"):
+        make_extractor("depths", options={"layers": "17"})
     assert extractor_names()[0] == "embedded"
     assert extractor_names()[-1] == "depths"
     assert ("depths", True, "Layers of depth.") in describe()
@@ -74,6 +87,18 @@ def test_another_package_cannot_replace_a_built_in_name(
     monkeypatch.syspath_prepend(tmp_path)
     assert make_extractor("color").dim == 16
     assert extractor_names().count("color") == 1
+
+
+def test_what_does_not_derive_from_an_extractor_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "depths = f4x_plugin_d:depths\n", {"f4x_plugin_d": PLUGIN})
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match=r"'depths' \(f4x_plugin_d:depths\) is .*expected a class"):
+        make_extractor("depths")
+    found = {status.name: status for status in describe()}
+    assert not found["depths"].available
+    assert "features.FeatureExtractor" in found["depths"].message
 
 
 def test_a_broken_package_is_told_and_hides_no_other(
@@ -131,13 +156,17 @@ def test_wrong_options_are_told_before_heavy_libraries_load() -> None:
         make_extractor("openclip", options={"modle": "ViT-B-32"})
     with pytest.raises(ValueError, match="option 'modle' of extractor 'sam2'"):
         make_extractor("sam2", options={"modle": "tiny"})
-    with pytest.raises(ValueError, match=r"option min_iou is '80', expected 0 to 1"):
+    with pytest.raises(ValueError, match="'min_iou' of extractor 'sam2' is 80, expected 0 to 1"):
         make_extractor("sam2", options={"min_iou": "80"})
-    with pytest.raises(ValueError, match="option size is 'big', expected pixels"):
+    with pytest.raises(ValueError, match=r"'size' of .* is 'big', expected a value of type int"):
         make_extractor("dinov2", options={"size": "big"})
+    with pytest.raises(ValueError, match="'size' of extractor 'openclip' is 9000, expected 0 to"):
+        make_extractor("openclip", options={"size": "224,9000"})
+    with pytest.raises(ValueError, match=r"'attention' of .* is 'qq', expected one of sclip, vv"):
+        make_extractor("openclip", options={"attention": "qq"})
     with pytest.raises(ValueError, match="option 'size' of extractor 'embedded'"):
         make_extractor("embedded", options={"size": "2"})
-    with pytest.raises(ValueError, match="'color' has no options, got scale"):
+    with pytest.raises(ValueError, match="'scale' of extractor 'color' is unknown; known: none"):
         make_extractor("color", options={"scale": "2"})
 
 

@@ -12,6 +12,7 @@ from box_world import BoxWorld
 from numpy.typing import NDArray
 
 from f4x_ros.core.config import Config
+from f4x_ros.core.features.base import Traits
 from f4x_ros.core.features.color import ColorExtractor
 from f4x_ros.core.field.snapshot import some_of, take_snapshot
 from f4x_ros.core.objects.pieces import NO_PIECE, asked_together, merged
@@ -87,7 +88,7 @@ def test_gaussians_that_nothing_is_known_of_do_not_disturb() -> None:
 @pytest.fixture(scope="module")
 def perception() -> Perception:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ColorExtractor, "of_things", True)
+        patch.setattr(ColorExtractor, "traits", Traits(of_things=True))
         made = Perception(QUICK)
         for index in range(8):
             made.process(BoxWorld()(index))
@@ -157,7 +158,7 @@ def test_pieces_not_seen_again_are_kept_and_numbers_never_return(
 def test_colours_are_asked_of_each_gaussian_and_grouping_can_be_turned_off() -> None:
     plain = Perception(QUICK)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ColorExtractor, "of_things", True)
+        patch.setattr(ColorExtractor, "traits", Traits(of_things=True))
         off = Perception(Config.from_dotted({**QUICK.to_dotted(), "features.group_every": 0}))
     for made in (plain, off):
         for index in range(4):
