@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from box_world import COLORS, BoxWorld, iou
 
+from f4x_ros.core.config import Config
 from f4x_ros.core.features import (
+    Examples,
     Words,
     describe,
     extractor_names,
     make_extractor,
     parse_options,
 )
+from f4x_ros.core.perception import Perception
 
 PLUGIN = """
 from dataclasses import dataclass
@@ -52,8 +58,6 @@ def install(folder: Path, entry_points: str, modules: dict[str, str]) -> None:
 
 
 def test_the_default_of_the_configuration_is_known() -> None:
-    from f4x_ros.core.config import Config
-
     extractor = make_extractor(Config().features.extractor)
     assert isinstance(extractor, Words)
     assert extractor.name == Config().features.extractor
@@ -78,6 +82,35 @@ def test_another_package_offers_an_extractor(
     assert extractor_names()[0] == "embedded"
     assert extractor_names()[-1] == "depths"
     assert ("depths", True, "Layers of depth.") in describe()
+
+
+def test_the_extractor_of_the_documentation_answers_words_and_examples(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (root / "doc" / "features.md").read_text(encoding="utf-8")
+    _, _, section = text.partition("## Another extractor\n")
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.S)
+    (point,) = re.findall(r'^light = "my_package:(\w+)"$', section, re.M)
+    install(tmp_path, f"light = my_package:{point}\n", {"my_package": code})
+    monkeypatch.syspath_prepend(tmp_path)
+    assert isinstance(make_extractor("light"), Words)
+    assert isinstance(make_extractor("light"), Examples)
+    given = {"features.extractor": "light", "features.options": "gamma=0.8"}
+    perception = Perception(Config.from_dotted({**given, "mapping.iterations": 1}), ["dark"])
+    for index in range(3):
+        percept = perception.process(BoxWorld()(index))
+    there = BoxWorld().mask(2, "red") | BoxWorld().mask(2, "blue")
+    assert iou(percept.labels == 1, there) > 0.7
+    answer = perception.query("dark")
+    assert answer.present
+    assert answer.encoder == "light"
+    shown = np.full((9, 9, 3), COLORS["red"], np.uint8)
+    found = perception.query(example=shown)
+    assert found.mask[there].mean() > found.mask[~there].mean() + 0.3
+    with pytest.raises(ValueError, match="prompt 'mug', expected one of dark, bright"):
+        perception.query("mug")
+    with pytest.raises(ValueError, match=r"'gamma' of extractor 'light' is 0, expected 0\.1 to 10"):
+        make_extractor("light", options={"gamma": "0"})
 
 
 def test_another_package_cannot_replace_a_built_in_name(
