@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ from torch.nn.functional import cosine_similarity
 
 from f4x_ros.core.config import Config, FieldConfig
 from f4x_ros.core.features import close_looks
+from f4x_ros.core.features.base import FeatureExtractor, Traits
 from f4x_ros.core.features.color import ColorExtractor
 from f4x_ros.core.features.distil import MAX_WEIGHT, Distiller, fold, sample
 from f4x_ros.core.features.heads import Heads
@@ -29,15 +28,13 @@ BACKEND = "auto"
 D = 8
 
 
-class Told:
+class Told(FeatureExtractor):
     """Features that the test dictates: a vector for the left half of the image, one for the right.
 
     `scale` shrinks its feature map, as those of large models are.
     """
 
     licence = "Apache-2.0"
-    threshold = 0.5
-    has_text = False
 
     def __init__(self, name: str, left: Tensor, right: Tensor, scale: int = 1) -> None:
         self.name, self.dim, self._scale = name, len(left), scale
@@ -47,12 +44,6 @@ class Told:
         height, width = (side // self._scale for side in images.shape[-2:])
         halves = [v[:, None, None].expand(-1, height, width // 2) for v in (self.left, self.right)]
         return torch.cat(halves, 2)[None]
-
-    def text(self, prompts: Sequence[str]) -> Tensor:
-        raise ValueError(f"extractor {self.name!r} has no language")
-
-    def relevancy(self, features: Tensor, text: Tensor) -> Tensor:
-        return cosine_similarity(features[:, None], text[None], dim=-1)
 
 
 def unit(dim: int, *, seed: int) -> Tensor:
@@ -231,7 +222,7 @@ def test_the_features_of_a_gaussian_take_at_most_140_bytes() -> None:
 class Near(Told):
     """Looks closer: of its images, whole ones and tiles in turn, it says another thing."""
 
-    looks_closer = True
+    traits = Traits(looks_closer=True)
 
     def __init__(self, whole: Tensor, tile: Tensor) -> None:
         super().__init__("near", whole, whole)

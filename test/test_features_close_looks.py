@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
+from f4x_ros.core.features.base import FeatureExtractor, Traits
 from f4x_ros.core.features.close_looks import look_closer, tile
 from f4x_ros.core.features.heads import Heads
 
@@ -72,13 +73,13 @@ def test_both_looks_have_the_same_say_in_the_mean() -> None:
         assert float(weight.mean()) == pytest.approx(200, rel=0.05)  # about 1 a frame
 
 
-class Sees:
+class Sees(FeatureExtractor):
     """An extractor that notes what it is shown."""
 
-    name, dim, licence, threshold = "sees", 3, "none", 0.5
+    dim, licence = 3, "none"
 
     def __init__(self, name: str, *, closer: bool) -> None:
-        self.name, self.looks_closer, self.shown = name, closer, 0
+        self.name, self.traits, self.shown = name, Traits(looks_closer=closer), 0
 
     def dense(self, images: torch.Tensor) -> torch.Tensor:
         self.shown += 1

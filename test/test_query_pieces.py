@@ -12,6 +12,7 @@ from box_world import BoxWorld
 from numpy.typing import NDArray
 
 from f4x_ros.core.config import Config
+from f4x_ros.core.features.base import Traits
 from f4x_ros.core.features.color import ColorExtractor
 from f4x_ros.core.field.snapshot import some_of, take_snapshot
 from f4x_ros.core.objects.pieces import NO_PIECE, asked_together
@@ -103,7 +104,7 @@ def test_gaussians_join_pieces_that_stay_as_they_are_and_join_no_two_of_them() -
 @pytest.fixture(scope="module")
 def perception() -> Perception:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ColorExtractor, "of_things", True)
+        patch.setattr(ColorExtractor, "traits", Traits(of_things=True))
         made = Perception(QUICK)
         for index in range(8):
             made.process(BoxWorld()(index))
@@ -176,7 +177,7 @@ def test_pieces_of_which_no_more_was_seen_are_kept_and_numbers_never_return(
 def test_colours_are_asked_of_each_gaussian_and_grouping_can_be_turned_off() -> None:
     plain = Perception(QUICK)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ColorExtractor, "of_things", True)
+        patch.setattr(ColorExtractor, "traits", Traits(of_things=True))
         off = Perception(Config.from_dotted({**QUICK.to_dotted(), "features.group_every": 0}))
     for made in (plain, off):
         for index in range(4):

@@ -20,7 +20,7 @@ from torch.nn.functional import grid_sample, interpolate
 
 from f4x_ros.core.base import round_to_half
 from f4x_ros.core.config import MappingConfig
-from f4x_ros.core.features.base import FeatureExtractor, PromptedExtractor
+from f4x_ros.core.features.base import Clicks, FeatureExtractor
 from f4x_ros.core.features.close_looks import R2
 from f4x_ros.core.features.codec import LatentCodec
 from f4x_ros.core.features.heads import Heads
@@ -57,21 +57,22 @@ class Distiller:
     ) -> None:
         self.heads = heads
         self._close_looks, self._depth_tolerance = close_looks, depth_tolerance
-        self.codec = LatentCodec(heads.dims, latent_dim, heads.moments)
+        moments = [one.moment for one in heads.traits]
+        self.codec = LatentCodec(heads.dims, latent_dim, moments)
         self._backend = backend
 
     @property
     def words(self) -> FeatureExtractor:
-        """The extractor that is asked in words."""
+        """The extractor that is asked, see `Heads.words`."""
         return self.heads.words
 
     @property
     def of_things(self) -> bool:
-        """Whether features of the extractor that is asked in words change only between things."""
-        return bool(getattr(self.words, "of_things", True))
+        """Whether features of the extractor that is asked change only between things."""
+        return self.words.traits.of_things
 
     @property
-    def prompted(self) -> PromptedExtractor | None:
+    def prompted(self) -> Clicks | None:
         """The extractor that answers clicks and boxes, if there is one."""
         return self.heads.prompted
 
@@ -165,7 +166,8 @@ class Distiller:
         change = self.codec.observe(sample(maps, (height, width), self.codec.images))
         if change is not None:
             field.recode(change)
-        of_things = [one for one, own in zip(maps, self.heads.of_things, strict=True) if own]
+        known = zip(maps, self.heads.traits, strict=True)
+        of_things = [one for one, own in known if own.of_things]
         weights = pixel_weights(of_things, view.depth)
         if counts:
             full = [_resized(count[None], (height, width))[0] for count in counts]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from f4x_ros.core.config import FeaturesConfig
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.features.base import FeatureExtractor, PromptedExtractor, has_points, has_text
+from f4x_ros.core.features.base import Clicks, Examples, FeatureExtractor, Traits, Words
 from f4x_ros.core.features.close_looks import look_closer
 from f4x_ros.core.features.registry import make_extractor, parse_options
 
@@ -27,15 +26,10 @@ class Heads:
 
     Attributes:
         extractors: by name, in the order given.
-        words: the one that is asked in words: the first that has language. If none has, the first
-            one, whose `text` raises and says so.
+        words: the one that is asked: the first that understands words. If none does, the first
+            that is asked by example, or else the first.
         prompted: the one that answers clicks and boxes: the first that does, or None.
         dims: C of each.
-        of_things: of each, whether its features change at the outlines of things only.
-        looks_closer: of each, whether it finds more in magnified parts of a picture: its optional
-            attribute `looks_closer`.
-        moments: what each knows about its features beforehand: its optional attribute `moment`,
-            their mean outer product [C, C], or None.
 
     Raises:
         ValueError: there is none, or two have the same name.
@@ -47,16 +41,11 @@ class Heads:
         names = [one.name for one in extractors]
         check_names(names)
         self.extractors = dict(zip(names, extractors, strict=True))
-        speaking = [one for one in extractors if has_text(one)]
-        self.words: FeatureExtractor = (speaking or extractors)[0]
-        answering = [one for one in extractors if has_points(one)]
-        self.prompted = cast(PromptedExtractor, answering[0]) if answering else None
+        speaking = [one for one in extractors if isinstance(one, Words)]
+        likening = [one for one in extractors if isinstance(one, Examples)]
+        self.words: FeatureExtractor = [*speaking, *likening, *extractors][0]
+        self.prompted = next((one for one in extractors if isinstance(one, Clicks)), None)
         self.dims = tuple(one.dim for one in extractors)
-        self.of_things = tuple(bool(getattr(one, "of_things", True)) for one in extractors)
-        self.looks_closer = tuple(bool(getattr(one, "looks_closer", False)) for one in extractors)
-        self.moments: tuple[Tensor | None, ...] = tuple(
-            getattr(one, "moment", None) for one in extractors
-        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,10 +58,15 @@ class Heads:
         return ",".join(self.extractors)
 
     @property
+    def traits(self) -> tuple[Traits, ...]:
+        """Of the features of each."""
+        return tuple(one.traits for one in self.extractors.values())
+
+    @property
     def fingerprints(self) -> dict[str, str]:
         """What the weights of each extractor are known by, of those that say so."""
-        known = {name: getattr(one, "fingerprint", None) for name, one in self.extractors.items()}
-        return {name: print_ for name, print_ in known.items() if print_}
+        known = zip(self.names, self.traits, strict=True)
+        return {name: own.fingerprint for name, own in known if own.fingerprint}
 
     def check_fingerprints(self, path: Path, stored: Mapping[str, str]) -> None:
         """ValueError if a file's features were made with other weights than those loaded here."""
@@ -116,7 +110,7 @@ class Heads:
         """
         seen, counts = list(maps), []
         for head, one in enumerate(self.extractors.values()):
-            if looks and self.looks_closer[head]:
+            if looks and one.traits.looks_closer:
                 seen[head], count = look_closer(one.dense, maps[head], picture, size, looks)
                 counts.append(count)
         return seen, counts
