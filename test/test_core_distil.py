@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,11 +11,11 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from f4x_ros.core.config import Config, FieldConfig
-from f4x_ros.core.features import close_looks
 from f4x_ros.core.features.base import FeatureExtractor, Traits
 from f4x_ros.core.features.color import ColorExtractor
 from f4x_ros.core.features.distil import MAX_WEIGHT, Distiller, fold, sample
 from f4x_ros.core.features.heads import Heads
+from f4x_ros.core.features.looks import look
 from f4x_ros.core.field.field import GaussianField
 from f4x_ros.core.field.gaussians import FEATURES, GaussianSet, past_columns
 from f4x_ros.core.field.snapshot import take_snapshot
@@ -220,12 +219,12 @@ def test_the_features_of_a_gaussian_take_at_most_140_bytes() -> None:
 
 
 class Near(Told):
-    """Looks closer: of its images, whole ones and tiles in turn, it says another thing."""
+    """Looks closer: of wholes and of tiles it says another thing."""
 
     traits = Traits(looks_closer=True)
 
     def __init__(self, whole: Tensor, tile: Tensor) -> None:
-        super().__init__("near", whole, whole)
+        super().__init__("near", whole, whole, scale=2)
         self._says, self.shown = (whole, tile), []
 
     def dense(self, images: Tensor) -> Tensor:
@@ -234,18 +233,23 @@ class Near(Told):
         return super().dense(images)
 
 
-def test_each_frame_brings_another_tile_of_the_camera_s_own_picture() -> None:
+def test_every_other_frame_brings_a_tile_of_the_camera_s_own_picture() -> None:
     whole, tile = unit(20, seed=1), unit(20, seed=2)
     near = Near(whole, tile)
     field, distiller = mapped(), Distiller(Heads([near]), D, BACKEND, close_looks=1)
-    rng, grid = np.random.default_rng(0), (CAMERA.height, CAMERA.width)
-    for index in range(40):
-        fine = rng.integers(0, 256, (3 * grid[0], 3 * grid[1], 3), dtype=np.uint8)
+    rng, size = np.random.default_rng(0), (CAMERA.width, CAMERA.height)
+    for index in range(80):
+        fine = rng.integers(0, 256, (3 * size[1], 3 * size[0], 3), dtype=np.uint8)
         fine.flags.writeable = False
-        distiller.observe(field, seen(), extract=True, picture=fine)
-        part = fine[close_looks.tile(index, grid).pixels(grid, fine.shape[:2])]
-        expected = cv2.resize(part, grid[::-1], interpolation=cv2.INTER_AREA)
-        assert np.allclose(near.shown[-1].permute(1, 2, 0) * 255, expected, atol=0.1)
+        view = seen()
+        distiller.observe(field, view, extract=True, picture=fine)
+        assert len(near.shown) == index + 1  # one pass of the model a frame
+        shown = look(index, size, 1)
+        assert shown.whole == (index % 2 == 0)
+        expected = (
+            view.rgb8.float() / 255 if shown.whole else shown.cut(fine, size).permute(1, 2, 0)
+        )
+        assert torch.allclose(near.shown[-1].permute(1, 2, 0), expected, atol=1e-3)
     snapshot = take_snapshot(field)
     left, right = sides(field)
     features = distiller.decode(snapshot.latents)[left | right]
@@ -254,9 +258,31 @@ def test_each_frame_brings_another_tile_of_the_camera_s_own_picture() -> None:
     assert float(snapshot.latent_vars[left | right].min()) > 0.05
 
 
+def test_what_a_tile_does_not_show_is_seen_all_the_same() -> None:
+    near = Near(unit(20, seed=1), unit(20, seed=2))
+    field, distiller = mapped(), Distiller(Heads([near]), D, BACKEND, close_looks=1)
+    distiller.observe(field, seen(0), extract=True)
+    weights = field.present["latent_weights"].clone()
+    distiller.observe(field, seen(1), extract=True)  # a tile
+    taught = field.present["latent_weights"] > weights
+    assert 0.05 < float(taught.float().mean()) < 0.6
+    assert float((field.present["seen_s"] > 0.05).float().mean()) > 0.9
+
+
+def test_looks_count_alike_whatever_the_resolution_of_features() -> None:
+    counted = []
+    for scale in (1, 2, 4):
+        told = Told("told", unit(9, seed=1), unit(9, seed=2), scale=scale)
+        field, distiller = mapped(), Distiller(Heads([told]), D, BACKEND)
+        distiller.observe(field, seen(), extract=True)
+        counted.append(float(field.present["latent_weights"].sum()))
+    assert counted[1] == pytest.approx(counted[0], rel=0.15)
+    assert counted[2] == pytest.approx(counted[0], rel=0.15)
+
+
 def test_without_close_looks_no_tile_is_cut() -> None:
     near = Near(unit(20, seed=1), unit(20, seed=2))
     distiller = Distiller(Heads([near]), D, BACKEND)
     for _ in range(3):
         distiller.observe(mapped(), seen(), extract=True)
-    assert len(near.shown) == 3
+    assert all(torch.equal(one, near.shown[0]) for one in near.shown)

@@ -82,8 +82,8 @@ class FeaturesConfig:
     )
     every: int = option(1, "extract features from every n-th frame", low=1)
     close_looks: int = option(
-        1, "magnified parts of each frame whose features are extracted, too: finds smaller things "
-        "for as much time again; used by 'embedded'", low=0, high=16,
+        1, "frames of which a magnified part is shown to the extractor, to each one that is shown "
+        "whole: finds smaller things; used by 'embedded'", low=0, high=16,
     )  # fmt: skip
     group_every: int = option(
         5, "put Gaussians of one thing together every n-th frame, and see whether it moves as a "

@@ -6,15 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core.config import FeaturesConfig
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.base import Clicks, Examples, FeatureExtractor, Traits, Words
-from f4x_ros.core.features.close_looks import look_closer
+from f4x_ros.core.features.looks import Look
 from f4x_ros.core.features.registry import make_extractor, parse_options
 
 
@@ -97,23 +95,23 @@ class Heads:
         """Features [C, h, w] of each extractor; each covers the image in its own resolution."""
         return [one.dense(image[None])[0] for one in self.extractors.values()]
 
-    def look_closer(
+    def dense_closer(
         self,
-        maps: Sequence[Tensor],  # [C, h, w] of each extractor, from `dense`
-        picture: NDArray[np.uint8],  # [H', W', 3] RGB in the camera's resolution
-        size: tuple[int, int],  # width and height of the image that `dense` was given
-        looks: range,
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Features of each extractor with magnified tiles, and how much each of them counts.
+        image: Tensor,  # [3, H, W] the whole view
+        near: Tensor,  # [3, H, W] the part of it, magnified
+        shown: Look,
+        view: tuple[int, int],  # width, height of the view
+    ) -> list[Tensor]:
+        """Features [C, h, w] of a part of a view: of those that gain by it, of the part magnified.
 
-        The counts [h, w] are those of the extractors that look closer, see `close_looks`.
+        Of the others they are cut out of those of the whole.
         """
-        seen, counts = list(maps), []
-        for head, one in enumerate(self.extractors.values()):
-            if looks and one.traits.looks_closer:
-                seen[head], count = look_closer(one.dense, maps[head], picture, size, looks)
-                counts.append(count)
-        return seen, counts
+        return [
+            one.dense(near[None])[0]
+            if one.traits.looks_closer
+            else shown.of_map(one.dense(image[None])[0], view)
+            for one in self.extractors.values()
+        ]
 
 
 def make_heads(config: FeaturesConfig, device: torch.device | str = "cpu") -> Heads:

@@ -165,7 +165,9 @@ class Memory:
             counts = self.mapper.integrate(view, interval_s, self._in_sight(), between)
         with clock("features"):
             extract = self.mapped % self._config.features.every == 0
-            self.distiller.observe(self.field, view, extract=extract, picture=frame.rgb)
+            self.distiller.observe(
+                self.field, view, extract=extract, picture=frame.rgb, between=between
+            )
         between()
         self.mapped += 1
         if self.grouper.due(self.mapped):
