@@ -22,7 +22,8 @@ from f4x_ros.core.field import NO_PIECE, GaussianField, Snapshot, some_of, take_
 from f4x_ros.core.objects.graph import edge_cues, geometry_odds
 from f4x_ros.core.objects.regions import merged, trusted
 
-_MORE = 1.5  # times the pixels that a piece was made from: then it is made anew
+_MORE = 2.5  # times the pixels that a piece was made from: then it is made anew
+_MOST = 3000  # Gaussians of pieces that are made anew at one time, about; the others wait
 _LESS = 0.8  # share of its Gaussians that are left: so, too
 _NEIGHBOURS = 10  # Gaussians around each one that is put together anew
 
@@ -96,11 +97,17 @@ class Grouper:
         return len(again)
 
     def _due(self, pieces: _Pieces) -> NDArray[np.bool_]:
-        """Which of the pieces are to be made anew."""
+        """Which of the pieces are to be made anew: those of which most more is known come first."""
         made = [self._made.get(one, (0.0, 0)) for one in pieces.ids.tolist()]
         pixels, count = np.array(made).reshape(-1, 2).T
-        more, fewer = pieces.pixels > _MORE * pixels, pieces.counts < _LESS * count
-        return np.asarray((pieces.ids == NO_PIECE) | more | fewer)
+        new = pieces.ids == NO_PIECE
+        growth = pieces.pixels / np.maximum(pixels, 1e-9)
+        changed = ~new & ((growth > _MORE) | (pieces.counts < _LESS * count))
+        order = np.flatnonzero(changed)[np.argsort(-growth[changed], kind="stable")]
+        fits = np.cumsum(pieces.counts[order]) - pieces.counts[order] < _MOST
+        due = new.copy()
+        due[order[fits]] = True
+        return due
 
     def _note(self, pieces: _Pieces) -> None:
         """Remember what new pieces were made from; forget those that are gone from view."""
