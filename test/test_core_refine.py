@@ -122,10 +122,10 @@ def test_the_line_of_a_phrase_is_that_of_what_it_says(phrase, name):
 def test_a_standing_prompt_that_is_there_selects_from_a_limit_that_follows_its_best_on():
     scores = SURE[:, None].clone()
     scores[40:60] = 0.45  # below the threshold, above the limit of the best
-    chosen = standing_selection(scores, ALL, [0.5], [LINE]) >= 0.5
+    chosen = standing_selection(scores, scores[ALL], [0.5], [LINE]) >= 0.5
     assert chosen[:, 0].tolist() == [True] * 60 + [False] * 380
 
 
 def test_a_standing_prompt_whose_best_is_too_low_selects_nothing():
-    chosen = standing_selection(UNSURE[:, None], ALL, [0.5], [LINE]) >= 0.5
+    chosen = standing_selection(UNSURE[:, None], UNSURE[ALL, None], [0.5], [LINE]) >= 0.5
     assert not chosen.any()

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from f4x_ros.core.base.tensor_file import write_tensors
 from f4x_ros.core.features.base import CosineWords, Examples
 from f4x_ros.core.features.calibrated import PresenceCalibration
 from f4x_ros.core.features.embedded.extractor import EmbeddedExtractor
@@ -27,7 +28,6 @@ from f4x_ros.core.features.embedded.weights import (
     stated_sha256,
 )
 from f4x_ros.core.features.registry import describe, make_extractor
-from f4x_ros.core.features.tensor_file import write_tensors
 from f4x_ros.sim import World
 
 TINY = Layout(dim=8, widths=(4, 4, 8, 8, 8, 8, 8), depths=(1,) * 5, attention=1, neck=(8,) * 4)

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from f4x_ros.core.base.tensor_file import read_tensors, write_tensors
 from f4x_ros.core.features.minilm import PACKAGE, MiniLm, installed_folder
-from f4x_ros.core.features.tensor_file import read_tensors, write_tensors
 from f4x_ros.core.features.wordpiece import WordPiece
 
 DIM, HEADS, LAYERS, WIDE = 16, 4, 2, 40

@@ -66,8 +66,8 @@ def test_a_source_checkout_finds_the_interfaces_of_the_installed_package(
 
 
 def test_the_embedded_weights_are_part_of_it() -> None:
+    from f4x_ros.core.base.tensor_file import read_tensors
     from f4x_ros.core.features.embedded.weights import FORMAT, shipped_file
-    from f4x_ros.core.features.tensor_file import read_tensors
 
     arrays, metadata = read_tensors(shipped_file())
     assert metadata["format"] == FORMAT

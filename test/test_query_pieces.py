@@ -165,7 +165,7 @@ def test_pieces_of_which_no_more_was_seen_are_kept_and_numbers_never_return(
     highest = max(int(part["piece_ids"].max()) for part in memory.field.parts if len(part))
     assert memory.grouper.update(memory.field, memory.distiller, np.zeros(3), nothing) == 0
     seen = before == before.mode().values
-    present["latent_weights"][seen] *= 2
+    present["latent_weights"][seen] *= 3
     grouped = memory.grouper.update(memory.field, memory.distiller, np.zeros(3), nothing)
     assert grouped == seen.sum()
     assert torch.equal(present["piece_ids"][~seen], before[~seen])

@@ -44,7 +44,7 @@ def test_after_configuring_no_file_of_a_model_is_opened(
     with running(client, features__extractor="embedded", prompts=["red mug"]) as run:
         run.client.change_state("configure")
         robot = Robot()
-        monkeypatch.setattr("f4x_ros.core.features.tensor_file.read_tensors", None)
+        monkeypatch.setattr("f4x_ros.core.base.tensor_file.read_tensors", None)
         monkeypatch.setattr("f4x_ros.core.features.minilm.read_tensors", None)
         monkeypatch.setattr("f4x_ros.core.features.embedded.weights.read_tensors", None)
         try:

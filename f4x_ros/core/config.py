@@ -34,6 +34,16 @@ class FieldConfig:
 
 
 @dataclass(frozen=True)
+class MapConfig:
+    """Where the map goes when memory is full."""
+
+    dir: str = option(
+        "", "folder for parts of the map that are out of sight and over field.max_bytes; they come "
+        "back when they are seen or asked about; empty: they are forgotten",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class MappingConfig:
     """How frames become Gaussians."""
 
@@ -139,6 +149,7 @@ class Config:
     """
 
     field: FieldConfig = FieldConfig()
+    map: MapConfig = MapConfig()
     mapping: MappingConfig = MappingConfig()
     features: FeaturesConfig = FeaturesConfig()
     query: QueryConfig = QueryConfig()

@@ -222,9 +222,10 @@ class Perception:
                 outside 0..1, a stamp outside of what was recorded, a view that is no pose, or no
                 frame yet.
         """
-        scene = self._memory.scene(stamp_ns, view, camera)
-        distiller = self._memory.distiller
-        wanted = self._asker.wanted(distiller, scene, text, example, like_object, threshold)
+        distiller, ids = self._memory.distiller, [like_object] if like_object else []
+        near = self._memory.scene(stamp_ns, view, camera, ids=ids)
+        wanted = self._asker.wanted(distiller, near, text, example, like_object, threshold)
+        scene = self._memory.scene(stamp_ns, view, camera, ids=ids, wanted=wanted)
         return self._asker.ask(
             distiller, scene, wanted, want_cloud=want_cloud, max_results=max_results
         )[0]
@@ -242,10 +243,10 @@ class Perception:
     ) -> list[QueryResult]:
         """Answer several questions at once, with one encoding of the words and one render.
 
-        Arguments and errors are those of `ask`; a text may not be given twice.
+        Arguments and errors are those of `query`; a text may not be given twice.
         """
-        scene = self._memory.scene(stamp_ns, view, camera)
         wanted = self._asker.prompts(texts, [threshold] * len(texts))
+        scene = self._memory.scene(stamp_ns, view, camera, wanted=wanted)
         return self._asker.ask(
             self._memory.distiller, scene, wanted, want_cloud=want_cloud, max_results=max_results
         )
@@ -277,7 +278,7 @@ class Perception:
 
         Raises:
             ValueError: no click on the object and no box, one of them outside of the image, labels
-                that are not 0 or 1 or not one a point, and as `ask` for the others.
+                that are not 0 or 1 or not one a point, and as `query` for the others.
         """
         return segment(
             self._memory.distiller,
@@ -291,7 +292,8 @@ class Perception:
 
     def evidence(self, texts: Sequence[str]) -> list[list[Evidence]]:
         """What speaks for each text being there now; `f4x calibrate` learns from it."""
-        return self._asker.evidence(self._memory.distiller, self._memory.scene(), texts)
+        scene = self._memory.scene(wanted=self._asker.prompts(texts))
+        return self._asker.evidence(self._memory.distiller, scene, texts)
 
     def viewpoint(self, view: Pose | None = None, stamp_ns: int = 0) -> tuple[PinholeCamera, Pose]:
         """Camera and `T_map_camera` that questions take unless told: those of the last frame, then.
@@ -342,13 +344,14 @@ class Perception:
 
         Raises:
             ValueError: no mark, one that is on nothing or not on the object; nothing answers to the
-                words; and what `ask` raises.
+                words; and what `query` raises.
         """
-        scene = self._memory.scene(stamp_ns, view, camera)
+        self._memory.viewpoint(view, stamp_ns)  # checks both
         if bool(target.strip()) == bool(np.size(objects)):
             raise BadInputError("expected one of target (words) and objects (clicks)")
         texts = list(dict.fromkeys([source.strip() or target.strip(), target.strip()]))
         wanted = self._asker.prompts(texts, [threshold] * len(texts)) if texts[-1] else None
+        scene = self._memory.scene(stamp_ns, view, camera, wanted=wanted)
         exposure = self._memory.exposures.at(scene.time_s)
         return transfer_marks(
             self._memory.distiller, scene, wanted, self.config, self.backend, exposure,
@@ -383,7 +386,7 @@ class Perception:
             ValueError: what `core.ask.lift.lift` raises; a stamp, view or camera that cannot
                 be used.
         """
-        scene = self._memory.scene(stamp_ns, target_view, camera)
+        scene = self._memory.scene(stamp_ns, target_view, camera, everything=True)
         if views is None:
             views = images_of(self._memory.mapper.keyframes.views) or drawn_images(
                 scene.snapshot, scene.camera, self._memory.trajectory, self.backend

@@ -13,7 +13,7 @@ from f4x_ros.core.ask.lift import Operator, PosedImage, Quantity, drawn_images, 
 from f4x_ros.core.ask.marks import MarkedObject, TransferResult, transfer_marks
 from f4x_ros.core.ask.presence import Evidence
 from f4x_ros.core.ask.prompt_file import read_prompts
-from f4x_ros.core.ask.prompts import PromptSet, labels_of, score_of
+from f4x_ros.core.ask.prompts import PromptSet, Wanted, labels_of, score_of
 from f4x_ros.core.ask.scene import QueryScene
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Quantity",
     "QueryScene",
     "TransferResult",
+    "Wanted",
     "drawn_images",
     "images_of",
     "label_masks",

@@ -164,21 +164,31 @@ class Asker:
         ]
 
     def standing(
-        self, distiller: Distiller, snapshot: Snapshot, prompts: PromptSet
+        self,
+        distiller: Distiller,
+        snapshot: Snapshot,
+        prompts: PromptSet,
+        elsewhere: Tensor | None = None,  # [M, P]
     ) -> tuple[Tensor, Tensor]:
         """Relevancies [N, P] to standing prompts, and scores [N, P] with which thresholds select.
 
         The scores are the relevancies, but of encoders whose limits follow the scene, see
-        `scene_limits`.
+        `scene_limits`. `elsewhere` are relevancies of what the snapshot does not have: a limit
+        follows the best of the whole map.
         """
         scores = relevancy(snapshot, distiller, prompts, self.min_weight)
-        return scores, self._selection(snapshot, scores, prompts)
+        return scores, self._selection(snapshot, scores, prompts, elsewhere)
 
-    def _selection(self, snapshot: Snapshot, scores: Tensor, prompts: PromptSet) -> Tensor:
+    def _selection(
+        self, snapshot: Snapshot, scores: Tensor, prompts: PromptSet, elsewhere: Tensor | None
+    ) -> Tensor:
         lines = self._lines(prompts.texts)
         if lines is None or not len(prompts) or not len(snapshot):
             return scores
-        chosen = standing_selection(scores, self._trusted(snapshot), prompts.thresholds, lines)
+        best = scores[self._trusted(snapshot)]
+        if elsewhere is not None:
+            best = torch.cat([best, elsewhere.to(best)])
+        chosen = standing_selection(scores, best, prompts.thresholds, lines)
         given = torch.tensor(prompts.given, dtype=torch.bool, device=scores.device)
         return torch.where(given, scores, chosen)
 

@@ -59,7 +59,7 @@ def line_for(phrase: str, lines: PeakLines) -> PeakLine:
 
 def standing_selection(
     scores: Tensor,  # [N, P] relevancy 0..1
-    trusted: Tensor,  # [N] bool
+    best: Tensor,  # [M, P] those of all that may stand for the best of the map
     thresholds: Sequence[float],  # P
     lines: Sequence[PeakLine],  # P
 ) -> Tensor:
@@ -69,7 +69,6 @@ def standing_selection(
     but what passes the threshold; the others select from the limit on that follows their best.
     """
     limits = marks = scores.new_tensor(list(thresholds))
-    best = scores[trusted]
     if len(best):
         peaks = _peaks(best)
         limits = torch.where(peaks >= marks, _limits(peaks, lines), marks)

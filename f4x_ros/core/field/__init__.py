@@ -6,6 +6,7 @@ In: rows to insert, to retire and to forget, and where cameras look. Out: a `Sna
 
 from __future__ import annotations
 
+from f4x_ros.core.field.blocks import BlockStore, Pages
 from f4x_ros.core.field.cubes import cube_codes
 from f4x_ros.core.field.field import GaussianField
 from f4x_ros.core.field.gaussians import (
@@ -13,10 +14,12 @@ from f4x_ros.core.field.gaussians import (
     NO_PIECE,
     PARAMETER_WIDTHS,
     PARAMETERS,
+    Columns,
     GaussianSet,
     past_columns,
     present_columns,
 )
+from f4x_ros.core.field.packed import Packed, pack
 from f4x_ros.core.field.snapshot import MIN_OPACITY, Snapshot, some_of, take_snapshot, to_picture
 
 __all__ = [
@@ -25,10 +28,15 @@ __all__ = [
     "NO_PIECE",
     "PARAMETERS",
     "PARAMETER_WIDTHS",
+    "BlockStore",
+    "Columns",
     "GaussianField",
     "GaussianSet",
+    "Packed",
+    "Pages",
     "Snapshot",
     "cube_codes",
+    "pack",
     "past_columns",
     "present_columns",
     "some_of",

@@ -7,9 +7,11 @@ boxes of the blocks are compared with what the cameras see.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,25 +19,28 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core.data import Frustum
+from f4x_ros.core.errors import CorruptError
 from f4x_ros.core.field.boxes import BoxIndex
 from f4x_ros.core.field.cubes import cube_codes
-from f4x_ros.core.field.gaussians import NO_PIECE, Columns
+from f4x_ros.core.field.gaussians import Columns
+from f4x_ros.core.field.gist import Gist, gist_of, joined
 from f4x_ros.core.field.packed import Packed, pack
+
+_log = logging.getLogger(__name__)
 
 Rows = dict[str, Tensor]
 """Some rows of a table: columns [N, ...] by name."""
 
 _SIGMAS = 3.0  # a Gaussian's extent in a box, standard deviations
-_SAMPLES = 16  # Gaussians without a piece that stand for all of those of a block
 
 
 @dataclass(eq=False)
 class Block:
-    """What one cube of the map holds."""
+    """What one cube of the map holds; its Gaussians are None while they are on disk."""
 
     code: int  # of its cube
-    present: Packed
-    past: Packed
+    present: Packed | None
+    past: Packed | None
     counts: tuple[int, int]  # Gaussians, present and past
     edition: int  # of the latent code that its latents are in
     seen_s: float  # last time that one of its Gaussians was observed
@@ -45,22 +50,28 @@ class Block:
     @property
     def nbytes(self) -> int:
         """Bytes in memory."""
-        return self.present.nbytes + self.past.nbytes
+        return sum(part.nbytes for part in (self.present, self.past) if part is not None)
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether its Gaussians are not in memory."""
+        return self.present is None
 
 
-@dataclass(eq=False)
-class Gist:
-    """What the present of a block says in short: its pieces, or samples of what has none.
+class Pages(Protocol):
+    """Where blocks go that do not fit into memory."""
 
-    Attributes:
-        latents: [K, D] means.
-        weights: [K] pixels behind each.
-        counts: [K] Gaussians of each.
-    """
+    def write(self, code: int, present: Packed, past: Packed) -> None:
+        """Keep a block; OSError if that is not possible."""
+        ...
 
-    latents: Tensor
-    weights: Tensor
-    counts: Tensor
+    def read(self, code: int, columns: tuple[Columns, Columns]) -> tuple[Packed, Packed]:
+        """A block that was written; OSError or CorruptError if it is not there as it was."""
+        ...
+
+    def drop(self, code: int) -> None:
+        """Forget a block."""
+        ...
 
 
 class BlockStore:
@@ -70,6 +81,8 @@ class BlockStore:
         columns: of the present and of the past, as they are kept at rest.
         edge_m: edge of a block.
         recode: brings latents [N, D] of an edition to the code of now.
+        edition: the one of now.
+        pages: where blocks go for which there is no memory; None = nowhere.
     """
 
     def __init__(
@@ -77,13 +90,20 @@ class BlockStore:
         columns: tuple[Columns, Columns],
         edge_m: float,
         recode: Callable[[Tensor, int], Tensor],
+        edition: Callable[[], int],
+        pages: Pages | None = None,
     ) -> None:
-        self._columns, self.edge_m, self._recode = columns, edge_m, recode
+        self._columns, self.edge_m = columns, edge_m
+        self._recode, self._edition = recode, edition
+        self.pages = pages
+        self.paged_out = self.paged_in = 0  # blocks that went to disk, and that came back
+        self.lost = 0  # Gaussians of pages that could not be read
         self._blocks: dict[int, Block] = {}
         self._boxes = BoxIndex()
         self.nbytes = 0
         self.counts = [0, 0]  # Gaussians, present and past
         self.objects: Counter[int] = Counter()  # track id: present Gaussians at rest that carry it
+        self._gists: tuple[tuple[int, int], tuple[Gist, Tensor]] | None = None
         self.version = 0  # another whenever a block has come, gone or changed
 
     def __len__(self) -> int:
@@ -94,6 +114,9 @@ class BlockStore:
 
     def __getitem__(self, code: int) -> Block:
         return self._blocks[code]
+
+    def __contains__(self, code: object) -> bool:
+        return code in self._blocks
 
     # --- which ---------------------------------------------------------------------------------
 
@@ -107,6 +130,23 @@ class BlockStore:
         if not wanted:
             return []
         return [b.code for b in self._blocks.values() if not wanted.isdisjoint(b.objects)]
+
+    def gists(self) -> tuple[Gist, Tensor]:
+        """What all blocks say in short, with the latents of now, and [K] codes of their blocks.
+
+        Put together anew only where a block has come, gone or changed, or the latents have.
+        """
+        if self._gists is None or self._gists[0] != (self.version, self._edition()):
+            blocks = list(self._blocks.values())
+            parts = [
+                one.gist._replace(latents=self._recode(one.gist.latents, one.edition))
+                for one in blocks
+            ]
+            codes = torch.tensor([one.code for one in blocks], dtype=torch.int64)
+            counts = torch.tensor([len(one.gist.weights) for one in blocks], dtype=torch.int64)
+            known = joined(parts), codes.repeat_interleave(counts)
+            self._gists = (self.version, self._edition()), known
+        return self._gists[1]
 
     # --- coming and going ----------------------------------------------------------------------
 
@@ -153,13 +193,54 @@ class BlockStore:
         present: list[Rows] = []
         past: list[Rows] = []
         for code in codes:
+            pair = self.packed(self._blocks[code])
             block = self._blocks.pop(code)
             self._boxes.drop(code)
             self._count(block, -1)
             self.version += 1
-            for packed, rows in ((block.present, present), (block.past, past)):
+            if block.on_disk:
+                self._drop_page(code)
+                self.paged_in += 1
+            for packed, rows in zip(pair, (present, past), strict=True):
                 rows.append(self.current(packed, block.edition))
         return present, past
+
+    def packed(self, block: Block) -> tuple[Packed, Packed]:
+        """Present and past of a block, read from its page where it is on disk.
+
+        A page that cannot be read is lost: the block is empty then, which is counted and logged.
+        """
+        if block.present is not None and block.past is not None:
+            return block.present, block.past
+        assert self.pages is not None
+        try:
+            return self.pages.read(block.code, self._columns)
+        except (OSError, CorruptError) as error:
+            self.lost += sum(block.counts)
+            _log.error("a part of the map is lost, %d Gaussians: %s", sum(block.counts), error)
+            empty = [Packed(torch.zeros(0, dtype=torch.uint8), one, 0) for one in self._columns]
+            return empty[0], empty[1]
+
+    def page_out(self, code: int) -> None:
+        """Write a block to disk and free its memory; OSError if it cannot be written."""
+        block = self._blocks[code]
+        assert self.pages is not None
+        assert block.present is not None
+        assert block.past is not None
+        self.pages.write(code, block.present, block.past)
+        self.nbytes -= block.nbytes
+        block.present = block.past = None
+        self.paged_out += 1
+
+    def close(self) -> None:
+        """Forget all pages."""
+        for block in self._blocks.values():
+            if block.on_disk:
+                self._drop_page(block.code)
+
+    def _drop_page(self, code: int) -> None:
+        assert self.pages is not None
+        self.pages.drop(code)
 
     def current(
         self, packed: Packed, edition: int, names: Iterable[str] | None = None
@@ -175,11 +256,14 @@ class BlockStore:
         block = self._blocks[code]
         self._count(block, -1)
         self.version += 1
-        if not past or not block.counts[0]:
+        if block.on_disk or not past or not block.counts[0]:
             del self._blocks[code]
             self._boxes.drop(code)
+            if block.on_disk:
+                self._drop_page(code)
             return sum(block.counts)
         forgotten = block.counts[1]
+        assert block.past is not None
         block.past = Packed(block.past.data[:0].clone(), block.past.columns, 0)
         block.counts = (block.counts[0], 0)
         self._count(block, 1)
@@ -200,7 +284,7 @@ class BlockStore:
                 for one, many in zip(ids.tolist(), number.tolist(), strict=True)
                 if one > 0
             },
-            gist=gist_of(present),
+            gist=gist_of([present, past]),
         )
 
     def _count(self, block: Block, sign: int) -> None:
@@ -236,23 +320,3 @@ def _box(parts: list[Rows]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     reach = _SIGMAS * torch.cat([one["log_scales"] for one in parts]).amax(1, keepdim=True).exp()
     low, high = (means - reach).amin(0), (means + reach).amax(0)
     return low.double().cpu().numpy(), high.double().cpu().numpy()
-
-
-def gist_of(present: Mapping[str, Tensor]) -> Gist:
-    """Pieces of some Gaussians in short."""
-    pieces = present["piece_ids"]
-    alone = (pieces == NO_PIECE).nonzero()[:, 0]
-    if len(alone) > _SAMPLES:  # evenly
-        alone = alone[torch.arange(_SAMPLES, device=alone.device) * len(alone) // _SAMPLES]
-    known = (pieces != NO_PIECE).nonzero()[:, 0]
-    _, of = torch.unique(pieces[known], return_inverse=True)
-    count = int(of.max()) + 1 if len(of) else 0
-    own = count + torch.arange(len(alone), device=of.device)
-    rows, of = torch.cat([known, alone]), torch.cat([of, own])
-    total = count + len(alone)
-    weights = present["latent_weights"][rows].float()
-    latents = present["latents"][rows].float()
-    behind = weights.new_zeros(total).index_add_(0, of, weights)
-    sums = latents.new_zeros(total, latents.shape[1]).index_add_(0, of, latents * weights[:, None])
-    counts = torch.bincount(of, minlength=total)
-    return Gist((sums / behind.clamp(min=1e-9)[:, None]).half(), behind, counts)

@@ -8,6 +8,7 @@ nobody looks at are at rest (`rest`) and cost nothing until a camera comes back,
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
 
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core.data import Frustum, met_by_any
-from f4x_ros.core.field.blocks import BlockStore
+from f4x_ros.core.field.blocks import BlockStore, Pages
 from f4x_ros.core.field.cubes import cube_codes
 from f4x_ros.core.field.gaussians import GaussianSet, past_columns, present_columns
+
+_log = logging.getLogger(__name__)
 
 _LOOKS = 8  # blocks that one of so many last frames may have seen stay in the working set ...
 _SLACK = 1.5  # ... and others, until there are so many times as many Gaussians ...
@@ -39,6 +42,7 @@ class GaussianField:
         max_bytes: bytes of all tensors together.
         device: where the tensors live.
         block_m: edge of a block.
+        pages: where blocks go that do not fit; None = they are forgotten.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class GaussianField:
         device: torch.device | str = "cpu",
         *,
         block_m: float = 1.0,
+        pages: Pages | None = None,
     ) -> None:
         self.latent_dim = latent_dim
         self.max_bytes = max_bytes
@@ -57,7 +62,7 @@ class GaussianField:
         self.past = GaussianSet(past, device)
         # At rest the first moment is left out: it is that of gradients of long ago.
         at_rest = {name: column for name, column in present.items() if name != "adam_m"}
-        self.rest = BlockStore((at_rest, past), block_m, self._recoded)
+        self.rest = BlockStore((at_rest, past), block_m, self._recoded, lambda: self.edition, pages)
         self.forgotten = 0  # Gaussians dropped for the budget
         self._codes: list[Tensor] = []  # matrices [D, D], each from one edition to the next
         self._looks: deque[list[Frustum]] = deque(maxlen=_LOOKS)
@@ -145,7 +150,7 @@ class GaussianField:
         for number, table in enumerate(self.parts):
             parts = [dict(table.items())]
             for block in self.rest:
-                packed = block.past if number else block.present
+                packed = self.rest.packed(block)[number]
                 parts.append(self.rest.current(packed, block.edition))
             names = [name for name in table.columns if name != "adam_m"]
             pair.append({name: torch.cat([part[name] for part in parts]) for name in names})
@@ -197,10 +202,11 @@ class GaussianField:
         return count
 
     def enforce_budget(self, reserve: int = 0) -> int:
-        """Forget until `reserve` more Gaussians fit; returns how many were forgotten.
+        """Make room until `reserve` more Gaussians fit; returns how many were forgotten for it.
 
-        The rule: blocks at rest go first, those seen longest ago first, of all of them the past and
-        then the rest; then the past of the working set, oldest death first; then its present
+        The rule: blocks at rest go first, those seen longest ago first. With pages they go to disk
+        and nothing is forgotten; without, they are forgotten, of all of them the past and then the
+        rest. Then goes the past of the working set, oldest death first; then its present
         Gaussians, those whose contribution was seen longest ago first, the most transparent first
         among equals. Blocks are cleared down to a low-water mark, so that a full map is not
         searched anew with each frame.
@@ -227,9 +233,21 @@ class GaussianField:
     def _clear_rest(self, wanted: int) -> int:
         """Make so many bytes free of blocks at rest, if they hold them; returns how many are."""
         had = self.rest.nbytes
+        oldest = sorted(
+            (one for one in self.rest if not one.on_disk), key=lambda one: (one.seen_s, one.code)
+        )
+        if self.rest.pages is not None:
+            for block in oldest:
+                if had - self.rest.nbytes >= wanted:
+                    break
+                try:
+                    self.rest.page_out(block.code)
+                except OSError as error:
+                    _log.error("a block cannot be paged out, it is forgotten: %s", error)
+                    self.rest.shrink(block.code, past=False)
+            return had - self.rest.nbytes
         for past in (True, False):
-            blocks = sorted(self.rest, key=lambda block: (block.seen_s, block.code))
-            for block in blocks:
+            for block in [one for one in oldest if past or one.code in self.rest]:
                 if had - self.rest.nbytes >= wanted:
                     return had - self.rest.nbytes
                 if not past or block.counts[1]:

@@ -44,11 +44,14 @@ class Packed:
 def pack(rows: Mapping[str, Tensor], columns: Columns) -> Packed:
     """Rows [N, ...] of each of the columns as bytes."""
     count = len(rows["means"])
-    parts = [
-        rows[name].to(column.dtype).contiguous().view(-1).view(torch.uint8)
-        for name, column in _in_order(columns)
-    ]
+    parts = [_bytes(rows[name].to(column.dtype)) for name, column in _in_order(columns)]
     return Packed(torch.cat(parts), columns, count)
+
+
+def _bytes(values: Tensor) -> Tensor:
+    flat = values.contiguous().view(-1)
+    # (an empty tensor may have a stride of 0, and then has no view of its bytes)
+    return flat.view(torch.uint8) if len(flat) else flat.new_empty(0, dtype=torch.uint8)
 
 
 def _in_order(columns: Columns) -> list[tuple[str, Column]]:

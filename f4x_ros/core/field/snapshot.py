@@ -90,7 +90,7 @@ def take_snapshot(
     for table in field.parts[: 1 if time_s is None else 2]:
         parts.append(_valid({name: table[name] for name in _COLUMNS_AT}, time_s))
     for block in rest if blocks is None else (rest[code] for code in blocks):
-        for packed in (block.present, block.past)[: 1 if time_s is None else 2]:
+        for packed in rest.packed(block)[: 1 if time_s is None else 2]:
             parts.append(_valid(rest.current(packed, block.edition, _COLUMNS_AT), time_s))
     columns = (
         parts[0]

@@ -105,7 +105,7 @@ class Grouper:
         changed = ~new & ((growth > _MORE) | (pieces.counts < _LESS * count))
         order = np.flatnonzero(changed)[np.argsort(-growth[changed], kind="stable")]
         fits = np.cumsum(pieces.counts[order]) - pieces.counts[order] < _MOST
-        due = new.copy()
+        due: NDArray[np.bool_] = np.array(new)
         due[order[fits]] = True
         return due
 

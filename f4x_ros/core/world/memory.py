@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,20 +11,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from f4x_ros.core.ask import PromptSet, QueryScene
+from f4x_ros.core.ask import PromptSet, QueryScene, Wanted
 from f4x_ros.core.base import StageClock
 from f4x_ros.core.config import Config
-from f4x_ros.core.data import Frame, PinholeCamera, Pose, check_pose
+from f4x_ros.core.data import Frame, Frustum, PinholeCamera, Pose, check_pose
 from f4x_ros.core.errors import BadInputError, NotReadyError
 from f4x_ros.core.features.base import FeatureExtractor
 from f4x_ros.core.features.distil import Distiller
 from f4x_ros.core.features.heads import Heads
 from f4x_ros.core.field import GaussianField, Snapshot, take_snapshot
-from f4x_ros.core.files import map_file
+from f4x_ros.core.files import PageFolder, map_file
 from f4x_ros.core.mapping import Mapper
 from f4x_ros.core.motion import Pace, Trajectory, gone_beside, note_moving_things, rest_s
 from f4x_ros.core.objects import Grouper, Tracker, track_objects
 from f4x_ros.core.observe import Exposure, ExposureTrack, View, make_view
+from f4x_ros.core.world.recall import Elsewhere, promising
 
 _WHOLE_M = 3.0  # a larger thing (a floor) is not fetched as a whole because a part is in sight
 
@@ -58,8 +59,13 @@ class Memory:
             close_looks=config.features.close_looks,
             depth_tolerance=config.mapping.depth_tolerance,
         )
+        self._pages = PageFolder(Path(config.map.dir), device) if config.map.dir else None
         self.field = GaussianField(
-            config.field.latent_dim, config.field.max_bytes, device, block_m=config.field.block_m
+            config.field.latent_dim,
+            config.field.max_bytes,
+            device,
+            block_m=config.field.block_m,
+            pages=self._pages,
         )
         self.mapper = Mapper(self.field, config.mapping, backend)
         self.exposures = ExposureTrack(device, learn=config.mapping.exposure)
@@ -69,6 +75,7 @@ class Memory:
         every = config.features.group_every if self.distiller.of_things else 0
         self.grouper = Grouper(every)
         self.last: Frame | map_file.LastView | None = None
+        self._elsewhere = Elsewhere()
         self.mapped = 0  # frames that were not held out
         self._pace = Pace()
 
@@ -100,12 +107,33 @@ class Memory:
         return self.last, pose, self.seconds(stamp_ns or self.stamp_ns)
 
     def scene(
-        self, stamp_ns: int = 0, view: Pose | None = None, camera: PinholeCamera | None = None
+        self,
+        stamp_ns: int = 0,
+        view: Pose | None = None,
+        camera: PinholeCamera | None = None,
+        *,
+        wanted: Wanted | None = None,
+        ids: Iterable[int] = (),
+        everything: bool = False,
     ) -> QueryScene:
-        """What a question at a stamp is about; see `Perception.query` for arguments and errors."""
+        """What a question at a stamp is about; see `Perception.query` for arguments and errors.
+
+        Of what is at rest it has what the view shows, the Gaussians of some tracks, and the blocks
+        that promise most of what is wanted; or all.
+        """
         last, pose, time_s = self.viewpoint(view, stamp_ns)
+        rest = self.field.rest
+        seen = Frustum(camera or last.camera, pose, self._config.mapping.range_m)
+        codes = {*rest.met_by([seen]), *rest.with_objects(ids)}
+        if wanted is not None:
+            min_weight = self._config.query.min_weight
+            codes.update(promising(rest, self.distiller, wanted, min_weight))
         return QueryScene(
-            snapshot=take_snapshot(self.field, time_s if stamp_ns else None),
+            snapshot=take_snapshot(
+                self.field,
+                time_s if stamp_ns else None,
+                blocks=None if everything else sorted(codes),
+            ),
             tracks=tuple(self.tracker.tracks()),
             stamp_ns=stamp_ns or self.stamp_ns,
             time_s=time_s,
@@ -199,6 +227,13 @@ class Memory:
         view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
         self.mapper.look_at([view], self._pace.interval_s, self._in_sight())
         self.distiller.observe(self.field, view, extract=False)
+
+    def best_at_rest(self, prompts: PromptSet) -> Tensor | None:
+        """Relevancies [25, P] to standing prompts of the best of what is at rest; None: of nothing."""
+        field = self.field
+        return self._elsewhere.best(
+            field.rest, self.distiller, prompts, self._config.query.min_weight, field.edition
+        )
 
     # --- objects -------------------------------------------------------------------------------
 

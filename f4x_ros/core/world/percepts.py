@@ -44,7 +44,9 @@ def percept_of(
     time_s = memory.seconds(frame.stamp_ns)
     snapshot = take_snapshot(memory.field, blocks=())  # what is at rest is not in view
     with clock("query"):
-        relevancies, scores = asker.standing(memory.distiller, snapshot, prompts)
+        relevancies, scores = asker.standing(
+            memory.distiller, snapshot, prompts, memory.best_at_rest(prompts)
+        )
         labels, _ = labels_of(scores, prompts.thresholds)
         best = score_of(relevancies, labels)
     with clock("track"):  # asked for or not: a question later is to know the tracks

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from f4x_ros.core.base.tensor_file import Array, read_tensors, write_tensors
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.calibrated import PresenceCalibration
 from f4x_ros.core.features.embedded.network import EmbeddedNet, Layout
 from f4x_ros.core.features.embedded.text_space import TextSpace
-from f4x_ros.core.features.tensor_file import Array, read_tensors, write_tensors
 
 FORMAT = "f4x embedded model 3"  # 2: weights in eight bits, 3: another network
 

@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocks: what nobody looks at rests, costs nothing, and comes back as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from f4x_ros.core.data import Frustum, PinholeCamera
+from f4x_ros.core.errors import CorruptError
+from f4x_ros.core.field import GaussianField, pack, past_columns, present_columns, take_snapshot
+from f4x_ros.core.field import field as field_module
+from f4x_ros.core.files import PageFolder
+
+CAMERA = PinholeCamera(64, 48, 50.0, 50.0, 32.0, 24.0)
+D = 8
+
+
+def pose(x: float = 0.0, y: float = 0.0, z: float = 0.0, turn: float = 0.0) -> np.ndarray:
+    """A camera at a place, turned about its y axis (0 looks along z)."""
+    T = np.eye(4)
+    T[:3, :3] = [[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]]
+    T[:3, 3] = x, y, z
+    return T
+
+
+def looking(x: float = 0.0, far_m: float = 20.0, turn: float = 0.0) -> Frustum:
+    return Frustum(CAMERA, pose(x, turn=turn), far_m)
+
+
+def rows(count: int, around: tuple[float, float, float], seed: int = 0, **more: Tensor):
+    """Gaussians within a metre of a place."""
+    g = torch.Generator().manual_seed(seed)
+    return {
+        "means": torch.rand(count, 3, generator=g) - 0.5 + torch.tensor(around),
+        "quats": torch.randn(count, 4, generator=g),
+        "log_scales": torch.full((count, 3), -4.0),
+        "logit_opacities": torch.full((count,), 2.0),
+        "colors": torch.rand(count, 3, generator=g),
+        "latents": torch.randn(count, D, generator=g).half(),
+        "latent_weights": torch.full((count,), 10.0),
+        "seen_s": torch.zeros(count, dtype=torch.float64),
+        **more,
+    }
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small maps go to rest, too."""
+    monkeypatch.setattr(field_module, "_SPARE", 10)
+
+
+def sorted_rows(columns: dict[str, Tensor]) -> dict[str, Tensor]:
+    order = np.lexsort(columns["means"].numpy().T)
+    return {name: value[torch.from_numpy(order)] for name, value in columns.items()}
+
+
+def two_places(max_bytes: int = 10**8, **options) -> GaussianField:
+    """One thing before the first camera, and one far to its right."""
+    field = GaussianField(D, max_bytes, **options)
+    field.present.append(rows(200, (0.0, 0.0, 3.0)), rows(300, (100.0, 0.0, 3.0), seed=1))
+    dead = torch.zeros(500, dtype=torch.bool)
+    dead[180:220] = True
+    field.retire(dead, 5.0)
+    return field
+
+
+def rest_all_but(field: GaussianField, *frusta: Frustum) -> None:
+    for _ in range(field_module._LOOKS):
+        field.focus(frusta)
+
+
+# --- frusta --------------------------------------------------------------------------------------
+
+
+def test_a_frustum_meets_every_box_with_a_point_in_view() -> None:
+    rng = np.random.default_rng(0)
+    frustum = Frustum(CAMERA, pose(1.0, -2.0, 0.5, turn=0.7), 12.0)
+    low = rng.uniform(-15, 15, (400, 3))
+    high = low + rng.uniform(0, 3, (400, 3))
+    met = frustum.meets(low, high)
+    T = np.linalg.inv(frustum.T_map_camera)
+    for k in range(400):
+        inside = rng.uniform(low[k], high[k], (200, 3)) @ T[:3, :3].T + T[:3, 3]
+        z = inside[:, 2]
+        uv = inside[:, :2] / np.maximum(z, 1e-9)[:, None] * [CAMERA.fx, CAMERA.fy]
+        uv += [CAMERA.cx, CAMERA.cy]
+        seen = (z > 0) & (z < 12) & (uv >= 0).all(1) & (uv < [CAMERA.width, CAMERA.height]).all(1)
+        assert met[k] or not seen.any()
+    assert 0.02 < met.mean() < 0.5  # and leaves most of the others out
+
+
+def test_what_is_behind_or_too_far_is_not_met() -> None:
+    box = np.array([[-1.0, -1.0, 5.0]]), np.array([[1.0, 1.0, 6.0]])
+    assert looking().meets(*box)
+    assert not looking(far_m=4.0).meets(*box)
+    assert not looking(turn=np.pi).meets(*box)
+
+
+# --- resting and waking --------------------------------------------------------------------------
+
+
+def test_what_no_camera_may_see_goes_to_rest_and_what_one_may_see_stays(small: None) -> None:
+    field = two_places()
+    rest_all_but(field, looking())
+    assert (field.present["means"][:, 0] < 10).all()
+    assert (len(field.present), len(field.past)) == (180, 20)
+    assert field.rest.counts == [280, 20]
+    assert field.counts == (460, 40)
+
+
+def test_what_rests_comes_back_as_it_was_but_for_the_first_moment(small: None) -> None:
+    field = two_places()
+    field.present["adam_m"].fill_(3.0)
+    field.present["adam_v"].fill_(2.0)
+    field.present["steps"].fill_(7.0)
+    before = [sorted_rows(dict(part.items())) for part in field.parts]
+    rest_all_but(field, looking())
+    field.focus([looking(100.0)])
+    assert len(field.rest) == 0
+    assert field.rest.nbytes == 0
+    for part, old in zip(field.parts, before, strict=True):
+        for name, value in sorted_rows(dict(part.items())).items():
+            if name != "adam_m":
+                assert torch.equal(value, old[name]), name
+    far = field.present["means"][:, 0] > 10
+    assert (field.present["adam_m"][far] == 0).all()
+    assert (field.present["adam_m"][~far] == 3).all()
+
+
+def test_bytes_are_those_of_all_tensors_wherever_they_are(small: None) -> None:
+    field = two_places()
+    whole = field.nbytes
+    assert whole == 460 * field.present.bytes_per_gaussian + 40 * field.past.bytes_per_gaussian
+    rest_all_but(field, looking())
+    kept = field.present.bytes_per_gaussian - 14 * 4
+    assert field.rest.nbytes == 280 * kept + 20 * field.past.bytes_per_gaussian
+    assert sum(one.nbytes for one in field.rest) == field.rest.nbytes
+
+
+def test_small_maps_never_go_to_rest() -> None:
+    field = two_places()
+    rest_all_but(field, looking())
+    assert len(field.rest) == 0
+
+
+def test_blocks_that_are_held_or_whose_tracks_are_wanted_stay(small: None) -> None:
+    field = two_places()
+    held = field.present["means"][:, 0] > 10
+    for _ in range(field_module._LOOKS):
+        field.focus([looking()], held=held)
+    assert len(field.rest) == 0
+    field.present["object_ids"][held.nonzero()[:5, 0]] = 4
+    rest_all_but(field, looking())
+    assert field.rest.objects[4] == 5
+    field.focus([looking()], ids=[9])
+    assert field.rest.objects[4] == 5
+    field.focus([looking()], ids=[4])
+    assert (field.present["object_ids"] == 4).sum() == 5
+    assert not field.rest.objects
+
+
+def test_what_moved_into_a_block_at_rest_is_there_when_it_wakes(small: None) -> None:
+    field = two_places()
+    rest_all_but(field, looking())
+    resting = field.rest.counts[0]
+    field.present.append(rows(200, (100.0, 0.0, 3.0), seed=5))
+    rest_all_but(field, looking())
+    assert field.rest.counts[0] == resting + 200
+    field.focus([looking(100.0)])
+    assert len(field.present) == field.counts[0] == 460 + 200
+
+
+def test_latents_at_rest_follow_the_code_when_they_wake(small: None) -> None:
+    field = two_places()
+    far = sorted_rows({n: v[field.present["means"][:, 0] > 10] for n, v in field.present.items()})
+    rest_all_but(field, looking())
+    g = torch.Generator().manual_seed(3)
+    changes = [torch.linalg.qr(torch.randn(D, D, generator=g)).Q for _ in range(3)]
+    for change in changes:
+        field.recode(change)
+    expected = far["latents"].float() @ changes[0] @ changes[1] @ changes[2]
+    snapshot = take_snapshot(field)
+    seen = snapshot.means[:, 0] > 10
+    order = torch.from_numpy(np.lexsort(snapshot.means[seen].numpy().T))
+    assert torch.allclose(snapshot.latents[seen][order], expected, atol=0.02)
+    field.focus([looking(100.0)])
+    woken = field.present["means"][:, 0] > 10
+    found = sorted_rows({n: v[woken] for n, v in field.present.items()})
+    assert torch.allclose(found["latents"].float(), expected, atol=0.02)
+
+
+def test_a_snapshot_has_the_blocks_that_are_asked_for_and_the_past_of_then(small: None) -> None:
+    field = two_places()
+    everything = len(take_snapshot(field))
+    rest_all_but(field, looking())
+    assert len(take_snapshot(field)) == everything == 460
+    assert len(take_snapshot(field, blocks=())) == 180
+    codes = field.rest.met_by([looking(100.0)])
+    assert len(codes) > 1
+    assert len(take_snapshot(field, blocks=codes)) == 460
+    assert len(take_snapshot(field, 3.0)) == 500
+    assert len(take_snapshot(field, 6.0)) == 460
+
+
+def test_resting_blocks_cost_a_frame_nothing(small: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one tensor of a block at rest is touched while nobody looks at it."""
+    field = two_places()
+    rest_all_but(field, looking())
+
+    def touched(*_: object) -> None:
+        raise AssertionError("a block at rest was unpacked")
+
+    monkeypatch.setattr("f4x_ros.core.field.packed.Packed.unpack", touched)
+    for _ in range(3 * field_module._LOOKS):
+        field.focus([looking()])
+        field.retire(torch.zeros(len(field.present), dtype=torch.bool), 1.0)
+        field.prune(torch.zeros(len(field.present), dtype=torch.bool))
+        field.enforce_budget(10)
+        field.recode(torch.eye(D))
+        take_snapshot(field, blocks=())
+    with pytest.raises(AssertionError):
+        field.focus([looking(100.0)])
+
+
+# --- gists ---------------------------------------------------------------------------------------
+
+
+def test_the_gist_of_blocks_has_the_means_of_their_pieces(small: None) -> None:
+    field = two_places()
+    field.present["piece_ids"][:] = 1 + (field.present["colors"][:, 0] > 0.5)
+    rest_all_but(field, looking())
+    gist, codes = field.rest.gists()
+    assert int(gist.counts.sum()) <= 280 + 20
+    for block in field.rest:
+        packed, _ = field.rest.packed(block)
+        own = packed.unpack()
+        mine = {float(w) for w in gist.weights[codes == block.code]}
+        for piece in (1, 2):
+            inside = own["piece_ids"] == piece
+            if inside.any():
+                assert float(inside.sum() * 10.0) in mine
+    assert field.rest.gists()[0] is gist  # kept while nothing changes
+    field.recode(2 * torch.eye(D))
+    assert torch.allclose(
+        field.rest.gists()[0].latents.float(), 2 * gist.latents.float(), atol=0.02
+    )
+
+
+# --- the budget ----------------------------------------------------------------------------------
+
+
+def test_without_pages_blocks_seen_longest_ago_are_forgotten_their_past_first(
+    small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(field_module, "_LOW_WATER", 1.0)
+    field = GaussianField(D, 10**8)
+    for place, seen in ((100.0, 1.0), (200.0, 2.0), (300.0, 3.0)):
+        when = torch.full((100,), seen, dtype=torch.float64)
+        field.present.append(rows(100, (place, 0.0, 3.0), seed=int(seen), seen_s=when))
+    field.retire(torch.arange(300) % 10 == 0, 5.0)
+    field.present.append(rows(100, (0.0, 0.0, 3.0)))
+    rest_all_but(field, looking())
+    assert field.rest.counts == [270, 30]
+    field.max_bytes = field.nbytes - 1
+    assert field.enforce_budget() > 0
+    assert field.nbytes <= field.max_bytes
+    assert field.rest.counts[1] < 30
+    assert field.rest.counts[0] == 270
+    field.max_bytes = field.nbytes - 60 * field.rest.nbytes // 270
+    forgotten = field.enforce_budget()
+    assert field.nbytes <= field.max_bytes
+    assert len(field.present) == 100  # what is in view stays
+    left = {round(float(one["means"][0, 0]), -2) for one in unpacked(field)}
+    assert 300.0 in left
+    assert 100.0 not in left or field.rest.counts[0] > 200
+    assert field.forgotten >= forgotten > 0
+
+
+def unpacked(field: GaussianField) -> list[dict[str, Tensor]]:
+    return [field.rest.packed(block)[0].unpack() for block in field.rest if block.counts[0]]
+
+
+def test_with_pages_nothing_is_forgotten_and_all_comes_back(small: None, tmp_path: Path) -> None:
+    pages = PageFolder(tmp_path / "new" / "folder")
+    field = two_places(pages=pages)
+    before = [sorted_rows(dict(part.items())) for part in field.parts]
+    rest_all_but(field, looking())
+    field.max_bytes = field.nbytes - field.rest.nbytes // 2
+    assert field.enforce_budget() == 0
+    assert field.nbytes <= field.max_bytes
+    assert field.counts == (460, 40)
+    assert field.rest.paged_out > 0
+    assert len(list(pages.path.glob("*.safetensors"))) == field.rest.paged_out
+    assert len(take_snapshot(field)) == 460  # asked about, it is read
+    field.max_bytes = 10**8
+    field.focus([looking(100.0)])
+    assert field.rest.paged_in == field.rest.paged_out
+    assert not list(pages.path.glob("*.safetensors"))
+    for part, old in zip(field.parts, before, strict=True):
+        found = sorted_rows(dict(part.items()))
+        assert all(torch.equal(found[n], old[n]) for n in found if n != "adam_m")
+    pages.close()
+    assert not pages.path.exists()
+
+
+def test_a_damaged_page_costs_itself_and_is_counted(
+    small: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pages = PageFolder(tmp_path)
+    field = two_places(pages=pages)
+    rest_all_but(field, looking())
+    field.max_bytes = field.nbytes - field.rest.nbytes
+    field.enforce_budget()
+    files = sorted(pages.path.glob("*.safetensors"))
+    assert len(files) > 2
+    content = bytearray(files[0].read_bytes())
+    content[-1] ^= 0xFF
+    files[0].write_bytes(content)
+    files[1].write_bytes(files[1].read_bytes()[:-10])
+    field.max_bytes = 10**8
+    field.focus([looking(100.0)])
+    assert field.rest.lost > 0
+    assert sum(field.counts) == 500 - field.rest.lost
+    assert files[0].name in caplog.text
+    assert files[1].name in caplog.text
+
+
+def test_a_page_says_what_is_wrong_with_it(tmp_path: Path) -> None:
+    pages = PageFolder(tmp_path)
+    columns = (present_columns(D), past_columns(D))
+    field = two_places()
+    present, past = (
+        pack(dict(part.items()), layout) for part, layout in zip(field.parts, columns, strict=True)
+    )
+    pages.write(-5, present, past)
+    again = pages.read(-5, columns)
+    assert torch.equal(again[0].data, present.data)
+    assert torch.equal(again[1].data, past.data)
+    with pytest.raises(OSError, match="safetensors"):
+        pages.read(6, columns)
+    with pytest.raises(CorruptError, match=r"has no 'present\.latents2'"):
+        pages.read(-5, ({**columns[0], "latents2": columns[0]["latents"]}, columns[1]))
