@@ -229,7 +229,7 @@ class Memory:
         self.distiller.observe(self.field, view, extract=False)
 
     def best_at_rest(self, prompts: PromptSet) -> Tensor | None:
-        """Relevancies [25, P] to standing prompts of the best of what is at rest; None: of nothing."""
+        """Relevancies [25, P] to standing prompts of the best that is at rest; None: nothing is."""
         field = self.field
         return self._elsewhere.best(
             field.rest, self.distiller, prompts, self._config.query.min_weight, field.edition
