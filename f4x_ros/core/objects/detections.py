@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from f4x_ros.core.config import TracksConfig
 from f4x_ros.core.field import MIN_OPACITY, Snapshot
 from f4x_ros.core.objects.components import Component, find_components
-from f4x_ros.core.objects.tracker import Detection, Tracker
+from f4x_ros.core.objects.tracker import GIVEN_UP, Detection, Tracker
 
 
 def components_of(
@@ -42,10 +42,14 @@ def track_objects(
     time_s: float,
     stamp_ns: int,
     recent_s: float,
+    elsewhere: Collection[int] = (),
 ) -> NDArray[np.int32]:
     """Advance the tracker by one frame; returns the track id of every Gaussian [N].
 
     A Gaussian counts as new if a view within the last `recent_s` seconds saw its place empty.
+    The snapshot may be any part of the map; `elsewhere` are the tracks with Gaussians in the rest.
+    What that rest still carries of tracks that ended is for the caller to clear: `give_up` with
+    `Tracker.lost_ids`.
     """
     ids = snapshot.object_ids.cpu().numpy().astype(np.int64)
     seen_s = snapshot.seen_s.cpu().numpy()
@@ -59,17 +63,24 @@ def track_objects(
                 Detection(
                     prompt,
                     component,
-                    ids[m],
+                    tracker.ids_now(ids[m]),
                     float(seen[m].mean()),
                     stamp_ns - round((time_s - float(seen_s[m].max())) * 1e9),
                     float(new[m].mean()),
                 )
             )
-    track_ids = tracker.update(detections, stamp_ns)
+    track_ids = tracker.update(detections, stamp_ns, elsewhere)
     out = np.zeros(len(ids), np.int32)
     for detection, track_id in zip(detections, track_ids, strict=True):
         out[detection.component.members] = track_id
     return out
+
+
+def give_up(object_ids: Tensor, lost: Sequence[int]) -> None:
+    """Take the ids of tracks that were lost off Gaussians (ids [N], written in place)."""
+    if lost:
+        gone = torch.tensor(lost, dtype=object_ids.dtype, device=object_ids.device)
+        object_ids.masked_fill_(torch.isin(object_ids, gone), GIVEN_UP)
 
 
 def dominant_id(object_ids: Tensor, members: NDArray[np.int64]) -> int:

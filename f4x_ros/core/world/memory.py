@@ -22,7 +22,7 @@ from f4x_ros.core.field import GaussianField, Snapshot, take_snapshot
 from f4x_ros.core.files import map_file
 from f4x_ros.core.mapping import Mapper
 from f4x_ros.core.motion import Trajectory, gone_beside, note_moving_things, rest_s
-from f4x_ros.core.objects import Grouper, Tracker, track_objects
+from f4x_ros.core.objects import Grouper, Tracker, give_up, track_objects
 from f4x_ros.core.observe import Exposure, ExposureTrack, View, make_view
 
 
@@ -95,15 +95,18 @@ class Memory:
     ) -> QueryScene:
         """What a question at a stamp is about; see `Perception.query` for arguments and errors."""
         last, pose, time_s = self.viewpoint(view, stamp_ns)
+        past = stamp_ns != 0
         return QueryScene(
-            snapshot=take_snapshot(self.field, time_s if stamp_ns else None),
-            tracks=tuple(self.tracker.tracks()),
+            snapshot=take_snapshot(self.field, time_s if past else None),
+            tracks=self.tracker.tracks_at(stamp_ns) if past else self.tracker.tracks(),
             stamp_ns=stamp_ns or self.stamp_ns,
             time_s=time_s,
             camera=camera or last.camera,
             T_map_camera=pose,
             frame_id=last.frame_id,
             map_frame=last.map_frame,
+            past=past,
+            tracks_known=not past or self.tracker.remembers(stamp_ns),
         )
 
     # --- frames --------------------------------------------------------------------------------
@@ -183,16 +186,21 @@ class Memory:
             stamp_ns=self.stamp_ns,
             recent_s=self.recent_s,
         )
-        self.field.present["object_ids"].copy_(torch.from_numpy(ids))
+        present = self.field.present["object_ids"]
+        present.copy_(torch.from_numpy(ids))
+        give_up(present, self.tracker.lost_ids)
 
     def keep_labels(self, prompts: Sequence[str]) -> None:
-        """Drop the tracks of prompts that are no longer asked; no Gaussian keeps their ids."""
+        """Drop the tracks of prompts that are no longer asked; no present Gaussian keeps their ids.
+
+        Those of the past do, as the tracks' history does: questions about then are asked of both.
+        """
         self.tracker.keep_labels(prompts)
-        known = torch.tensor([t.id for t in self.tracker.tracks()], dtype=torch.int32)
-        for part in self.field.parts:
-            ids = part["object_ids"]
-            stale = (ids > 0) & ~torch.isin(ids, known.to(ids.device))
-            ids[stale] = 0
+        self._drop_ended_ids()
+
+    def _drop_ended_ids(self) -> None:
+        ids = self.field.present["object_ids"]
+        ids.copy_(torch.from_numpy(self.tracker.ids_now(ids.cpu().numpy())))
 
     # --- files ---------------------------------------------------------------------------------
 
@@ -218,6 +226,7 @@ class Memory:
         stored.restore(
             self.field, self.distiller.codec, self.exposures, self.trajectory, self.tracker
         )
+        self._drop_ended_ids()  # whatever the file says: an id without its track is nobody's
         self.last = stored.last
         self.frames = len(self.trajectory)
         self.grouper.restore(self.field, self.seconds(self.stamp_ns))
