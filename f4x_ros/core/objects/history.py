@@ -5,9 +5,8 @@ A state of a track is kept only where the straight line between its neighbours d
 the slopes from the last kept state that pass all left-out states within the tolerance form a cone
 (swinging door: Bristol, "Swinging Door Trending", 1990), and a state outside of it starts a new
 line. Where the state of life, the motion flag or being in sight changes, both sides are kept. So
-what is read is within `_TOLERANCE` of what was, at every frame, and a thing that rests costs two
-states however long it does. At most `MAX_STATES` are kept of all tracks together; then the oldest
-tenth goes.
+what is read is within `_TOLERANCE` of what was, at every frame, and a thing that rests costs next
+to nothing. At most `MAX_STATES` are kept of all tracks together; then the oldest tenth goes.
 """
 
 from __future__ import annotations
