@@ -41,9 +41,10 @@ from f4x_ros.core.base.stages import StageClock
 from f4x_ros.core.config import Config, FieldConfig
 from f4x_ros.core.data.frame import Frame
 from f4x_ros.core.features.codec import LatentCodec
-from f4x_ros.core.features.distil import Distiller, fold, latent_image, sample
+from f4x_ros.core.features.distil import Distiller, fold, latent_image, latent_shares, sample
 from f4x_ros.core.features.heads import make_heads
-from f4x_ros.core.field.gaussians import FEATURES, GaussianField
+from f4x_ros.core.field import GaussianField
+from f4x_ros.core.field.gaussians import FEATURES
 from f4x_ros.core.field.snapshot import Snapshot, take_snapshot
 from f4x_ros.core.render import resolve_backend, uplift
 from f4x_ros.core.render.device import choose_device
@@ -163,21 +164,23 @@ def timings(latent_dim: int, dims: list[int], repeats: int) -> dict[str, float]:
     """Milliseconds (minimum) of the parts of one update, for heads of these dimensions."""
     field, scene = field_of_room(latent_dim)
     present, size = field.present, (scene.height, scene.width)
+    half = (size[0] // 2, size[1] // 2)
     maps = [torch.randn(dim, size[0] // 2, size[1] // 2) for dim in dims]
     codec = LatentCodec(dims, latent_dim)
     codec.observe(sample(maps, size, 0))
     codec.observe(sample(maps, size, 1))
     codec.observe(sample(maps, size, 2))  # the next fit is due at 4, 8, ...
-    pixels = torch.randn(*size, latent_dim + 1)
+    pixels = torch.randn(*half, latent_dim + 1)
     shape = (present["means"], present["quats"], present.scales, present.opacities)
-    view = (scene.viewmat, scene.K, scene.width, scene.height)
+    K = scene.K * scene.K.new_tensor([[0.5], [0.5], [1.0]])
+    view = (scene.viewmat, K, half[1], half[0])
     total, weight = uplift(*shape, *view, pixels)
     rows = (weight > 0).nonzero()[:, 0]
 
     jobs: dict[str, Callable[[], object]] = {
         "sample and learn": lambda: codec.observe(sample(maps, size, 3)),
         "fit": codec._fit,
-        "encode": lambda: latent_image(codec, maps, size),
+        "encode": lambda: latent_image(latent_shares(codec, maps), half),
         f"uplift, {latent_dim + 1} channels": lambda: uplift(*shape, *view, pixels),
         "uplift, 0 channels": lambda: uplift(*shape, *view, pixels[..., :0]),
         "average": lambda: fold(present, rows, total[rows], weight[rows], 5),

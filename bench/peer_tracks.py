@@ -27,7 +27,7 @@ from f4x_ros.core.data.camera import PinholeCamera
 from f4x_ros.core.data.frame import Frame
 from f4x_ros.core.data.poses import Pose
 from f4x_ros.core.data.track import Track, TrackState
-from f4x_ros.core.features.registry import make_extractor, parse_options
+from f4x_ros.core.features.registry import language_of, make_extractor, parse_options
 from f4x_ros.eval.subject import Answer
 from f4x_ros.io.source import Source
 
@@ -120,9 +120,8 @@ class PerFrameMasks(Contestant):
         """Load the 2D model."""
         super().__init__()
         features = config.features
-        self._extractor = make_extractor(
-            features.extractor, device="cpu", options=parse_options(features.options)
-        )
+        options = parse_options(features.options)
+        self._extractor = language_of(make_extractor(features.extractor, options=options))
         self._threshold = config.query.threshold or self._extractor.threshold
         self.encoder = self._extractor.name
         self.settings = {"encoder": self.encoder, "threshold": self._threshold}

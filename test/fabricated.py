@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Percepts made of a scene's geometry instead of a field, to test pictures and reports quickly."""
+"""Percepts made of a scene's geometry instead of a field, to test pictures and reports quickly.
+
+And an extractor of which only the words are asked.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from f4x_ros.core.data.camera import PinholeCamera
 from f4x_ros.core.data.frame import Frame
 from f4x_ros.core.data.percept import Cloud, Outputs, Percept, RenderedView
 from f4x_ros.core.data.poses import Pose
 from f4x_ros.core.data.track import Track, TrackState
+from f4x_ros.core.features import Words
 
 PROMPTS = ("red ball", "blue box")
 STEP_NS = 100_000_000
@@ -87,6 +93,21 @@ def cloud(count: int = 2000) -> Cloud:
         np.zeros(count, np.float32),
         label.astype(np.uint32),
     )
+
+
+class OnlyWords(Words):
+    """An extractor for tests that show it no picture; what a text means is up to them."""
+
+    name, dim, licence, threshold = "words", 3, "Apache-2.0", 0.5
+
+    def dense(self, images: torch.Tensor) -> torch.Tensor:
+        return images.new_zeros(len(images), self.dim, *images.shape[2:])
+
+    def text(self, prompts: Sequence[str]) -> torch.Tensor:
+        return torch.zeros(len(prompts), self.dim)
+
+    def relevancy(self, features: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        return (torch.nn.functional.normalize(features, dim=-1) @ text.T).clamp(0, 1)
 
 
 class FakePerception:

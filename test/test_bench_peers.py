@@ -136,7 +136,7 @@ def test_an_error_becomes_a_failure_with_its_reason():
     peer_run._child(there, "re-encoding", "demo:48x36:0", ())
     result = here.recv()
     assert result["status"] == "failed"
-    assert result["reason"].startswith("ValueError: ")
+    assert result["reason"].startswith("BadInputError: ")
 
 
 def test_a_library_that_does_not_load_is_said_with_the_way_to_install_it(monkeypatch):

@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,11 +11,13 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from f4x_ros.core.config import Config, FieldConfig
-from f4x_ros.core.features import close_looks
+from f4x_ros.core.features.base import FeatureExtractor, Traits
 from f4x_ros.core.features.color import ColorExtractor
 from f4x_ros.core.features.distil import MAX_WEIGHT, Distiller, fold, sample
 from f4x_ros.core.features.heads import Heads
-from f4x_ros.core.field.gaussians import FEATURES, GaussianField, GaussianSet
+from f4x_ros.core.features.looks import look
+from f4x_ros.core.field.field import GaussianField
+from f4x_ros.core.field.gaussians import FEATURES, GaussianSet, past_columns
 from f4x_ros.core.field.snapshot import take_snapshot
 from f4x_ros.core.mapping.insertion import new_gaussians
 from f4x_ros.core.observe.exposure import Exposure
@@ -28,15 +27,13 @@ BACKEND = "auto"
 D = 8
 
 
-class Told:
+class Told(FeatureExtractor):
     """Features that the test dictates: a vector for the left half of the image, one for the right.
 
     `scale` shrinks its feature map, as those of large models are.
     """
 
     licence = "Apache-2.0"
-    threshold = 0.5
-    has_text = False
 
     def __init__(self, name: str, left: Tensor, right: Tensor, scale: int = 1) -> None:
         self.name, self.dim, self._scale = name, len(left), scale
@@ -46,12 +43,6 @@ class Told:
         height, width = (side // self._scale for side in images.shape[-2:])
         halves = [v[:, None, None].expand(-1, height, width // 2) for v in (self.left, self.right)]
         return torch.cat(halves, 2)[None]
-
-    def text(self, prompts: Sequence[str]) -> Tensor:
-        raise ValueError(f"extractor {self.name!r} has no language")
-
-    def relevancy(self, features: Tensor, text: Tensor) -> Tensor:
-        return cosine_similarity(features[:, None], text[None], dim=-1)
 
 
 def unit(dim: int, *, seed: int) -> Tensor:
@@ -173,7 +164,7 @@ def test_present_and_past_stay_readable_while_the_code_is_fitted_anew() -> None:
 
 def folded(targets: list[Tensor], weight: float, steps: int) -> GaussianSet:
     """One Gaussian that sees each of the latents in turn, `steps` times, with a pixel weight."""
-    gaussians = GaussianSet(len(targets[0]), "cpu", trained=False)
+    gaussians = GaussianSet(past_columns(len(targets[0])), "cpu")
     gaussians.append({"means": torch.zeros(1, 3)})
     for step in range(steps):
         latent = targets[step % len(targets)]
@@ -228,12 +219,12 @@ def test_the_features_of_a_gaussian_take_at_most_140_bytes() -> None:
 
 
 class Near(Told):
-    """Looks closer: of its images, whole ones and tiles in turn, it says another thing."""
+    """Looks closer: of wholes and of tiles it says another thing."""
 
-    looks_closer = True
+    traits = Traits(looks_closer=True)
 
     def __init__(self, whole: Tensor, tile: Tensor) -> None:
-        super().__init__("near", whole, whole)
+        super().__init__("near", whole, whole, scale=2)
         self._says, self.shown = (whole, tile), []
 
     def dense(self, images: Tensor) -> Tensor:
@@ -242,18 +233,23 @@ class Near(Told):
         return super().dense(images)
 
 
-def test_each_frame_brings_another_tile_of_the_camera_s_own_picture() -> None:
+def test_every_other_frame_brings_a_tile_of_the_camera_s_own_picture() -> None:
     whole, tile = unit(20, seed=1), unit(20, seed=2)
     near = Near(whole, tile)
     field, distiller = mapped(), Distiller(Heads([near]), D, BACKEND, close_looks=1)
-    rng, grid = np.random.default_rng(0), (CAMERA.height, CAMERA.width)
-    for index in range(40):
-        fine = rng.integers(0, 256, (3 * grid[0], 3 * grid[1], 3), dtype=np.uint8)
+    rng, size = np.random.default_rng(0), (CAMERA.width, CAMERA.height)
+    for index in range(80):
+        fine = rng.integers(0, 256, (3 * size[1], 3 * size[0], 3), dtype=np.uint8)
         fine.flags.writeable = False
-        distiller.observe(field, seen(), extract=True, picture=fine)
-        part = fine[close_looks.tile(index, grid).pixels(grid, fine.shape[:2])]
-        expected = cv2.resize(part, grid[::-1], interpolation=cv2.INTER_AREA)
-        assert np.allclose(near.shown[-1].permute(1, 2, 0) * 255, expected, atol=0.1)
+        view = seen()
+        distiller.observe(field, view, extract=True, picture=fine)
+        assert len(near.shown) == index + 1  # one pass of the model a frame
+        shown = look(index, size, 1)
+        assert shown.whole == (index % 2 == 0)
+        expected = (
+            view.rgb8.float() / 255 if shown.whole else shown.cut(fine, size).permute(1, 2, 0)
+        )
+        assert torch.allclose(near.shown[-1].permute(1, 2, 0), expected, atol=1e-3)
     snapshot = take_snapshot(field)
     left, right = sides(field)
     features = distiller.decode(snapshot.latents)[left | right]
@@ -262,9 +258,31 @@ def test_each_frame_brings_another_tile_of_the_camera_s_own_picture() -> None:
     assert float(snapshot.latent_vars[left | right].min()) > 0.05
 
 
+def test_what_a_tile_does_not_show_is_seen_all_the_same() -> None:
+    near = Near(unit(20, seed=1), unit(20, seed=2))
+    field, distiller = mapped(), Distiller(Heads([near]), D, BACKEND, close_looks=1)
+    distiller.observe(field, seen(0), extract=True)
+    weights = field.present["latent_weights"].clone()
+    distiller.observe(field, seen(1), extract=True)  # a tile
+    taught = field.present["latent_weights"] > weights
+    assert 0.05 < float(taught.float().mean()) < 0.6
+    assert float((field.present["seen_s"] > 0.05).float().mean()) > 0.9
+
+
+def test_looks_count_alike_whatever_the_resolution_of_features() -> None:
+    counted = []
+    for scale in (1, 2, 4):
+        told = Told("told", unit(9, seed=1), unit(9, seed=2), scale=scale)
+        field, distiller = mapped(), Distiller(Heads([told]), D, BACKEND)
+        distiller.observe(field, seen(), extract=True)
+        counted.append(float(field.present["latent_weights"].sum()))
+    assert counted[1] == pytest.approx(counted[0], rel=0.15)
+    assert counted[2] == pytest.approx(counted[0], rel=0.15)
+
+
 def test_without_close_looks_no_tile_is_cut() -> None:
     near = Near(unit(20, seed=1), unit(20, seed=2))
     distiller = Distiller(Heads([near]), D, BACKEND)
     for _ in range(3):
         distiller.observe(mapped(), seen(), extract=True)
-    assert len(near.shown) == 3
+    assert all(torch.equal(one, near.shown[0]) for one in near.shown)

@@ -10,12 +10,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f4x_ros.core.field.gaussians import PARAMETER_WIDTHS, PARAMETERS, GaussianField, GaussianSet
+from f4x_ros.core.field import (
+    PARAMETER_WIDTHS,
+    PARAMETERS,
+    GaussianField,
+    GaussianSet,
+    present_columns,
+)
 
 
 def numbered(count: int, first: int = 0) -> dict[str, torch.Tensor]:
     """Rows whose every column tells which Gaussian they belong to."""
-    columns = GaussianSet(4, "cpu", trained=True).columns
+    columns = GaussianSet(present_columns(4), "cpu").columns
     tag = torch.arange(first, first + count, dtype=torch.float64)
     return {
         name: tag.view(-1, *(1,) * len(c.shape)).expand(count, *c.shape).to(c.dtype)
@@ -61,7 +67,7 @@ def test_every_column_is_permuted_together(steps: list[str], data: st.DataObject
 
 
 def test_moments_have_a_place_for_every_parameter() -> None:
-    gaussians = GaussianSet(4, "cpu", trained=True)
+    gaussians = GaussianSet(present_columns(4), "cpu")
     widths = [math.prod(gaussians[name].shape[1:]) for name in PARAMETERS]
     assert tuple(widths) == PARAMETER_WIDTHS
     assert gaussians["adam_m"].shape[1] == gaussians["adam_v"].shape[1] == sum(widths)

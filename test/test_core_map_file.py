@@ -18,6 +18,7 @@ from box_world import BoxWorld
 
 from f4x_ros.core.config import Config
 from f4x_ros.core.data.percept import Percept
+from f4x_ros.core.features.base import Traits
 from f4x_ros.core.features.color import ColorExtractor
 from f4x_ros.core.perception import Perception
 
@@ -219,9 +220,10 @@ def test_a_map_of_other_weights_is_refused_and_both_are_named(
     static, tmp_path: Path, monkeypatch
 ) -> None:
     perception, _ = static
-    monkeypatch.setattr(ColorExtractor, "fingerprint", "first-weights", raising=False)
+    first, second = (Traits(False, fingerprint=f"{nth}-weights") for nth in ("first", "second"))
+    monkeypatch.setattr(ColorExtractor, "traits", first)
     perception.save(tmp_path / "map")
     assert Perception.load(tmp_path / "map").gaussians == perception.gaussians
-    monkeypatch.setattr(ColorExtractor, "fingerprint", "second-weights", raising=False)
+    monkeypatch.setattr(ColorExtractor, "traits", second)
     with pytest.raises(ValueError, match="weights first-weight, here are second-wei"):
         Perception.load(tmp_path / "map")

@@ -12,7 +12,7 @@ import torch
 from box_world import CAMERA, STEP_NS, BoxWorld, still
 
 from f4x_ros.core.config import Config, MappingConfig
-from f4x_ros.core.field.gaussians import GaussianSet
+from f4x_ros.core.field.gaussians import GaussianSet, present_columns
 from f4x_ros.core.motion.passing import gone_beside, note_moving_things, on_its_way, passed_on
 from f4x_ros.core.objects.pieces import Grouper
 from f4x_ros.core.observe.exposure import Exposure
@@ -30,7 +30,7 @@ QUICK = {
 
 def gaussians(births_s: list[float], seen_s: list[float], apart_m: float = 0.01) -> GaussianSet:
     """A row of Gaussians, a centimetre apart."""
-    found = GaussianSet(4, "cpu", trained=True)
+    found = GaussianSet(present_columns(4), "cpu")
     means = torch.zeros(len(births_s), 3)
     means[:, 0] = apart_m * torch.arange(len(births_s))
     times = {"birth_s": births_s, "seen_s": seen_s}
@@ -148,7 +148,7 @@ def test_a_thing_that_came_and_stood_stays_when_something_hides_it() -> None:
 def of_pieces(ids: list[int], births_s: list[float]) -> GaussianSet:
     """Gaussians seen a moment ago, of some pieces."""
     rows = dict(gaussians(births_s, [NOW_S - 0.01] * len(ids)).items())
-    present = GaussianSet(4, "cpu", trained=True)
+    present = GaussianSet(present_columns(4), "cpu")
     present.append(rows | {"piece_ids": torch.tensor(ids)})
     return present
 

@@ -13,7 +13,7 @@ from f4x_ros.core.ask.refine import (
     scene_limits,
     standing_selection,
 )
-from f4x_ros.core.features.base import PeakLine, PeakLines
+from f4x_ros.core.features.calibrated import PeakLine, PeakLines
 
 SURE = torch.cat([torch.full((40,), 0.9), torch.full((400,), 0.05)])
 UNSURE = SURE / 3

@@ -13,7 +13,8 @@ from box_world import START_NS, STEP_NS, BoxWorld, still
 from f4x_ros.core.config import Config, TracksConfig
 from f4x_ros.core.data.track import Track, TrackState
 from f4x_ros.core.field import GaussianField, Snapshot, take_snapshot
-from f4x_ros.core.objects import give_up, track_objects
+from f4x_ros.core.field import field as field_module
+from f4x_ros.core.objects import track_objects
 from f4x_ros.core.objects.components import Component
 from f4x_ros.core.objects.tracker import GIVEN_UP, Detection, Tracker
 from f4x_ros.core.perception import Perception
@@ -243,7 +244,7 @@ def snapshot_of(ids: list[int], seen_s: float) -> Snapshot:
     return take_snapshot(field)
 
 
-def test_a_part_of_the_map_is_tracked_by_itself_and_the_rest_is_told_what_to_clear() -> None:
+def test_a_part_of_the_map_is_tracked_by_itself_and_it_is_said_what_the_rest_is_to_clear() -> None:
     config = replace(TracksConfig(), min_gaussians=5, lost_after_s=0.5)
     tracker = Tracker(config)
 
@@ -259,15 +260,15 @@ def test_a_part_of_the_map_is_tracked_by_itself_and_the_rest_is_told_what_to_cle
     for index in range(4):
         here = step(index / 10, here, 1, set())
     assert here == [1] * 10
-    rest = torch.tensor([0, 1, 1, GIVEN_UP, 2], dtype=torch.int32)
+    lost: list[int] = []
     for index in range(4, 20):  # another part, where nothing is red
         assert step(index / 10, [0] * 10, 0, {1}) == [0] * 10
-        give_up(rest, tracker.lost_ids)
-    assert rest.tolist() == [0, 1, 1, GIVEN_UP, 2]
+        lost += tracker.lost_ids
+    assert lost == []
     for index in range(20, 40):  # nothing of it is left anywhere
         step(index / 10, [0] * 10, 0, set())
-        give_up(rest, tracker.lost_ids)
-    assert rest.tolist() == [0, GIVEN_UP, GIVEN_UP, GIVEN_UP, 2]
+        lost += tracker.lost_ids
+    assert lost == [1]
 
 
 def test_matter_that_kept_an_id_of_a_dropped_prompt_is_followed_anew_though_out_of_sight() -> None:
@@ -288,8 +289,58 @@ def test_matter_that_kept_an_id_of_a_dropped_prompt_is_followed_anew_though_out_
 
 
 def carried(perception: Perception) -> set[int]:
-    """Ids on present Gaussians."""
-    return set(perception._memory.field.present["object_ids"].tolist())
+    """Ids on present Gaussians, those at rest included."""
+    return set(perception._memory.field.whole()[0]["object_ids"].tolist())
+
+
+def test_ids_are_replaced_in_the_working_set_and_at_rest() -> None:
+    field = GaussianField(4, 10**9, block_m=0.1)
+    ids = torch.tensor([0, 1, 2, 1, 3, GIVEN_UP])
+    means = torch.rand(6, 3)
+    latents = torch.rand(6, 4).half()
+    field.present.append({"means": means, "object_ids": ids, "latents": latents})
+    field.past.append({"means": means, "object_ids": ids, "latents": latents})
+    field._put(torch.tensor([0, 0, 0, 1, 1, 1], dtype=torch.bool), torch.ones(6, dtype=torch.bool))
+    before, nbytes, version = field.rest.objects.copy(), field.nbytes, field.rest.version
+    field.replace_ids((), GIVEN_UP)
+    field.replace_ids([2], GIVEN_UP)  # nothing at rest carries it
+    assert (before, version) == (field.rest.objects, field.rest.version)
+    field.replace_ids([1, 9], GIVEN_UP)
+    field.replace_ids([3], 0)
+    assert field.rest.version > version
+    assert (field.nbytes, dict(field.rest.objects)) == (nbytes, {})
+    present, past = field.whole()
+    at = {tuple(place): index for index, place in enumerate(means.tolist())}
+    order = [at[tuple(place)] for place in present["means"].tolist()]
+    new = torch.tensor([0, GIVEN_UP, GIVEN_UP, GIVEN_UP, 0, GIVEN_UP])
+    assert present["object_ids"].tolist() == new[order].tolist()
+    assert torch.equal(present["latents"], latents[order])
+    assert sorted(past["object_ids"].tolist()) == sorted(ids.tolist())
+
+
+def test_what_is_at_rest_keeps_its_track_until_its_prompt_is_dropped(monkeypatch) -> None:
+    monkeypatch.setattr(field_module, "_SPARE", 0)
+    monkeypatch.setattr(field_module, "_SLACK", 1.0)
+    monkeypatch.setattr(field_module, "_LOOKS", 4)
+    config = replace(
+        QUICK,
+        tracks=replace(QUICK.tracks, lost_after_s=0.5),
+        field=replace(QUICK.field, block_m=0.5),
+        mapping=replace(QUICK.mapping, iterations=0, keyframe_iterations=0),
+    )
+    perception = Perception(config, ("red thing", "blue thing"))
+    world = BoxWorld({"red": still(0.0, 0.0, 1.6), "blue": still(4.0, 0.0, 1.5)}, speed_m=0.2)
+    for index in range(26):
+        percept = perception.process(world(index))
+    red, blue = sorted(percept.tracks, key=lambda one: one.label, reverse=True)
+    assert perception._memory.field.rest.objects[red.id] > 0
+    assert red.state == TrackState.OCCLUDED
+    assert (percept.stamp_ns - red.last_seen_ns) / 1e9 > 0.5
+    assert [t.id for t in perception.query("red thing").tracks] == [red.id]
+    perception.set_prompts(["blue thing"])
+    assert carried(perception) <= {0, GIVEN_UP, blue.id}
+    (then,) = perception.query("red thing", stamp_ns=START_NS + 3 * STEP_NS).tracks
+    assert then.id == red.id
 
 
 def test_no_present_gaussian_keeps_the_id_of_a_track_that_ended(tmp_path) -> None:

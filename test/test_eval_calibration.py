@@ -8,11 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fabricated import OnlyWords
 
 from f4x_ros.cli.main import main
 from f4x_ros.core.ask.presence import Evidence
-from f4x_ros.core.features.base import PresenceCalibration
-from f4x_ros.core.features.presence_file import calibration_of, read_presence, write_presence
+from f4x_ros.core.config import FeaturesConfig
+from f4x_ros.core.features.calibrated import Calibrated, PresenceCalibration
+from f4x_ros.core.features.heads import Heads
+from f4x_ros.core.features.presence_file import (
+    calibration_of,
+    read_presence,
+    store_presence,
+    write_presence,
+)
 from f4x_ros.eval.calibration import (
     Case,
     check,
@@ -135,11 +143,11 @@ def test_wrong_materials_are_true_of_nothing() -> None:
     assert {text.split(" ", 1)[1] for text in wrong} <= known
 
 
-class Extractor:
+class Extractor(OnlyWords):
     """Something that says where its weights are."""
 
-    def __init__(self, checkpoint: Path, own: PresenceCalibration | None = None) -> None:
-        self.checkpoint, self.presence = checkpoint, own
+    def __init__(self, checkpoint: Path | None, own: PresenceCalibration | None = None) -> None:
+        self.calibrated = Calibrated(presence=own, checkpoint=checkpoint)
 
 
 def test_a_calibration_is_found_beside_the_weights_and_their_own_wins(tmp_path: Path) -> None:
@@ -155,6 +163,19 @@ def test_a_calibration_is_found_beside_the_weights_and_their_own_wins(tmp_path: 
         calibration_of(Extractor(weights))
     with pytest.raises(ValueError, match=r"nowhere\.json"):
         read_presence(tmp_path / "nowhere.json")
+
+
+def test_a_calibration_is_kept_beside_the_weights_where_they_have_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned, config = PresenceCalibration({"pooled": 1.0}, 0.0, 0.2, 0.8), FeaturesConfig()
+    where = "f4x_ros.core.features.presence_file.make_heads"
+    monkeypatch.setattr(where, lambda _: Heads([Extractor(tmp_path / "model.pt")]))
+    assert store_presence(config, learned, {}) == tmp_path / "model.pt.f4x.json"
+    assert calibration_of(Extractor(tmp_path / "model.pt")) == learned
+    monkeypatch.setattr(where, lambda _: Heads([Extractor(None)]))
+    with pytest.raises(ValueError, match="'words' has no weights beside which"):
+        store_presence(config, learned, {})
 
 
 def test_the_command_learns_on_worlds_and_keeps_what_it_learned(

@@ -7,8 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from f4x_ros.core.features import make_extractor
-from f4x_ros.core.features.base import FeatureExtractor
+from f4x_ros.core.features import Words, language_of, make_extractor
 from f4x_ros.core.features.color_terms import LEVELS, TERMS, memberships
 from f4x_ros.sim import World
 
@@ -28,8 +27,8 @@ EXAMPLES = {
 
 
 @pytest.fixture(scope="module")
-def extractor() -> FeatureExtractor:
-    return make_extractor("color")
+def extractor() -> Words:
+    return language_of(make_extractor("color"))
 
 
 def hex_rgb(text: str) -> np.ndarray:
@@ -47,7 +46,7 @@ def in_light(rgb: np.ndarray, factor: float) -> np.ndarray:
     return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
-def scores(extractor: FeatureExtractor, images: torch.Tensor, *prompts: str) -> torch.Tensor:
+def scores(extractor: Words, images: torch.Tensor, *prompts: str) -> torch.Tensor:
     """Relevancy [H, W, P] of the first image."""
     features = extractor.dense(images)[0]
     pixels = features.flatten(1).T
@@ -61,9 +60,7 @@ def stripes(period: int, vertical: bool = True) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("term,code", [(t, c) for t, codes in EXAMPLES.items() for c in codes])
-def test_people_call_this_colour_by_this_word(
-    extractor: FeatureExtractor, term: str, code: str
-) -> None:
+def test_people_call_this_colour_by_this_word(extractor: Words, term: str, code: str) -> None:
     score = scores(extractor, flat(hex_rgb(code)), *TERMS)[0, 0]
     assert TERMS[int(score.argmax())] == term
     assert score.max() > extractor.threshold
@@ -71,9 +68,7 @@ def test_people_call_this_colour_by_this_word(
 
 @pytest.mark.parametrize("term", ["red", "yellow", "green", "blue", "purple"])
 @pytest.mark.parametrize("light", [1.0, 0.6, 0.35])
-def test_a_colour_in_shade_stays_that_colour(
-    extractor: FeatureExtractor, term: str, light: float
-) -> None:
+def test_a_colour_in_shade_stays_that_colour(extractor: Words, term: str, light: float) -> None:
     shaded = in_light(hex_rgb(EXAMPLES[term][1]), light)
     assert scores(extractor, flat(shaded), term)[0, 0] > extractor.threshold
 
@@ -85,16 +80,14 @@ def test_memberships_are_a_partition(rgb: tuple[float, float, float]) -> None:
     assert shares.min() >= 0
 
 
-def test_the_table_agrees_with_the_formula(extractor: FeatureExtractor) -> None:
+def test_the_table_agrees_with_the_formula(extractor: Words) -> None:
     rgb = np.random.default_rng(0).integers(0, LEVELS, (1, 3, 20, 20)) / (LEVELS - 1)
     features = extractor.dense(torch.tensor(rgb, dtype=torch.float32))
     assert np.allclose(features[0, :11], memberships(rgb[0].transpose(1, 2, 0)).transpose(2, 0, 1))
 
 
 @pytest.mark.parametrize("height,width", [(240, 320), (31, 57), (1, 1), (3, 700)])
-def test_there_is_one_feature_per_pixel(
-    extractor: FeatureExtractor, height: int, width: int
-) -> None:
+def test_there_is_one_feature_per_pixel(extractor: Words, height: int, width: int) -> None:
     features = extractor.dense(torch.rand(2, 3, height, width))
     assert features.shape == (2, extractor.dim, height, width)
     assert torch.allclose(features[:, :11].sum(1), torch.ones(2, height, width), atol=1e-5)
@@ -102,7 +95,7 @@ def test_there_is_one_feature_per_pixel(
     assert features.min() >= 0
 
 
-def test_images_of_a_batch_do_not_touch_each_other(extractor: FeatureExtractor) -> None:
+def test_images_of_a_batch_do_not_touch_each_other(extractor: Words) -> None:
     images = torch.rand(3, 3, 40, 60)
     together = extractor.dense(images)
     alone = torch.cat([extractor.dense(image[None]) for image in images])
@@ -125,14 +118,12 @@ def test_the_dimension_fits_the_default_latent() -> None:
         ("navy object", "dark blue"),
     ],
 )
-def test_words_of_one_meaning_are_one_vector(
-    extractor: FeatureExtractor, same: tuple[str, ...]
-) -> None:
+def test_words_of_one_meaning_are_one_vector(extractor: Words, same: tuple[str, ...]) -> None:
     vectors = extractor.text(same)
     assert (vectors == vectors[0]).all()
 
 
-def test_alternatives_match_either_and_modifiers_narrow(extractor: FeatureExtractor) -> None:
+def test_alternatives_match_either_and_modifiers_narrow(extractor: Words) -> None:
     image = torch.cat([flat(hex_rgb(c)) for c in ("#cc1212", "#f2730d", "#000060", "#87ceeb")], 3)
     found = scores(extractor, image, "red or orange", "blue", "dark blue", "light blue")
     selected = found[16, 16::32] > extractor.threshold
@@ -145,7 +136,7 @@ def test_alternatives_match_either_and_modifiers_narrow(extractor: FeatureExtrac
 
 
 @pytest.mark.parametrize("vertical", [True, False])
-def test_stripes_are_striped_and_not_smooth(extractor: FeatureExtractor, vertical: bool) -> None:
+def test_stripes_are_striped_and_not_smooth(extractor: Words, vertical: bool) -> None:
     found = scores(extractor, stripes(12, vertical), "striped", "smooth", "textured")
     middle = found[100:220, 100:220].mean((0, 1))
     assert middle[0] > 0.8
@@ -153,7 +144,7 @@ def test_stripes_are_striped_and_not_smooth(extractor: FeatureExtractor, vertica
     assert middle[2] > 0.9
 
 
-def test_speckles_are_textured_but_not_striped(extractor: FeatureExtractor) -> None:
+def test_speckles_are_textured_but_not_striped(extractor: Words) -> None:
     rng = torch.Generator().manual_seed(0)
     image = torch.nn.functional.interpolate(
         torch.rand(1, 1, 60, 80, generator=rng), (240, 320), mode="nearest"
@@ -163,18 +154,18 @@ def test_speckles_are_textured_but_not_striped(extractor: FeatureExtractor) -> N
     assert found[1] > 0.8
 
 
-def test_a_single_outline_is_no_texture(extractor: FeatureExtractor) -> None:
+def test_a_single_outline_is_no_texture(extractor: Words) -> None:
     image = torch.full((1, 3, 240, 320), 0.2)
     image[..., 160:] = 0.8
     assert scores(extractor, image, "smooth").min() > 0.5
 
 
-def test_what_is_absent_scores_low(extractor: FeatureExtractor) -> None:
+def test_what_is_absent_scores_low(extractor: Words) -> None:
     image = torch.cat([flat(hex_rgb(EXAMPLES[t][0])) for t in TERMS if t != "purple"], 3)
     assert scores(extractor, image, "purple thing").max() < 0.2
 
 
-def test_the_average_of_views_scores_between_them(extractor: FeatureExtractor) -> None:
+def test_the_average_of_views_scores_between_them(extractor: Words) -> None:
     red, grey = (extractor.dense(flat(hex_rgb(c)))[0, :, 0, 0] for c in ("#cc1212", "#808080"))
     text = extractor.text(["red"])
     ends = extractor.relevancy(torch.stack([red, grey]), text)
@@ -183,14 +174,14 @@ def test_the_average_of_views_scores_between_them(extractor: FeatureExtractor) -
     assert ends[0] > 0.9 > 0.01 > ends[1]
 
 
-def test_a_feature_never_observed_is_nothing(extractor: FeatureExtractor) -> None:
+def test_a_feature_never_observed_is_nothing(extractor: Words) -> None:
     text = extractor.text(["black", "dark grey", "smooth"])
     assert not extractor.relevancy(torch.zeros(1, extractor.dim), text).any()
 
 
 @pytest.fixture(scope="module")
 def room(
-    extractor: FeatureExtractor, tmp_path_factory: pytest.TempPathFactory
+    extractor: Words, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[World, np.ndarray, torch.Tensor]:
     """The demo world, the instance ids [H, W] of one of its frames, and features [1, C, H, W]."""
     world = World(width=240, cache=tmp_path_factory.mktemp("world"))
@@ -215,7 +206,7 @@ def room(
     ],
 )
 def test_things_of_the_demo_world_are_found_by_their_colour(
-    extractor: FeatureExtractor,
+    extractor: Words,
     room: tuple[World, np.ndarray, torch.Tensor],
     prompt: str,
     names: set[str],
@@ -229,13 +220,13 @@ def test_things_of_the_demo_world_are_found_by_their_colour(
 
 
 def test_a_colour_the_demo_world_lacks_selects_next_to_nothing(
-    extractor: FeatureExtractor, room: tuple[World, np.ndarray, torch.Tensor]
+    extractor: Words, room: tuple[World, np.ndarray, torch.Tensor]
 ) -> None:
     scores = extractor.relevancy(room[2][0].flatten(1).T, extractor.text(["pink thing"]))
     assert (scores > extractor.threshold).float().mean() < 1e-3
 
 
-def test_an_unknown_word_is_named(extractor: FeatureExtractor) -> None:
+def test_an_unknown_word_is_named(extractor: Words) -> None:
     with pytest.raises(ValueError, match=r"prompt 'red mug': .*does not know 'mug'.*openclip"):
         extractor.text(["red thing", "red mug"])
 
@@ -252,20 +243,18 @@ def test_an_unknown_word_is_named(extractor: FeatureExtractor) -> None:
         ("not red", "does not know 'not'"),
     ],
 )
-def test_what_cannot_be_answered_is_refused(
-    extractor: FeatureExtractor, prompt: str, why: str
-) -> None:
+def test_what_cannot_be_answered_is_refused(extractor: Words, prompt: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         extractor.text([prompt])
 
 
-def test_no_prompts_give_an_empty_answer(extractor: FeatureExtractor) -> None:
+def test_no_prompts_give_an_empty_answer(extractor: Words) -> None:
     text = extractor.text([])
     assert text.shape == (0, extractor.dim)
     assert extractor.relevancy(torch.rand(4, extractor.dim), text).shape == (4, 0)
 
 
-def test_wrong_images_are_named(extractor: FeatureExtractor) -> None:
+def test_wrong_images_are_named(extractor: Words) -> None:
     with pytest.raises(ValueError, match=r"shape \(3, 8, 8\), expected \[B, 3, H, W\]"):
         extractor.dense(torch.rand(3, 8, 8))
     with pytest.raises(ValueError, match="uint8, expected floating point"):

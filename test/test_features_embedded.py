@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from f4x_ros.core.features.base import FeatureExtractor, PresenceCalibration
+from f4x_ros.core.features.base import CosineWords, Examples
+from f4x_ros.core.features.calibrated import PresenceCalibration
 from f4x_ros.core.features.embedded.extractor import EmbeddedExtractor
 from f4x_ros.core.features.embedded.network import STRIDE, EmbeddedNet, Layout, picked
 from f4x_ros.core.features.embedded.text_space import TextSpace
@@ -79,7 +80,7 @@ def make_text_model(folder: Path) -> Path:
 def extractor(tmp_path: Path) -> EmbeddedExtractor:
     make_model(tmp_path / "m")
     folder = make_text_model(tmp_path)
-    return EmbeddedExtractor(options={"weights": str(tmp_path / "m"), "text_model": str(folder)})
+    return EmbeddedExtractor.load({"weights": str(tmp_path / "m"), "text_model": str(folder)})
 
 
 def test_the_network_keeps_its_bounds(tmp_path: Path) -> None:
@@ -198,13 +199,16 @@ def test_what_was_learned_of_codes_and_presence_is_kept_and_may_be_absent(tmp_pa
     presence = PresenceCalibration({"best": 3.0}, -1.5, no=0.25, yes=0.75)
     more = model._replace(moment=moment, presence=presence)
     save_model(tmp_path / "m", more)
-    extractor = EmbeddedExtractor(
-        options={"weights": str(tmp_path / "m"), "text_model": str(make_text_model(tmp_path))}
+    extractor = EmbeddedExtractor.load(
+        {"weights": str(tmp_path / "m"), "text_model": str(make_text_model(tmp_path))}
     )
-    assert extractor.moment is not None
-    torch.testing.assert_close(extractor.moment, moment)
-    assert extractor.presence == presence
-    extractor.keep_presence(presence._replace(bias=2.0))
+    assert extractor.traits.moment is not None
+    torch.testing.assert_close(extractor.traits.moment, moment)
+    assert extractor.traits.fingerprint == stated_sha256(tmp_path / "m")
+    assert extractor.calibrated.presence == presence
+    assert extractor.keep_presence(presence._replace(bias=2.0)) == tmp_path / "m"
+    assert extractor.calibrated.presence == presence._replace(bias=2.0)
+    assert extractor.calibrated.peak_lines is not None
     again = load_model(tmp_path / "m")
     assert again.presence == presence._replace(bias=2.0)
     assert again.moment is not None
@@ -242,7 +246,8 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_it_is_an_extractor_whose_words_and_pixels_compare(extractor: EmbeddedExtractor) -> None:
-    assert isinstance(extractor, FeatureExtractor)
+    assert isinstance(extractor, CosineWords)
+    assert isinstance(extractor, Examples)
     features = extractor.dense(torch.rand(2, 3, 30, 41))
     text = extractor.text(["red mug", "blue mug", "mug"])
     assert features.shape == (2, extractor.dim, 15, 21)
@@ -264,9 +269,9 @@ def test_a_pixel_like_the_words_is_relevant_and_an_unseen_one_is_not(
 
 def test_wrong_options_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="option 'size'"):
-        EmbeddedExtractor(options={"size": "3"})
+        EmbeddedExtractor.load({"size": "3"})
     with pytest.raises(ValueError, match="option weights is '/no/such': there is no such file"):
-        EmbeddedExtractor(options={"weights": "/no/such"})
+        EmbeddedExtractor.load({"weights": "/no/such"})
     make_model(tmp_path / "m")
     folder = make_text_model(tmp_path)
     rng = np.random.default_rng(0)
@@ -278,7 +283,7 @@ def test_wrong_options_are_named(tmp_path: Path) -> None:
     arrays = {f"embeddings.{k}": rng.normal(size=s).astype(np.float32) for k, s in shapes.items()}
     write_tensors(folder / "model.safetensors", arrays)
     with pytest.raises(ValueError, match="text model has 4 numbers, the weights expect 16"):
-        EmbeddedExtractor(options={"weights": str(tmp_path / "m"), "text_model": str(folder)})
+        EmbeddedExtractor.load({"weights": str(tmp_path / "m"), "text_model": str(folder)})
 
 
 def test_weights_that_are_gone_are_named_with_their_size_and_a_command(

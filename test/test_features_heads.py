@@ -3,43 +3,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 import torch
 from torch import Tensor
 
+from f4x_ros.core.ask.vectors import TextVectors
 from f4x_ros.core.config import FeaturesConfig
+from f4x_ros.core.features.base import Clicks, Examples, FeatureExtractor, Masks, Traits
 from f4x_ros.core.features.color import ColorExtractor
 from f4x_ros.core.features.heads import Heads, make_heads, split_options
 
 
-class Grey:
+class Grey(FeatureExtractor):
     """Brightness and edges in a quarter of the resolution; no words."""
 
     name = "grey"
     dim = 2
     licence = "Apache-2.0"
-    threshold = 0.5
-    has_text = False
-    moment: Tensor | None = None
-
-    def __init__(self, points: bool = False) -> None:
-        self.has_points = points
 
     def dense(self, images: Tensor) -> Tensor:
         grey = torch.nn.functional.avg_pool2d(images.mean(1, True), 4)
         return torch.cat([grey, 1 - grey], 1)
 
-    def text(self, prompts: Sequence[str]) -> Tensor:
-        raise ValueError("extractor 'grey' has no language")
 
-    def relevancy(self, features: Tensor, text: Tensor) -> Tensor:
-        return features @ text.T
+class Pointed(Grey, Clicks):
+    """The same, and every click means all of the picture."""
+
+    def decode(
+        self, embedding: Tensor, *, size: tuple[int, int], **prompts: Tensor | None
+    ) -> Masks:
+        return Masks(torch.ones(1, *size) > 0, torch.ones(1), torch.ones(1, *size))
+
+
+class Alike(Grey, Examples):
+    """The same, and what looks alike is alike."""
+
+    name = "alike"
 
 
 def test_words_go_to_the_first_that_has_language_and_clicks_to_the_first_that_takes_them() -> None:
-    heads = Heads([Grey(points=True), ColorExtractor()])
+    heads = Heads([Pointed(), ColorExtractor()])
     assert heads.words.name == "color"
     assert heads.prompted is heads.extractors["grey"]
     assert (heads.names, heads.name, heads.dims) == (("grey", "color"), "grey,color", (2, 16))
@@ -47,9 +50,18 @@ def test_words_go_to_the_first_that_has_language_and_clicks_to_the_first_that_ta
     assert Heads([ColorExtractor()]).prompted is None
 
 
-def test_without_any_language_the_question_says_so() -> None:
-    with pytest.raises(ValueError, match="'grey' has no language"):
-        Heads([Grey()]).words.text(["mug"])
+def test_without_any_language_who_is_asked_by_example_is_asked_and_words_say_so() -> None:
+    assert Heads([Grey(), Alike()]).words.name == "alike"
+    assert Heads([Grey()]).words.name == "grey"
+    for extractor, does in (
+        (Grey(), "has no language;"),
+        (Pointed(), "has no language, it answers clicks and boxes;"),
+        (Alike(), "has no language, it finds what looks like an example"),
+    ):
+        texts = TextVectors(Heads([extractor]).words)
+        assert texts.encode([]).shape == (0, 2)
+        with pytest.raises(ValueError, match=rf"{does}.* by 'embedded', 'color', 'openclip'$"):
+            texts.encode(["mug"])
 
 
 def test_each_head_keeps_its_resolution() -> None:
@@ -92,10 +104,10 @@ def test_options_of_one_need_not_name_it() -> None:
 
 def test_what_an_extractor_knows_about_its_features_is_taken_along() -> None:
     grey = Grey()
-    grey.moment = torch.eye(2) / 2
-    first, second = Heads([ColorExtractor(), grey]).moments
-    assert first is None
-    assert second is grey.moment
+    grey.traits = Traits(moment=torch.eye(2) / 2)
+    first, second = Heads([ColorExtractor(), grey]).traits
+    assert first.moment is None
+    assert second is grey.traits
 
 
 def test_no_extractor_no_head_and_two_of_a_name_are_errors() -> None:

@@ -1,32 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from box_world import COLORS, BoxWorld, iou
 
+from f4x_ros.core.config import Config
 from f4x_ros.core.features import (
-    FeatureExtractor,
+    Examples,
+    Words,
     describe,
     extractor_names,
     make_extractor,
     parse_options,
 )
+from f4x_ros.core.perception import Perception
 
 PLUGIN = """
-class Depths:
+from dataclasses import dataclass
+from f4x_ros.core.features import Words, option
+
+@dataclass(frozen=True)
+class DepthOptions:
+    layers: int = option(8, "of depth", low=1, high=16)
+
+class Depths(Words):
     '''Layers of depth.'''
 
+    Options = DepthOptions
     name, dim, licence, threshold = "depths", 4, "MIT", 0.25
 
-    def __init__(self, *, device, options):
-        self.device, self.options = device, options
+    def __init__(self, *, device="cpu", options=None):
+        super().__init__(device=device)
+        self.options = options
 
     def dense(self, images): ...
     def text(self, prompts): ...
     def relevancy(self, features, text): ...
+
+def depths(device, options): ...
 """
 
 
@@ -41,10 +58,8 @@ def install(folder: Path, entry_points: str, modules: dict[str, str]) -> None:
 
 
 def test_the_default_of_the_configuration_is_known() -> None:
-    from f4x_ros.core.config import Config
-
     extractor = make_extractor(Config().features.extractor)
-    assert isinstance(extractor, FeatureExtractor)
+    assert isinstance(extractor, Words)
     assert extractor.name == Config().features.extractor
 
 
@@ -60,11 +75,42 @@ def test_another_package_offers_an_extractor(
     install(tmp_path, "depths = f4x_plugin_a:Depths\n", {"f4x_plugin_a": PLUGIN})
     monkeypatch.syspath_prepend(tmp_path)
     extractor: Any = make_extractor("depths", device="cpu", options={"layers": "4"})
-    assert isinstance(extractor, FeatureExtractor)
-    assert extractor.options == {"layers": "4"}
+    assert isinstance(extractor, Words)
+    assert extractor.options.layers == 4
+    with pytest.raises(ValueError, match="'layers' of extractor 'depths' is 17, expected 1 to 16"):
+        make_extractor("depths", options={"layers": "17"})
     assert extractor_names()[0] == "embedded"
     assert extractor_names()[-1] == "depths"
     assert ("depths", True, "Layers of depth.") in describe()
+
+
+def test_the_extractor_of_the_documentation_answers_words_and_examples(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (root / "doc" / "features.md").read_text(encoding="utf-8")
+    _, _, section = text.partition("## Another extractor\n")
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.S)
+    (point,) = re.findall(r'^light = "my_package:(\w+)"$', section, re.M)
+    install(tmp_path, f"light = my_package:{point}\n", {"my_package": code})
+    monkeypatch.syspath_prepend(tmp_path)
+    assert isinstance(make_extractor("light"), Words)
+    assert isinstance(make_extractor("light"), Examples)
+    given = {"features.extractor": "light", "features.options": "gamma=0.8"}
+    perception = Perception(Config.from_dotted({**given, "mapping.iterations": 1}), ["dark"])
+    for index in range(3):
+        percept = perception.process(BoxWorld()(index))
+    there = BoxWorld().mask(2, "red") | BoxWorld().mask(2, "blue")
+    assert iou(percept.labels == 1, there) > 0.7
+    answer = perception.query("dark")
+    assert answer.present
+    assert answer.encoder == "light"
+    shown = np.full((9, 9, 3), COLORS["red"], np.uint8)
+    found = perception.query(example=shown)
+    assert found.mask[there].mean() > found.mask[~there].mean() + 0.3
+    with pytest.raises(ValueError, match="prompt 'mug', expected one of dark, bright"):
+        perception.query("mug")
+    with pytest.raises(ValueError, match=r"'gamma' of extractor 'light' is 0, expected 0\.1 to 10"):
+        make_extractor("light", options={"gamma": "0"})
 
 
 def test_another_package_cannot_replace_a_built_in_name(
@@ -74,6 +120,18 @@ def test_another_package_cannot_replace_a_built_in_name(
     monkeypatch.syspath_prepend(tmp_path)
     assert make_extractor("color").dim == 16
     assert extractor_names().count("color") == 1
+
+
+def test_what_does_not_derive_from_an_extractor_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "depths = f4x_plugin_d:depths\n", {"f4x_plugin_d": PLUGIN})
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match=r"'depths' \(f4x_plugin_d:depths\) is .*expected a class"):
+        make_extractor("depths")
+    found = {status.name: status for status in describe()}
+    assert not found["depths"].available
+    assert "features.FeatureExtractor" in found["depths"].message
 
 
 def test_a_broken_package_is_told_and_hides_no_other(
@@ -131,13 +189,17 @@ def test_wrong_options_are_told_before_heavy_libraries_load() -> None:
         make_extractor("openclip", options={"modle": "ViT-B-32"})
     with pytest.raises(ValueError, match="option 'modle' of extractor 'sam2'"):
         make_extractor("sam2", options={"modle": "tiny"})
-    with pytest.raises(ValueError, match=r"option min_iou is '80', expected 0 to 1"):
+    with pytest.raises(ValueError, match="'min_iou' of extractor 'sam2' is 80, expected 0 to 1"):
         make_extractor("sam2", options={"min_iou": "80"})
-    with pytest.raises(ValueError, match="option size is 'big', expected pixels"):
+    with pytest.raises(ValueError, match=r"'size' of .* is 'big', expected a value of type int"):
         make_extractor("dinov2", options={"size": "big"})
+    with pytest.raises(ValueError, match="'size' of extractor 'openclip' is 9000, expected 0 to"):
+        make_extractor("openclip", options={"size": "224,9000"})
+    with pytest.raises(ValueError, match=r"'attention' of .* is 'qq', expected one of sclip, vv"):
+        make_extractor("openclip", options={"attention": "qq"})
     with pytest.raises(ValueError, match="option 'size' of extractor 'embedded'"):
         make_extractor("embedded", options={"size": "2"})
-    with pytest.raises(ValueError, match="'color' has no options, got scale"):
+    with pytest.raises(ValueError, match="'scale' of extractor 'color' is unknown; known: none"):
         make_extractor("color", options={"scale": "2"})
 
 

@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 import torch
 from box_world import BoxWorld, iou
+from fabricated import OnlyWords
 
 from f4x_ros.core.ask.asking import Asker
+from f4x_ros.core.ask.likeness import make_likeness
 from f4x_ros.core.ask.presence import Judge
 from f4x_ros.core.ask.prompts import make_prompts
 from f4x_ros.core.ask.rivals import COLORS, KINDS, described
 from f4x_ros.core.ask.vectors import TextVectors
 from f4x_ros.core.config import Config
 from f4x_ros.core.data.answer import Presence
-from f4x_ros.core.features.base import PeakLine, PeakLines, PresenceCalibration
+from f4x_ros.core.features.base import FeatureExtractor
+from f4x_ros.core.features.calibrated import Calibrated, PeakLine, PeakLines, PresenceCalibration
 from f4x_ros.core.field.snapshot import Snapshot
 from f4x_ros.core.perception import Perception
 
@@ -174,6 +177,31 @@ def test_a_calibration_of_unknown_evidence_is_refused() -> None:
         Asker(Plain(strange), QUICK, "cpu")
 
 
+def test_only_who_is_declared_to_be_asked_by_example_is(perception: Perception) -> None:
+    distiller = SimpleNamespace(words=Plain())
+    scene, example = perception._memory.scene(), np.zeros((9, 9, 3), np.uint8)
+    for given in ((example, 0), (None, 1)):
+        with pytest.raises(ValueError, match="'plain' cannot be asked by example"):
+            make_likeness(distiller, scene, *given, min_weight=0, threshold=0)
+
+
+class Silent(FeatureExtractor):
+    """An extractor of features alone."""
+
+    name, dim, licence = "silent", 3, "Apache-2.0"
+
+    def dense(self, images: torch.Tensor) -> torch.Tensor:
+        return images
+
+
+def test_without_language_there_may_be_no_prompts_but_none_is_taken() -> None:
+    asker = Asker(Silent(), QUICK, "cpu")
+    assert asker.calibration is None
+    assert len(asker.prompts([])) == 0
+    with pytest.raises(ValueError, match="'silent' has no language"):
+        asker.prompts(["red thing"])
+
+
 @pytest.mark.parametrize(
     ("phrase", "kind", "color", "attributes"),
     [
@@ -199,13 +227,13 @@ def test_phrases_are_taken_apart(phrase: str, kind: str, color: str, attributes:
     assert described(phrase) == (kind, color, tuple(attributes.split()))
 
 
-class Plain:
-    """An extractor whose words are directions: kinds along the first, colours along the last."""
+class Plain(OnlyWords):
+    """Words are directions: kinds along the first, colours along the last."""
 
-    name, dim, licence, threshold = "plain", len(KINDS) + len(COLORS), "Apache-2.0", 0.5
+    name, dim = "plain", len(KINDS) + len(COLORS)
 
     def __init__(self, presence: PresenceCalibration | None = None) -> None:
-        self.presence = presence
+        self.calibrated = Calibrated(presence=presence)
 
     def text(self, prompts: Sequence[str]) -> torch.Tensor:
         rows = torch.zeros(len(prompts), self.dim)
@@ -216,9 +244,6 @@ class Plain:
             if about.color:
                 row[len(KINDS) + COLORS.index(about.color)] = 1
         return torch.nn.functional.normalize(rows, dim=1)
-
-    def relevancy(self, features: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
-        return (torch.nn.functional.normalize(features, dim=-1) @ text.T).clamp(0, 1)
 
 
 def test_rivals_tell_a_red_mug_from_a_blue_one_and_from_a_red_bowl() -> None:
@@ -274,7 +299,7 @@ def following(perception: Perception, monkeypatch: pytest.MonkeyPatch) -> Percep
     """Limits follow the scene, with a threshold that nothing but pure colours would pass."""
     words = perception._heads.words
     line = PeakLine(-3.0, 1.0)
-    monkeypatch.setattr(words, "peak_lines", PeakLines(line, line, line), raising=False)
+    monkeypatch.setattr(words, "calibrated", Calibrated(PeakLines(line, line, line)))
     monkeypatch.setattr(words, "threshold", 0.8)
     return perception
 

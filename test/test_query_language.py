@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from fabricated import OnlyWords
 
 from f4x_ros.core.ask.cosines import cosines
 from f4x_ros.core.ask.language import parse_question
@@ -16,10 +17,10 @@ from f4x_ros.core.ask.vectors import TextVectors
 from f4x_ros.core.features.codec import LatentCodec
 
 
-class Words:
-    """An extractor's words: the first letter decides; counts what it was asked."""
+class Letters(OnlyWords):
+    """The first letter decides; counts what it was asked."""
 
-    name, dim, licence, threshold = "words", 26, "Apache-2.0", 0.5
+    dim = 26
 
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
@@ -77,7 +78,7 @@ def test_what_is_excluded_takes_its_share_away() -> None:
 
 
 def test_terms_that_prompts_share_are_encoded_once_and_together() -> None:
-    words = Words()
+    words = Letters()
     prompts = make_prompts(TextVectors(words), ["mug -red", "red", "mug"], (), 0.5)
     assert words.asked == [["mug", "red"]]
     assert prompts.terms == ((0, 1), (1,), (0,))
@@ -86,7 +87,7 @@ def test_terms_that_prompts_share_are_encoded_once_and_together() -> None:
 
 
 def test_a_known_text_is_not_encoded_again_and_the_oldest_are_forgotten() -> None:
-    words = Words()
+    words = Letters()
     encoder = TextVectors(words, capacity=2)
     encoder.encode(["a", "b"])
     encoder.encode(["a"])
@@ -100,7 +101,7 @@ def test_a_known_text_is_not_encoded_again_and_the_oldest_are_forgotten() -> Non
 
 
 def test_a_refused_text_leaves_nothing_behind() -> None:
-    encoder = TextVectors(Words())
+    encoder = TextVectors(Letters())
     with pytest.raises(ValueError, match="qqq"):
         encoder.encode(["a", "qqq"])
     assert len(encoder) == 0
@@ -109,7 +110,7 @@ def test_a_refused_text_leaves_nothing_behind() -> None:
 @pytest.mark.parametrize("texts", [["mug", "mug "], ["", "mug"], ["-mug"], ["mug"] * 1001])
 def test_prompts_that_cannot_stand_together_are_refused(texts: list[str]) -> None:
     with pytest.raises(ValueError, match="prompt"):
-        make_prompts(TextVectors(Words()), texts, (), 0.5)
+        make_prompts(TextVectors(Letters()), texts, (), 0.5)
 
 
 def test_cosines_of_latents_are_those_of_the_features_they_stand_for() -> None:

@@ -12,10 +12,12 @@ from box_world import BoxWorld
 from numpy.typing import NDArray
 
 from f4x_ros.core.config import Config
+from f4x_ros.core.features.base import Traits
 from f4x_ros.core.features.color import ColorExtractor
 from f4x_ros.core.field.snapshot import some_of, take_snapshot
-from f4x_ros.core.objects.pieces import NO_PIECE, asked_together, merged
-from f4x_ros.core.perception import Perception
+from f4x_ros.core.objects.pieces import NO_PIECE, asked_together
+from f4x_ros.core.objects.regions import merged, trusted
+from f4x_ros.core.perception import Perception, nothing
 
 QUICK = Config.from_dotted(
     {
@@ -27,6 +29,7 @@ QUICK = Config.from_dotted(
 )
 SIDE = 12  # of a square of Gaussians
 COUNT = SIDE * SIDE
+PLAIN = trusted(np.ones((COUNT, 4), np.float32), np.ones(COUNT, np.float32))
 
 
 def grid(odds: float) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
@@ -48,7 +51,7 @@ def halves(spread: float) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
 @pytest.mark.parametrize("spread", [0.0, 0.12])
 def test_what_looks_unlike_is_apart_and_noise_splits_nothing(spread: float) -> None:
     left, features = halves(spread)
-    piece = merged(*grid(3.0), features, np.ones(COUNT, np.float32))
+    piece = merged(*grid(3.0), trusted(features, np.ones(COUNT, np.float32)))
     assert sorted(set(piece)) == [0, 1]
     assert len(set(piece[left])) == len(set(piece[~left])) == 1
 
@@ -57,7 +60,7 @@ def test_a_seam_of_the_surface_parts_what_looks_alike() -> None:
     left, _ = halves(0)
     first, second, odds = grid(3.0)
     odds[left[first] != left[second]] = -4.0
-    piece = merged(first, second, odds, np.ones((COUNT, 4), np.float32), np.ones(COUNT, np.float32))
+    piece = merged(first, second, odds, PLAIN)
     assert len(set(piece)) == 2
     assert (piece[left] == piece[0]).all()
     assert not (piece[~left] == piece[0]).any()
@@ -69,7 +72,7 @@ def test_a_gap_in_a_seam_does_not_join_what_it_parts() -> None:
     first, second, odds = grid(3.0)
     seam = np.flatnonzero(left[first] != left[second])
     odds[seam[1:]] = -4.0
-    piece = merged(first, second, odds, np.ones((COUNT, 4), np.float32), np.ones(COUNT, np.float32))
+    piece = merged(first, second, odds, PLAIN)
     assert len(set(piece)) == 2
 
 
@@ -77,17 +80,31 @@ def test_gaussians_that_nothing_is_known_of_do_not_disturb() -> None:
     left, features = halves(0.1)
     weights = np.ones(COUNT, np.float32)
     features[::7], weights[::7] = 0, 0
-    piece = merged(*grid(3.0), features, weights)
+    piece = merged(*grid(3.0), trusted(features, weights))
     known = np.arange(COUNT) % 7 != 0
     assert len(set(piece[left & known]) & set(piece[~left & known])) == 0
     assert len(set(piece[left & known])) == 1
     assert len(set(piece[~known])) == (~known).sum()  # they stay alone
 
 
+def test_gaussians_join_pieces_that_stay_as_they_are_and_join_no_two_of_them() -> None:
+    left, features = halves(0.05)
+    features[left] = features[~left][:1]  # all alike: two pieces by history alone
+    sums = trusted(features, np.ones(COUNT, np.float32))
+    first, second, odds = grid(3.0)
+    fixed = np.arange(COUNT) % SIDE % (SIDE - 1) == 0  # the outermost columns
+    piece = merged(first, second, odds, sums, fixed)
+    ends = piece[fixed]
+    assert len(set(ends)) == len(ends)  # as many regions as there were pieces
+    assert set(piece[~fixed]) <= set(ends) | set(piece[~fixed])
+    joined = np.isin(piece[~fixed], ends)
+    assert joined.all()
+
+
 @pytest.fixture(scope="module")
 def perception() -> Perception:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ColorExtractor, "of_things", True)
+        patch.setattr(ColorExtractor, "traits", Traits(of_things=True))
         made = Perception(QUICK)
         for index in range(8):
             made.process(BoxWorld()(index))
@@ -137,7 +154,7 @@ def test_an_empty_field_has_nothing_to_ask(perception: Perception) -> None:
     assert (len(latents), len(weights), len(rows)) == (0, 0, 0)
 
 
-def test_pieces_not_seen_again_are_kept_and_numbers_never_return(
+def test_pieces_of_which_no_more_was_seen_are_kept_and_numbers_never_return(
     perception: Perception, tmp_path: Path
 ) -> None:
     perception.save(tmp_path / "map.f4x")
@@ -146,18 +163,21 @@ def test_pieces_not_seen_again_are_kept_and_numbers_never_return(
     present = memory.field.present
     assert torch.equal(present["piece_ids"], before)
     highest = max(int(part["piece_ids"].max()) for part in memory.field.parts if len(part))
+    assert memory.grouper.update(memory.field, memory.distiller, np.zeros(3), nothing) == 0
     seen = before == before.mode().values
-    time_s = memory.seconds(memory.stamp_ns) + 1
-    present["seen_s"][seen] = time_s
-    memory.grouper.update(memory.field, memory.distiller, np.zeros(3), time_s)
+    present["latent_weights"][seen] *= 2
+    grouped = memory.grouper.update(memory.field, memory.distiller, np.zeros(3), nothing)
+    assert grouped == seen.sum()
     assert torch.equal(present["piece_ids"][~seen], before[~seen])
-    assert (present["piece_ids"][seen] > highest).all()
+    own = present["piece_ids"][seen]
+    assert (own.mode().values > highest).all()
+    assert ((own > highest) | torch.isin(own, before[~seen])).all()  # some join their neighbours
 
 
 def test_colours_are_asked_of_each_gaussian_and_grouping_can_be_turned_off() -> None:
     plain = Perception(QUICK)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ColorExtractor, "of_things", True)
+        patch.setattr(ColorExtractor, "traits", Traits(of_things=True))
         off = Perception(Config.from_dotted({**QUICK.to_dotted(), "features.group_every": 0}))
     for made in (plain, off):
         for index in range(4):

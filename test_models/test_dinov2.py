@@ -13,7 +13,7 @@ from timm.models import register_model
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from f4x_ros.core.features import FeatureExtractor, describe, has_points, has_text, make_extractor
+from f4x_ros.core.features import Clicks, Examples, Words, describe, language_of, make_extractor
 from f4x_ros.core.features.dinov2 import Dinov2Extractor
 from f4x_ros.core.features.examples import at_pixel, best_match, similar
 from f4x_ros.core.features.weights import CHECKPOINTS
@@ -53,7 +53,7 @@ def weights(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def load(weights: Path, **options: str) -> Dinov2Extractor:
     given = {"model": "f4x_tiny_dinov2", "checkpoint": str(weights), "size": "70", **options}
-    return Dinov2Extractor(options=given)
+    return Dinov2Extractor.load(given)
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +147,8 @@ def test_registers_and_the_third_version_are_left_out_of_the_patches(
     made = random(timm.create_model(name, num_classes=0, dynamic_img_size=True))
     torch.save(made.state_dict(), tmp_path / "w.pth")
     patch = made.patch_embed.patch_size[0]
-    dino = Dinov2Extractor(
-        options={"model": name, "checkpoint": str(tmp_path / "w.pth"), "size": str(3 * patch)}
+    dino = Dinov2Extractor.load(
+        {"model": name, "checkpoint": str(tmp_path / "w.pth"), "size": str(3 * patch)}
     )
     images = torch.rand(1, 3, 3 * patch, 4 * patch)
     expected = normalize(by_the_library(made, images)[:, 5:], dim=2)
@@ -158,19 +158,18 @@ def test_registers_and_the_third_version_are_left_out_of_the_patches(
 
 
 def test_it_says_what_it_can_and_has_no_words(dino: Dinov2Extractor) -> None:
-    assert isinstance(dino, FeatureExtractor)
-    assert not has_text(dino)
-    assert not has_points(dino)
+    assert isinstance(dino, Examples)
+    assert not isinstance(dino, (Words, Clicks))
     with pytest.raises(ValueError, match=r"'dinov2' has no language.*'color'.*'openclip'"):
-        dino.text(["mug"])
+        language_of(dino)
     assert {status.name: status.available for status in describe()}["dinov2"]
 
 
 def test_an_example_is_relevant_to_itself_and_nothing_is_to_nothing(dino: Dinov2Extractor) -> None:
     features = dino.dense(torch.rand(1, 3, 70, 70))[0].flatten(1).T
-    scores = dino.relevancy(features, features)
+    scores = dino.likeness(features, features)
     assert torch.allclose(scores.diagonal(), torch.ones(25), atol=1e-5)
-    assert dino.relevancy(torch.zeros(1, 48), features).abs().max() == 0
+    assert dino.likeness(torch.zeros(1, 48), features).abs().max() == 0
 
 
 def test_nothing_it_returns_keeps_a_graph(dino: Dinov2Extractor) -> None:
@@ -216,5 +215,5 @@ def test_weights_that_are_missing_or_wrong_are_named(
         make_extractor("dinov2", options={"model": "resnet18"})
     with pytest.raises(ValueError, match="does not load into 'vit_small_patch14_dinov2'"):
         make_extractor("dinov2", options={"checkpoint": str(weights)})
-    with pytest.raises(ValueError, match="allow_download is 'yes'"):
+    with pytest.raises(ValueError, match="'allow_download' of extractor 'dinov2' is 'yes'"):
         make_extractor("dinov2", options={"allow_download": "yes"})

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
 from f4x_ros.core.features import describe, make_extractor
-from f4x_ros.core.features.base import FeatureExtractor
+from f4x_ros.core.features.base import Examples, Words
 from f4x_ros.core.features.openclip import NEGATIVES, TEMPLATES, OpenClipExtractor
 from f4x_ros.core.features.openclip_vit import ATTENTIONS, dense_tokens, pooled
 
@@ -158,9 +158,9 @@ def test_several_sizes_are_averaged_on_the_finest_grid(checkpoints: dict[str, Pa
     assert (both - large).abs().max() > 1e-2
 
 
-@pytest.mark.parametrize("size", ["64,", "64,big", "64, 128", "-1"])
+@pytest.mark.parametrize("size", ["64,", "64,big", "64,12.5", "-1", "64,5000"])
 def test_sizes_that_are_no_numbers_are_named(checkpoints: dict[str, Path], size: str) -> None:
-    with pytest.raises(ValueError, match=r"option size is '.*', expected pixels, 0 to"):
+    with pytest.raises(ValueError, match=r"option 'size' of extractor 'openclip' is .*, expected"):
         tiny.load(checkpoints["plain"], size=size)
 
 
@@ -214,7 +214,8 @@ def test_it_is_an_extractor_of_the_registry(checkpoints: dict[str, Path]) -> Non
     extractor = make_extractor(
         "openclip", options={"model": "f4x-plain", "pretrained": str(checkpoints["plain"])}
     )
-    assert isinstance(extractor, FeatureExtractor)
+    assert isinstance(extractor, Words)
+    assert isinstance(extractor, Examples)
     assert extractor.dim == 32
     assert {status.name: status.available for status in describe()}["openclip"]
 

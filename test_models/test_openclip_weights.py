@@ -38,10 +38,10 @@ def test_a_folder_with_configuration_and_weights_loads(checkpoint: Path, tmp_pat
     model = json.loads(checkpoint.with_suffix(".json").read_text())
     (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": model}))
     with pytest.raises(ValueError, match=f"'local-dir:{tmp_path}' does not load"):
-        OpenClipExtractor(options={"model": f"local-dir:{tmp_path}"})
+        OpenClipExtractor.load({"model": f"local-dir:{tmp_path}"})
     weights = torch.load(checkpoint, weights_only=True)
     save_file(weights, tmp_path / "open_clip_model.safetensors")
-    extractor = OpenClipExtractor(options={"model": f"local-dir:{tmp_path}"})
+    extractor = OpenClipExtractor.load({"model": f"local-dir:{tmp_path}"})
     assert torch.equal(extractor.text(["mug"]), tiny.load(checkpoint).text(["mug"]))
 
 
@@ -53,8 +53,8 @@ def test_a_tag_is_taken_from_the_cache_of_the_hub(checkpoint: Path, tmp_path: Pa
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("abc")
     save_file(torch.load(checkpoint, weights_only=True), snapshot / "open_clip_model.safetensors")
-    extractor = OpenClipExtractor(
-        options={"model": "f4x-weights", "pretrained": "in_hub", "cache": str(tmp_path)}
+    extractor = OpenClipExtractor.load(
+        {"model": "f4x-weights", "pretrained": "in_hub", "cache": str(tmp_path)}
     )
     assert torch.equal(extractor.text(["mug"]), tiny.load(checkpoint).text(["mug"]))
 
@@ -69,8 +69,8 @@ def test_a_tag_brings_its_activation_and_normalisation(checkpoint: Path, tmp_pat
         mean=(0.5, 0.5, 0.5),
         std=(0.25, 0.25, 0.25),
     )
-    extractor = OpenClipExtractor(
-        options={"model": "f4x-weights", "pretrained": "quick", "cache": str(tmp_path)}
+    extractor = OpenClipExtractor.load(
+        {"model": "f4x-weights", "pretrained": "quick", "cache": str(tmp_path)}
     )
     block = extractor.model.visual.transformer.resblocks[0]
     assert type(block.mlp.gelu).__name__ == "QuickGELU"
@@ -80,7 +80,7 @@ def test_a_tag_brings_its_activation_and_normalisation(checkpoint: Path, tmp_pat
 def test_a_tag_that_is_not_cached_is_named_and_not_fetched(tmp_path: Path) -> None:
     options = {"model": "ViT-B-16", "pretrained": "laion2b_s34b_b88k", "cache": str(tmp_path)}
     with pytest.raises(ValueError, match="is not in") as caught:
-        OpenClipExtractor(options=options)
+        OpenClipExtractor.load(options)
     for part in (
         "open_clip_model.safetensors (598 MB)",
         str(tmp_path / "models--laion--CLIP-ViT-B-16-laion2B-s34B-b88K"),
@@ -96,7 +96,7 @@ def test_a_tag_that_our_table_lacks_is_named_as_well(checkpoint: Path, tmp_path:
     options = {"model": "f4x-weights", "pretrained": "nowhere", "cache": str(tmp_path)}
     folder = tmp_path / "models--f4x--nowhere"
     with pytest.raises(ValueError, match=f"open_clip_model.safetensors in {folder}.*=true"):
-        OpenClipExtractor(options=options)
+        OpenClipExtractor.load(options)
 
 
 def test_a_download_that_fails_is_told(checkpoint: Path, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_download_that_fails_is_told(checkpoint: Path, tmp_path: Path) -> None
         "allow_download": "true",
     }
     with pytest.raises(ValueError, match=r"'online' .*cannot be fetched: .*asked for the network"):
-        OpenClipExtractor(options=options)
+        OpenClipExtractor.load(options)
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,10 @@ def test_a_download_that_fails_is_told(checkpoint: Path, tmp_path: Path) -> None
         ({}, "pretrained of extractor 'openclip' is missing.*laion2b_s34b_b88k"),
         ({"pretrained": "/no/such/file.pt"}, "'/no/such/file.pt': there is no such file"),
         ({"model": "ViT-X", "pretrained": "a"}, "model 'ViT-X' is unknown to open_clip"),
-        ({"modle": "ViT-B-16"}, "option 'modle' .* expected one of model, pretrained"),
-        ({"attention": "qq"}, "attention is 'qq', expected one of sclip"),
-        ({"size": "big"}, "size is 'big'"),
-        ({"allow_download": "maybe"}, "allow_download is 'maybe', expected true or false"),
+        ({"modle": "ViT-B-16"}, "option 'modle' .* is unknown; known: model, pretrained"),
+        ({"attention": "qq"}, "'attention' of extractor 'openclip' is 'qq', expected one of sclip"),
+        ({"size": "big"}, "'size' of extractor 'openclip' is 'big'"),
+        ({"allow_download": "maybe"}, "'allow_download' .* is 'maybe', expected a value of type"),
         ({"model": "local-dir:/no/such"}, "/no/such"),
         ({"model": "local-dir:/tmp", "pretrained": "x"}, "expected none with 'local-dir:/tmp'"),
         ({"model": "hf-hub:a/b"}, "'hf-hub:a/b' needs allow_download=true"),
@@ -128,13 +128,13 @@ def test_a_download_that_fails_is_told(checkpoint: Path, tmp_path: Path) -> None
 )
 def test_wrong_options_are_named(options: dict[str, str], why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        OpenClipExtractor(options=options)
+        OpenClipExtractor.load(options)
 
 
 def test_a_model_with_words_from_elsewhere_does_not_reach_out(checkpoint: Path) -> None:
     options = {"model": "roberta-ViT-B-32", "pretrained": str(checkpoint)}
     with pytest.raises(ValueError, match="'roberta-base' of the transformers library"):
-        OpenClipExtractor(options=options)
+        OpenClipExtractor.load(options)
 
 
 def test_a_file_that_is_no_checkpoint_is_named(checkpoint: Path, tmp_path: Path) -> None:

@@ -17,14 +17,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity, interpolate
 
 from f4x_ros.core.config import Config
-from f4x_ros.core.features import (
-    FeatureExtractor,
-    PromptedExtractor,
-    describe,
-    has_points,
-    has_text,
-    make_extractor,
-)
+from f4x_ros.core.features import Clicks, Examples, Words, describe, language_of, make_extractor
 from f4x_ros.core.features.sam2 import Sam2Extractor
 from f4x_ros.core.features.sam2_decoder import joined_prompts
 from f4x_ros.core.features.weights import CHECKPOINTS, checkpoint
@@ -229,22 +222,21 @@ def test_another_input_size_and_no_fine_features_work(tmp_path: Path, image: Ten
 
 
 def test_it_says_what_it_can_and_has_no_words(sam: Sam2Extractor) -> None:
-    assert isinstance(sam, FeatureExtractor)
-    assert isinstance(sam, PromptedExtractor)
-    assert has_points(sam)
-    assert not has_text(sam)
+    assert isinstance(sam, Clicks)
+    assert isinstance(sam, Examples)
+    assert not isinstance(sam, Words)
     with pytest.raises(ValueError, match=r"'sam2' has no language.*'color'.*'openclip'"):
-        sam.text(["mug"])
+        language_of(sam)
     assert {status.name: status.available for status in describe()}["sam2"]
 
 
 def test_an_example_is_relevant_to_itself(sam: Sam2Extractor, image: Tensor) -> None:
     features = sam.dense(image[None])[0].flatten(1).T
-    scores = sam.relevancy(features, features[:3])
+    scores = sam.likeness(features, features[:3])
     assert scores.shape == (4096, 3)
     assert torch.allclose(scores[range(3), range(3)], torch.ones(3), atol=1e-5)
-    assert sam.relevancy(torch.zeros(1, sam.dim), features[:1]) == 0
-    assert (sam.relevancy(-features[:3], features[:3]).diagonal() == 0).all()
+    assert sam.likeness(torch.zeros(1, sam.dim), features[:1]) == 0
+    assert (sam.likeness(-features[:3], features[:3]).diagonal() == 0).all()
 
 
 def test_clicks_are_answered_from_what_the_field_renders(weights: Path, tmp_path: Path) -> None:
@@ -369,7 +361,7 @@ def test_a_published_model_is_built_and_found_in_the_cache(tmp_path: Path) -> No
     folder = tmp_path / "models--facebook--sam2.1-hiera-tiny" / "snapshots" / "abc"
     folder.mkdir(parents=True)
     torch.save({"model": state}, folder / known.file)
-    sam = Sam2Extractor(options={"cache": str(tmp_path)})
+    sam = Sam2Extractor.load({"cache": str(tmp_path)})
     assert sam.dim == 256
     assert sam.decoder.grid == 64
     assert torch.equal(sam.model.no_mem_embed, model.no_mem_embed)

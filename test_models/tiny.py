@@ -43,4 +43,4 @@ def add_tag(name: str, tag: str, **config: Any) -> None:
 def load(checkpoint: Path, **options: str) -> OpenClipExtractor:
     """The extractor with a checkpoint of `add_model`."""
     given = {"model": checkpoint.stem, "pretrained": str(checkpoint), **options}
-    return OpenClipExtractor(options=given)
+    return OpenClipExtractor.load(given)

@@ -98,4 +98,4 @@ def add_model(folder: Path, **changes: Any) -> Path:
 def load(checkpoint: Path, **options: str) -> Sam2Extractor:
     """The extractor with a checkpoint of `add_model`."""
     config = str(checkpoint.with_suffix(".yaml"))
-    return Sam2Extractor(options={"config": config, "checkpoint": str(checkpoint), **options})
+    return Sam2Extractor.load({"config": config, "checkpoint": str(checkpoint), **options})

@@ -180,7 +180,7 @@ def main() -> None:
     """See the module."""
     arguments = _arguments()
     torch.set_num_threads(1)
-    extractor = EmbeddedExtractor(options={"weights": str(arguments.model)})
+    extractor = EmbeddedExtractor.load({"weights": str(arguments.model)})
     stored = extractor.about.get("split", {})
     stored["classes"] = tuple(stored.get("classes", ()))
     tally = evaluate(extractor, arguments.worlds, Split(**stored))

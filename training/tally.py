@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from f4x_ros.core.features.base import PeakLine, PeakLines
+from f4x_ros.core.features.calibrated import PeakLine, PeakLines
 from f4x_ros.eval.query_metrics import PhraseIou, presence
 from f4x_ros.sim.shapes import CLASSES
 from f4x_ros.viz.mask_sheet import MaskPicture

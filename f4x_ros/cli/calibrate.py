@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from f4x_ros.core.config import Config
-    from f4x_ros.core.features.base import PresenceCalibration
+    from f4x_ros.core.features.calibrated import PresenceCalibration
     from f4x_ros.eval.calibration import Case
     from f4x_ros.sim import World
 

@@ -2,43 +2,18 @@
 """One vocabulary of dotted names for files, the command line (`--set`) and ROS parameters.
 
 Each option is a dataclass field made by `option`, which carries its range and its one-line
-description; `Config.parameters` lists them all, so nothing else repeats a default.
+description; `Config.parameters` lists them all, so nothing else repeats a default. Options of
+extractors are declared and checked by the same means (`core.base.options`).
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
-from f4x_ros.core.errors import BadInputError
-
-Value = bool | int | float | str
-
-
-def option(
-    default: Value,
-    doc: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """A configuration field: its default, range (inclusive) or choices, and one line of text."""
-    meta = {"doc": doc, "low": low, "high": high, "choices": choices}
-    return field(default=default, metadata=meta)
-
-
-class Parameter(NamedTuple):
-    """One option as the outside sees it."""
-
-    name: str  # dotted
-    default: Value
-    low: float | None  # inclusive
-    high: float | None  # inclusive
-    choices: tuple[str, ...]  # empty: any text
-    doc: str
+from f4x_ros.core.base import Parameter, Value, checked_values, option, parameters_of
 
 
 @dataclass(frozen=True)
@@ -52,6 +27,9 @@ class FieldConfig:
     )
     latent_dim: int = option(
         32, "numbers of the compact feature of a Gaussian, all extractors together", low=1, high=64
+    )
+    block_m: float = option(
+        1.0, "edge of the cubes that come into memory and go out of it together", low=0.1, high=100
     )
 
 
@@ -73,6 +51,9 @@ class MappingConfig:
         0.025, "difference from measured depth that is a contradiction, share of the depth", low=0
     )
     max_depth_m: float = option(20.0, "farther readings are not used", low=0.1)
+    range_m: float = option(
+        40.0, "what is mapped farther from the camera than this takes no part in a frame", low=1
+    )
     free_space_views: int = option(
         1, "frames in a row that must see through a Gaussian before it belongs to the past", low=1
     )
@@ -101,8 +82,8 @@ class FeaturesConfig:
     )
     every: int = option(1, "extract features from every n-th frame", low=1)
     close_looks: int = option(
-        1, "magnified parts of each frame whose features are extracted, too: finds smaller things "
-        "for as much time again; used by 'embedded'", low=0, high=16,
+        1, "frames of which a magnified part is shown to the extractor, to each one that is shown "
+        "whole: finds smaller things; used by 'embedded'", low=0, high=16,
     )  # fmt: skip
     group_every: int = option(
         5, "put Gaussians of one thing together every n-th frame, and see whether it moves as a "
@@ -167,18 +148,10 @@ class Config:
     @classmethod
     def parameters(cls) -> list[Parameter]:
         """Every option with its dotted name, in the order of declaration."""
-        default = cls()
         return [
-            Parameter(
-                f"{group.name}.{f.name}",
-                getattr(getattr(default, group.name), f.name),
-                f.metadata["low"],
-                f.metadata["high"],
-                f.metadata["choices"],
-                f.metadata["doc"],
-            )
+            parameter
             for group in dataclasses.fields(cls)
-            for f in dataclasses.fields(getattr(default, group.name))
+            for parameter in parameters_of(type(group.default), f"{group.name}.")
         ]
 
     @classmethod
@@ -187,13 +160,10 @@ class Config:
 
         Text is accepted for numbers and booleans, because command lines only have text.
         """
-        known = {p.name: p for p in cls.parameters()}
-        groups: dict[str, dict[str, Value]] = {}
-        for name, value in values.items():
-            if name not in known:
-                raise BadInputError(f"parameter '{name}' is unknown; known: {', '.join(known)}")
+        groups: dict[str, dict[str, Any]] = {}
+        for name, value in checked_values(cls.parameters(), values).items():
             group, key = name.split(".")
-            groups.setdefault(group, {})[key] = _checked(known[name], value)
+            groups.setdefault(group, {})[key] = value
         default = cls()
         parts: dict[str, Any] = {
             name: dataclasses.replace(getattr(default, name), **given)
@@ -208,47 +178,3 @@ class Config:
             for group, part in dataclasses.asdict(self).items()
             for key, value in part.items()
         }
-
-
-def _checked(parameter: Parameter, value: Value) -> Value:
-    typed = _typed(parameter, value)
-    low, high = parameter.low, parameter.high
-    if isinstance(typed, (int, float)) and not isinstance(typed, bool):
-        if (low is not None and not typed >= low) or (high is not None and not typed <= high):
-            raise BadInputError(
-                f"parameter '{parameter.name}' is {value}, expected {_range_text(low, high)}"
-            )
-    elif parameter.choices and typed not in parameter.choices:
-        raise BadInputError(
-            f"parameter '{parameter.name}' is '{value}', "
-            f"expected one of {', '.join(parameter.choices)}"
-        )
-    return typed
-
-
-def _range_text(low: float | None, high: float | None) -> str:
-    if low is not None and high is not None:
-        return f"{low:g} to {high:g}"
-    return f"at least {low:g}" if low is not None else f"at most {high:g}"
-
-
-def _typed(parameter: Parameter, value: Value) -> Value:
-    kind = type(parameter.default)
-    if kind is bool:
-        text = str(value).lower()
-        if text in ("true", "false"):
-            return text == "true"
-    elif kind is str:
-        return str(value)
-    elif not isinstance(value, bool):
-        try:
-            number = float(value)
-        except ValueError:
-            number = float("nan")
-        if kind is float and number == number:  # not NaN
-            return number
-        if kind is int and number.is_integer():
-            return int(number)
-    raise BadInputError(
-        f"parameter '{parameter.name}' is '{value}', expected a value of type {kind.__name__}"
-    )

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from f4x_ros.core.base import StageClock
 from f4x_ros.core.config import Config
 from f4x_ros.core.data import (
     Frame,
+    Frustum,
     Outputs,
     Percept,
     PinholeCamera,
@@ -44,6 +45,10 @@ from f4x_ros.core.files import map_file
 from f4x_ros.core.render import resolve_backend
 from f4x_ros.core.render.device import choose_device, drawable_here
 from f4x_ros.core.world import Memory, percept_of
+
+
+def nothing() -> None:
+    """What is done between two steps of a frame unless something else is asked for."""
 
 
 class Perception:
@@ -72,6 +77,7 @@ class Perception:
         self._asker = Asker(self._heads.words, self.config, self.backend)
         self._prompts: PromptSet
         self._memory = self._new_memory(first_track_id)
+        self._busy = False
         self.set_prompts(prompts)
 
     # --- state ---------------------------------------------------------------------------------
@@ -84,6 +90,8 @@ class Perception:
 
         Track ids are not given out again.
         """
+        if self._busy:
+            raise RuntimeError("reset was called from inside of process")
         self._memory = self._new_memory(self.next_track_id)
 
     def set_prompts(self, prompts: Sequence[str], thresholds: Sequence[float] = ()) -> None:
@@ -119,11 +127,11 @@ class Perception:
     @property
     def gaussians(self) -> int:
         """Gaussians of the field, present and past."""
-        return sum(len(part) for part in self._memory.field.parts)
+        return sum(self._memory.field.counts)
 
     @property
     def map_bytes(self) -> int:
-        """Bytes of all per-Gaussian tensors; never above `field.max_bytes`."""
+        """Bytes of all per-Gaussian tensors in memory; never above `field.max_bytes`."""
         return self._memory.field.nbytes
 
     @property
@@ -139,7 +147,12 @@ class Perception:
     # --- frames --------------------------------------------------------------------------------
 
     def process(
-        self, frame: Frame, outputs: Outputs | None = None, *, hold_out: bool = False
+        self,
+        frame: Frame,
+        outputs: Outputs | None = None,
+        *,
+        hold_out: bool = False,
+        between: Callable[[], None] = nothing,
     ) -> Percept:
         """Take in one frame and describe it from the field.
 
@@ -147,15 +160,28 @@ class Perception:
             frame: RGB-D with a pose; stamps must grow from call to call.
             outputs: what to compute; everything if not given.
             hold_out: do not map the frame, only describe it (for measuring the map).
+            between: called between two small steps of the frame (an optimiser step, a pass of an
+                encoder), with a consistent map: whoever waits can be answered there. What is asked
+                in it is about the last frame that was finished. It may not call `process` or
+                `reset`; what it raises ends the frame.
 
         Raises:
             ValueError: no depth, no pose, or a stamp that does not follow the last one.
         """
+        if self._busy:
+            raise RuntimeError("process was called from inside of process")
+        self._busy = True
+        try:
+            return self._process(frame, outputs or Outputs(), between, hold_out=hold_out)
+        finally:
+            self._busy = False
+
+    def _process(
+        self, frame: Frame, outputs: Outputs, between: Callable[[], None], *, hold_out: bool
+    ) -> Percept:
         clock = StageClock()
-        counts = self._memory.take_in(frame, clock, hold_out=hold_out)
-        percept = percept_of(
-            self._memory, self._asker, self._prompts, frame, outputs or Outputs(), clock
-        )
+        counts = self._memory.take_in(frame, clock, between, hold_out=hold_out)
+        percept = percept_of(self._memory, self._asker, self._prompts, frame, outputs, clock)
         percept.counts = counts | {"gaussians": self.gaussians, "map_bytes": self.map_bytes}
         percept.timings_ms = clock.finish()
         return percept
@@ -280,7 +306,9 @@ class Perception:
     def render(self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int = 0) -> RenderedView:
         """The field seen from anywhere, at the last frame's time or at a past one."""
         _, pose, time_s = self._memory.viewpoint(T_map_camera, stamp_ns)
-        snapshot = take_snapshot(self._memory.field, time_s if stamp_ns else None)
+        field = self._memory.field
+        seen = field.rest.met_by([Frustum(camera, pose, self.config.mapping.range_m)])
+        snapshot = take_snapshot(field, time_s if stamp_ns else None, blocks=seen)
         out = snapshot.render(snapshot.colors, camera, pose, self.backend)
         return to_picture(out, self._memory.exposures.at(time_s))
 
@@ -393,4 +421,4 @@ class Perception:
 
     def export_ply(self, path: str | Path) -> None:
         """Write the present Gaussians as a PLY that standard splat viewers open."""
-        map_file.export_ply(Path(path), self._memory.field.present)
+        map_file.export_ply(Path(path), self._memory.field.whole()[0])

@@ -16,7 +16,7 @@ from f4x_ros.core.ask import Evidence
 from f4x_ros.core.base import atomic_write
 from f4x_ros.core.data import Outputs
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.features.base import PresenceCalibration
+from f4x_ros.core.features.calibrated import PresenceCalibration
 from f4x_ros.core.perception import Perception
 from f4x_ros.eval.query_metrics import Presence, presence
 from f4x_ros.eval.questions import Vocabulary, presence_texts, present_in_other_words

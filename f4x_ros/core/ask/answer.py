@@ -14,7 +14,7 @@ from f4x_ros.core.ask.prompts import PromptSet, Wanted
 from f4x_ros.core.ask.scene import QueryScene
 from f4x_ros.core.config import TracksConfig
 from f4x_ros.core.data import Presence, Track
-from f4x_ros.core.features.base import PresenceCalibration
+from f4x_ros.core.features.calibrated import PresenceCalibration
 from f4x_ros.core.features.distil import Distiller
 from f4x_ros.core.field import MIN_OPACITY
 from f4x_ros.core.objects import Component, components_of

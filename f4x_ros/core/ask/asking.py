@@ -29,7 +29,8 @@ from f4x_ros.core.ask.vectors import TextVectors
 from f4x_ros.core.config import Config
 from f4x_ros.core.data import Cloud, Presence, QueryResult
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.features.base import FeatureExtractor, PeakLine, PeakLines
+from f4x_ros.core.features.base import FeatureExtractor, Words
+from f4x_ros.core.features.calibrated import PeakLine
 from f4x_ros.core.features.distil import Distiller
 from f4x_ros.core.features.presence_file import calibration_of
 from f4x_ros.core.field import MIN_OPACITY, Snapshot
@@ -41,7 +42,7 @@ class Asker:
     """Answers questions about scenes, and remembers the vectors of their words.
 
     Args:
-        words: the extractor that is asked.
+        extractor: the one that is asked, see `Heads.words`.
         config: all options.
         backend: rasteriser, resolved.
 
@@ -54,19 +55,21 @@ class Asker:
         ValueError: the calibration beside the extractor's weights is none.
     """
 
-    def __init__(self, words: FeatureExtractor, config: Config, backend: str) -> None:
-        self._words, self._config, self.backend = words, config, backend
+    def __init__(self, extractor: FeatureExtractor, config: Config, backend: str) -> None:
+        self._words = extractor if isinstance(extractor, Words) else None
+        self._config, self.backend = config, backend
         self.min_weight = config.query.min_weight
-        self._texts = TextVectors(words)
+        self._texts = TextVectors(extractor)
         self._judge: Judge | None = None
-        self.calibration = calibration_of(words)
+        self.calibration = None if self._words is None else calibration_of(self._words)
         if self.calibration is not None:
             check_evidence(self.calibration)
             self._judge = Judge(self._texts)
 
     def prompts(self, texts: Sequence[str], thresholds: Sequence[float] = ()) -> PromptSet:
         """Prompts in words; arguments and errors are those of `make_prompts`."""
-        default = self._config.query.threshold or self._words.threshold
+        own = 0.0 if self._words is None else self._words.threshold  # without words: no prompts
+        default = self._config.query.threshold or own
         if self._judge is not None:  # one encoding for all that will be needed
             self._judge.prepare([parse_question(t).wanted for t in texts if t.strip()])
         return make_prompts(self._texts, texts, thresholds, default)
@@ -182,7 +185,7 @@ class Asker:
 
     def _lines(self, texts: Sequence[str]) -> list[PeakLine] | None:
         """From the best in a scene to limits, if they follow it; not to a configured threshold."""
-        lines: PeakLines | None = getattr(self._words, "peak_lines", None)
+        lines = None if self._words is None else self._words.calibrated.peak_lines
         if self._config.query.threshold or lines is None:
             return None
         return [line_for(parse_question(text).wanted, lines) for text in texts]

@@ -15,7 +15,8 @@ from f4x_ros.core.ask.cosines import cosines
 from f4x_ros.core.ask.prompts import check_threshold
 from f4x_ros.core.ask.scene import QueryScene
 from f4x_ros.core.ask.vectors import pooled
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.errors import BadInputError, UnsupportedError
+from f4x_ros.core.features.base import Examples
 from f4x_ros.core.features.distil import Distiller
 
 THRESHOLD = 0.5
@@ -28,7 +29,7 @@ _MOST_USUAL = 0.9  # a map in which everything resembles the example is taken fo
 
 @dataclass(frozen=True, eq=False)
 class Likeness:
-    """What is wanted, as a feature of the extractor that is asked in words.
+    """What is wanted, as a feature of the extractor that is asked.
 
     The likeness of a feature is its cosine with the example, counted from the median of the map
     (0) to being the same (1). That scale needs no calibration and suits any extractor.
@@ -80,10 +81,15 @@ def make_likeness(
         threshold: likeness that selects; 0 = `THRESHOLD`.
 
     Raises:
-        ValueError: the picture is none or too small, there is no such object, or the threshold is
-            outside 0..1.
+        ValueError: the picture is none or too small, there is no such object, the threshold is
+            outside 0..1, or the extractor cannot be asked by example.
     """
     check_threshold(threshold)
+    if not isinstance(distiller.words, Examples):
+        raise UnsupportedError(
+            f"extractor {distiller.words.name!r} cannot be asked by example: its features do not "
+            "say how alike two things are"
+        )
     if example is not None:
         label = "example"
         vector = example_vector(distiller, example, scene.snapshot.means.device)

@@ -19,7 +19,7 @@ from f4x_ros.core.ask.rivals import COLORS, Rivals, described
 from f4x_ros.core.ask.vectors import TextVectors, pooled
 from f4x_ros.core.data import Presence
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.features.base import PresenceCalibration
+from f4x_ros.core.features.calibrated import PresenceCalibration
 from f4x_ros.core.features.distil import Distiller
 from f4x_ros.core.field import Snapshot
 

@@ -14,7 +14,9 @@ from f4x_ros.core.ask.cosines import cosines
 from f4x_ros.core.ask.language import parse_question
 from f4x_ros.core.ask.vectors import TextVectors
 from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.features.base import CosineWords
 from f4x_ros.core.features.distil import Distiller
+from f4x_ros.core.features.registry import language_of
 from f4x_ros.core.field import Snapshot
 from f4x_ros.core.objects import asked_together
 
@@ -64,12 +66,12 @@ class PromptSet:
 
     def relevancy(self, distiller: Distiller, latents: Tensor) -> Tensor:
         """Relevancy [N, P] in 0..1 of what latents [N, D] stand for."""
-        of_cosine = getattr(distiller.words, "of_cosine", None)
-        if of_cosine is not None:
-            of_terms = of_cosine(*cosines(distiller, latents, self.vectors))
+        words = language_of(distiller.words)
+        if isinstance(words, CosineWords):
+            of_terms = words.of_cosine(*cosines(distiller, latents, self.vectors))
         else:
             features = distiller.decode(latents)
-            of_terms = distiller.words.relevancy(features, self.vectors.to(features.device))
+            of_terms = words.relevancy(features, self.vectors.to(features.device))
         return combined(of_terms, self.terms)
 
 

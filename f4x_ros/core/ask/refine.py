@@ -10,7 +10,7 @@ from torch import Tensor
 
 from f4x_ros.core.ask.rivals import described
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.features.base import PeakLine, PeakLines
+from f4x_ros.core.features.calibrated import PeakLine, PeakLines
 
 _BEST = 25  # Gaussians that stand for the best of a scene
 _LEAST = 0.005  # a relevancy below this never selects

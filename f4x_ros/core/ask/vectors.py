@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.features.base import FeatureExtractor
+from f4x_ros.core.features.registry import language_of
 from f4x_ros.core.field import Snapshot
 
 _CAPACITY = 2048  # texts; at 96 numbers each, under 1 MB
@@ -19,12 +20,12 @@ class TextVectors:
     """What an extractor makes of texts, the most recently used ones kept.
 
     Args:
-        words: the extractor that is asked in words.
+        extractor: the one that is asked.
         capacity: how many texts are kept.
     """
 
-    def __init__(self, words: FeatureExtractor, capacity: int = _CAPACITY) -> None:
-        self._words, self._capacity = words, capacity
+    def __init__(self, extractor: FeatureExtractor, capacity: int = _CAPACITY) -> None:
+        self._extractor, self._capacity = extractor, capacity
         self._kept: OrderedDict[str, Tensor] = OrderedDict()  # the least recently used first
 
     def __len__(self) -> int:
@@ -35,17 +36,19 @@ class TextVectors:
         """Vectors [P, C]; all texts that are new are encoded at once.
 
         Raises:
-            ValueError: the extractor does not understand one; then none is kept.
+            ValueError: the extractor does not understand one, or has no language; then none is
+                kept.
         """
         new = [text for text in dict.fromkeys(texts) if text not in self._kept]
         if new:
-            self._kept.update(zip(new, self._words.text(new), strict=True))
+            vectors = language_of(self._extractor).text(new)
+            self._kept.update(zip(new, vectors, strict=True))
         for text in texts:
             self._kept.move_to_end(text)
         rows = [self._kept[text] for text in texts]
         while len(self._kept) > self._capacity:
             self._kept.popitem(last=False)
-        return torch.stack(rows) if rows else torch.zeros(0, self._words.dim)
+        return torch.stack(rows) if rows else torch.zeros(0, self._extractor.dim)
 
 
 def pooled(snapshot: Snapshot, rows: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from f4x_ros.core.data.answer import Presence, QueryResult
 from f4x_ros.core.data.camera import PinholeCamera
 from f4x_ros.core.data.frame import Frame
+from f4x_ros.core.data.frustum import Frustum, met_by_any
 from f4x_ros.core.data.percept import UNLABELLED, Cloud, Outputs, Percept, RenderedView
 from f4x_ros.core.data.poses import (
     Pose,
@@ -23,6 +24,7 @@ __all__ = [
     "UNLABELLED",
     "Cloud",
     "Frame",
+    "Frustum",
     "Outputs",
     "Percept",
     "PinholeCamera",
@@ -36,6 +38,7 @@ __all__ = [
     "from_quaternion",
     "interpolate",
     "inverse",
+    "met_by_any",
     "quats_wxyz_from_xyzw",
     "to_quaternion",
     "viewmat",

@@ -58,6 +58,11 @@ class PinholeCamera:
         return k
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels, as arrays have them."""
+        return self.height, self.width
+
+    @property
     def K(self) -> NDArray[np.float64]:
         """Intrinsic matrix [3, 3], pixel centres at +0.5."""
         return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])

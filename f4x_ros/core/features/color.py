@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.features.base import check_images, check_prompts
+from f4x_ros.core.features.base import Examples, Traits, Words, check_images, check_prompts
 from f4x_ros.core.features.color_terms import LEVELS, TERMS, TONES, color_table
 from f4x_ros.core.features.color_words import ColorPrompt, parse
 from f4x_ros.core.features.texture import TEXTURES, texture
@@ -17,7 +17,7 @@ from f4x_ros.core.features.texture import TEXTURES, texture
 _GROUPS = (slice(0, 11), slice(11, 13), slice(13, 16))  # colours, tones, textures
 
 
-class ColorExtractor:
+class ColorExtractor(Words, Examples):
     """Names of colours, tones and textures; needs no model.
 
     A feature is 11 memberships in colour terms (they add up to 1), 2 in tones (dark, light) and 3
@@ -28,24 +28,17 @@ class ColorExtractor:
 
     Args:
         device: where `dense` computes.
-        options: none are known.
-
-    Raises:
-        ValueError: an option was given.
+        options: there are none.
     """
 
     name = "color"
     dim = len(TERMS) + len(TONES) + 1 + len(TEXTURES)
     licence = "Apache-2.0"
-    of_things = False  # a thing may have several colours
+    traits = Traits(of_things=False)  # a thing may have several colours
     threshold = 0.4
 
-    def __init__(
-        self, *, device: torch.device | str = "cpu", options: Mapping[str, str] | None = None
-    ) -> None:
-        if options:
-            raise BadInputError(f"extractor 'color' has no options, got {', '.join(options)}")
-        self.device = torch.device(device)
+    def __init__(self, *, device: torch.device | str = "cpu", options: Any = None) -> None:
+        super().__init__(device=device)
         self._table = torch.from_numpy(color_table()).to(self.device)
 
     def dense(self, images: Tensor) -> Tensor:

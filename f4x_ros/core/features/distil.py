@@ -2,14 +2,14 @@
 """2D features into the field: each Gaussian's latent is the average of the pixels it drew.
 
 The alpha-weighted average over views needs no gradient descent (as Marrie et al., "LUDVIG", 2024,
-and Cheng et al., "Occam's LGS", 2024): one transposed pass of the rasteriser per frame. Pixels at
-silhouettes count less, as they show two things, and magnified parts of a frame
-(`features.close_looks`) as much more as they come by less often.
+and Cheng et al., "Occam's LGS", 2024): one transposed pass of the rasteriser per frame, in the
+resolution that the features have. Pixels at silhouettes count less, as they show two things. One
+frame is shown to the models whole, the next one a part of it magnified (`features.looks`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 
 import numpy as np
@@ -20,10 +20,11 @@ from torch.nn.functional import grid_sample, interpolate
 
 from f4x_ros.core.base import round_to_half
 from f4x_ros.core.config import MappingConfig
-from f4x_ros.core.features.base import FeatureExtractor, PromptedExtractor
-from f4x_ros.core.features.close_looks import R2
+from f4x_ros.core.data import PinholeCamera
+from f4x_ros.core.features.base import Clicks, FeatureExtractor
 from f4x_ros.core.features.codec import LatentCodec
 from f4x_ros.core.features.heads import Heads
+from f4x_ros.core.features.looks import R2, Look, look
 from f4x_ros.core.features.silhouettes import pixel_weights
 from f4x_ros.core.field import GaussianField, GaussianSet
 from f4x_ros.core.observe import View, hidden
@@ -31,6 +32,7 @@ from f4x_ros.core.render import uplift
 
 MAX_WEIGHT = 200.0  # pixels behind a latent are counted up to this, so that it can still change
 _SEEN_WEIGHT = 0.2  # pixels a Gaussian must draw to count as observed
+_EPS2D = 0.3  # px^2, blur of the rasteriser at the resolution of the view
 _MULTIPLICATIONS = 40e6  # what learning the codec from an image may take, about ...
 _FEWEST, _MOST = 256, 4096  # ... with at least and at most so many pixels
 
@@ -42,7 +44,8 @@ class Distiller:
         heads: the models.
         latent_dim: D, numbers per latent.
         backend: rasteriser, resolved.
-        close_looks: magnified tiles of each frame, for extractors that gain by them.
+        close_looks: frames of which a magnified part is shown, to each one that is shown whole; for
+            extractors that gain by it.
         depth_tolerance: depth error of the sensor, share of the depth.
     """
 
@@ -57,21 +60,22 @@ class Distiller:
     ) -> None:
         self.heads = heads
         self._close_looks, self._depth_tolerance = close_looks, depth_tolerance
-        self.codec = LatentCodec(heads.dims, latent_dim, heads.moments)
+        moments = [one.moment for one in heads.traits]
+        self.codec = LatentCodec(heads.dims, latent_dim, moments)
         self._backend = backend
 
     @property
     def words(self) -> FeatureExtractor:
-        """The extractor that is asked in words."""
+        """The extractor that is asked, see `Heads.words`."""
         return self.heads.words
 
     @property
     def of_things(self) -> bool:
-        """Whether features of the extractor that is asked in words change only between things."""
-        return bool(getattr(self.words, "of_things", True))
+        """Whether features of the extractor that is asked change only between things."""
+        return self.words.traits.of_things
 
     @property
-    def prompted(self) -> PromptedExtractor | None:
+    def prompted(self) -> Clicks | None:
         """The extractor that answers clicks and boxes, if there is one."""
         return self.heads.prompted
 
@@ -108,8 +112,9 @@ class Distiller:
         *,
         extract: bool,
         picture: NDArray[np.uint8] | None = None,
+        between: Callable[[], None] = lambda: None,
     ) -> None:
-        """Fold one view into the present; with `extract` False only what was seen is noted.
+        """Fold one look at a view into the present; with `extract` False only note what was seen.
 
         Args:
             field: its present is taught.
@@ -117,61 +122,82 @@ class Distiller:
             extract: whether features are extracted.
             picture: [H', W', 3] the same frame as the camera gave it, for closer looks; None = that
                 of the view.
+            between: called between two passes of the models.
         """
-        present = field.present
-        pixels, of_pixel = (
-            self._pixels(field, view, view.rgb8.cpu().numpy() if picture is None else picture)
-            if extract
-            else (view.rgb.new_zeros(*view.rgb8.shape[:2], 0), None)
-        )
-        total, weight = uplift(
+        self._note_seen(field.present, view)
+        if not extract:
+            return
+        shown = self._next_look(view)
+        maps = self._maps(view, view.rgb8.cpu().numpy() if picture is None else picture, shown)
+        between()
+        change = self.codec.observe(sample(maps, shown.size, self.codec.images))
+        if change is not None:
+            field.recode(change)
+        self._teach(field.present, view, maps, shown)
+
+    def _note_seen(self, present: GaussianSet, view: View) -> None:
+        """What draws pixels of a view and is not behind its surface has been seen at its time."""
+        half = view.camera.scaled(0.5)
+        share = half.width * half.height / (view.camera.width * view.camera.height)
+        _, weight = self._uplift(present, view, half, share, view.rgb.new_zeros(*half.shape, 0))
+        seen = weight > _SEEN_WEIGHT * share
+        # A thin surface lets a share of what is behind it through.
+        extent = 2 * present.scales.amax(-1)
+        seen &= ~hidden(view, present["means"], extent, self._depth_tolerance)
+        present["seen_s"] = torch.where(seen, view.time_s, present["seen_s"])
+
+    def _next_look(self, view: View) -> Look:
+        closer = any(one.looks_closer for one in self.heads.traits)
+        return look(self.codec.images, view.size, self._close_looks if closer else 0)
+
+    def _maps(self, view: View, picture: NDArray[np.uint8], shown: Look) -> list[Tensor]:
+        """Features [C, h, w] of what is shown, of each head; each in its own resolution."""
+        if shown.whole:
+            return self.heads.dense(view.rgb.permute(2, 0, 1))
+        near = shown.cut(picture, view.size).to(view.rgb)
+        return self.heads.dense_closer(view.rgb.permute(2, 0, 1), near, shown, view.size)
+
+    def _teach(self, present: GaussianSet, view: View, maps: Sequence[Tensor], shown: Look) -> None:
+        """Average the features of a look into those of the Gaussians that it shows."""
+        shares = latent_shares(self.codec, maps)
+        size = shown.grid(shares)
+        known = zip(shares, self.heads.traits, strict=True)
+        of_things = [one for one, own in known if own.of_things]
+        weights = pixel_weights(of_things, view.depth[shown.pixels], size)
+        # All looks at all parts of a view have the same say in the mean over many frames.
+        pixels = view.camera.width * view.camera.height / (size[0] * size[1])
+        weights *= pixels if shown.whole else pixels / self._close_looks
+        taught = latent_image(shares, size)
+        camera = shown.camera(view.camera, (size[1], size[0]))
+        share = (size[0] * size[1]) / (shown.width * shown.height)
+        total, weight = self._uplift(present, view, camera, share, taught, weights)
+        rows = (weight > 0).nonzero()[:, 0]
+        fold(present, rows, total[rows], weight[rows], self.codec.images)
+
+    def _uplift(
+        self,
+        present: GaussianSet,
+        view: View,
+        camera: PinholeCamera,
+        share: float,
+        pixels: Tensor,
+        weights: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """`uplift` from a camera at the view's place that has a share of its pixels."""
+        return uplift(
             present["means"],
             present["quats"],
             present.scales,
             present.opacities,
             view.viewmat,
-            view.K,
-            *view.size,
+            camera.K_tensor(view.K.device),
+            camera.width,
+            camera.height,
             pixels,
-            of_pixel,
+            weights,
+            eps2d=_EPS2D * share,
             backend=self._backend,
         )
-        seen = (total[:, -1] if extract else weight) > _SEEN_WEIGHT
-        # A thin surface lets a share of what is behind it through.
-        extent = 2 * present.scales.amax(-1)
-        seen &= ~hidden(view, present["means"], extent, self._depth_tolerance)
-        present["seen_s"] = torch.where(seen, view.time_s, present["seen_s"])
-        if extract:
-            rows = (weight > 0).nonzero()[:, 0]
-            fold(present, rows, total[rows, :-1], weight[rows], self.codec.images)
-
-    def _pixels(
-        self, field: GaussianField, view: View, picture: NDArray[np.uint8]
-    ) -> tuple[Tensor, Tensor]:
-        """What each pixel of the view's size teaches, and how much.
-
-        Returns:
-            [H, W, D + 2] latents, their squared length, and what makes the last sum that of pixels
-            that count alike; [H, W] how much each pixel counts.
-        """
-        width, height = view.size
-        first = self.codec.images * self._close_looks
-        maps, counts = self.heads.look_closer(
-            self.heads.dense(view.rgb.permute(2, 0, 1)),
-            picture,
-            view.size,
-            range(first, first + self._close_looks),
-        )
-        change = self.codec.observe(sample(maps, (height, width), self.codec.images))
-        if change is not None:
-            _recode(field, change)
-        of_things = [one for one, own in zip(maps, self.heads.of_things, strict=True) if own]
-        weights = pixel_weights(of_things, view.depth)
-        if counts:
-            full = [_resized(count[None], (height, width))[0] for count in counts]
-            weights = weights * reduce(torch.maximum, full)
-        taught = latent_image(self.codec, maps, (height, width))
-        return torch.cat([taught, 1 / weights[..., None]], -1), weights
 
 
 def fold(
@@ -225,34 +251,23 @@ def sample(
     return torch.cat(found, -1)
 
 
-def latent_image(
+def latent_shares(
     codec: LatentCodec,
     maps: Sequence[Tensor],  # [C, h, w] of each head
-    size: tuple[int, int],
-) -> Tensor:
+) -> list[Tensor]:
+    """What each head adds to the latents [h, w, D], in its own resolution."""
+    return [codec.encode(features.permute(1, 2, 0), head) for head, features in enumerate(maps)]
+
+
+def latent_image(shares: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
     """Latents, and as the last channel their squared length, [H, W, D + 1] at a size."""
-    shares: dict[tuple[int, ...], Tensor] = {}  # sums over heads of one resolution
-    for head, features in enumerate(maps):
-        share = codec.encode(features.flatten(1).T, head).T.contiguous()
-        share = share.view(-1, *features.shape[1:])
-        known = shares.get(share.shape)
-        shares[share.shape] = share if known is None else known + share
-    pixels = maps[0].new_empty(*size, codec.latent_dim + 1)
-    latents = pixels[..., :-1]
-    total = reduce(torch.add, [_resized(share, size) for share in shares.values()])
-    latents.copy_(total.permute(1, 2, 0))
-    torch.linalg.vecdot(latents, latents, out=pixels[..., -1])
-    return pixels
-
-
-def _recode(field: GaussianField, change: Tensor) -> None:
-    """Bring all stored latents, present and past, to a new code."""
-    for part in field.parts:
-        part["latents"] = (part["latents"].float() @ change.to(field.device)).half()
+    total = reduce(torch.add, [_resized(share, size) for share in shares])
+    return torch.cat([total, torch.linalg.vecdot(total, total)[..., None]], -1)
 
 
 def _resized(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """[D, h, w] to a size (height, width)."""
-    if image.shape[1:] == size:
+    """[h, w, D] to a size (height, width)."""
+    if image.shape[:2] == size:
         return image
-    return interpolate(image[None], size, mode="bilinear", align_corners=False)[0]
+    channels = image.permute(2, 0, 1)[None]
+    return interpolate(channels, size, mode="bilinear", align_corners=False)[0].permute(1, 2, 0)

@@ -68,12 +68,3 @@ def best_match(
     x = (index % columns + 0.5) * (size[1] / columns)
     y = (index // columns + 0.5) * (size[0] / rows)
     return torch.stack([x, y], dim=1), best
-
-
-def example_relevancy(
-    features: Tensor,  # [N, C]
-    examples: Tensor,  # [P, C]
-) -> Tensor:
-    """Cosine [N, P], negative ones as 0: the relevancy where examples stand in for words."""
-    unit: Tensor = functional.normalize(features, dim=1)
-    return (unit @ functional.normalize(examples.to(unit), dim=1).T).clamp(0, 1)

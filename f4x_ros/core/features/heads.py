@@ -5,17 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core.config import FeaturesConfig
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.features.base import FeatureExtractor, PromptedExtractor, has_points, has_text
-from f4x_ros.core.features.close_looks import look_closer
+from f4x_ros.core.features.base import Clicks, Examples, FeatureExtractor, Traits, Words
+from f4x_ros.core.features.looks import Look
 from f4x_ros.core.features.registry import make_extractor, parse_options
 
 
@@ -27,15 +24,10 @@ class Heads:
 
     Attributes:
         extractors: by name, in the order given.
-        words: the one that is asked in words: the first that has language. If none has, the first
-            one, whose `text` raises and says so.
+        words: the one that is asked: the first that understands words. If none does, the first
+            that is asked by example, or else the first.
         prompted: the one that answers clicks and boxes: the first that does, or None.
         dims: C of each.
-        of_things: of each, whether its features change at the outlines of things only.
-        looks_closer: of each, whether it finds more in magnified parts of a picture: its optional
-            attribute `looks_closer`.
-        moments: what each knows about its features beforehand: its optional attribute `moment`,
-            their mean outer product [C, C], or None.
 
     Raises:
         ValueError: there is none, or two have the same name.
@@ -47,16 +39,11 @@ class Heads:
         names = [one.name for one in extractors]
         check_names(names)
         self.extractors = dict(zip(names, extractors, strict=True))
-        speaking = [one for one in extractors if has_text(one)]
-        self.words: FeatureExtractor = (speaking or extractors)[0]
-        answering = [one for one in extractors if has_points(one)]
-        self.prompted = cast(PromptedExtractor, answering[0]) if answering else None
+        speaking = [one for one in extractors if isinstance(one, Words)]
+        likening = [one for one in extractors if isinstance(one, Examples)]
+        self.words: FeatureExtractor = [*speaking, *likening, *extractors][0]
+        self.prompted = next((one for one in extractors if isinstance(one, Clicks)), None)
         self.dims = tuple(one.dim for one in extractors)
-        self.of_things = tuple(bool(getattr(one, "of_things", True)) for one in extractors)
-        self.looks_closer = tuple(bool(getattr(one, "looks_closer", False)) for one in extractors)
-        self.moments: tuple[Tensor | None, ...] = tuple(
-            getattr(one, "moment", None) for one in extractors
-        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,10 +56,15 @@ class Heads:
         return ",".join(self.extractors)
 
     @property
+    def traits(self) -> tuple[Traits, ...]:
+        """Of the features of each."""
+        return tuple(one.traits for one in self.extractors.values())
+
+    @property
     def fingerprints(self) -> dict[str, str]:
         """What the weights of each extractor are known by, of those that say so."""
-        known = {name: getattr(one, "fingerprint", None) for name, one in self.extractors.items()}
-        return {name: print_ for name, print_ in known.items() if print_}
+        known = zip(self.names, self.traits, strict=True)
+        return {name: own.fingerprint for name, own in known if own.fingerprint}
 
     def check_fingerprints(self, path: Path, stored: Mapping[str, str]) -> None:
         """ValueError if a file's features were made with other weights than those loaded here."""
@@ -103,23 +95,23 @@ class Heads:
         """Features [C, h, w] of each extractor; each covers the image in its own resolution."""
         return [one.dense(image[None])[0] for one in self.extractors.values()]
 
-    def look_closer(
+    def dense_closer(
         self,
-        maps: Sequence[Tensor],  # [C, h, w] of each extractor, from `dense`
-        picture: NDArray[np.uint8],  # [H', W', 3] RGB in the camera's resolution
-        size: tuple[int, int],  # width and height of the image that `dense` was given
-        looks: range,
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Features of each extractor with magnified tiles, and how much each of them counts.
+        image: Tensor,  # [3, H, W] the whole view
+        near: Tensor,  # [3, H, W] the part of it, magnified
+        shown: Look,
+        view: tuple[int, int],  # width, height of the view
+    ) -> list[Tensor]:
+        """Features [C, h, w] of a part of a view: of those that gain by it, of the part magnified.
 
-        The counts [h, w] are those of the extractors that look closer, see `close_looks`.
+        Of the others they are cut out of those of the whole.
         """
-        seen, counts = list(maps), []
-        for head, one in enumerate(self.extractors.values()):
-            if looks and self.looks_closer[head]:
-                seen[head], count = look_closer(one.dense, maps[head], picture, size, looks)
-                counts.append(count)
-        return seen, counts
+        return [
+            one.dense(near[None])[0]
+            if one.traits.looks_closer
+            else shown.of_map(one.dense(image[None])[0], view)
+            for one in self.extractors.values()
+        ]
 
 
 def make_heads(config: FeaturesConfig, device: torch.device | str = "cpu") -> Heads:

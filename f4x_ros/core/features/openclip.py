@@ -3,30 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from f4x_ros.core.base import option
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.features.base import check_images, check_prompts
+from f4x_ros.core.features.base import Examples, Words, check_images, check_prompts
 from f4x_ros.core.features.openclip_vit import ATTENTIONS, check_tower, dense_tokens
 from f4x_ros.core.features.openclip_weights import Source, import_open_clip, load_model
-from f4x_ros.core.features.options import chosen_options, truth, whole
 from f4x_ros.core.features.patches import MOST_PIXELS, whole_patches
-
-OPTIONS = {
-    "model": "ViT-B-16",  # name of a built-in configuration, or local-dir:FOLDER
-    "pretrained": "",  # checkpoint file, or tag of a checkpoint in the cache
-    "allow_download": "false",  # fetch what is not in the cache
-    "cache": "",  # folder of the cache, empty: the libraries' own
-    "size": "0",  # pixels the shorter side is resized to, 0: what the model was trained at;
-    # several with commas: the features are the means of those at each size
-    "attention": "sclip",  # of the last block, see openclip_vit.ATTENTIONS
-}
-"""Options and their defaults."""
 
 NEGATIVES = ("object", "things", "stuff", "texture")
 """What a prompt is weighed against (Kerr et al., LERF, 2023)."""
@@ -43,55 +33,62 @@ TEMPLATES = (
 _TEMPERATURE = 10.0  # of LERF's relevancy
 
 
-class OpenClipExtractor:
+@dataclass(frozen=True)
+class OpenClipOptions:
+    """Which model, and how pictures are shown to it."""
+
+    model: str = option("ViT-B-16", "name of a built-in configuration, or local-dir:FOLDER")
+    pretrained: str = option("", "checkpoint file, or tag of a checkpoint in the cache; needed")
+    allow_download: bool = option(False, "fetch what is not in the cache")
+    cache: str = option("", "folder of the cache; empty: the libraries' own")
+    size: tuple[int, ...] = option(
+        (0,), "pixels the shorter side is resized to, 0: what the model was trained at; several "
+        "with commas: the features are the means of those at each size", low=0, high=MOST_PIXELS,
+    )  # fmt: skip
+    attention: str = option(
+        "sclip", "of the last block, see openclip_vit.ATTENTIONS", choices=ATTENTIONS
+    )
+
+
+class OpenClipExtractor(Words, Examples):
     """Patch features and words in CLIP's joint space, by open_clip_torch.
 
     Args:
         device: where the model lives.
-        options: see `OPTIONS`. `pretrained` is needed: nothing is asked of random weights.
+        options: which model. `pretrained` is needed: nothing is asked of random weights.
 
     Raises:
-        ValueError: an option is unknown or wrong, the extra [models] is not installed, the
-            checkpoint is neither a file nor in the cache, or the model has no usable image tower;
-            the message names it.
+        ValueError: the extra [models] is not installed, the checkpoint is neither a file nor in the
+            cache, or the model has no usable image tower; the message names it.
     """
 
+    Options = OpenClipOptions
     name = "openclip"
     licence = "MIT for the code; the weights have a licence of their own"
     threshold = 0.5  # more like the prompt than like any of the negatives
 
     def __init__(
-        self, *, device: torch.device | str = "cpu", options: Mapping[str, str] | None = None
+        self, *, device: torch.device | str = "cpu", options: OpenClipOptions | None = None
     ) -> None:
-        chosen = chosen_options(self.name, OPTIONS, options)
-        sizes = [whole("size", part, 0, MOST_PIXELS, "pixels, ") for part in
-                 chosen["size"].split(",")]  # fmt: skip
-        if chosen["attention"] not in ATTENTIONS:
-            raise BadInputError(
-                f"option attention is {chosen['attention']!r}, "
-                f"expected one of {', '.join(ATTENTIONS)}"
-            )
-        self.device = torch.device(device)
-        self._attention = chosen["attention"]
+        super().__init__(device=device)
+        chosen = options or OpenClipOptions()
+        self._attention = chosen.attention
         source = Source(
-            chosen["model"],
-            chosen["pretrained"],
-            truth("allow_download", chosen["allow_download"]),
-            chosen["cache"] or None,
+            chosen.model, chosen.pretrained, chosen.allow_download, chosen.cache or None
         )
         self.model, self._tokenizer = load_model(source, self.device)
         self._tower: Any = self.model.visual
         check_tower(source.model, self._tower)
         own = min(self._tower.image_size)
-        self._sizes = sorted({size or own for size in sizes})
+        self._sizes = sorted({size or own for size in chosen.size})
         self.dim = int(self._tower.output_dim)
         normal = self._tower.preprocess_cfg
         self._mean = torch.tensor(normal["mean"], device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(normal["std"], device=self.device).view(1, 3, 1, 1)
         self._negatives = self.text(NEGATIVES)
 
-    @staticmethod
-    def check_installation() -> None:
+    @classmethod
+    def check_installation(cls) -> None:
         """Raise ValueError saying what is missing, if the libraries do not load."""
         import_open_clip()
 

@@ -11,28 +11,29 @@ from typing import Any
 from f4x_ros.core.base import atomic_write
 from f4x_ros.core.config import FeaturesConfig
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.features.base import FeatureExtractor, PresenceCalibration
+from f4x_ros.core.features.base import Words
+from f4x_ros.core.features.calibrated import PresenceCalibration
 from f4x_ros.core.features.heads import make_heads
+from f4x_ros.core.features.registry import language_of
 
 _SUFFIX = ".f4x.json"
 
 
-def calibration_of(extractor: FeatureExtractor) -> PresenceCalibration | None:
-    """An extractor's `presence`; where it has none, that of the file beside its `checkpoint`.
+def calibration_of(words: Words) -> PresenceCalibration | None:
+    """An extractor's own calibration; where it has none, that of the file beside its `checkpoint`.
 
     Raises:
         ValueError: the file is there but is no calibration.
     """
-    own: PresenceCalibration | None = getattr(extractor, "presence", None)
-    path = file_beside(extractor)
+    own, path = words.calibrated.presence, file_beside(words)
     if own is not None or path is None or not path.is_file():
         return own
     return read_presence(path)
 
 
-def file_beside(extractor: FeatureExtractor) -> Path | None:
+def file_beside(words: Words) -> Path | None:
     """`<checkpoint>.f4x.json`; None for an extractor that says no `checkpoint`."""
-    checkpoint: Path | str | None = getattr(extractor, "checkpoint", None)
+    checkpoint = words.calibrated.checkpoint
     return None if checkpoint is None else Path(f"{checkpoint}{_SUFFIX}")
 
 
@@ -61,13 +62,13 @@ def store_presence(
     Returns the file that was changed.
 
     Raises:
-        ValueError: the extractor has neither weights that hold one nor a `checkpoint`.
+        ValueError: the extractor has no words, or neither weights that hold one nor a `checkpoint`.
         OSError: the file cannot be written.
     """
-    words = make_heads(config).words
-    keep = getattr(words, "keep_presence", None)
-    if keep is not None:
-        return Path(keep(learned))
+    words = language_of(make_heads(config).words)
+    kept = words.keep_presence(learned)
+    if kept is not None:
+        return kept
     path = file_beside(words)
     if path is None:
         raise BadInputError(

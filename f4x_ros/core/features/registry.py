@@ -1,34 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """Extractors by name: the built-in ones, and those of other packages.
 
-Another package offers one by an entry point of the group `f4x.extractors` whose object is called
-as `factory(device=..., options=...)` and returns a `FeatureExtractor`.
+Another package offers one by an entry point of the group `f4x.extractors` that names a class
+derived from `FeatureExtractor`; doc/features.md has an example.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
-from importlib import import_module
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 
+from f4x_ros.core.base import Value
 from f4x_ros.core.errors import BadInputError, UnsupportedError
-from f4x_ros.core.features.base import FeatureExtractor, has_text
+from f4x_ros.core.features.base import Clicks, Examples, FeatureExtractor, Words
 
 ENTRY_POINTS = "f4x.extractors"
 
 _BUILT_IN = {
-    "embedded": "f4x_ros.core.features.embedded.extractor:EmbeddedExtractor",
-    "color": "f4x_ros.core.features.color:ColorExtractor",
-    "openclip": "f4x_ros.core.features.openclip:OpenClipExtractor",
-    "sam2": "f4x_ros.core.features.sam2:Sam2Extractor",
-    "dinov2": "f4x_ros.core.features.dinov2:Dinov2Extractor",
+    name: EntryPoint(name, f"f4x_ros.core.features.{where}", ENTRY_POINTS)
+    for name, where in (
+        ("embedded", "embedded.extractor:EmbeddedExtractor"),
+        ("color", "color:ColorExtractor"),
+        ("openclip", "openclip:OpenClipExtractor"),
+        ("sam2", "sam2:Sam2Extractor"),
+        ("dinov2", "dinov2:Dinov2Extractor"),
+    )
 }
-
-Factory = Callable[..., FeatureExtractor]
 
 
 class ExtractorStatus(NamedTuple):
@@ -44,33 +45,68 @@ def extractor_names() -> list[str]:
     return [*_BUILT_IN, *(name for name in _entry_points() if name not in _BUILT_IN)]
 
 
-def no_language(name: str, instead: str) -> UnsupportedError:
-    """What `text` of an extractor without words raises; names those built in that have some."""
-    speaking = [repr(known) for known in _BUILT_IN if has_text(_factory(known))]
-    return UnsupportedError(
-        f"extractor {name!r} has no language, it {instead}; words are understood by "
+def language_of(extractor: FeatureExtractor) -> Words:
+    """The extractor itself, as one that understands words.
+
+    Raises:
+        UnsupportedError: it has no language; says what it does, and which of those built in have.
+    """
+    if isinstance(extractor, Words):
+        return extractor
+    does = ["answers clicks and boxes"] if isinstance(extractor, Clicks) else []
+    if isinstance(extractor, Examples):
+        does.append("finds what looks like an example (examples.similar)")
+    instead = f", it {' and '.join(does)}" if does else ""
+    speaking = [repr(name) for name in _BUILT_IN if issubclass(extractor_class(name), Words)]
+    raise UnsupportedError(
+        f"extractor {extractor.name!r} has no language{instead}; words are understood by "
         f"{', '.join(speaking)}"
     )
+
+
+def extractor_class(name: str) -> type[FeatureExtractor]:
+    """The class behind a name; imports its module, loads no weights.
+
+    Raises:
+        ValueError: the name is unknown (lists the known ones), or what another package offers does
+            not load or is no extractor.
+    """
+    if name in _BUILT_IN:
+        built_in: type[FeatureExtractor] = _BUILT_IN[name].load()
+        return built_in
+    point = _entry_points().get(name)
+    if point is None:
+        raise BadInputError(f"extractor {name!r} is unknown, expected one of {extractor_names()}")
+    try:
+        found = point.load()
+    except ImportError as error:
+        raise BadInputError(f"extractor {name!r} ({point.value}) does not load: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, FeatureExtractor)):
+        raise BadInputError(
+            f"extractor {name!r} ({point.value}) is {found!r}, expected a class that derives from "
+            "f4x_ros.core.features.FeatureExtractor"
+        )
+    return found
 
 
 def make_extractor(
     name: str,
     *,
     device: torch.device | str = "cpu",
-    options: Mapping[str, str] | None = None,
+    options: Mapping[str, Value] | None = None,
 ) -> FeatureExtractor:
     """Load an extractor.
 
     Args:
         name: see `extractor_names`; a built-in name is never replaced by another package's.
         device: where it computes.
-        options: its own options, see its documentation.
+        options: its own options, see its `Options`; text is accepted for numbers, too.
 
     Raises:
         ValueError: the name is unknown (lists the known ones), an option is wrong, a file or an
             extra of the installation is missing.
     """
-    return _factory(name)(device=device, options=dict(options or {}))
+    return extractor_class(name).load(options or {}, device=device)
 
 
 def parse_options(text: str) -> dict[str, str]:
@@ -99,28 +135,13 @@ def describe() -> list[ExtractorStatus]:
 
 def _status(name: str) -> ExtractorStatus:
     try:
-        factory = _factory(name)
-        check = getattr(factory, "check_installation", None)
-        if check is not None:
-            check()
+        found = extractor_class(name)
+        found.check_installation()
     except Exception as error:  # another package's code may raise anything
         return ExtractorStatus(name, False, str(error) or type(error).__name__)
-    summary = (factory.__doc__ or "").strip().partition("\n")[0]
+    summary = (found.__doc__ or "").strip().partition("\n")[0]
     return ExtractorStatus(name, True, summary or "available")
 
 
 def _entry_points() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
-
-
-def _factory(name: str) -> Factory:
-    if name in _BUILT_IN:
-        module, _, attribute = _BUILT_IN[name].partition(":")
-        return cast(Factory, getattr(import_module(module), attribute))
-    point = _entry_points().get(name)
-    if point is None:
-        raise BadInputError(f"extractor {name!r} is unknown, expected one of {extractor_names()}")
-    try:
-        return cast(Factory, point.load())
-    except ImportError as error:
-        raise BadInputError(f"extractor {name!r} ({point.value}) does not load: {error}") from error

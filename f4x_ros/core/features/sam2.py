@@ -7,7 +7,8 @@ embedding as an argument, so it answers as well from one that was rendered out o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -16,27 +17,31 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from f4x_ros.core.features.base import Masks, check_images
-from f4x_ros.core.features.examples import example_relevancy
-from f4x_ros.core.features.options import chosen_options, share, truth, whole
-from f4x_ros.core.features.registry import no_language
+from f4x_ros.core.base import option
+from f4x_ros.core.features.base import Clicks, Examples, Masks, check_images
 from f4x_ros.core.features.sam2_decoder import BATCH, Sam2Decoder
 from f4x_ros.core.features.sam2_model import import_sam2, load_model
 
-OPTIONS = {
-    "model": "sam2.1-hiera-tiny",  # a published one, see `f4x weights list`
-    "checkpoint": "",  # file; empty: what lies in the cache of the hub
-    "config": "",  # YAML of another model, in the library's format
-    "allow_download": "false",  # fetch what is not in the cache
-    "cache": "",  # folder of the cache, empty: the hub's own
-    "points_per_side": "16",  # of the grid of clicks that proposals are made from
-    "min_iou": "0.8",  # proposals the model thinks less of are left out
-    "min_stability": "0.95",  # so are those that change with the threshold
-}
-"""Options and their defaults."""
-
 _MEAN = (0.485, 0.456, 0.406)  # sam2.utils.transforms
 _STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Sam2Options:
+    """Which model, and what of its proposals is kept."""
+
+    model: str = option("sam2.1-hiera-tiny", "a published one, see `f4x weights list`")
+    checkpoint: str = option("", "file; empty: what lies in the cache of the hub")
+    config: str = option("", "YAML of another model, in the library's format")
+    allow_download: bool = option(False, "fetch what is not in the cache")
+    cache: str = option("", "folder of the cache; empty: the hub's own")
+    points_per_side: int = option(
+        16, "of the grid of clicks that proposals are made from", low=1, high=128
+    )
+    min_iou: float = option(0.8, "proposals the model thinks less of are left out", low=0, high=1)
+    min_stability: float = option(
+        0.95, "proposals that change more with the threshold are left out", low=0, high=1
+    )
 
 
 class Sam2Features(NamedTuple):
@@ -54,36 +59,34 @@ class Proposals(NamedTuple):
     stability: Tensor  # [N] IoU of the mask with itself at other thresholds, 0..1
 
 
-class Sam2Extractor:
+class Sam2Extractor(Clicks, Examples):
     """Image embeddings, masks from clicks and boxes, object proposals; no words.
 
     Args:
         device: where the model lives.
-        options: see `OPTIONS`.
+        options: which model, and what of its proposals is kept.
 
     Raises:
-        ValueError: an option is unknown or wrong, the extra [models] is not installed, or the
-            checkpoint is neither given nor in the cache; the message names it.
+        ValueError: the extra [models] is not installed, or the checkpoint is neither given nor in
+            the cache; the message names it.
     """
 
+    Options = Sam2Options
     name = "sam2"
     licence = "Apache-2.0, code and published weights"
-    threshold = 0.5  # of a cosine with an example; not calibrated
-    has_text = False
-    has_points = True
 
     def __init__(
-        self, *, device: torch.device | str = "cpu", options: Mapping[str, str] | None = None
+        self, *, device: torch.device | str = "cpu", options: Sam2Options | None = None
     ) -> None:
-        chosen = chosen_options(self.name, OPTIONS, options)
-        self.device = torch.device(device)
+        super().__init__(device=device)
+        chosen = options or Sam2Options()
         self._proposing = _proposing(chosen)
         self.model: Any = load_model(
-            chosen["model"],
-            config=chosen["config"],
-            file=chosen["checkpoint"],
-            cache=chosen["cache"],
-            allow_download=truth("allow_download", chosen["allow_download"]),
+            chosen.model,
+            config=chosen.config,
+            file=chosen.checkpoint,
+            cache=chosen.cache,
+            allow_download=chosen.allow_download,
             device=self.device,
         )
         self.dim = int(self.model.hidden_dim)
@@ -92,8 +95,8 @@ class Sam2Extractor:
         self._mean = torch.tensor(_MEAN, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(_STD, device=self.device).view(1, 3, 1, 1)
 
-    @staticmethod
-    def check_installation() -> None:
+    @classmethod
+    def check_installation(cls) -> None:
         """Raise ValueError saying what is missing, if the libraries do not load."""
         import_sam2()
 
@@ -126,14 +129,6 @@ class Sam2Extractor:
         )
         found: dict[str, Any] = self.model.forward_image((square - self._mean) / self._std)
         return found
-
-    def text(self, prompts: Sequence[str]) -> Tensor:
-        """Always a ValueError: there is no language in it."""
-        raise no_language(self.name, "answers clicks and boxes")
-
-    def relevancy(self, features: Tensor, text: Tensor) -> Tensor:
-        """Cosine [N, P] of features with examples of them, in place of text; at least 0."""
-        return example_relevancy(features, text)
 
     def points(self, image: Tensor, points: Tensor, labels: Tensor) -> Masks:
         """Masks of clicks in an image [3, H, W]; see `decode`."""
@@ -200,11 +195,11 @@ def _first(found: Sam2Features) -> list[Tensor] | None:
     return [one[0] for one in found.high_res] or None
 
 
-def _proposing(chosen: Mapping[str, str]) -> dict[str, Any]:
+def _proposing(chosen: Sam2Options) -> dict[str, Any]:
     """The arguments of the library's mask generator."""
     return {
-        "points_per_side": whole("points_per_side", chosen["points_per_side"], 1, 128),
+        "points_per_side": chosen.points_per_side,
         "points_per_batch": BATCH,
-        "pred_iou_thresh": share("min_iou", chosen["min_iou"]),
-        "stability_score_thresh": share("min_stability", chosen["min_stability"]),
+        "pred_iou_thresh": chosen.min_iou,
+        "stability_score_thresh": chosen.min_stability,
     }

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Gaussians: tables of rows, present and past, and snapshots of them to draw and to ask.
+"""The Gaussians: a working set in view, blocks at rest, and snapshots to draw and to ask.
 
-In: rows to insert, to retire and to forget. Out: a `Snapshot` of one time.
+In: rows to insert, to retire and to forget, and where cameras look. Out: a `Snapshot` of one time.
 """
 
 from __future__ import annotations
 
+from f4x_ros.core.field.cubes import cube_codes
+from f4x_ros.core.field.field import GaussianField
 from f4x_ros.core.field.gaussians import (
     FOREVER,
     NO_PIECE,
     PARAMETER_WIDTHS,
     PARAMETERS,
-    GaussianField,
     GaussianSet,
+    past_columns,
+    present_columns,
 )
 from f4x_ros.core.field.snapshot import MIN_OPACITY, Snapshot, some_of, take_snapshot, to_picture
 
@@ -25,6 +28,9 @@ __all__ = [
     "GaussianField",
     "GaussianSet",
     "Snapshot",
+    "cube_codes",
+    "past_columns",
+    "present_columns",
     "some_of",
     "take_snapshot",
     "to_picture",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.data import PinholeCamera, Pose, RenderedView, viewmat
-from f4x_ros.core.field.gaussians import GaussianField
+from f4x_ros.core.field.field import GaussianField
 from f4x_ros.core.observe import apply
 from f4x_ros.core.render import RenderOutput, render
 
@@ -71,21 +72,46 @@ _COLUMNS = (
     "birth_s",
     "seen_s",
 )
+_COLUMNS_AT = (*_COLUMNS, "death_s")
 
 
-def take_snapshot(field: GaussianField, time_s: float | None = None) -> Snapshot:
-    """The field now (`None`: all that is present), or as it was at a time in the past."""
-    if time_s is None:
-        columns = {name: field.present[name] for name in _COLUMNS}
-    else:
-        sets = [(s, s.valid_at(time_s)) for s in (field.present, field.past)]
-        columns = {name: torch.cat([s[name][rows] for s, rows in sets]) for name in _COLUMNS}
+def take_snapshot(
+    field: GaussianField, time_s: float | None = None, *, blocks: Iterable[int] | None = None
+) -> Snapshot:
+    """The field now (`None`: all that is present), or as it was at a time in the past.
+
+    Args:
+        field: its working set is taken whole.
+        time_s: seconds of the field.
+        blocks: of the blocks at rest, those that are taken, too, by their codes; None = all.
+    """
+    rest = field.rest
+    parts = []
+    for table in field.parts[: 1 if time_s is None else 2]:
+        parts.append(_valid({name: table[name] for name in _COLUMNS_AT}, time_s))
+    for block in rest if blocks is None else (rest[code] for code in blocks):
+        for packed in (block.present, block.past)[: 1 if time_s is None else 2]:
+            parts.append(_valid(rest.current(packed, block.edition, _COLUMNS_AT), time_s))
+    columns = (
+        parts[0]
+        if len(parts) == 1
+        else {name: torch.cat([part[name] for part in parts]) for name in _COLUMNS}
+    )
     return Snapshot(
         scales=columns.pop("log_scales").exp(),
         opacities=torch.sigmoid(columns.pop("logit_opacities")),
         latents=columns.pop("latents").float(),
         **columns,
     )
+
+
+def _valid(rows: dict[str, Tensor], time_s: float | None) -> dict[str, Tensor]:
+    """Those of some rows that are there at a time, without the column that only says when."""
+    death_s = rows.pop("death_s")
+    if time_s is None:
+        return rows
+    valid = (rows["birth_s"] < time_s) & (time_s < death_s)
+    return {name: column[valid] for name, column in rows.items()}
 
 
 def some_of(snapshot: Snapshot, rows: Tensor) -> Snapshot:

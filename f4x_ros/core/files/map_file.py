@@ -23,7 +23,7 @@ from f4x_ros.core.config import Config
 from f4x_ros.core.data import Frame, PinholeCamera
 from f4x_ros.core.errors import CorruptError
 from f4x_ros.core.features.codec import LatentCodec
-from f4x_ros.core.field import GaussianField, GaussianSet
+from f4x_ros.core.field import GaussianField
 from f4x_ros.core.files import map_layout
 from f4x_ros.core.motion import Trajectory
 from f4x_ros.core.objects import Tracker
@@ -101,9 +101,10 @@ def save(
         "map_frame": last.map_frame,
         "fingerprints": dict(fingerprints),
     }
+    present, past = field.whole()
     groups: dict[str, dict[str, NDArray[Any]]] = {
-        "present": _columns(field.present),
-        "past": _columns(field.past),
+        "present": _columns(present),
+        "past": _columns(past),
         "codec": {k: v.numpy() for k, v in codec.state_dict().items()},
         "exposures": {k: v.numpy() for k, v in exposures.state().items()},
         "trajectory": trajectory.arrays(),
@@ -119,7 +120,7 @@ def save(
                     np.lib.format.write_array(entry, whole, allow_pickle=False)
 
 
-def _columns(gaussians: GaussianSet) -> dict[str, NDArray[Any]]:
+def _columns(gaussians: Mapping[str, torch.Tensor]) -> dict[str, NDArray[Any]]:
     return {
         name: tensor.detach().cpu().numpy()
         for name, tensor in gaussians.items()
@@ -189,7 +190,7 @@ def reading(path: Path, part: str) -> Iterator[None]:
         raise CorruptError(f"{path} is not a map file: its '{part}' says {kind}{error}") from error
 
 
-def export_ply(path: Path, gaussians: GaussianSet) -> None:
+def export_ply(path: Path, gaussians: Mapping[str, torch.Tensor]) -> None:
     """Write the 3DGS PLY layout (Kerbl et al., 2023) with degree-0 colours.
 
     Binary little endian; `f_dc` are spherical harmonics, `scale` logarithms, `opacity` logits,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.errors import CorruptError
-from f4x_ros.core.field import GaussianSet
+from f4x_ros.core.field import past_columns
 from f4x_ros.core.objects import history, target
 
 NOT_STORED = frozenset({"adam_m", "adam_v", "steps", "contradictions", "moved_s"})
@@ -24,7 +24,7 @@ class _Array(NamedTuple):
 
 
 def _layout(latent_dim: int) -> dict[str, dict[str, _Array]]:
-    columns = GaussianSet(latent_dim, "cpu", trained=False).columns
+    columns = past_columns(latent_dim)
     gaussians = {
         name: _Array(("N", *c.shape), "f" if c.dtype.is_floating_point else "i")
         for name, c in columns.items()

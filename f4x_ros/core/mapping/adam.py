@@ -8,7 +8,7 @@ Mallick et al., "Taming 3DGS", 2024), so nothing drifts while the camera looks e
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,93 +23,88 @@ LEARNING_RATES = {
     "logit_opacities": 4e-2,
     "colors": 6e-3,
 }
-BETAS = (0.9, 0.99)
+BETAS = (0.8, 0.97)  # few steps a frame: moments that follow within a frame or two
+EARLY = {"means": 0.0, "quats": 0.0, "log_scales": 0.0, "logit_opacities": 0.0, "colors": 3.0}
+EARLY_STEPS = 30.0  # the t-th step of a Gaussian is 1 + early * exp(-t / EARLY_STEPS) times as long
 EPS = 1e-15  # as gsplat: gradients of a mean over pixels are tiny
 
 
+class Drawn(NamedTuple):
+    """Some rows of a table as they are drawn, or gradients of that; K rows each."""
+
+    means: Tensor  # [K, 3] metres
+    quats: Tensor  # [K, 4] wxyz
+    scales: Tensor  # [K, 3] metres
+    opacities: Tensor  # [K] 0..1
+    colors: Tensor  # [K, 3]
+
+    @classmethod
+    def of(cls, gaussians: GaussianSet, rows: Tensor) -> Drawn:
+        """Rows [K] of a table."""
+        return cls(
+            gaussians["means"][rows],
+            gaussians["quats"][rows],
+            gaussians["log_scales"][rows].exp_(),
+            gaussians["logit_opacities"][rows].sigmoid_(),
+            gaussians["colors"][rows],
+        )
+
+
 @torch.no_grad()
-def adam_step(gaussians: GaussianSet, gradients: Mapping[str, Tensor], visible: Tensor) -> None:
-    """Update the parameters and moments of the visible rows in place.
+def adam_step(gaussians: GaussianSet, rows: Tensor, drawn: Drawn, gradients: Drawn) -> None:
+    """Update the parameters and moments of some rows, in torch, without asking the device back.
 
     Args:
-        gaussians: N rows.
-        gradients: for each of `PARAMETERS`, in the shape of its column.
-        visible: mask [N] bool.
+        gaussians: the table.
+        rows: [K] indices, each once; those whose colours have no gradient were not seen.
+        drawn: of the rows, before the step.
+        gradients: of the loss in them.
     """
-    steps = gaussians["steps"].add_(visible)
     b1, b2 = BETAS
+    seen = (gradients.colors != 0).any(-1)
+    steps = gaussians["steps"][rows] + seen
     # Bias correction of both moments in one factor per row
-    correction = (1 - b2**steps).sqrt_() / (1 - b1**steps)
-    if gaussians["means"].device.type == "cpu" and _native_available():
-        _native_step(gaussians, gradients, visible, correction)
-    else:
-        torch_step(gaussians, gradients, visible, correction)
-
-
-def _native_available() -> bool:
-    try:
-        native.library()
-    except native.NativeError:
-        return False
-    return True
-
-
-def _native_step(
-    gaussians: GaussianSet,
-    gradients: Mapping[str, Tensor],
-    visible: Tensor,
-    correction: Tensor,
-) -> None:
-    """One pass over memory per parameter, in the compiled library."""
-    m, v = gaussians["adam_m"], gaussians["adam_v"]
-    column = 0
-    for name, width in zip(PARAMETERS, PARAMETER_WIDTHS, strict=True):
-        gradient = gradients[name].contiguous()
-        step = native.Adam(
-            rows=len(gaussians),
-            width=width,
-            moment_stride=m.shape[1],
-            visible=visible.data_ptr(),
-            correction=correction.data_ptr(),
-            learning_rate=LEARNING_RATES[name],
-            beta1=BETAS[0],
-            beta2=BETAS[1],
-            eps=EPS,
-            threads=torch.get_num_threads(),
-        )
-        arrays = [
-            ctypes.c_void_p(address)
-            for address in (
-                gaussians[name].data_ptr(),
-                gradient.data_ptr(),
-                m.data_ptr() + column * m.element_size(),
-                v.data_ptr() + column * v.element_size(),
-            )
-        ]
-        native.library().call("f4x_adam_f32", ctypes.byref(step), *arrays)
-        column += width
-
-
-def torch_step(
-    gaussians: GaussianSet,
-    gradients: Mapping[str, Tensor],
-    visible: Tensor,
-    correction: Tensor,
-) -> None:
-    """The same in torch: on GPUs, where no compiler was, and as the specification in tests."""
-    b1, b2 = BETAS
-    rows = visible.nonzero()[:, 0]
-    flat = [
-        gradients[name].reshape(-1, width)
-        for name, width in zip(PARAMETERS, PARAMETER_WIDTHS, strict=True)
-    ]
-    g = torch.cat(flat, 1)[rows]
-    m = torch.lerp(g, gaussians["adam_m"][rows], b1)
-    v = torch.lerp(g.square(), gaussians["adam_v"][rows], b2)
-    gaussians["adam_m"][rows] = m
-    gaussians["adam_v"][rows] = v
-    step = m / (v.sqrt() + EPS) * correction[rows, None]
-    parts = torch.split(step, list(PARAMETER_WIDTHS), 1)
-    for name, part in zip(PARAMETERS, parts, strict=True):
+    correction = (1 - b2**steps).sqrt() / (1 - b1**steps).clamp(min=1 - b1)
+    young = (-steps / EARLY_STEPS).exp()
+    flat = (
+        gradients.means,
+        gradients.quats,
+        gradients.scales * drawn.scales,
+        (gradients.opacities * drawn.opacities * (1 - drawn.opacities))[:, None],
+        gradients.colors,
+    )
+    g = torch.cat(flat, 1)
+    old_m, old_v = gaussians["adam_m"][rows], gaussians["adam_v"][rows]
+    m, v = torch.lerp(g, old_m, b1), torch.lerp(g.square(), old_v, b2)
+    step = torch.where(seen[:, None], m / (v.sqrt() + EPS) * correction[:, None], 0)
+    gaussians["steps"][rows] = steps
+    gaussians["adam_m"][rows] = torch.where(seen[:, None], m, old_m)
+    gaussians["adam_v"][rows] = torch.where(seen[:, None], v, old_v)
+    for name, part in zip(PARAMETERS, torch.split(step, list(PARAMETER_WIDTHS), 1), strict=True):
         target = gaussians[name]
+        part = part * (1 + EARLY[name] * young[:, None])
         target.index_add_(0, rows, part.view(-1, *target.shape[1:]), alpha=-LEARNING_RATES[name])
+
+
+def native_adam_step(gaussians: GaussianSet, rows: Tensor, drawn: Drawn, gradients: Drawn) -> None:
+    """`adam_step` in one compiled pass over memory; float32 on the CPU, dense."""
+    step = native.Refine(
+        count=len(rows),
+        rows=rows.data_ptr(),
+        **{name: gaussians[name].data_ptr() for name in PARAMETERS},
+        steps=gaussians["steps"].data_ptr(),
+        m=gaussians["adam_m"].data_ptr(),
+        v=gaussians["adam_v"].data_ptr(),
+        moments=sum(PARAMETER_WIDTHS),
+        scales=drawn.scales.data_ptr(),
+        opacities=drawn.opacities.data_ptr(),
+        **{f"g_{name}": value.data_ptr() for name, value in gradients._asdict().items()},
+        rates=(ctypes.c_float * 5)(*LEARNING_RATES.values()),
+        early=(ctypes.c_float * 5)(*EARLY.values()),
+        early_steps=EARLY_STEPS,
+        beta1=BETAS[0],
+        beta2=BETAS[1],
+        eps=EPS,
+        threads=torch.get_num_threads(),
+    )
+    native.library().call("f4x_refine_f32", ctypes.byref(step))

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Views that are asked when a new point's place was last seen empty."""
+"""Views that are asked when a place was last seen empty, or last seen to hold something."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from f4x_ros.core.field import FOREVER
-from f4x_ros.core.observe import View, seen_through
+from f4x_ros.core.observe import View, has_reading, seen_through
 
 _RECENT = 16  # views of the last seconds, at most
 _RECENT_S = 2.0  # how far back they reach ...
@@ -57,23 +57,68 @@ def birth_times(
         [N] float64 seconds of the field; -inf where no view saw the place empty: then it is taken
         to have been there always, only not seen.
     """
-    birth = torch.full((len(means),), -FOREVER, dtype=torch.float64, device=means.device)
-    left = torch.arange(len(means), device=means.device)  # not dated yet
+
+    def empty(view: View, rows: Tensor) -> Tensor:
+        return seen_through(view, means[rows], margin_m[rows], tolerance)
+
+    return _last_time(_asked(recent, keyframes, means), means, empty)
+
+
+def held_times(
+    recent: Sequence[View],
+    keyframes: Sequence[View],
+    means: Tensor,
+    margin_m: Tensor,
+    tolerance: float,
+) -> Tensor:
+    """Until when each point is known to have been in its place: the last view that looked there.
+
+    A view looks at a place if it has a reading in that direction that does not go through it.
+    Arguments are those of `birth_times`.
+
+    Returns:
+        [N] float64 seconds of the field; -inf where no view that is left has looked there.
+    """
+
+    def held(view: View, rows: Tensor) -> Tensor:
+        empty = seen_through(view, means[rows], margin_m[rows], tolerance)
+        return has_reading(view, means[rows]) & ~empty
+
+    return _last_time(_asked(recent, keyframes, means), means, held)
+
+
+def _asked(recent: Sequence[View], keyframes: Sequence[View], means: Tensor) -> list[View]:
+    """All views that may tell about points [N, 3], the latest first."""
     known = {id(v) for v in recent}
     older = [v for v in keyframes if id(v) not in known]
-    for view in sorted((*recent, *_looking_at(older, means)), key=lambda v: -v.time_s):
-        empty = seen_through(view, means[left], margin_m[left], tolerance)
-        birth[left[empty]] = view.time_s
-        left = left[~empty]
+    return sorted((*recent, *_looking_at(older, means)), key=lambda v: -v.time_s)
+
+
+def _last_time(
+    views: Sequence[View], means: Tensor, says: Callable[[View, Tensor], Tensor]
+) -> Tensor:
+    """When the first of the views said yes to each point [N], -inf where none did."""
+    time_s = torch.full((len(means),), -FOREVER, dtype=torch.float64, device=means.device)
+    left = torch.arange(len(means), device=means.device)  # not dated yet
+    for view in views:
         if not len(left):
             break
-    return birth
+        yes = says(view, left)
+        time_s[left[yes]] = view.time_s
+        left = left[~yes]
+    return time_s
 
 
 def _looking_at(views: Sequence[View], means: Tensor) -> list[View]:
-    """The views in whose frustum at least one of the points [N, 3] lies, in one pass."""
+    """The views in whose image at least one of the points [N, 3] lies."""
     if not views or not len(means):
         return []
+    seen = (share_in_view(views, means) > 0).tolist()
+    return [view for view, one in zip(views, seen, strict=True) if one]
+
+
+def share_in_view(views: Sequence[View], means: Tensor) -> Tensor:
+    """Share [K] of points [N, 3] that each of K views has in its image, whatever is before them."""
     viewmats = torch.stack([v.viewmat for v in views])  # [K, 4, 4]
     lenses = [(c.fx, c.fy, c.cx, c.cy) for c in (v.camera for v in views)]
     fx, fy, cx, cy = means.new_tensor(lenses).T[..., None]  # [K, 1] each
@@ -82,4 +127,5 @@ def _looking_at(views: Sequence[View], means: Tensor) -> list[View]:
     x, y, z = p.unbind(1)  # [K, N] each
     u, v = fx * x + cx * z, fy * y + cy * z  # times z: no division
     inside = (z > 0) & (u >= 0) & (u < sizes[:, 0] * z) & (v >= 0) & (v < sizes[:, 1] * z)
-    return [view for view, seen in zip(views, inside.any(1).tolist(), strict=True) if seen]
+    share: Tensor = inside.float().mean(1)
+    return share

@@ -3,29 +3,27 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from f4x_ros.core.config import MappingConfig
 from f4x_ros.core.field import NO_PIECE, PARAMETERS, GaussianField
 from f4x_ros.core.mapping import insertion
-from f4x_ros.core.mapping.births import RecentViews, birth_times
+from f4x_ros.core.mapping.births import RecentViews, birth_times, held_times
 from f4x_ros.core.mapping.keyframes import Keyframes
-from f4x_ros.core.mapping.optimiser import optimise_view
-from f4x_ros.core.motion import on_its_way, passed_on
-from f4x_ros.core.observe import View, free_space
-from f4x_ros.core.observe import exposure as exposures
+from f4x_ros.core.mapping.optimiser import refine
+from f4x_ros.core.mapping.schedule import Schedule
+from f4x_ros.core.motion import on_its_way, passed_on, rest_s
+from f4x_ros.core.observe import View, apply, seen_through
 from f4x_ros.core.render import RenderOutput, render
 
 _MIN_OPACITY = 0.05  # a Gaussian fainter than this is pruned
 _MAX_SCALE_M = 0.25  # one larger than this is made smaller, ...
 _MAX_SCALE_SHARE = 0.07  # ... unless it is far: up to this share of its distance, ...
 _MAX_SCALE_SPACINGS = 2.0  # ... or the camera coarse: up to so many spacings of new Gaussians
-_SPREAD = 4  # frames over which the steps of a keyframe are spread, about
 
 
 @dataclass
@@ -38,6 +36,7 @@ class MappingCounts:
     pruned: int = 0
     forgotten: int = 0
     keyframe: int = 0
+    working_set: int = 0  # Gaussians that took part, present and past
 
 
 class Mapper:
@@ -45,7 +44,8 @@ class Mapper:
 
     The cycle of SplaTAM (Keetha et al., CVPR 2024), with free space deciding what has moved: retire
     what the new depth sees through, insert where neither alpha nor depth explains the frame, then
-    refine over the current and past keyframes, prune and stay inside the byte budget.
+    refine over the current view and the keyframes near it, prune and stay inside the byte budget.
+    All of it is done to the working set of these views, see `field`.
     """
 
     def __init__(self, field: GaussianField, config: MappingConfig, backend: str) -> None:
@@ -53,25 +53,48 @@ class Mapper:
         self.keyframes = Keyframes(config)
         self._config = config
         self._backend = backend
-        self._rng = np.random.default_rng(config.seed)
+        self._schedule = Schedule(config)
         self._recent = RecentViews()
         self._gone: list[Tensor] = []  # pieces of what was seen to be gone, by frame
-        self._owed = 0  # steps of keyframes that are still to be done
 
-    def integrate(self, view: View) -> MappingCounts:
-        """Retire, insert, refine, prune: the field afterwards explains the view."""
-        counts = MappingCounts()
+    def integrate(
+        self, view: View, interval_s: float, ids: Iterable[int], between: Callable[[], None]
+    ) -> MappingCounts:
+        """Retire, insert, refine, prune: the field afterwards explains the view.
+
+        Args:
+            view: the new one.
+            interval_s: usual time from frame to frame.
+            ids: tracks that are wanted as a whole if a part of them is in view.
+            between: called where the field is consistent.
+        """
+        counts = MappingCounts(keyframe=int(self.keyframes.offer(view)))
+        views = self._schedule.views(view, self.keyframes.views, keyframe=bool(counts.keyframe))
         with torch.no_grad():
-            counts.retired = self._retire(view)
+            self.look_at([view, *views], interval_s, ids)
+            counts.retired = self._retire(view, interval_s)
             self._insert(view, counts)
-        counts.keyframe = int(self.keyframes.offer(view))
-        for index in self._schedule(self._steps(keyframe=bool(counts.keyframe))):
-            if len(self.field.present):
-                optimise_view(self.field, self._current_or(index, view), self._backend)
+        between()
+        if views and len(self.field.present):
+            refine(self.field, views, self._backend, between)
         with torch.no_grad():
             counts.pruned = self._prune(view)
+        counts.working_set = sum(len(part) for part in self.field.parts)
         self._recent.add(view)
         return counts
+
+    def look_at(self, views: Iterable[View], interval_s: float, ids: Iterable[int]) -> None:
+        """Make what these views may show the working set; what is on its way stays in it."""
+        frusta = [one.frustum for one in dict.fromkeys(views)]
+        self.field.focus(frusta, ids, self._restless(interval_s))
+
+    def _restless(self, interval_s: float) -> Tensor | None:
+        """Mask [N] of what may still have to go although nobody looks: it moved a moment ago."""
+        present, last = self.field.present, self._recent.views[-1:]
+        if not last:
+            return None
+        lately = last[0].time_s - present["seen_s"] < rest_s(interval_s)
+        return lately & on_its_way(present, interval_s)
 
     def _draw(self, view: View) -> RenderOutput:
         g = self.field.present
@@ -87,14 +110,12 @@ class Mapper:
             backend=self._backend,
         )
 
-    def _retire(self, view: View) -> int:
+    def _retire(self, view: View, interval_s: float) -> int:
         present, config = self.field.present, self._config
-        last = self._recent.views[-1:]
-        interval_s = view.time_s - last[0].time_s if last else 0.0
         extent = _extent(present.scales)
-        gone = free_space.seen_through(view, present["means"], extent, config.depth_tolerance)
+        gone = seen_through(view, present["means"], extent, config.depth_tolerance)
         # What has just come is likely to go on: half the margin will do, and an edge is no excuse.
-        gone |= on_its_way(present, interval_s) & free_space.seen_through(
+        gone |= on_its_way(present, interval_s) & seen_through(
             view, present["means"], extent / 2, config.depth_tolerance, at_edges=True
         )
         present["contradictions"] = torch.where(gone, present["contradictions"] + 1, 0)
@@ -102,11 +123,28 @@ class Mapper:
         pieces = present["piece_ids"][dead & (present["piece_ids"] != NO_PIECE)]
         self._gone += [pieces] if len(pieces) else []
         lost = torch.zeros_like(dead)
-        if last:  # the first view after a map was loaded does not know what the one before saw
+        if self._recent.views:  # after a map was loaded, nobody knows what the view before saw
             lost = passed_on(present, view.time_s, interval_s, config.unseen_mover_s) & ~dead
-        # It went at some time between the view that saw it and the next: most likely half way.
-        still_s = torch.where(lost, present["seen_s"], view.time_s - interval_s)
-        return self.field.retire(dead | lost, still_s + interval_s / 2)
+        # What passed on was seen until then, and is taken to have gone half a frame later.
+        death_s = present["seen_s"] + interval_s / 2
+        death_s[dead] = self._dead_since(view, dead, extent)
+        return self.field.retire(dead | lost, death_s)
+
+    def _dead_since(self, view: View, dead: Tensor, extent: Tensor) -> Tensor:
+        """When what a view sees to be gone went: half way since the last view of its place.
+
+        That may be long ago, where the camera has been away. Where no such view is kept any more,
+        the Gaussian's own last sight counts.
+        """
+        present = self.field.present
+        held_s = held_times(
+            self._recent.views,
+            [one for one in self.keyframes.views if one is not view],
+            present["means"][dead],
+            extent[dead],
+            self._config.depth_tolerance,
+        )
+        return (torch.maximum(held_s, present["seen_s"][dead]) + view.time_s) / 2
 
     def take_gone(self) -> Tensor:
         """Pieces [G] of the Gaussians whose place was seen empty since this was called last."""
@@ -116,7 +154,7 @@ class Mapper:
 
     def _insert(self, view: View, counts: MappingCounts) -> None:
         out = self._draw(view)
-        color = exposures.apply(view.exposure.values, out.image, out.alpha)
+        color = apply(view.exposure.values, out.image, out.alpha)
         depth = out.expected_depth
         empty, in_front = insertion.unexplained(view, color, depth, out.alpha, self._config)
         surface = insertion.filled_depth(view, depth, out.alpha)
@@ -132,7 +170,7 @@ class Mapper:
         rows = insertion.new_gaussians(view, surface, pixels, spacing)
         empty_s = birth_times(
             self._recent.views,
-            self.keyframes.views,
+            [one for one in self.keyframes.views if one is not view],
             rows["means"],
             _extent(rows["log_scales"].exp()),
             self._config.depth_tolerance,
@@ -151,37 +189,6 @@ class Mapper:
         present, last = self.field.present, self._recent.views[-1:]
         in_sight = int((present["seen_s"] >= last[0].time_s).sum()) if last else 0
         return max(0, self.field.max_bytes // present.bytes_per_gaussian - in_sight)
-
-    def _steps(self, *, keyframe: bool) -> int:
-        """Steps of this frame: those of every frame, and a share of what keyframes still owe.
-
-        Spreading the work of a keyframe keeps the latency even; where every frame is a keyframe
-        the debt settles at `_SPREAD` keyframes and each frame pays for one.
-        """
-        if keyframe:
-            self._owed += self._config.keyframe_iterations
-        paid = math.ceil(self._owed / _SPREAD)
-        self._owed -= paid
-        return self._config.iterations + paid
-
-    def _schedule(self, steps: int) -> list[int]:
-        """Keyframe indices to refine against; -1 is the current view.
-
-        A third each: the current view, one of the last eight keyframes, any keyframe.
-        """
-        count = len(self.keyframes)
-        indices = []
-        for step in range(steps):
-            if step % 3 == 0 or count < 2:
-                indices.append(-1)
-            elif step % 3 == 1:
-                indices.append(count - 1 - int(self._rng.integers(0, min(8, count))))
-            else:
-                indices.append(int(self._rng.integers(count)))
-        return indices
-
-    def _current_or(self, index: int, view: View) -> View:
-        return view if index < 0 else self.keyframes.views[index]
 
     def _prune(self, view: View) -> int:
         """Delete what is hardly there or broken; what has grown too large is cut, not holed."""

@@ -1,84 +1,134 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gradient steps on the present Gaussians against one view at a time."""
+"""Gradient steps on the Gaussians in view, one view at a time."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from f4x_ros.core.field import PARAMETERS, GaussianField, GaussianSet
-from f4x_ros.core.mapping.adam import adam_step
+from f4x_ros.core.field import GaussianField, GaussianSet
+from f4x_ros.core.mapping.adam import Drawn, adam_step, native_adam_step
+from f4x_ros.core.mapping.loss import loss_gradients, view_loss
 from f4x_ros.core.observe import View
-from f4x_ros.core.observe import exposure as exposures
-from f4x_ros.core.render import render
+from f4x_ros.core.render import RenderOutput, cpu, render
 
-_SQUARED_WEIGHT = 5.0  # of the squared colour error beside the absolute one
-_DEPTH_WEIGHT = 0.5  # of the relative depth error
-_ALPHA_WEIGHT = 0.02  # of transparency: every pixel sees a surface
+_NEAR_M = 0.01  # of the rasteriser
+_RIM_PX = 2.5  # what the rasteriser's blur of a third of a pixel adds to a Gaussian's reach
+_SIGMAS = 4.0  # a Gaussian's reach beyond its mean; it may still grow while it is refined
 
 
-def optimise_view(field: GaussianField, view: View, backend: str) -> float:
-    """One step of the Gaussians valid at the view's time, and of its exposure; returns the loss.
+class InView(NamedTuple):
+    """Rows of the working set that a view may show at its time."""
 
-    What has died since takes part as a constant, so that a thing that moved away still explains
-    the view it was seen in.
+    present: Tensor  # [K] indices
+    past: Tensor  # [L] indices
+
+
+def refine(
+    field: GaussianField, views: Sequence[View], backend: str, between: Callable[[], None]
+) -> None:
+    """One step against each of the views, in their order; `between` is called after each.
+
+    A step moves the present Gaussians that are valid at the view's time and in sight of it, and the
+    exposure of the view. What has died since takes part as a constant, so that a thing that moved
+    away still explains the view it was seen in.
     """
-    present = field.present
-    valid = present.valid_at(view.time_s)
-    leaves = {name: present[name].detach().requires_grad_() for name in PARAMETERS}
-    values = view.exposure.values.detach().requires_grad_(view.exposure.learn)
-    loss = view_loss(_render(leaves, valid, field.past, view, backend), view, values)
-    targets = [*leaves.values(), *([values] if view.exposure.learn else [])]
-    gradients = torch.autograd.grad(loss, targets)
-    by_name = dict(zip(PARAMETERS, gradients, strict=False))
-    adam_step(present, by_name, (by_name["colors"] != 0).any(-1))
-    if view.exposure.learn:
+    different = list(dict.fromkeys(views))
+    chosen = dict(zip(different, in_view(field, different), strict=True))
+    for view in views:
+        step(field, view, chosen[view], backend)
+        between()
+
+
+@torch.no_grad()
+def in_view(field: GaussianField, views: Sequence[View]) -> list[InView]:
+    """For each view what it may show; asks the device once for each of the two tables."""
+    present, past = (_rows_in_view(part, views) for part in field.parts)
+    return [InView(*pair) for pair in zip(present, past, strict=True)]
+
+
+def _rows_in_view(gaussians: GaussianSet, views: Sequence[View]) -> list[Tensor]:
+    means, birth_s, death_s = gaussians["means"], gaussians["birth_s"], gaussians["death_s"]
+    if not len(gaussians):
+        return [torch.zeros(0, dtype=torch.long, device=means.device)] * len(views)
+    reach = _SIGMAS * gaussians["log_scales"].amax(-1).exp_()
+    shown = []
+    for view in views:
+        p = means @ view.viewmat[:3, :3].T + view.viewmat[:3, 3]
+        x, y, z = p.unbind(-1)
+        c = view.camera
+        # Towards the rim of the image a Gaussian is drawn out sideways.
+        across = reach * math.hypot(1, max(c.cx, c.width - c.cx) / c.fx)
+        down = reach * math.hypot(1, max(c.cy, c.height - c.cy) / c.fy)
+        left = z * ((c.cx + _RIM_PX) / c.fx) + across
+        right = z * ((c.width - c.cx + _RIM_PX) / c.fx) + across
+        top = z * ((c.cy + _RIM_PX) / c.fy) + down
+        bottom = z * ((c.height - c.cy + _RIM_PX) / c.fy) + down
+        inside = (z > _NEAR_M) & (x > -left) & (x < right) & (y > -top) & (y < bottom)
+        shown.append(inside & (birth_s < view.time_s) & (view.time_s < death_s))
+    which, rows = torch.stack(shown).nonzero().unbind(-1)
+    counts = torch.bincount(which, minlength=len(views)).tolist()
+    return list(torch.split(rows, counts))
+
+
+def step(field: GaussianField, view: View, chosen: InView, backend: str) -> Tensor:
+    """One step against a view; returns the loss before it, on the field's device."""
+    drawn = Drawn.of(field.present, chosen.present)
+    gone = Drawn.of(field.past, chosen.past) if len(chosen.past) else None
+    if backend == "cpu":
+        return _native_step(field, view, chosen, drawn, gone)
+    return _torch_step(field, view, chosen, drawn, gone, backend)
+
+
+def _torch_step(
+    field: GaussianField,
+    view: View,
+    chosen: InView,
+    drawn: Drawn,
+    gone: Drawn | None,
+    backend: str,
+) -> Tensor:
+    """By autograd: on GPUs, without a compiler, and as the specification in tests."""
+    leaves = Drawn(*(t.detach().requires_grad_() for t in drawn))
+    exposure = view.exposure.values.detach().requires_grad_(view.exposure.learn)
+    out = _draw(_joined(leaves, gone), view, backend)
+    loss = view_loss(out.image, out.depth, out.alpha, view, exposure)
+    learned = [exposure] if view.exposure.learn else []
+    gradients = torch.autograd.grad(loss, [*leaves, *learned])
+    adam_step(field.present, chosen.present, drawn, Drawn(*gradients[:5]))
+    if learned:
         view.exposure.step(gradients[-1])
-    return float(loss.detach())
+    return loss.detach()
 
 
-def _render(
-    leaves: dict[str, Tensor], valid: Tensor, past: GaussianSet, view: View, backend: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Colour [H, W, 3], accumulated depth [H, W] and alpha [H, W] at the view's time."""
-    means, quats, colors = leaves["means"], leaves["quats"], leaves["colors"]
-    scales = leaves["log_scales"].exp()
-    opacities = torch.sigmoid(leaves["logit_opacities"]) * valid
-    gone = past.valid_at(view.time_s).nonzero()[:, 0]
-    if len(gone):
-        means = torch.cat([means, past["means"][gone]])
-        quats = torch.cat([quats, past["quats"][gone]])
-        scales = torch.cat([scales, past["log_scales"][gone].exp()])
-        opacities = torch.cat([opacities, torch.sigmoid(past["logit_opacities"][gone])])
-        colors = torch.cat([colors, past["colors"][gone]])
+@torch.no_grad()
+def _native_step(
+    field: GaussianField, view: View, chosen: InView, drawn: Drawn, gone: Drawn | None
+) -> Tensor:
+    """The same in a few compiled passes."""
+    whole = _joined(drawn, gone)
+    exposure = view.exposure.values
+    shape = (view.viewmat, view.K, *view.size)
+    out, backward = cpu.render_for_gradients(*whole, *shape)
+    g = loss_gradients(out.image, out.depth, out.alpha, view, exposure)
+    gradients = Drawn(*backward(g.color, g.depth, g.alpha))
+    native_adam_step(field.present, chosen.present, drawn, gradients)
+    if view.exposure.learn:
+        view.exposure.step(g.exposure)
+    return torch.tensor(g.loss)
+
+
+def _joined(drawn: Drawn, gone: Drawn | None) -> Drawn:
+    """Those that are refined first."""
+    if gone is None:
+        return drawn
+    return Drawn(*(torch.cat(pair) for pair in zip(drawn, gone, strict=True)))
+
+
+def _draw(drawn: Drawn, view: View, backend: str) -> RenderOutput:
     width, height = view.size
-    out = render(
-        means,
-        quats,
-        scales,
-        opacities,
-        colors,
-        view.viewmat,
-        view.K,
-        width,
-        height,
-        backend=backend,
-    )
-    return out.image, out.depth, out.alpha
-
-
-def view_loss(rendered: tuple[Tensor, Tensor, Tensor], view: View, exposure: Tensor) -> Tensor:
-    """Colour, relative depth where measured, and opacity.
-
-    Args:
-        rendered: colour [H, W, 3], accumulated depth [H, W], alpha [H, W].
-        view: what was seen.
-        exposure: gain and offset [2, 3].
-    """
-    color, depth, alpha = rendered
-    error = exposures.apply(exposure, color, alpha) - view.rgb
-    color_loss = error.abs().mean() + _SQUARED_WEIGHT * error.square().mean()
-    expected = depth / alpha.clamp(min=0.05)
-    relative = (expected - view.depth).abs() / view.depth.clamp(min=0.3)
-    depth_loss = (relative * (view.depth > 0)).mean()
-    return color_loss + _DEPTH_WEIGHT * depth_loss + _ALPHA_WEIGHT * (1 - alpha).mean()
+    return render(*drawn, view.viewmat, view.K, width, height, backend=backend)

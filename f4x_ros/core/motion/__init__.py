@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from f4x_ros.core.motion.kalman import PositionFilter
+from f4x_ros.core.motion.pace import Pace
 from f4x_ros.core.motion.passing import (
     gone_beside,
     note_moving_things,
@@ -14,6 +15,7 @@ from f4x_ros.core.motion.passing import (
 from f4x_ros.core.motion.trajectory import Trajectory
 
 __all__ = [
+    "Pace",
     "PositionFilter",
     "Trajectory",
     "gone_beside",

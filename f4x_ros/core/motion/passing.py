@@ -13,14 +13,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from f4x_ros.core.field import NO_PIECE, GaussianSet
+from f4x_ros.core.field import NO_PIECE, GaussianSet, cube_codes
 
 _REST_S = 1.0  # what has been seen in its place for so long is at rest ...
 _FRAMES = 2.5  # ... and so many frames; out of sight for fewer is a gap in the view
 _DISPLACED = 0.2  # share of a thing's Gaussians that came lately, or are gone, while it moves ...
 _LEAST = 10  # ... of so many at least
 _CUBE_M = 0.15  # edge of the cubes that are a neighbourhood
-_PLACES = (1, 1 << 21, 1 << 42)  # of its three numbers in one; unique within 150 km
 _SHARE = 0.6  # of the others in its cube that must be on their way, too, ...
 _FEWEST = 3  # ... which must hold so many: a single one is noise of the depth, or far away
 
@@ -101,8 +100,7 @@ def passed_on(present: GaussianSet, time_s: float, interval_s: float, unseen_s: 
 
 def _among_its_like(means: Tensor, alike: Tensor) -> Tensor:
     """Mask [N] of points [N, 3] whose cube is full of others that are alike (mask [N])."""
-    cubes = (means / _CUBE_M).floor().long()
-    _, cube = torch.unique((cubes * cubes.new_tensor(_PLACES)).sum(1), return_inverse=True)
+    _, cube = torch.unique(cube_codes(means, _CUBE_M), return_inverse=True)
     count = torch.bincount(cube)
     of_it = torch.bincount(cube[alike], minlength=len(count))
     full = (count >= _FEWEST) & (of_it - 1 >= _SHARE * (count - 1))

@@ -13,7 +13,7 @@ from torch import Tensor
 from f4x_ros.core.config import TracksConfig
 from f4x_ros.core.field import MIN_OPACITY, Snapshot
 from f4x_ros.core.objects.components import Component, find_components
-from f4x_ros.core.objects.tracker import GIVEN_UP, Detection, Tracker
+from f4x_ros.core.objects.tracker import Detection, Tracker
 
 
 def components_of(
@@ -48,8 +48,7 @@ def track_objects(
 
     A Gaussian counts as new if a view within the last `recent_s` seconds saw its place empty.
     The snapshot may be any part of the map; `elsewhere` are the tracks with Gaussians in the rest.
-    What that rest still carries of tracks that ended is for the caller to clear: `give_up` with
-    `Tracker.lost_ids`.
+    What that rest still carries of `Tracker.lost_ids` is for the caller to make `GIVEN_UP`.
     """
     ids = snapshot.object_ids.cpu().numpy().astype(np.int64)
     seen_s = snapshot.seen_s.cpu().numpy()
@@ -74,13 +73,6 @@ def track_objects(
     for detection, track_id in zip(detections, track_ids, strict=True):
         out[detection.component.members] = track_id
     return out
-
-
-def give_up(object_ids: Tensor, lost: Sequence[int]) -> None:
-    """Take the ids of tracks that were lost off Gaussians (ids [N], written in place)."""
-    if lost:
-        gone = torch.tensor(lost, dtype=object_ids.dtype, device=object_ids.device)
-        object_ids.masked_fill_(torch.isin(object_ids, gone), GIVEN_UP)
 
 
 def dominant_id(object_ids: Tensor, members: NDArray[np.int64]) -> int:

@@ -2,48 +2,54 @@
 """Gaussians of one thing put together, so that all of it is asked at once.
 
 What a single Gaussian's latent says is noisy; the mean over a thing is not. The things need no
-names: pieces of the nearest-neighbour graph are merged from the most alike pair on, by the mean log
-odds of the edges between two pieces and the cosine of their mean features (average linkage; as
-Felzenszwalb & Huttenlocher 2004 for pixels, and superpoints of Landrieu & Simonovsky 2018).
+names, see `regions`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csr_matrix
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse import csr_matrix
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from f4x_ros.core.features.distil import Distiller
 from f4x_ros.core.field import NO_PIECE, GaussianField, Snapshot, some_of, take_snapshot
 from f4x_ros.core.objects.graph import edge_cues, geometry_odds
+from f4x_ros.core.objects.regions import merged, trusted
 
-_FEATURE = -20.0  # log odds for 1 - cosine; twice that of single Gaussians, as means are surer
-_LEVELS = (6.0, 5.0, 4.0, 3.0, 2.5, 2.0, 1.5, 1.0, 0.5, 0.0)  # log odds from which pieces merge
-_LEAST_WEIGHT = 1e-3
+_MORE = 1.5  # times the pixels that a piece was made from: then it is made anew
+_LESS = 0.8  # share of its Gaussians that are left: so, too
+_NEIGHBOURS = 10  # Gaussians around each one that is put together anew
 
 
 class Grouper:
-    """Keeps the pieces of a field up to date; what was not seen since the last time keeps its own.
+    """Keeps the pieces of the working set up to date, a part of them at a time.
+
+    What has no piece yet, and the pieces of which much more has been seen since they were made, are
+    taken apart and put together anew; they may join pieces beside them, which stay as they are.
 
     Args:
         every: frames from one time to the next; 0 = never.
     """
 
     def __init__(self, every: int) -> None:
-        self._every, self._next, self._last_s = every, NO_PIECE + 1, -np.inf
+        self._every, self._next = every, NO_PIECE + 1
+        self._made: dict[int, tuple[float, int]] = {}  # pixels and Gaussians it was made from
 
     def due(self, frame: int) -> bool:
         """Whether pieces are made after this many frames."""
         return self._every > 0 and frame % self._every == 0
 
-    def restore(self, field: GaussianField, time_s: float) -> None:
-        """Go on with a field that was grouped up to a time in seconds."""
-        ids = [part["piece_ids"] for part in field.parts if len(part)]
-        self._next = 1 + max((int(one.max()) for one in ids), default=NO_PIECE)
-        self._last_s = time_s
+    def restore(self, field: GaussianField) -> None:
+        """Go on with a field that was grouped before."""
+        tables = [part["piece_ids"] for part in field.parts if len(part)]
+        self._next = 1 + max((int(one.max()) for one in tables), default=NO_PIECE)
+        self._note(_Pieces.of_field(field))
 
     @torch.no_grad()
     def update(
@@ -51,119 +57,128 @@ class Grouper:
         field: GaussianField,
         distiller: Distiller,
         eye: NDArray[np.float64],
-        time_s: float,
-    ) -> None:
-        """Make the pieces anew that have been seen since the last time.
+        between: Callable[[], None],
+    ) -> int:
+        """Make those pieces of the working set that are due; returns of how many Gaussians.
 
         Args:
             field: its column `piece_ids` is written.
             distiller: of its latents.
             eye: [3] map frame, from where its surfaces are seen.
-            time_s: seconds of the field.
+            between: called between two parts of the work.
         """
+        if len(field.present) < 2:
+            return 0
+        pieces = _Pieces.of_field(field)
+        due = self._due(pieces)
+        again = np.flatnonzero(due[pieces.of])
+        if not len(again):
+            return 0
+        snapshot = take_snapshot(field, blocks=())
+        features = _coordinates(snapshot.latents, distiller)
+        rows = _with_neighbours(snapshot.means.cpu().numpy(), again)
+        between()
+        around = torch.from_numpy(rows).to(features.device)
+        place = torch.from_numpy(eye.astype(np.float32))
+        first, second, cues = edge_cues(some_of(snapshot, around), features[around], place)
+        odds = geometry_odds(cues).double().numpy()
+        between()
+        sums = trusted(features.cpu().numpy(), snapshot.latent_weights.cpu().numpy())
+        nodes = _Nodes.among(rows, due, pieces, sums)
+        region = merged(nodes.of[first], nodes.of[second], odds, nodes.sums, nodes.fixed)
+        names = self._named(region, nodes)
+        own = ~nodes.fixed[nodes.of]
         ids = field.present["piece_ids"]
-        seen = (field.present["seen_s"] > self._last_s) | (ids == NO_PIECE)
-        seen |= torch.isin(ids, ids[seen & (ids != NO_PIECE)])
-        rows = torch.nonzero(seen)[:, 0]
-        self._last_s = time_s
-        if len(rows) < 2:
-            return
-        found = pieces_of(some_of(take_snapshot(field), rows), distiller, eye)
-        ids[rows] = torch.from_numpy(found + self._next).to(ids)
-        self._next += int(found.max()) + 1
+        ids[around[torch.from_numpy(own).to(around.device)]] = torch.from_numpy(
+            names[nodes.of[own]]
+        ).to(ids)
+        self._note(_Pieces.of_field(field))
+        return len(again)
+
+    def _due(self, pieces: _Pieces) -> NDArray[np.bool_]:
+        """Which of the pieces are to be made anew."""
+        made = [self._made.get(one, (0.0, 0)) for one in pieces.ids.tolist()]
+        pixels, count = np.array(made).reshape(-1, 2).T
+        more, fewer = pieces.pixels > _MORE * pixels, pieces.counts < _LESS * count
+        return np.asarray((pieces.ids == NO_PIECE) | more | fewer)
+
+    def _note(self, pieces: _Pieces) -> None:
+        """Remember what new pieces were made from; forget those that are gone from view."""
+        self._made = {
+            one: self._made.get(one, (pixels, count))
+            for one, pixels, count in zip(
+                pieces.ids.tolist(), pieces.pixels.tolist(), pieces.counts.tolist(), strict=True
+            )
+        }
+
+    def _named(self, region: NDArray[np.int64], nodes: _Nodes) -> NDArray[np.int64]:
+        """Piece of each node: that of the piece it has joined, or a new number."""
+        count = int(region.max()) + 1
+        names = np.full(count, NO_PIECE)
+        names[region[nodes.fixed]] = nodes.names
+        new = np.flatnonzero(names == NO_PIECE)
+        names[new] = self._next + np.arange(len(new))
+        self._next += len(new)
+        return names[region]
 
 
-def pieces_of(
-    snapshot: Snapshot, distiller: Distiller, eye: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    """Piece [N] of each Gaussian, from 0 on without gaps; there are at least two Gaussians."""
-    features = _coordinates(snapshot.latents, distiller)
-    place = torch.from_numpy(eye.astype(np.float32))
-    first, second, cues = edge_cues(snapshot, features, place)
-    odds = geometry_odds(cues).double().numpy()
-    weights = snapshot.latent_weights.cpu().numpy()
-    return merged(first, second, odds, features.cpu().numpy(), weights)
+class _Pieces(NamedTuple):
+    """The pieces of the present Gaussians of a working set."""
+
+    ids: NDArray[np.int64]  # [P]
+    of: NDArray[np.int64]  # [N] which of them each Gaussian is of
+    pixels: NDArray[np.float64]  # [P] behind their latents
+    counts: NDArray[np.int64]  # [P] Gaussians
+
+    @classmethod
+    def of_field(cls, field: GaussianField) -> _Pieces:
+        """Those of a field."""
+        ids, of = np.unique(field.present["piece_ids"].cpu().numpy(), return_inverse=True)
+        weights = field.present["latent_weights"].cpu().numpy()
+        pixels = np.bincount(of, weights, len(ids)).astype(np.float64)
+        return cls(ids.astype(np.int64), of, pixels, np.bincount(of, minlength=len(ids)))
 
 
-def merged(
-    first: NDArray[np.int64],  # [E]
-    second: NDArray[np.int64],  # [E]
-    odds: NDArray[np.float64],  # [E] log odds that both ends are of one thing, features apart
-    features: NDArray[np.float32],  # [N, D]; zero where nothing is known
-    weights: NDArray[np.float32],  # [N] pixels behind each
-) -> NDArray[np.int64]:
-    """Piece [N] of each end of the edges of a graph."""
-    trust = np.sqrt(weights).clip(_LEAST_WEIGHT)[:, None]
-    lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    regions = _Regions(first, second, odds, trust * features / lengths.clip(1e-9))
-    for level in _LEVELS:
-        while regions.merge(level):
-            pass
-    return regions.piece
+class _Nodes(NamedTuple):
+    """What is put together: Gaussians, and whole pieces that stay as they are."""
 
+    of: NDArray[np.int64]  # [R] node of each row
+    sums: NDArray[np.float32]  # [K, D] trusted features
+    fixed: NDArray[np.bool_]  # [K] whether it is a piece
+    names: NDArray[np.int64]  # of the fixed ones
 
-class _Regions:
-    """Pieces so far: sums of their features, and the edges between them."""
-
-    def __init__(
-        self,
-        first: NDArray[np.int64],
-        second: NDArray[np.int64],
-        odds: NDArray[np.float64],
-        sums: NDArray[np.float32],
-    ) -> None:
-        self.piece = np.arange(len(sums))
-        self._sums = sums
-        self._first, self._second = first, second
-        self._odds = odds
-        self._count = np.ones(len(odds))
-
-    def merge(self, level: float) -> bool:
-        """Join each piece with the neighbour most like it, if that passes; whether any did."""
-        if not len(self._first):
-            return False
-        alike = self._likeness()
-        order = np.argsort(alike, kind="stable")
-        best = np.full((2, len(self._sums)), -1)
-        best[0, self._first[order]] = order  # of those with one index the last, the best, stays
-        best[1, self._second[order]] = order
-        reached = np.where(best >= 0, alike[best], -np.inf)
-        top = reached.argmax(0)[None]
-        edge = np.take_along_axis(best, top, 0)[0]
-        chosen = np.unique(edge[np.take_along_axis(reached, top, 0)[0] >= level])
-        if not len(chosen):
-            return False
-        self._join(self._first[chosen], self._second[chosen])
-        return True
-
-    def _likeness(self) -> NDArray[np.float64]:
-        """[E] log odds that the pieces at both ends are of one thing."""
-        unit = self._sums / np.linalg.norm(self._sums, axis=1, keepdims=True).clip(1e-9)
-        cosine = np.einsum("ij,ij->i", unit[self._first], unit[self._second])
-        return np.asarray(self._odds / self._count + _FEATURE * (1 - cosine))
-
-    def _join(self, one: NDArray[np.int64], other: NDArray[np.int64]) -> None:
-        count = len(self._sums)
-        links = coo_matrix((np.ones(len(one)), (one, other)), shape=(count, count))
-        total, new = connected_components(links, directed=False)
-        belongs = csr_matrix(
-            (np.ones(count, self._sums.dtype), (new, np.arange(count))), shape=(total, count)
+    @classmethod
+    def among(
+        cls,
+        rows: NDArray[np.int64],  # [R] Gaussians
+        due: NDArray[np.bool_],  # [P] pieces that are taken apart
+        pieces: _Pieces,
+        sums: NDArray[np.float32],  # [N, D] trusted features of all Gaussians
+    ) -> _Nodes:
+        """One node for each row of a piece that is taken apart, and one for each other piece."""
+        apart = due[pieces.of[rows]]
+        kept, place = np.unique(pieces.of[rows[~apart]], return_inverse=True)
+        count = int(apart.sum())
+        node = np.empty(len(rows), np.int64)
+        node[apart] = np.arange(count)
+        node[~apart] = count + place
+        number = np.full(len(pieces.ids), -1)
+        number[kept] = np.arange(len(kept))
+        inside = np.flatnonzero(number[pieces.of] >= 0)
+        whole = csr_matrix(
+            (np.ones(len(inside), sums.dtype), (number[pieces.of[inside]], inside)),
+            shape=(len(kept), len(sums)),
         )
-        self._sums = belongs @ self._sums
-        self.piece = new[self.piece].astype(np.int64)
-        a, b = new[self._first].astype(np.int64), new[self._second].astype(np.int64)
-        apart = a != b
-        keys = np.minimum(a, b)[apart] * total + np.maximum(a, b)[apart]
-        pairs, place = np.unique(keys, return_inverse=True)
-        self._odds = _summed(place, self._odds[apart], len(pairs))
-        self._count = _summed(place, self._count[apart], len(pairs))
-        self._first, self._second = pairs // total, pairs % total
+        total = np.concatenate([sums[rows[apart]], whole @ sums])
+        fixed = np.arange(len(total)) >= count
+        return cls(node, total, fixed, pieces.ids[kept])
 
 
-def _summed(
-    place: NDArray[np.int64], values: NDArray[np.float64], count: int
-) -> NDArray[np.float64]:
-    return np.bincount(place, values, count).astype(np.float64, copy=False)
+def _with_neighbours(points: NDArray[np.float32], again: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows, in ascending order, of some points and of the nearest ones around each of them."""
+    count = min(_NEIGHBOURS + 1, len(points))
+    _, near = cKDTree(points).query(points[again], k=count)
+    return np.unique(np.concatenate([again, np.ravel(near)]))
 
 
 def asked_together(snapshot: Snapshot) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,8 +12,8 @@ What is not seen: a resting thing stays where the field has it, for as long as t
 taken to have stopped; after `tracks.lost_after_s` it is LOST, wherever its last Gaussians lie.
 
 An id is given out once. When its track ends, LOST or because its prompt is no longer asked, no
-present Gaussian carries it on (`Tracker.lost_ids`, `Tracker.ids_now`), so that nothing can be taken
-for it later; Gaussians of the past keep it, as the track's history does, for questions about then.
+present Gaussian carries it on (`Tracker.lost_ids`, `Tracker.keep_labels`), so that nothing can be
+taken for it later; those of the past keep it, as its history does, for questions about then.
 """
 
 from __future__ import annotations
@@ -100,12 +100,16 @@ class Tracker:
         out[stale] = np.where(np.isin(ids[stale], lost), GIVEN_UP, 0)
         return out
 
-    def keep_labels(self, labels: Sequence[str]) -> None:
-        """Drop the tracks of prompts that are no longer asked: the last frame was their last."""
+    def keep_labels(self, labels: Sequence[str]) -> list[int]:
+        """Drop the tracks of prompts that are no longer asked: the last frame was their last.
+
+        Returns their ids, which no present Gaussian is to carry on.
+        """
         dropped = [t.id for t in self._targets if t.label not in labels]
         self._targets = [t for t in self._targets if t.label in labels]
         if self._last_ns is not None:
             self._history.end(dropped, self._last_ns + 1)
+        return dropped
 
     def update(
         self, detections: Sequence[Detection], stamp_ns: int, elsewhere: Collection[int] = ()

@@ -8,7 +8,16 @@ points lie in the free space before its surfaces, and which behind them.
 from __future__ import annotations
 
 from f4x_ros.core.observe.exposure import Exposure, ExposureTrack, apply
-from f4x_ros.core.observe.free_space import hidden, seen_through
+from f4x_ros.core.observe.free_space import has_reading, hidden, seen_through
 from f4x_ros.core.observe.views import View, make_view
 
-__all__ = ["Exposure", "ExposureTrack", "View", "apply", "hidden", "make_view", "seen_through"]
+__all__ = [
+    "Exposure",
+    "ExposureTrack",
+    "View",
+    "apply",
+    "has_reading",
+    "hidden",
+    "make_view",
+    "seen_through",
+]

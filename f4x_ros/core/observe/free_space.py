@@ -42,6 +42,12 @@ def seen_through(
     return inside & (surface > 0) & (surface * (1 - tolerance) > z + margin_m)
 
 
+def has_reading(view: View, means: Tensor) -> Tensor:
+    """Mask [N]: points in whose direction a view has measured something."""
+    inside, rows, columns, _ = _pixels(view, means)
+    return inside & (view.depth[rows, columns] > 0)
+
+
 def hidden(view: View, means: Tensor, margin_m: Tensor, tolerance: float) -> Tensor:
     """Mask [N]: points that lie behind the surface that a view has measured.
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.config import MappingConfig
-from f4x_ros.core.data import Frame, PinholeCamera, poses
+from f4x_ros.core.data import Frame, Frustum, PinholeCamera, poses
 from f4x_ros.core.observe.exposure import Exposure
 
 MIN_DEPTH_M = 0.05
@@ -30,6 +30,7 @@ class View:
     viewmat: Tensor  # [4, 4] float32, T_camera_map
     K: Tensor  # [3, 3] float32
     exposure: Exposure
+    frustum: Frustum  # what of the map it may show
 
     @property
     def rgb(self) -> Tensor:
@@ -68,4 +69,5 @@ def make_view(
         viewmat=poses.viewmat(frame.T_map_camera, device),
         K=camera.K_tensor(device),
         exposure=exposure,
+        frustum=Frustum(camera, frame.T_map_camera, config.range_m),
     )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -70,6 +71,64 @@ def _forward(
     return image, depth, alpha
 
 
+Backward = Callable[["Tensor | None", "Tensor | None", "Tensor | None"], "tuple[Tensor, ...]"]
+
+
+def render_for_gradients(
+    means: Tensor,  # [N, 3]
+    quats: Tensor,  # [N, 4]
+    scales: Tensor,  # [N, 3]
+    opacities: Tensor,  # [N]
+    colors: Tensor,  # [N, C]
+    viewmat: Tensor,  # [4, 4]
+    K: Tensor,  # [3, 3]
+    width: int,
+    height: int,
+    near: float = 0.01,
+    eps2d: float = 0.3,
+) -> tuple[RenderOutput, Backward]:
+    """`render` without autograd: images, and what turns their gradients into those of Gaussians.
+
+    The second takes those of image, depth and alpha (None = zero) once, and returns those of means,
+    quats, scales, opacities and colors.
+    """
+    tensors = tuple(t.contiguous() for t in (means, quats, scales, opacities, colors, viewmat, K))
+    plan = native.Plan(native.library())
+    out = RenderOutput(*_forward(tensors, (width, height), near, eps2d, plan))
+
+    def backward(
+        g_image: Tensor | None, g_depth: Tensor | None, g_alpha: Tensor | None
+    ) -> tuple[Tensor, ...]:
+        gradients = [torch.zeros_like(t) for t in tensors[:5]]
+        incoming = (g_image, g_depth, g_alpha)
+        _backward(tensors, (width, height), near, eps2d, plan, incoming, [*gradients, None])
+        return tuple(gradients)
+
+    return out, backward
+
+
+def _backward(
+    tensors: tuple[Tensor, ...],
+    size: tuple[int, int],
+    near: float,
+    eps2d: float,
+    plan: native.Plan,
+    incoming: Sequence[Tensor | None],
+    gradients: Sequence[Tensor | None],
+) -> None:
+    """Add to the gradients of means .. colors and of the first three rows of viewmat (float64)."""
+    means, quats, scales, opacities, colors, viewmat, K = tensors
+    dense = [None if g is None else g.contiguous() for g in incoming]
+    plan.library.call(
+        f"f4x_backward_{_SUFFIX[means.dtype]}",
+        plan.handle,
+        ctypes.byref(_gaussians(means, quats, scales, opacities, colors, colors.shape[1])),
+        ctypes.byref(_view(viewmat, K, *size, near, eps2d, False)),
+        *(ctypes.c_void_p(None if g is None else g.data_ptr()) for g in dense),
+        ctypes.byref(native.Gradients(*(None if g is None else g.data_ptr() for g in gradients))),
+    )
+
+
 class _Rasterize(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *args: Any) -> tuple[Tensor, Tensor, Tensor]:
@@ -89,7 +148,7 @@ class _Rasterize(torch.autograd.Function):
         ctx: Any, g_image: Tensor | None, g_depth: Tensor | None, g_alpha: Tensor | None
     ) -> tuple[Tensor | None, ...]:
         tensors = ctx.saved_tensors
-        means, quats, scales, opacities, colors, viewmat, K = tensors
+        viewmat = tensors[5]
         width, height, near, eps2d = ctx.options
         needs = ctx.needs_input_grad
         grads = [
@@ -97,17 +156,8 @@ class _Rasterize(torch.autograd.Function):
             for t, need in zip(tensors[:5], needs, strict=False)
         ]
         g_view = torch.zeros(3, 4, dtype=torch.float64) if needs[5] else None
-        incoming = [None if g is None else g.contiguous() for g in (g_image, g_depth, g_alpha)]
-        ctx.plan.library.call(
-            f"f4x_backward_{_SUFFIX[means.dtype]}",
-            ctx.plan.handle,
-            ctypes.byref(_gaussians(means, quats, scales, opacities, colors, colors.shape[1])),
-            ctypes.byref(_view(viewmat, K, width, height, near, eps2d, False)),
-            *(ctypes.c_void_p(None if g is None else g.data_ptr()) for g in incoming),
-            ctypes.byref(
-                native.Gradients(*(None if g is None else g.data_ptr() for g in [*grads, g_view]))
-            ),
-        )
+        incoming = (g_image, g_depth, g_alpha)
+        _backward(tensors, (width, height), near, eps2d, ctx.plan, incoming, [*grads, g_view])
         g_viewmat = None
         if g_view is not None:
             g_viewmat = torch.zeros_like(viewmat)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from f4x_ros.core.errors import BadInputError
 
-ABI = 2  # F4X_RAST_ABI in csrc/abi.h
+ABI = 3  # F4X_RAST_ABI in csrc/abi.h
 
 _REMEDY = (
     "reinstall the package with a C++ compiler present, or in a source checkout run"
@@ -69,16 +69,49 @@ class Gradients(ctypes.Structure):
     )
 
 
-class Adam(ctypes.Structure):
-    """F4xAdam of abi.h."""
+class Loss(ctypes.Structure):
+    """F4xLoss of abi.h."""
 
     _fields_ = (
-        ("rows", ctypes.c_int64),
-        ("width", ctypes.c_int64),
-        ("moment_stride", ctypes.c_int64),
-        ("visible", ctypes.c_void_p),
-        ("correction", ctypes.c_void_p),
-        ("learning_rate", ctypes.c_float),
+        ("pixels", ctypes.c_int64),
+        ("color", ctypes.c_void_p),
+        ("depth", ctypes.c_void_p),
+        ("alpha", ctypes.c_void_p),
+        ("rgb", ctypes.c_void_p),
+        ("seen_depth", ctypes.c_void_p),
+        ("exposure", ctypes.c_void_p),
+        ("squared_weight", ctypes.c_float),
+        ("depth_weight", ctypes.c_float),
+        ("alpha_weight", ctypes.c_float),
+        ("threads", ctypes.c_int32),
+    )
+
+
+class Refine(ctypes.Structure):
+    """F4xRefine of abi.h."""
+
+    _fields_ = (
+        ("count", ctypes.c_int64),
+        ("rows", ctypes.c_void_p),
+        ("means", ctypes.c_void_p),
+        ("quats", ctypes.c_void_p),
+        ("log_scales", ctypes.c_void_p),
+        ("logit_opacities", ctypes.c_void_p),
+        ("colors", ctypes.c_void_p),
+        ("steps", ctypes.c_void_p),
+        ("m", ctypes.c_void_p),
+        ("v", ctypes.c_void_p),
+        ("moments", ctypes.c_int64),
+        ("scales", ctypes.c_void_p),
+        ("opacities", ctypes.c_void_p),
+        ("g_means", ctypes.c_void_p),
+        ("g_quats", ctypes.c_void_p),
+        ("g_scales", ctypes.c_void_p),
+        ("g_opacities", ctypes.c_void_p),
+        ("g_colors", ctypes.c_void_p),
+        ("rates", ctypes.c_float * 5),
+        ("early", ctypes.c_float * 5),
+        ("early_steps", ctypes.c_float),
         ("beta1", ctypes.c_float),
         ("beta2", ctypes.c_float),
         ("eps", ctypes.c_float),

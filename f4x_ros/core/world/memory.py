@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,9 +22,11 @@ from f4x_ros.core.features.heads import Heads
 from f4x_ros.core.field import GaussianField, Snapshot, take_snapshot
 from f4x_ros.core.files import map_file
 from f4x_ros.core.mapping import Mapper
-from f4x_ros.core.motion import Trajectory, gone_beside, note_moving_things, rest_s
-from f4x_ros.core.objects import Grouper, Tracker, give_up, track_objects
+from f4x_ros.core.motion import Pace, Trajectory, gone_beside, note_moving_things, rest_s
+from f4x_ros.core.objects import GIVEN_UP, Grouper, Tracker, track_objects
 from f4x_ros.core.observe import Exposure, ExposureTrack, View, make_view
+
+_WHOLE_M = 3.0  # a larger thing (a floor) is not fetched as a whole because a part is in sight
 
 
 class Memory:
@@ -55,7 +58,9 @@ class Memory:
             close_looks=config.features.close_looks,
             depth_tolerance=config.mapping.depth_tolerance,
         )
-        self.field = GaussianField(config.field.latent_dim, config.field.max_bytes, device)
+        self.field = GaussianField(
+            config.field.latent_dim, config.field.max_bytes, device, block_m=config.field.block_m
+        )
         self.mapper = Mapper(self.field, config.mapping, backend)
         self.exposures = ExposureTrack(device, learn=config.mapping.exposure)
         self.tracker = Tracker(config.tracks, first_id)
@@ -64,9 +69,8 @@ class Memory:
         every = config.features.group_every if self.distiller.of_things else 0
         self.grouper = Grouper(every)
         self.last: Frame | map_file.LastView | None = None
-        self.frames = 0
-        self._interval_s = 0.0  # from frame to frame
-        self.recent_s = rest_s(0.0)  # what was born within so many seconds is being displaced
+        self.mapped = 0  # frames that were not held out
+        self._pace = Pace()
 
     # --- time ----------------------------------------------------------------------------------
 
@@ -77,7 +81,12 @@ class Memory:
 
     def seconds(self, stamp_ns: int) -> float:
         """Seconds since the field's first frame."""
-        return (stamp_ns - self.trajectory.origin_ns) / 1e9
+        return (stamp_ns - self.trajectory.origin_ns) / 1e9 if len(self.trajectory) else 0.0
+
+    @property
+    def recent_s(self) -> float:
+        """What was born within so many seconds is being displaced."""
+        return rest_s(self._pace.interval_s)
 
     def viewpoint(
         self, view: Pose | None, stamp_ns: int
@@ -111,20 +120,26 @@ class Memory:
 
     # --- frames --------------------------------------------------------------------------------
 
-    def take_in(self, frame: Frame, clock: StageClock, *, hold_out: bool) -> dict[str, int]:
-        """Map a frame, or with `hold_out` only note what it shows; returns what was counted."""
+    def take_in(
+        self, frame: Frame, clock: StageClock, between: Callable[[], None], *, hold_out: bool
+    ) -> dict[str, int]:
+        """Map a frame, or with `hold_out` only note what it shows; returns what was counted.
+
+        `between` is called where the map is consistent; what is asked there is about the frame
+        before.
+        """
         self._check(frame)
         assert frame.T_map_camera is not None
         if len(self.trajectory):
-            self._interval_s = (frame.stamp_ns - self.stamp_ns) / 1e9
-            self.recent_s = rest_s(self._interval_s)
-        self.trajectory.append(frame.stamp_ns, frame.T_map_camera)
+            self._pace.add((frame.stamp_ns - self.stamp_ns) / 1e9)
         time_s = self.seconds(frame.stamp_ns)
-        counts = {} if hold_out else self._map(frame, time_s, clock)
+        counts: dict[str, int] = {}
         if hold_out:
             self._note_seen(frame, time_s)
+        else:
+            counts = self._map(frame, time_s, clock, between)
+        self.trajectory.append(frame.stamp_ns, frame.T_map_camera)
         self.last = frame
-        self.frames += 1
         return counts
 
     def _check(self, frame: Frame) -> None:
@@ -142,31 +157,50 @@ class Memory:
                 "before it: reset() first if time has jumped back"
             )
 
-    def _map(self, frame: Frame, time_s: float, clock: StageClock) -> dict[str, int]:
+    def _map(
+        self, frame: Frame, time_s: float, clock: StageClock, between: Callable[[], None]
+    ) -> dict[str, int]:
+        interval_s = self._pace.interval_s
         with clock("prepare"):
             exposure = self.exposures.begin(time_s)
             view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
         with clock("map"):
-            counts = self.mapper.integrate(view)
+            counts = self.mapper.integrate(view, interval_s, self._in_sight(), between)
         with clock("features"):
-            extract = self.frames % self._config.features.every == 0
-            self.distiller.observe(self.field, view, extract=extract, picture=frame.rgb)
-        if self.grouper.due(self.frames + 1):
+            extract = self.mapped % self._config.features.every == 0
+            self.distiller.observe(
+                self.field, view, extract=extract, picture=frame.rgb, between=between
+            )
+        between()
+        self.mapped += 1
+        if self.grouper.due(self.mapped):
             with clock("group"):
-                self._group(view, time_s)
+                grouped = self._group(view, time_s, between)
+            return asdict(counts) | {"grouped": grouped}
         return asdict(counts)
 
-    def _group(self, view: View, time_s: float) -> None:
+    def _in_sight(self) -> list[int]:
+        """Ids of the tracks that the last frame saw, of things that are taken as a whole."""
+        return [
+            one.id
+            for one in self.tracker.tracks()
+            if one.last_seen_ns == self.stamp_ns and float(np.linalg.norm(one.size)) < _WHOLE_M
+        ]
+
+    def _group(self, view: View, time_s: float, between: Callable[[], None]) -> int:
         """Put Gaussians of one thing together, and note which things move."""
         present = self.field.present
         gone = gone_beside(present, self.mapper.take_gone())
-        self.grouper.update(self.field, self.distiller, view.T_map_camera[:3, 3], time_s)
-        note_moving_things(present, gone, time_s, self._interval_s)
+        eye = view.T_map_camera[:3, 3]
+        grouped = self.grouper.update(self.field, self.distiller, eye, between)
+        note_moving_things(present, gone, time_s, self._pace.interval_s)
+        return grouped
 
     def _note_seen(self, frame: Frame, time_s: float) -> None:
         """What a held-out frame shows is in sight, though nothing is learned from it."""
         exposure = Exposure.neutral(self._device, learn=False)
         view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
+        self.mapper.look_at([view], self._pace.interval_s, self._in_sight())
         self.distiller.observe(self.field, view, extract=False)
 
     # --- objects -------------------------------------------------------------------------------
@@ -185,22 +219,17 @@ class Memory:
             time_s=self.seconds(self.stamp_ns),
             stamp_ns=self.stamp_ns,
             recent_s=self.recent_s,
+            elsewhere=self.field.rest.objects.keys(),
         )
-        present = self.field.present["object_ids"]
-        present.copy_(torch.from_numpy(ids))
-        give_up(present, self.tracker.lost_ids)
+        self.field.present["object_ids"].copy_(torch.from_numpy(ids))
+        self.field.replace_ids(self.tracker.lost_ids, GIVEN_UP)
 
     def keep_labels(self, prompts: Sequence[str]) -> None:
         """Drop the tracks of prompts that are no longer asked; no present Gaussian keeps their ids.
 
         Those of the past do, as the tracks' history does: questions about then are asked of both.
         """
-        self.tracker.keep_labels(prompts)
-        self._drop_ended_ids()
-
-    def _drop_ended_ids(self) -> None:
-        ids = self.field.present["object_ids"]
-        ids.copy_(torch.from_numpy(self.tracker.ids_now(ids.cpu().numpy())))
+        self.field.replace_ids(self.tracker.keep_labels(prompts), 0)
 
     # --- files ---------------------------------------------------------------------------------
 
@@ -226,7 +255,9 @@ class Memory:
         stored.restore(
             self.field, self.distiller.codec, self.exposures, self.trajectory, self.tracker
         )
-        self._drop_ended_ids()  # whatever the file says: an id without its track is nobody's
+        # Whatever a file says, an id without its track is nobody's (all is in the working set yet)
+        ids = self.field.present["object_ids"]
+        ids.copy_(torch.from_numpy(self.tracker.ids_now(ids.cpu().numpy())))
         self.last = stored.last
-        self.frames = len(self.trajectory)
-        self.grouper.restore(self.field, self.seconds(self.stamp_ns))
+        self.mapped = len(self.trajectory)
+        self.grouper.restore(self.field)

@@ -42,7 +42,7 @@ def percept_of(
     """
     assert frame.T_map_camera is not None
     time_s = memory.seconds(frame.stamp_ns)
-    snapshot = take_snapshot(memory.field)
+    snapshot = take_snapshot(memory.field, blocks=())  # what is at rest is not in view
     with clock("query"):
         relevancies, scores = asker.standing(memory.distiller, snapshot, prompts)
         labels, _ = labels_of(scores, prompts.thresholds)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.features.base import PresenceCalibration
+from f4x_ros.core.features.calibrated import PresenceCalibration
 from f4x_ros.core.features.embedded.network import EmbeddedNet, Layout
 from f4x_ros.core.features.embedded.text_space import TextSpace
 from f4x_ros.core.features.tensor_file import Array, read_tensors, write_tensors

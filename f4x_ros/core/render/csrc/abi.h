@@ -14,7 +14,7 @@
 #define F4X_EXPORT
 #endif
 
-#define F4X_RAST_ABI 2
+#define F4X_RAST_ABI 3
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,14 +45,31 @@ typedef struct F4xGradients {
     double *viewmat; /* [3, 4], always float64 */
 } F4xGradients;
 
-/* One step of Adam on a parameter [rows, width]; its moments are columns of tables with moment_stride columns. */
-typedef struct F4xAdam {
-    int64_t rows, width, moment_stride;
-    const uint8_t *visible;  /* [rows], 0 = leave the row and its moments alone */
-    const float *correction; /* [rows], sqrt(1 - beta2^t) / (1 - beta1^t) */
-    float learning_rate, beta1, beta2, eps;
+/* A rendered view and what was seen of it, P pixels. */
+typedef struct F4xLoss {
+    int64_t pixels;
+    const float *color, *depth, *alpha; /* [P, 3], [P] accumulated, [P] */
+    const uint8_t *rgb;                 /* [P, 3] what was seen */
+    const float *seen_depth;            /* [P] metres, 0 = no reading */
+    const float *exposure;              /* [2, 3] gain and offset */
+    float squared_weight, depth_weight, alpha_weight;
     int32_t threads;
-} F4xAdam;
+} F4xLoss;
+
+/* One step of Adam on some rows of a table; the arrays g_* and scales, opacities have one row for each of `rows`. */
+typedef struct F4xRefine {
+    int64_t count;
+    const int64_t *rows;                                           /* [count], each once */
+    float *means, *quats, *log_scales, *logit_opacities, *colors; /* the table */
+    float *steps, *m, *v;                                          /* of it; m and v have `moments` columns */
+    int64_t moments;
+    const float *scales, *opacities;                               /* of the rows: exp and sigmoid of the table's */
+    const float *g_means, *g_quats, *g_scales, *g_opacities, *g_colors;
+    float rates[5], early[5];   /* of the five parameters: a row's t-th step is 1 + early exp(-t / early_steps) longer */
+    float early_steps;
+    float beta1, beta2, eps;
+    int32_t threads;
+} F4xRefine;
 
 F4X_EXPORT int32_t f4x_rast_abi(void);
 F4X_EXPORT const char *f4x_rast_build(void); /* e.g. "avx2 openmp" */
@@ -71,7 +88,10 @@ F4X_EXPORT int32_t f4x_uplift_f32(const F4xGaussians *, const F4xView *, const v
                        void *sum, void *weight);
 F4X_EXPORT int32_t f4x_uplift_f64(const F4xGaussians *, const F4xView *, const void *features, const void *pixel_weight,
                        void *sum, void *weight);
-F4X_EXPORT int32_t f4x_adam_f32(const F4xAdam *, float *parameter, const float *gradient, float *m, float *v);
+/* gradients [P, 3], [P], [P], [2, 3] and the loss, see mapping/loss.py */
+F4X_EXPORT int32_t f4x_loss_f32(const F4xLoss *, float *g_color, float *g_depth, float *g_alpha, float *g_exposure, double *loss);
+/* rows whose colours have no gradient were not drawn and stay as they are */
+F4X_EXPORT int32_t f4x_refine_f32(const F4xRefine *);
 F4X_EXPORT void f4x_plan_free(void *plan);
 F4X_EXPORT void f4x_pool_clear(void); /* returns the scratch memory kept for the next frame to the system */
 

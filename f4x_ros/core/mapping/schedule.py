@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which views a frame is refined against, and how often."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from f4x_ros.core.config import MappingConfig
+from f4x_ros.core.mapping.births import share_in_view
+from f4x_ros.core.observe import View
+
+_SPREAD = 4  # frames over which the steps of a keyframe are spread, about
+_LATEST = 8  # keyframes that count as the latest
+_ALIKE = 0.2  # share of a view's surface that a keyframe must have in its image to be near it
+_PROBES = 16  # rows and columns of pixels that stand for a view's surface
+
+
+class Schedule:
+    """Deals out the steps of frames. The same seed gives the same choice.
+
+    Args:
+        config: numbers of steps, and the seed.
+    """
+
+    def __init__(self, config: MappingConfig) -> None:
+        self._config = config
+        self._rng = np.random.default_rng(config.seed)
+        self._owed = 0  # steps of keyframes that are still to be done
+
+    def views(self, view: View, keyframes: Sequence[View], *, keyframe: bool) -> list[View]:
+        """The views to refine against after a new one, one step each.
+
+        A third each: the new view, one of the latest keyframes, any keyframe that has a fair share
+        of what the new view shows in its own image. What is elsewhere in the map waits until the
+        camera is there: a frame costs what is in view, however much there is.
+
+        Args:
+            view: the new one.
+            keyframes: oldest first; the new one may be the last of them.
+            keyframe: whether it is.
+        """
+        steps = self._steps(keyframe=keyframe)
+        count = len(keyframes)
+        if count < 2:
+            return [view] * steps
+        near = _near(view, keyframes) or [count - 1]
+        chosen = []
+        for step in range(steps):
+            if step % 3 == 0:
+                chosen.append(view)
+            elif step % 3 == 1:
+                back = int(self._rng.integers(0, min(_LATEST, count)))
+                chosen.append(keyframes[count - 1 - back])
+            else:
+                chosen.append(keyframes[near[int(self._rng.integers(len(near)))]])
+        return chosen
+
+    def _steps(self, *, keyframe: bool) -> int:
+        """Steps of this frame: those of every frame, and a share of what keyframes still owe.
+
+        Spreading the work of a keyframe keeps the latency even; where every frame is a keyframe
+        the debt settles at `_SPREAD` keyframes and each frame pays for one.
+        """
+        if keyframe:
+            self._owed += self._config.keyframe_iterations
+        paid = math.ceil(self._owed / _SPREAD)
+        self._owed -= paid
+        return self._config.iterations + paid
+
+
+def _near(view: View, keyframes: Sequence[View]) -> list[int]:
+    """Indices of the keyframes that have a fair share of a view's surface in their image."""
+    surface = _probes(view)
+    if not len(surface):
+        return []
+    shares = share_in_view(keyframes, surface)
+    return (shares >= _ALIKE).nonzero()[:, 0].tolist()
+
+
+def _probes(view: View) -> Tensor:
+    """Points [M, 3] of the surface that a view has measured, map frame."""
+    height, width = view.depth.shape
+    rows = torch.arange(_PROBES, device=view.depth.device) * height // _PROBES
+    columns = torch.arange(_PROBES, device=view.depth.device) * width // _PROBES
+    z = view.depth[rows[:, None], columns]
+    c = view.camera
+    x = (columns + 0.5 - c.cx) / c.fx * z
+    y = (rows[:, None] + 0.5 - c.cy) / c.fy * z
+    T = torch.as_tensor(view.T_map_camera, dtype=torch.float32, device=z.device)
+    points = torch.stack([x, y, z], -1)[z > 0]
+    return points @ T[:3, :3].T + T[:3, 3]
