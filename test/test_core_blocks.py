@@ -308,6 +308,27 @@ def test_with_pages_nothing_is_forgotten_and_all_comes_back(small: None, tmp_pat
     assert not pages.path.exists()
 
 
+def test_track_ids_are_taken_away_from_what_is_at_rest_and_on_disk(
+    small: None, tmp_path: Path
+) -> None:
+    for pages in (None, PageFolder(tmp_path)):
+        field = two_places(pages=pages)
+        far = (field.present["means"][:, 0] > 10).nonzero()[:, 0]
+        field.present["object_ids"][far[:50]] = 7
+        field.present["object_ids"][far[50:80]] = 8
+        rest_all_but(field, looking())
+        if pages is not None:
+            field.max_bytes = field.nbytes - field.rest.nbytes
+            field.enforce_budget()
+            assert all(block.on_disk for block in field.rest)
+        field.replace_ids([7], -1)
+        assert field.rest.objects == {8: 30}
+        field.max_bytes = 10**8
+        field.focus([looking(100.0)])
+        ids = field.present["object_ids"]
+        assert [(ids == one).sum() for one in (7, 8, -1)] == [0, 30, 50]
+
+
 def test_a_damaged_page_costs_itself_and_is_counted(
     small: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

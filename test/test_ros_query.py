@@ -11,7 +11,9 @@ import pytest
 from ros_harness import RED, Robot, Running, ros_client, running
 from sensor_msgs.msg import Image
 
+from f4x_ros.msg import Track
 from f4x_ros.ros.client import PerceptionClient
+from f4x_ros.ros.conversions import stamp_msg, stamp_ns
 from f4x_ros.srv import Query
 
 
@@ -70,6 +72,17 @@ def test_an_example_and_an_object_find_the_box(active: Running, robot: Robot) ->
     again = active.client.query(like_object=number)
     assert again.success, again.message
     assert again.tracks[0].id == number
+
+
+def test_a_track_at_a_past_moment_is_what_it_was_then(active: Running, robot: Robot) -> None:
+    sent = [robot.send(index) for index in range(4)]
+    active.counted("processed", 4, timeout_s=20)
+    (now,) = active.client.query("red").tracks
+    (then,) = active.client.query("red", stamp=stamp_msg(sent[0])).tracks
+    assert (now.state, then.state) == (Track.CONFIRMED, Track.TENTATIVE)
+    assert then.id == now.id
+    assert stamp_ns(then.last_seen) == sent[0]
+    assert stamp_ns(now.last_seen) == sent[3]
 
 
 @pytest.mark.parametrize(

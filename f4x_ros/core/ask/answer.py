@@ -5,22 +5,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from f4x_ros.core.ask.naming import as_track, ids_of, said_of_then
 from f4x_ros.core.ask.presence import Evidence, Judge, decide, probability_of
 from f4x_ros.core.ask.prompts import PromptSet, Wanted
 from f4x_ros.core.ask.scene import QueryScene
 from f4x_ros.core.config import TracksConfig
-from f4x_ros.core.data import Presence, Track, TrackState
+from f4x_ros.core.data import Presence, Track
 from f4x_ros.core.features.calibrated import PresenceCalibration
 from f4x_ros.core.features.distil import Distiller
-from f4x_ros.core.field import MIN_OPACITY, Snapshot
-from f4x_ros.core.objects import Component, components_of, dominant_id
+from f4x_ros.core.field import MIN_OPACITY
+from f4x_ros.core.objects import Component, components_of
 
-_UNKNOWN = 1.0  # standard deviation (m, rad, m/s, rad/s) of what a single look does not tell
-_BOX_SIGMA = 0.05  # of a box centre, share of its size
 _EVIDENCE = 0.9  # quantile of the relevancies that stands for a scene without an object
 
 
@@ -33,6 +31,7 @@ class Answer:
         score: how sure that is, 0..1.
         message: one sentence.
         selected: [N] bool, the Gaussians of the objects.
+        object_ids: [N] the tracks they are of at the moment asked about, 0 = none.
         tracks: the objects, best first.
     """
 
@@ -40,6 +39,7 @@ class Answer:
     score: float
     message: str
     selected: Tensor
+    object_ids: Tensor
     tracks: tuple[Track, ...]
 
 
@@ -155,12 +155,15 @@ def _answer(
     selected = torch.zeros(len(scene.snapshot), dtype=torch.bool)
     for one in objects:
         selected[torch.from_numpy(one.members)] = True
-    known = {track.id: track for track in scene.tracks}
-    tracks = tuple(
-        as_track(one, scene.snapshot, text, known, scene.stamp_ns)
-        for one in objects[: max_results or None]
+    tracks = [as_track(one, scene, text) for one in objects]
+    return Answer(
+        presence,
+        score,
+        message + said_of_then(scene, objects, tracks),
+        selected.to(scene.snapshot.means.device),
+        ids_of(scene, objects, tracks),
+        tuple(tracks[: max_results or None]),
     )
-    return Answer(presence, score, message, selected.to(scene.snapshot.means.device), tracks)
 
 
 def _count(objects: list[Component]) -> str:
@@ -171,43 +174,3 @@ def _best_relevancy(scores: Tensor, count: int) -> float:
     """High quantile of the `count` most relevant Gaussians, 0 in an empty field."""
     top = scores.topk(min(count, len(scores))).values
     return float(top.quantile(1 - _EVIDENCE)) if len(top) else 0.0
-
-
-def as_track(
-    component: Component,
-    snapshot: Snapshot,
-    label: str,
-    known: dict[int, Track],
-    stamp_ns: int,
-) -> Track:
-    """The standing track these Gaussians belong to with this label and box, or an untracked one."""
-    track = known.get(dominant_id(snapshot.object_ids, component.members))
-    if track is not None:
-        return replace(
-            track,
-            label=label,
-            score=component.score,
-            position=component.center,
-            size=component.size,
-            last_seen_ns=min(track.last_seen_ns, stamp_ns),
-        )
-    sigma = _BOX_SIGMA * float(np.linalg.norm(component.size))
-    unknown = _UNKNOWN**2 * np.eye(6)
-    pose_covariance = unknown.copy()
-    pose_covariance[:3, :3] = sigma**2 * np.eye(3)
-    return Track(
-        id=0,
-        label=label,
-        score=component.score,
-        state=TrackState.TENTATIVE,
-        moving=False,
-        position=component.center,
-        orientation=np.array([0.0, 0.0, 0.0, 1.0]),
-        pose_covariance=pose_covariance,
-        velocity=np.zeros(3),
-        angular_velocity=np.zeros(3),
-        twist_covariance=unknown,
-        size=component.size,
-        first_seen_ns=stamp_ns,
-        last_seen_ns=stamp_ns,
-    )

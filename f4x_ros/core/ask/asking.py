@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -158,7 +159,7 @@ class Asker:
                 name,
                 one,
                 masks[index],
-                _cloud(scene, one.selected, scores[:, index], min_weight) if want_cloud else None,
+                _cloud(scene, one, scores[:, index], min_weight) if want_cloud else None,
             )
             for index, one in enumerate(found)
         ]
@@ -270,6 +271,7 @@ def _result(
     )
 
 
-def _cloud(scene: QueryScene, selected: Tensor, scores: Tensor, min_weight: float) -> Cloud:
-    whole = semantic_cloud(scene.snapshot, selected.long(), scores, scene.time_s, min_weight)
+def _cloud(scene: QueryScene, found: Answer, scores: Tensor, min_weight: float) -> Cloud:
+    named = replace(scene.snapshot, object_ids=found.object_ids)
+    whole = semantic_cloud(named, found.selected.long(), scores, scene.time_s, min_weight)
     return whole.where(1)

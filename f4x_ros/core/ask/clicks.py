@@ -12,8 +12,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from f4x_ros.core.ask.answer import as_track
 from f4x_ros.core.ask.describe import semantic_cloud
+from f4x_ros.core.ask.naming import as_track, ids_of, said_of_then
 from f4x_ros.core.ask.scene import QueryScene
 from f4x_ros.core.ask.segment_clicks import Clicks, check_clicks
 from f4x_ros.core.ask.segment_field import members_by_field
@@ -62,9 +62,12 @@ def segment(
     selected = (probability >= LEVEL) & (scene.snapshot.opacities >= MIN_OPACITY)
     mask = _drawn(scene, probability, backend) if found.mask is None else found.mask
     rows = selected.nonzero()[:, 0].cpu().numpy()
-    tracks = (_track(scene, rows, found.score),) if len(rows) else ()
+    objects = [_object(scene, rows, found.score)] if len(rows) else []
+    tracks = tuple(_track(scene, one) for one in objects)
     what = _words(clicks)
     message = f"{len(rows)} points at {what}" if tracks else f"nothing is in the map at {what}"
+    message += said_of_then(scene, objects, tracks)
+    ids = ids_of(scene, objects, tracks)
     return QueryResult(
         prompt="",
         presence=Presence.PRESENT if tracks else Presence.NOT_PRESENT,
@@ -78,7 +81,7 @@ def segment(
         camera=scene.camera,
         T_map_camera=scene.T_map_camera,
         mask=mask.clamp(0, 1).cpu().numpy(),
-        cloud=_cloud(scene, selected, probability) if want_cloud else None,
+        cloud=_cloud(scene, selected, probability, ids) if want_cloud else None,
         tracks=tracks,
     )
 
@@ -109,19 +112,24 @@ def _drawn(scene: QueryScene, probability: Tensor, backend: str) -> Tensor:
     return out.image[..., 0] / out.alpha.clamp(min=_SOLID_ALPHA)
 
 
-def _track(scene: QueryScene, rows: NDArray[np.int64], score: float) -> Track:
-    """The object, by its own name if it is followed, with the box of what was found."""
+def _object(scene: QueryScene, rows: NDArray[np.int64], score: float) -> Component:
+    """What was found, with its box."""
     places = scene.snapshot.means[torch.from_numpy(rows)].cpu().numpy()
     low, high = np.percentile(places, BOX_PERCENTILES, axis=0)
-    component = Component(rows, (low + high) / 2, high - low, score)
-    known = {track.id: track for track in scene.tracks}
-    track = as_track(component, scene.snapshot, "", known, scene.stamp_ns)
-    return replace(track, label=known[track.id].label) if track.id in known else track
+    return Component(rows, (low + high) / 2, high - low, score)
 
 
-def _cloud(scene: QueryScene, selected: Tensor, probability: Tensor) -> Cloud:
+def _track(scene: QueryScene, found: Component) -> Track:
+    """The object, by its own name if it is followed."""
+    track = as_track(found, scene, "")
+    label = next((one.label for one in scene.tracks if one.id == track.id), "")
+    return replace(track, label=label)
+
+
+def _cloud(scene: QueryScene, selected: Tensor, probability: Tensor, ids: Tensor) -> Cloud:
     # (no least weight of the feature: a click counts without one, too)
-    whole = semantic_cloud(scene.snapshot, selected.long(), probability, scene.time_s, 0.0)
+    named = replace(scene.snapshot, object_ids=ids)
+    whole = semantic_cloud(named, selected.long(), probability, scene.time_s, 0.0)
     return whole.where(1)
 
 

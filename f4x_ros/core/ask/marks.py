@@ -11,8 +11,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from f4x_ros.core.ask.answer import as_track
 from f4x_ros.core.ask.clicks import LEVEL, members_of
+from f4x_ros.core.ask.naming import as_track
 from f4x_ros.core.ask.parts import spread_parts
 from f4x_ros.core.ask.pixels import from_pixel, to_pixels
 from f4x_ros.core.ask.prompts import Wanted, relevancy
@@ -233,8 +233,7 @@ def _local_features(distiller: Distiller, scene: QueryScene) -> Tensor | None:
 def _marked(
     scene: QueryScene, view: RenderedView, component: Component, carried: Transfer, text: str
 ) -> MarkedObject:
-    known = {track.id: track for track in scene.tracks}
-    track = as_track(component, scene.snapshot, text, known, scene.stamp_ns)
+    track = as_track(component, scene, text)
     places = np.array([point.position for point in carried.points]).reshape(-1, 3)
     reach_m = _SEEN * float(component.size.max())
     pixels, seen = to_pixels(places, scene.camera, scene.T_map_camera, view.depth, reach_m)

@@ -15,13 +15,16 @@ class QueryScene:
 
     Attributes:
         snapshot: Gaussians that are there at the time.
-        tracks: objects of the standing prompts, as of the last frame.
+        tracks: objects of the standing prompts as of the time, those of the last frame now.
         stamp_ns: time of the answer.
         time_s: the same in seconds of the field.
         camera: intrinsics of masks.
         T_map_camera: [4, 4] where masks are seen from.
         frame_id: optical frame of the camera.
         map_frame: fixed frame of positions.
+        past: a time was asked for. Gaussians may carry ids of tracks that were not there then.
+        tracks_known: whether `tracks` are all that were there; of a time too long ago they are
+            forgotten.
     """
 
     snapshot: Snapshot
@@ -32,3 +35,5 @@ class QueryScene:
     T_map_camera: Pose
     frame_id: str
     map_frame: str
+    past: bool = False
+    tracks_known: bool = True

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dc_field
 from typing import Protocol
 
 import numpy as np
@@ -46,6 +47,7 @@ class Block:
     seen_s: float  # last time that one of its Gaussians was observed
     objects: dict[int, int]  # track id: how many of its present Gaussians carry it
     gist: Gist
+    renamed: dict[int, int] = dc_field(default_factory=dict)  # track ids, since it is on disk
 
     @property
     def nbytes(self) -> int:
@@ -214,12 +216,13 @@ class BlockStore:
             return block.present, block.past
         assert self.pages is not None
         try:
-            return self.pages.read(block.code, self._columns)
+            present, past = self.pages.read(block.code, self._columns)
         except (OSError, CorruptError) as error:
             self.lost += sum(block.counts)
             _log.error("a part of the map is lost, %d Gaussians: %s", sum(block.counts), error)
             empty = [Packed(torch.zeros(0, dtype=torch.uint8), one, 0) for one in self._columns]
             return empty[0], empty[1]
+        return self._renamed(present, block.renamed)[0] if block.renamed else present, past
 
     def page_out(self, code: int) -> None:
         """Write a block to disk and free its memory; OSError if it cannot be written."""
@@ -251,6 +254,28 @@ class BlockStore:
             rows["latents"] = self._recode(rows["latents"], edition)
         return rows
 
+    def replace_ids(self, ids: Collection[int], by: int) -> None:
+        """Let present Gaussians that carry one of these track ids carry another, or none."""
+        for code in self.with_objects(ids):
+            block = self._blocks[code]
+            self._count(block, -1)
+            if block.present is None:  # on disk: when it is read
+                block.renamed.update(dict.fromkeys(ids, by))
+                block.objects = {o: n for o, n in block.objects.items() if o not in ids}
+            else:
+                block.present, block.objects = self._renamed(block.present, dict.fromkeys(ids, by))
+            self._count(block, 1)
+            self.version += 1
+
+    def _renamed(self, packed: Packed, names: Mapping[int, int]) -> tuple[Packed, dict[int, int]]:
+        """Rows with other track ids, and how many carry each now."""
+        rows = packed.unpack()
+        ids = rows["object_ids"].clone()
+        for old, new in names.items():
+            ids[rows["object_ids"] == old] = new
+        rows["object_ids"] = ids
+        return pack(rows, self._columns[0]), _carried(ids)
+
     def shrink(self, code: int, *, past: bool) -> int:
         """Forget a block, or its past alone; returns how many Gaussians that are."""
         block = self._blocks[code]
@@ -271,7 +296,6 @@ class BlockStore:
 
     def _made(self, code: int, present: Rows, past: Rows, edition: int) -> Block:
         seen = [float(one["seen_s"].max()) for one in (present, past) if len(one["means"])]
-        ids, number = torch.unique(present["object_ids"], return_counts=True)
         return Block(
             code=code,
             present=pack(present, self._columns[0]),
@@ -279,11 +303,7 @@ class BlockStore:
             counts=(len(present["means"]), len(past["means"])),
             edition=edition,
             seen_s=max(seen),
-            objects={
-                one: many
-                for one, many in zip(ids.tolist(), number.tolist(), strict=True)
-                if one > 0
-            },
+            objects=_carried(present["object_ids"]),
             gist=gist_of([present, past]),
         )
 
@@ -295,6 +315,13 @@ class BlockStore:
             self.objects[one] += sign * many
             if not self.objects[one]:
                 del self.objects[one]
+
+
+def _carried(object_ids: Tensor) -> dict[int, int]:
+    """How many Gaussians carry each track id."""
+    ids, number = torch.unique(object_ids, return_counts=True)
+    pairs = zip(ids.tolist(), number.tolist(), strict=True)
+    return {one: many for one, many in pairs if one > 0}
 
 
 def _by_cube(rows: Mapping[str, Tensor], columns: Columns, edge_m: float) -> dict[int, Rows]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -155,6 +155,14 @@ class GaussianField:
             names = [name for name in table.columns if name != "adam_m"]
             pair.append({name: torch.cat([part[name] for part in parts]) for name in names})
         return pair[0], pair[1]
+
+    def replace_ids(self, ids: Collection[int], by: int) -> None:
+        """Let present Gaussians that carry one of these track ids carry another, or none."""
+        if ids:
+            own = self.present["object_ids"]
+            wanted = torch.tensor(list(ids), dtype=own.dtype, device=own.device)
+            own.masked_fill_(torch.isin(own, wanted), by)
+            self.rest.replace_ids(ids, by)
 
     # --- latents -------------------------------------------------------------------------------
 

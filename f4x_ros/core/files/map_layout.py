@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from f4x_ros.core.errors import CorruptError
 from f4x_ros.core.field import past_columns
-from f4x_ros.core.objects import target
+from f4x_ros.core.objects import history, target
 
 NOT_STORED = frozenset({"adam_m", "adam_v", "steps", "contradictions", "moved_s"})
 """Columns of the present Gaussians that a file does not hold: those of what is going on."""
@@ -49,6 +49,7 @@ def _layout(latent_dim: int) -> dict[str, dict[str, _Array]]:
         },
         "tracks": {
             **{name: _Array(("T", *shape), kind) for name, (shape, kind) in target.LAYOUT.items()},
+            **{name: _Array(shape, kind) for name, (shape, kind) in history.LAYOUT.items()},
             **number,
         },
     }

@@ -10,10 +10,11 @@ from f4x_ros.core.objects.components import BOX_PERCENTILES, Component
 from f4x_ros.core.objects.detections import components_of, dominant_id, track_objects
 from f4x_ros.core.objects.graph import Graph, build_graph
 from f4x_ros.core.objects.pieces import Grouper, asked_together
-from f4x_ros.core.objects.tracker import Tracker
+from f4x_ros.core.objects.tracker import GIVEN_UP, Tracker
 
 __all__ = [
     "BOX_PERCENTILES",
+    "GIVEN_UP",
     "Component",
     "Graph",
     "Grouper",

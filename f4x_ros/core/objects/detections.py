@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
@@ -42,10 +42,13 @@ def track_objects(
     time_s: float,
     stamp_ns: int,
     recent_s: float,
+    elsewhere: Collection[int] = (),
 ) -> NDArray[np.int32]:
     """Advance the tracker by one frame; returns the track id of every Gaussian [N].
 
     A Gaussian counts as new if a view within the last `recent_s` seconds saw its place empty.
+    The snapshot may be any part of the map; `elsewhere` are the tracks with Gaussians in the rest.
+    What that rest still carries of `Tracker.lost_ids` is for the caller to make `GIVEN_UP`.
     """
     ids = snapshot.object_ids.cpu().numpy().astype(np.int64)
     seen_s = snapshot.seen_s.cpu().numpy()
@@ -59,13 +62,13 @@ def track_objects(
                 Detection(
                     prompt,
                     component,
-                    ids[m],
+                    tracker.ids_now(ids[m]),
                     float(seen[m].mean()),
                     stamp_ns - round((time_s - float(seen_s[m].max())) * 1e9),
                     float(new[m].mean()),
                 )
             )
-    track_ids = tracker.update(detections, stamp_ns)
+    track_ids = tracker.update(detections, stamp_ns, elsewhere)
     out = np.zeros(len(ids), np.int32)
     for detection, track_id in zip(detections, track_ids, strict=True):
         out[detection.component.members] = track_id

@@ -37,23 +37,35 @@ class Target:
 
     def track(self) -> Track:
         """As the world sees it; arrays are copies."""
-        covariance = self.filter.covariance
-        return Track(
+        return make_track(
             id=self.id,
             label=self.label,
             score=self.score,
             state=self.state,
             moving=self.moving,
             position=self.filter.position.copy(),
-            orientation=np.array([0.0, 0.0, 0.0, 1.0]),
-            pose_covariance=_covariance(covariance[:3, :3], _UNKNOWN_ANGLE_RAD),
             velocity=self.filter.velocity.copy(),
-            angular_velocity=np.zeros(3),
-            twist_covariance=_covariance(covariance[3:, 3:], _UNKNOWN_SPIN_RADPS),
+            covariance=self.filter.covariance,
             size=self.size.copy(),
             first_seen_ns=self.first_seen_ns,
             last_seen_ns=self.last_seen_ns,
         )
+
+
+def make_track(*, covariance: NDArray[np.float64], **known: Any) -> Track:
+    """A `Track` of what is known of an object; nothing is of how it is turned.
+
+    Args:
+        covariance: [6, 6] of position and velocity.
+        known: the other fields of a `Track`.
+    """
+    return Track(
+        orientation=np.array([0.0, 0.0, 0.0, 1.0]),
+        pose_covariance=_covariance(covariance[:3, :3], _UNKNOWN_ANGLE_RAD),
+        angular_velocity=np.zeros(3),
+        twist_covariance=_covariance(covariance[3:, 3:], _UNKNOWN_SPIN_RADPS),
+        **known,
+    )
 
 
 def _covariance(linear: NDArray[np.float64], angle_sigma: float) -> NDArray[np.float64]:

@@ -10,11 +10,15 @@ the growing view of a static thing is not taken for motion.
 What is not seen: a resting thing stays where the field has it, for as long as the field has it
 (OCCLUDED). A thing that was moving when it was last seen is predicted onwards for a second, then
 taken to have stopped; after `tracks.lost_after_s` it is LOST, wherever its last Gaussians lie.
+
+An id is given out once. When its track ends, LOST or because its prompt is no longer asked, no
+present Gaussian carries it on (`Tracker.lost_ids`, `Tracker.keep_labels`), so that nothing can be
+taken for it later; those of the past keep it, as its history does, for questions about then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +30,7 @@ from f4x_ros.core.config import TracksConfig
 from f4x_ros.core.data import Track, TrackState
 from f4x_ros.core.motion import PositionFilter
 from f4x_ros.core.objects.components import Component
+from f4x_ros.core.objects.history import History
 from f4x_ros.core.objects.target import Target, pack, unpack
 
 _GATE_SIGMA = 3.0  # a distance beyond this many standard deviations is another object
@@ -61,10 +66,11 @@ class Detection:
 
 
 class Tracker:
-    """Ids, states, positions and velocities of objects."""
+    """Ids, states, positions and velocities of objects, now and at past moments."""
 
     def __init__(self, config: TracksConfig, first_id: int = 1) -> None:
         self._config = config
+        self._history = History()
         self._targets: list[Target] = []
         self._next_id = first_id
         self._last_ns: int | None = None
@@ -74,20 +80,58 @@ class Tracker:
         """The lowest id that was never given out."""
         return self._next_id
 
-    def keep_labels(self, labels: Sequence[str]) -> None:
-        """Drop the tracks of prompts that are no longer asked."""
+    @property
+    def lost_ids(self) -> tuple[int, ...]:
+        """Tracks that the last frame gave up: no present Gaussian is to carry them on."""
+        return tuple(t.id for t in self._targets if t.state == TrackState.LOST)
+
+    def ids_now(self, ids: NDArray[np.signedinteger[Any]]) -> NDArray[np.signedinteger[Any]]:
+        """What ids [N] that Gaussians carry are worth now.
+
+        An id of a track that goes on stays, that of a LOST one becomes `GIVEN_UP`. That of a track
+        whose prompt is no longer asked becomes 0: its thing may be followed anew in other words.
+        """
+        living = [t.id for t in self._targets if t.state != TrackState.LOST]
+        stale = (ids > 0) & ~np.isin(ids, living)
+        if not stale.any():
+            return ids
+        lost = [one for one in np.unique(ids[stale]).tolist() if self._history.was_lost(one)]
+        out = ids.copy()
+        out[stale] = np.where(np.isin(ids[stale], lost), GIVEN_UP, 0)
+        return out
+
+    def keep_labels(self, labels: Sequence[str]) -> list[int]:
+        """Drop the tracks of prompts that are no longer asked: the last frame was their last.
+
+        Returns their ids, which no present Gaussian is to carry on.
+        """
+        dropped = [t.id for t in self._targets if t.label not in labels]
         self._targets = [t for t in self._targets if t.label in labels]
+        if self._last_ns is not None:
+            self._history.end(dropped, self._last_ns + 1)
+        return dropped
 
-    def update(self, detections: Sequence[Detection], stamp_ns: int) -> list[int]:
-        """Take in the objects of a frame; returns the track id of each detection.
+    def update(
+        self, detections: Sequence[Detection], stamp_ns: int, elsewhere: Collection[int] = ()
+    ) -> list[int]:
+        """Take in the objects of a frame.
 
-        `GIVEN_UP` where a component out of sight belonged to a track that was given up.
+        Args:
+            detections: objects among the Gaussians that were looked at.
+            stamp_ns: of the frame, later than that of the last.
+            elsewhere: tracks that have Gaussians which were not looked at: their things are still
+                in the field.
+
+        Returns:
+            The track id of each detection; `GIVEN_UP` where a component out of sight belonged to a
+            track that was given up or goes on elsewhere.
         """
         dt_s = 0.0 if self._last_ns is None else (stamp_ns - self._last_ns) / 1e9
         self._last_ns = stamp_ns
         self._targets = [t for t in self._targets if t.state != TrackState.LOST]
         for known in self._targets:
             self._predict(known, stamp_ns, dt_s)
+            known.supported = known.id in elsewhere
         assigned = self._assign(detections)
         ids = []
         for index, detection in enumerate(detections):
@@ -100,7 +144,9 @@ class Tracker:
             self._correct(target, detection, stamp_ns)
             ids.append(target.id)
         self._age(stamp_ns)
-        return ids
+        self._history.note(self._targets, stamp_ns)
+        lost = self.lost_ids
+        return [GIVEN_UP if one in lost else one for one in ids]
 
     @staticmethod
     def _predict(target: Target, stamp_ns: int, dt_s: float) -> None:
@@ -110,25 +156,49 @@ class Tracker:
             target.filter.slow_down(float(np.exp(-dt_s / _STOP_S)))
             target.moving = False
         target.filter.predict(dt_s, moving=target.displaced)
-        target.supported = False
 
     def tracks(self) -> tuple[Track, ...]:
         """All objects, oldest first; a track that was just lost is reported LOST once."""
         return tuple(t.track() for t in self._targets)
+
+    def tracks_at(self, stamp_ns: int) -> tuple[Track, ...]:
+        """All objects that were followed at a past moment, as they were then, oldest first.
+
+        Left out is what had not begun, was LOST by then, or whose prompt was no longer asked; all,
+        where the moment is forgotten, see `remembers`. Between frames numbers are interpolated.
+        """
+        return self._history.at(stamp_ns)
+
+    def remembers(self, stamp_ns: int) -> bool:
+        """Whether `tracks_at` a moment is known; the bound of the history is `MAX_STATES`."""
+        return self._history.knows(stamp_ns)
+
+    @property
+    def states_forgotten(self) -> int:
+        """States that the history dropped for its bound."""
+        return self._history.forgotten
 
     def state(self) -> dict[str, NDArray[Any]]:
         """All of it as arrays, for saving with the map."""
         last = -1 if self._last_ns is None else self._last_ns
         return {
             **pack(self._targets),
+            **self._history.pack(),
             "next_id": np.array(self._next_id),
             "last_ns": np.array(last),
         }
 
     def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """The inverse of `state`."""
+        """The inverse of `state`, into a fresh tracker; ValueError for what cannot be."""
+        next_id = int(state["next_id"])
+        highest = max(
+            (int(ids.max()) for ids in (state["id"], state["life_id"]) if len(ids)), default=0
+        )
+        if highest >= next_id:
+            raise ValueError(f"next_id is {next_id}, expected more than {highest} of a track")
         self._targets = unpack(state)
-        self._next_id = max(self._next_id, int(state["next_id"]))
+        self._history.unpack(state)
+        self._next_id = max(self._next_id, next_id)
         last = int(state["last_ns"])
         self._last_ns = None if last < 0 else last
 

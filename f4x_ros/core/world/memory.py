@@ -23,7 +23,7 @@ from f4x_ros.core.field import GaussianField, Snapshot, take_snapshot
 from f4x_ros.core.files import PageFolder, map_file
 from f4x_ros.core.mapping import Mapper
 from f4x_ros.core.motion import Pace, Trajectory, gone_beside, note_moving_things, rest_s
-from f4x_ros.core.objects import Grouper, Tracker, track_objects
+from f4x_ros.core.objects import GIVEN_UP, Grouper, Tracker, track_objects
 from f4x_ros.core.observe import Exposure, ExposureTrack, View, make_view
 from f4x_ros.core.world.recall import Elsewhere, promising
 
@@ -122,7 +122,7 @@ class Memory:
         that promise most of what is wanted; or all.
         """
         last, pose, time_s = self.viewpoint(view, stamp_ns)
-        rest = self.field.rest
+        past, rest = stamp_ns != 0, self.field.rest
         seen = Frustum(camera or last.camera, pose, self._config.mapping.range_m)
         codes = {*rest.met_by([seen]), *rest.with_objects(ids)}
         if wanted is not None:
@@ -131,16 +131,18 @@ class Memory:
         return QueryScene(
             snapshot=take_snapshot(
                 self.field,
-                time_s if stamp_ns else None,
+                time_s if past else None,
                 blocks=None if everything else sorted(codes),
             ),
-            tracks=tuple(self.tracker.tracks()),
+            tracks=self.tracker.tracks_at(stamp_ns) if past else self.tracker.tracks(),
             stamp_ns=stamp_ns or self.stamp_ns,
             time_s=time_s,
             camera=camera or last.camera,
             T_map_camera=pose,
             frame_id=last.frame_id,
             map_frame=last.map_frame,
+            past=past,
+            tracks_known=not past or self.tracker.remembers(stamp_ns),
         )
 
     # --- frames --------------------------------------------------------------------------------
@@ -251,17 +253,17 @@ class Memory:
             time_s=self.seconds(self.stamp_ns),
             stamp_ns=self.stamp_ns,
             recent_s=self.recent_s,
+            elsewhere=self.field.rest.objects.keys(),
         )
         self.field.present["object_ids"].copy_(torch.from_numpy(ids))
+        self.field.replace_ids(self.tracker.lost_ids, GIVEN_UP)
 
     def keep_labels(self, prompts: Sequence[str]) -> None:
-        """Drop the tracks of prompts that are no longer asked; no Gaussian keeps their ids."""
-        self.tracker.keep_labels(prompts)
-        known = torch.tensor([t.id for t in self.tracker.tracks()], dtype=torch.int32)
-        for part in self.field.parts:
-            ids = part["object_ids"]
-            stale = (ids > 0) & ~torch.isin(ids, known.to(ids.device))
-            ids[stale] = 0
+        """Drop the tracks of prompts that are no longer asked; no present Gaussian keeps their ids.
+
+        Those of the past do, as the tracks' history does: questions about then are asked of both.
+        """
+        self.field.replace_ids(self.tracker.keep_labels(prompts), 0)
 
     # --- files ---------------------------------------------------------------------------------
 
@@ -287,6 +289,9 @@ class Memory:
         stored.restore(
             self.field, self.distiller.codec, self.exposures, self.trajectory, self.tracker
         )
+        # Whatever a file says, an id without its track is nobody's (all is in the working set yet)
+        ids = self.field.present["object_ids"]
+        ids.copy_(torch.from_numpy(self.tracker.ids_now(ids.cpu().numpy())))
         self.last = stored.last
         self.mapped = len(self.trajectory)
         self.grouper.restore(self.field)
