@@ -129,7 +129,8 @@ def one_step(gaussians: GaussianSet) -> None:
     adam.native_adam_step(gaussians, rows, drawn, g)
 
 
-def test_first_steps_are_longer() -> None:
+def test_first_steps_are_longer_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(adam.EARLY, "colors", 3.0)
     young, old = random_set(1), random_set(1)
     for _ in range(500):
         one_step(old)

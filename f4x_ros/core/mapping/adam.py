@@ -23,8 +23,8 @@ LEARNING_RATES = {
     "logit_opacities": 4e-2,
     "colors": 6e-3,
 }
-BETAS = (0.8, 0.97)  # few steps a frame: moments that follow within a frame or two
-EARLY = {"means": 0.0, "quats": 0.0, "log_scales": 0.0, "logit_opacities": 0.0, "colors": 3.0}
+BETAS = (0.9, 0.99)
+EARLY = {"means": 0.0, "quats": 0.0, "log_scales": 0.0, "logit_opacities": 0.0, "colors": 0.0}
 EARLY_STEPS = 30.0  # the t-th step of a Gaussian is 1 + early * exp(-t / EARLY_STEPS) times as long
 EPS = 1e-15  # as gsplat: gradients of a mean over pixels are tiny
 
