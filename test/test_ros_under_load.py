@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from ros_harness import Robot, Running, eventually, ros_client, running, stamps
 from sensor_msgs.msg import Image
@@ -102,20 +103,33 @@ def test_an_answer_in_between_is_about_the_last_frame_that_was_finished(
 
 
 def test_prompts_set_in_between_are_those_of_the_next_frame(
-    live: Running, robot: Robot, held: Held
+    live: Running, robot: Robot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    robot.send(0)
+    live.counted("processed", timeout_s=_LONG_S)
     heard = live.hear(labels=LabelMap, masks=Image)
+    held = Held(monkeypatch)
+    robot.send(1)
+    held.wait()
     answer = live.client.set_prompts(["grey", "red"])
     assert answer.success, answer.message
     eventually(lambda: heard["labels"][-1].prompts == ["grey", "red"])
-    assert stamps(heard["labels"])[-1] == 0  # no frame has them yet
     held.release()
+    eventually(lambda: len(heard["masks"]) == 1, _LONG_S)
+    assert _label_in_the_middle(heard["masks"][-1]) == 1  # red, of the prompts of before
     live.counted("processed", 2, timeout_s=_LONG_S)
     live.client.query("red")  # (what the second frame did is done)
-    assert stamps(heard["labels"])[-1] == 0
+    assert stamps(heard["labels"])[-1] == 0  # no frame has the new ones yet
     ns = robot.send(2)
     eventually(lambda: stamps(heard["labels"])[-1] == ns, _LONG_S)
     assert heard["labels"][-1].prompts == ["grey", "red"]
+    eventually(lambda: len(heard["masks"]) == 2, _LONG_S)
+    assert _label_in_the_middle(heard["masks"][-1]) == 2
+
+
+def _label_in_the_middle(masks: Image) -> int:
+    labels = np.frombuffer(masks.data, "<u2").reshape(masks.height, masks.width)
+    return int(labels[masks.height // 2, masks.width // 2])
 
 
 def test_questions_are_answered_while_a_frame_waits_for_its_transform(
