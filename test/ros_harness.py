@@ -39,6 +39,7 @@ FRAME_ID = "eye"
 
 # The smallest budget that still maps: the tests are about topics, not about the map.
 QUICK: dict[str, Any] = {
+    "frames": "all",
     "features.extractor": "color",
     "prompts": ["red"],
     "mapping.iterations": 1,

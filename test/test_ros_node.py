@@ -418,7 +418,7 @@ def test_a_disk_that_fills_up_ends_the_report_and_not_the_map(
 ) -> None:
     from f4x_ros.eval.run_recorder import RunRecorder
 
-    def full(self: Any, frame: Any) -> Any:
+    def full(self: Any, frame: Any, **options: Any) -> Any:
         raise OSError(28, "No space left on device", str(tmp_path))
 
     monkeypatch.setattr(RunRecorder, "process", full)

@@ -48,7 +48,7 @@ def client() -> Iterator[PerceptionClient]:
 def test_a_recording_played_by_the_camera_arrives_whole(
     client: PerceptionClient, recording: Path
 ) -> None:
-    options = {n: v for n, v in QUICK.items() if n != "prompts"} | {"prompts": "[red]"}
+    options = dict(QUICK) | {"prompts": "[red]", "frames": "newest"}
     played = {
         "source": recording,
         "rate_hz": 0.0,

@@ -166,6 +166,8 @@ class _Demo:
             **self._config.to_dotted(),
             "prompts": self._prompts,
             "autostart": True,
+            # at a rate of its own the camera is one of a robot, else the recording is mapped whole
+            "frames": "newest" if self._rate_hz else "all",
             "report.dir": str(self._out.absolute()),
             "report.source": f"{Path(self._source).name} over ROS",
             "report.holdout_every": 8,

@@ -103,6 +103,7 @@ class NodeSubject:
             **self._config.to_dotted(),
             "autostart": True,
             "prompts": [""],
+            "frames": "all",
             "report.dir": str(self._out.absolute()),
             "report.source": f"{self._source.name} over ROS",
             "report.holdout_every": HOLDOUT_EVERY,

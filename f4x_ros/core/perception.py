@@ -102,7 +102,8 @@ class Perception:
                 threshold that is outside 0..1. The prompts in force stay as they were.
         """
         self._prompts = self._asker.prompts(prompts, thresholds)
-        self._memory.keep_labels(self._prompts.texts)
+        if not self._busy:  # (else when the frame, which has the prompts of before, is done)
+            self._memory.keep_labels(self._prompts.texts)
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -180,8 +181,11 @@ class Perception:
         self, frame: Frame, outputs: Outputs, between: Callable[[], None], *, hold_out: bool
     ) -> Percept:
         clock = StageClock()
+        prompts = self._prompts  # others may be set before the frame is done
         counts = self._memory.take_in(frame, clock, between, hold_out=hold_out)
-        percept = percept_of(self._memory, self._asker, self._prompts, frame, outputs, clock)
+        percept = percept_of(self._memory, self._asker, prompts, frame, outputs, clock)
+        if self._prompts is not prompts:
+            self._memory.keep_labels(self._prompts.texts)
         percept.counts = counts | {"gaussians": self.gaussians, "map_bytes": self.map_bytes}
         percept.timings_ms = clock.finish()
         return percept

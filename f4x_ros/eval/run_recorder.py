@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import time
 from array import array
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +20,7 @@ from f4x_ros import __version__
 from f4x_ros.core.base import atomic_write
 from f4x_ros.core.data import Frame, Outputs, Percept
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.perception import Perception
+from f4x_ros.core.perception import Perception, nothing
 from f4x_ros.eval.held_out import HeldOut, Quality
 from f4x_ros.eval.history import BestFrame, Paths, TrackTable
 from f4x_ros.eval.memory import PeakMemory
@@ -131,8 +132,12 @@ class RunRecorder:
 
     # --- frames --------------------------------------------------------------------------------
 
-    def process(self, frame: Frame) -> Percept:
+    def process(self, frame: Frame, *, between: Callable[[], None] = nothing) -> Percept:
         """`Perception.process` for the next frame, with everything on, measured and recorded.
+
+        Args:
+            frame: as for `Perception.process`.
+            between: as there; its time is part of the frame's latency.
 
         Raises:
             ValueError: as `Perception.process`.
@@ -141,7 +146,7 @@ class RunRecorder:
         every = self._holdout_every
         hold_out = every > 0 and self.frames % every == every - 1
         began = time.perf_counter()
-        percept = self._perception.process(frame, Outputs(), hold_out=hold_out)
+        percept = self._perception.process(frame, Outputs(), hold_out=hold_out, between=between)
         self._latencies_ms.append((time.perf_counter() - began) * 1e3)
         self._prompts = percept.prompts
         if hold_out:

@@ -12,7 +12,7 @@ from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.subscription import Subscription
+from rclpy.subscription import MessageInfo, Subscription
 from sensor_msgs.msg import CameraInfo, Image
 
 from f4x_ros.ros.conversions import stamp_ns
@@ -89,7 +89,10 @@ class Input:
             event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_misfit),
         )
 
-    def _on_message(self, message: Any) -> None:
+    def _on_message(self, message: Any, info: MessageInfo) -> None:
+        came_ns = info["received_timestamp"]
+        if came_ns:  # (a middleware may not say it)
+            self._health.called_back((time.time_ns() - came_ns) / 1e6)
         self.received += 1
         self.last_s = time.monotonic()
         self._health.count(f"received.{self.topic}")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rclpy.node import Node
@@ -61,12 +62,15 @@ class Recording:
             source=self._settings["report.source"] or self._node.get_fully_qualified_name(),
         )
 
-    def process(self, frame: Frame, outputs: Outputs) -> Percept:
-        """What the map says; for a report everything is computed, as by `f4x run`."""
+    def process(self, frame: Frame, outputs: Outputs, between: Callable[[], None]) -> Percept:
+        """What the map says; for a report everything is computed, as by `f4x run`.
+
+        `between` is called between two steps.
+        """
         if self._recorder is None:
-            return self._perception.process(frame, outputs)
+            return self._perception.process(frame, outputs, between=between)
         try:
-            return self._recorder.process(frame)
+            return self._recorder.process(frame, between=between)
         except OSError as error:  # a full disk ends the report, not the map
             self.abandon()
             self._complaints.no_report(error)
