@@ -66,9 +66,7 @@ class Ours(Contestant):
 
     def cloud(self) -> NDArray[np.float32] | None:
         """Points of the map after the last frame."""
-        if self._last is None or self._last.cloud is None:
-            return None
-        return self._last.cloud.xyz
+        return None if self._last is None else self._perception.cloud().xyz
 
     def cost(self) -> dict[str, dict[str, float | None]]:
         """Times of frames, questions and of the masks of all standing prompts."""

@@ -90,6 +90,7 @@ def test_all_outputs_of_a_frame_have_its_stamp(active: Running, robot: Robot) ->
         tracks=TrackArray,
         markers=MarkerArray,
         cloud=PointCloud2,
+        map_cloud=PointCloud2,
         labels=LabelMap,
     )
     sent = [robot.send(i) for i in range(5)]
@@ -104,7 +105,9 @@ def test_all_outputs_of_a_frame_have_its_stamp(active: Running, robot: Robot) ->
     moving = heard["moving"][-1]
     assert (moving.encoding, moving.width, moving.height) == ("mono8", CAMERA.width, CAMERA.height)
     assert masks.header.frame_id == moving.header.frame_id == FRAME_ID
-    assert {heard[n][-1].header.frame_id for n in ("tracks", "cloud")} == {"map"}
+    assert {heard[n][-1].header.frame_id for n in ("tracks", "cloud", "map_cloud")} == {"map"}
+    assert stamps(heard["map_cloud"]) == sent[:1]  # 0.5 Hz of stamps
+    assert heard["map_cloud"][0].width >= heard["cloud"][0].width > 0
     labels = np.frombuffer(masks.data, "<u2").reshape(48, 64)
     assert labels[24, 32] == 1  # the red box is the prompt
     assert labels[2, 2] == 0  # the wall is not

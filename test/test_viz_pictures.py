@@ -37,7 +37,15 @@ def make_story(rgb: np.ndarray, percept: Percept, **changes: object) -> Story:
     path = np.stack([fabricated.pose(i)[:3, 3] for i in range(20)])
     trail = np.stack([[2.0, -0.4 + 0.05 * i, 1.2] for i in range(20)])
     return replace(
-        Story("a run", rgb, percept, path, {2: trail}, [("frames", "20"), ("PSNR", "30 dB")]),
+        Story(
+            "a run",
+            rgb,
+            percept,
+            percept.cloud,
+            path,
+            {2: trail},
+            [("frames", "20"), ("PSNR", "30 dB")],
+        ),
         **changes,
     )
 

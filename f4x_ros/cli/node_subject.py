@@ -104,6 +104,7 @@ class NodeSubject:
             "autostart": True,
             "prompts": [""],
             "frames": "all",
+            "map_cloud.rate_hz": 0.0,  # the last one is that of the last frame
             "report.dir": str(self._out.absolute()),
             "report.source": f"{self._source.name} over ROS",
             "report.holdout_every": HOLDOUT_EVERY,
@@ -126,7 +127,7 @@ class NodeSubject:
         self._client.subscribe(Image, "~/masks", lambda m: self._take("masks", m))
         self._client.subscribe(Image, "~/moving", lambda m: self._take("moving", m))
         self._client.subscribe(TrackArray, "~/tracks", lambda m: self._take("tracks", m))
-        self._client.subscribe(PointCloud2, "~/cloud", self._take_cloud, latched=True)
+        self._client.subscribe(PointCloud2, "~/map_cloud", self._take_cloud, latched=True)
         self._camera = self._open.enter_context(
             start_camera(self._spec, self._out / "camera.log", count=len(self._source))
         )

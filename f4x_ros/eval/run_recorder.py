@@ -270,6 +270,7 @@ class RunRecorder:
             title=f"f4x: {self._source}" if self._source else "f4x",
             rgb=frame.rgb,
             percept=percept,
+            cloud=self._perception.cloud(),
             camera_path=poses[:, :3, 3],
             trails=self._paths.trails(),
             rows=report_rows(report),

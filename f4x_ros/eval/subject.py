@@ -140,7 +140,6 @@ class LibrarySubject:
         self._options: dict[str, Any] = {"holdout_every": HOLDOUT_EVERY, "source": source}
         self._out_dir = out_dir
         self._recorder: RunRecorder | None = None
-        self._cloud: NDArray[np.float32] | None = None
         self.encoder = perception.encoder
 
     def understood(self, texts: Sequence[str]) -> list[str]:
@@ -152,10 +151,7 @@ class LibrarySubject:
 
     def process(self, frame: Frame) -> Observed:
         assert self._recorder is not None
-        percept = self._recorder.process(frame)
-        if percept.cloud is not None:
-            self._cloud = percept.cloud.xyz
-        return percept
+        return self._recorder.process(frame)
 
     def ask(self, text: str, stamp_ns: int = 0, view: Pose | None = None) -> Answer:
         found = self._perception.query(text, stamp_ns=stamp_ns, view=view, want_cloud=False)
@@ -173,7 +169,7 @@ class LibrarySubject:
         return self._perception.render(camera, T_map_camera, stamp_ns)
 
     def cloud(self) -> NDArray[np.float32] | None:
-        return self._cloud
+        return self._perception.cloud().xyz
 
     def finish(self) -> Report:
         assert self._recorder is not None

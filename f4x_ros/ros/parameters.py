@@ -75,6 +75,9 @@ OPTIONS: tuple[Option, ...] = (
     Option("tracks.rate_hz", 0.0, "most ~/tracks per second of stamps; 0 = every frame", low=0),
     Option("markers.rate_hz", 0.0, "most ~/markers per second of stamps; 0 = every frame", low=0),
     Option("cloud.rate_hz", 0.0, "most ~/cloud per second of stamps; 0 = every frame", low=0),
+    Option(
+        "map_cloud.rate_hz", 0.5, "most ~/map_cloud per second of stamps; 0 = every frame", low=0
+    ),
     Option("diagnostics.rate_hz", 1.0, "messages on /diagnostics per second", low=0.1, high=100),
     Option("report.dir", "", "on deactivation, leave here what `f4x run` leaves; '' = nothing"),
     Option("report.source", "", "what the report calls its input; '' = the node's name"),

@@ -177,7 +177,7 @@ class Processing:
         percept = self._recording.process(frame, wanted.outputs, self._between)
         self._labels.used_at(job.ns, labels)
         if self._node.context.ok():  # not after Ctrl-C
-            self._outputs.publish(frame, percept, wanted)
+            self._outputs.publish(frame, percept, wanted, self._perception.cloud)
         age_ns = self._node.get_clock().now().nanoseconds - job.ns
         self._health.processed((time.monotonic() - job.since_s) * 1e3, age_ns / 1e6)
 
