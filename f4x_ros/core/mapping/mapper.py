@@ -71,7 +71,7 @@ class Mapper:
         counts = MappingCounts(keyframe=int(self.keyframes.offer(view)))
         views = self._schedule.views(view, self.keyframes.views, keyframe=bool(counts.keyframe))
         with torch.no_grad():
-            self.look_at([view, *views], interval_s, ids)
+            counts.forgotten = self.look_at([view, *views], interval_s, ids)
             counts.retired = self._retire(view, interval_s)
             self._insert(view, counts)
         between()
@@ -83,10 +83,14 @@ class Mapper:
         self._recent.add(view)
         return counts
 
-    def look_at(self, views: Iterable[View], interval_s: float, ids: Iterable[int]) -> None:
-        """Make what these views may show the working set; what is on its way stays in it."""
+    def look_at(self, views: Iterable[View], interval_s: float, ids: Iterable[int]) -> int:
+        """Make what these views may show the working set; what is on its way stays in it.
+
+        Returns how many Gaussians were forgotten because they do not fit into memory.
+        """
         frusta = [one.frustum for one in dict.fromkeys(views)]
         self.field.focus(frusta, ids, self._restless(interval_s))
+        return self.field.enforce_budget()
 
     def _restless(self, interval_s: float) -> Tensor | None:
         """Mask [N] of what may still have to go although nobody looks: it moved a moment ago."""
@@ -176,7 +180,7 @@ class Mapper:
             self._config.depth_tolerance,
         )
         rows["birth_s"] = (empty_s + view.time_s) / 2  # it came in between: most likely half way
-        counts.forgotten = self.field.enforce_budget(reserve=len(pixels))
+        counts.forgotten += self.field.enforce_budget(reserve=len(pixels))
         self.field.present.append(rows)
         counts.inserted = len(pixels)
 

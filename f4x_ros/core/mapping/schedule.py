@@ -35,9 +35,9 @@ class Schedule:
     def views(self, view: View, keyframes: Sequence[View], *, keyframe: bool) -> list[View]:
         """The views to refine against after a new one, one step each.
 
-        A third each: the new view, one of the latest keyframes, any keyframe that has a fair share
-        of what the new view shows in its own image. What is elsewhere in the map waits until the
-        camera is there: a frame costs what is in view, however much there is.
+        A third each: the new view, one of the latest and any of the keyframes near it, which have
+        a fair share of what it shows in their own image. What is elsewhere in the map waits until
+        the camera is there: a frame costs what is in view, however much there is.
 
         Args:
             view: the new one.
@@ -48,14 +48,16 @@ class Schedule:
         count = len(keyframes)
         if count < 2:
             return [view] * steps
-        near = _near(view, keyframes) or [count - 1]
+        near = _near(view, keyframes)
+        if not near:
+            return [view] * steps
         chosen = []
         for step in range(steps):
             if step % 3 == 0:
                 chosen.append(view)
             elif step % 3 == 1:
-                back = int(self._rng.integers(0, min(_LATEST, count)))
-                chosen.append(keyframes[count - 1 - back])
+                back = int(self._rng.integers(0, min(_LATEST, len(near))))
+                chosen.append(keyframes[near[-1 - back]])
             else:
                 chosen.append(keyframes[near[int(self._rng.integers(len(near)))]])
         return chosen
