@@ -97,7 +97,7 @@ def insert_far(perception: Perception, count: int) -> None:
     """
     rng = np.random.default_rng(5)
     means, cube = far_places(count, rng)
-    present = perception._memory.field.present
+    field = perception._memory.field
     latent_dim = perception.config.field.latent_dim
     quats = rng.normal(size=(count, 4))
     columns = {
@@ -113,9 +113,10 @@ def insert_far(perception: Perception, count: int) -> None:
         "steps": rng.uniform(50, 500, count).round(),
     }
     device = perception.device
-    present.append(
+    field.present.append(
         {name: torch.from_numpy(np.asarray(v)).to(device) for name, v in columns.items()}
     )
+    field.settle(None, full=True)  # as if it had been left behind frame by frame
 
 
 def interleave(pair: Sequence[Subject], frames: Sequence[Frame], number: int) -> None:

@@ -100,7 +100,7 @@ class GaussianField:
         self._looks.append(list(frusta))
         self._frames += 1
         if self._frames % _LOOKS == 0:
-            self._settle(held)
+            self.settle(held)
         codes = self.rest.met_by(list(frusta))
         codes += [code for code in self.rest.with_objects(ids) if code not in codes]
         self.bring(codes)
@@ -112,7 +112,7 @@ class GaussianField:
             self.present.append(*present)
             self.past.append(*past)
 
-    def _settle(self, held: Tensor | None, *, full: bool = False) -> None:
+    def settle(self, held: Tensor | None, *, full: bool = False) -> None:
         """Lay blocks to rest that the last frames have not seen, once they are many.
 
         With `full` at once, and all that the last frame has not seen: memory is short.
@@ -228,7 +228,7 @@ class GaussianField:
             return 0
         before = sum(self.counts)
         if self.rest.nbytes < excess and self._looks:
-            self._settle(None, full=True)
+            self.settle(None, full=True)
             excess = self.nbytes + reserve * self.present.bytes_per_gaussian - self.max_bytes
         excess -= self._clear_rest(excess + int((1 - _LOW_WATER) * self.max_bytes))
         drop = min(len(self.past), max(0, -(-excess // self.past.bytes_per_gaussian)))
