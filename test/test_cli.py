@@ -94,7 +94,7 @@ def test_a_disk_that_is_full_ends_the_run_with_one_line_and_nothing_half_written
         preexec_fn=small_files,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=500,
     )
     assert done.returncode == 2, done.stderr
     assert f"{tmp_path / 'out'}" in done.stderr.splitlines()[-1]
