@@ -62,7 +62,9 @@ def choose_topics(
 def missing(bag: BagStorage, wanted: str, kind: str) -> BadInputError:
     """The error for a topic that is not there."""
     there = ", ".join(f"{name} ({kind})" for name, kind in sorted(bag.topics.items())) or "none"
-    return BadInputError(f"{bag.path}: no topic for {wanted}, expected {kind}; topics there: {there}")
+    return BadInputError(
+        f"{bag.path}: no topic for {wanted}, expected {kind}; topics there: {there}"
+    )
 
 
 def _named(bag: BagStorage, option: str, name: str, kinds: tuple[str, ...]) -> str:
