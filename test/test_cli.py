@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,6 +67,27 @@ def test_run_leaves_its_files_and_a_report_of_what_was_asked(results: Path) -> N
     assert report["prompts"] == "red thing, grey thing"
     assert report["frames"] == 9
     assert report["frames_heldout"] == 1
+    assert report["left_out"] == {}
+
+
+def test_run_says_at_its_end_what_it_left_out_and_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], recording: Path
+) -> None:
+    tum = tmp_path / "sequence"
+    shutil.copytree(recording, tum, ignore=shutil.ignore_patterns("K.txt", "poses.txt"))
+    stamps = [f"{1_700_000_000 + index / 10:.1f}" for index in range(4)]
+    names = [f"{index:03}.png" for index in range(4)]
+    pairs = list(zip(stamps, names, strict=True))
+    (tum / "rgb.txt").write_text("".join(f"{s} images/{name}\n" for s, name in pairs))
+    (tum / "depth.txt").write_text("".join(f"{s} depth/{name}\n" for s, name in pairs[:3]))
+    (tum / "groundtruth.txt").write_text("".join(f"{s} 0 0 0 0 0 0 1\n" for s in stamps))
+    (tum / "calibration.txt").write_text("60 60 31.5 23.5\n")
+    arguments = ["run", str(tum), "--out", str(tmp_path / "out"), "--holdout", "0"]
+    assert cli.main([*arguments, *QUICKLY]) == 0
+    assert "Left out of sequence: 1 images_without_depth.\n" in capsys.readouterr().out
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["left_out"] == {"images_without_depth": 1}
+    assert (report["frames"], report["frames_dropped"]) == (3, 0)
 
 
 def test_run_ends_with_a_table_and_the_picture_to_open(
@@ -78,6 +100,7 @@ def test_run_ends_with_a_table_and_the_picture_to_open(
     assert "red thing, blue thing, green thing, yellow thing, orange thing" in said
     assert "only knows colours and textures" in said
     assert "PSNR, held out" in said
+    assert "Left out" not in said
     assert said.strip().endswith("Open out/small/story.png to see the whole story.")
     assert json.loads(Path("out/small/report.json").read_text())["frames"] == 3
 

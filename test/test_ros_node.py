@@ -404,8 +404,36 @@ def test_a_report_is_left_when_it_is_deactivated(
         run.client.change_state("deactivate")
     report = json.loads((folder / "report.json").read_text())
     assert (report["frames"], report["frames_heldout"], report["frames_dropped"]) == (7, 2, 1)
+    assert report["left_out"] == {"late": 1}
     assert report["psnr_heldout_db"] > 10
     assert (folder / "map.ply").exists()
+
+
+def test_each_report_says_what_was_left_out_while_it_was_open(
+    client: PerceptionClient, robot: Robot, tmp_path: Path
+) -> None:
+    def late(message: Image) -> None:
+        message.header.stamp.nanosec += 40_000_000
+
+    with running(client, report__dir=str(tmp_path)) as run:
+        client.change_state("configure")
+        for first, lonely in ((0, 2), (100, 0)):
+            client.change_state("activate")
+            robot.wait_until_heard()
+            for i in range(3):
+                robot.send(first + i)
+            run.counted("processed", 3 if first == 0 else 6)
+            for i in range(lonely):
+                robot.send(first + 3 + i, depth=late)
+            for topic in ("image", "depth/image"):
+                run.counted(f"received.{topic}", 5 if first == 0 else 8)
+            client.change_state("deactivate")
+            report = json.loads((tmp_path / "report.json").read_text())
+            assert report["frames_dropped"] == 2 * lonely
+            if lonely:  # one of the depth images was still waiting for an image
+                assert report["left_out"] == {"unpaired.image": 2, "unpaired.depth/image": 2}
+            else:
+                assert report["left_out"] == {}
 
 
 def test_a_folder_that_cannot_be_written_is_named(
