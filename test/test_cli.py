@@ -245,6 +245,40 @@ def test_query_answers_several_texts_each_with_a_picture(
     assert (drawn[0][middle].astype(int) != drawn[1][middle]).any()  # tinted where it was found
 
 
+def test_query_answers_programs_with_one_json_document_and_nothing_else(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    map_file, mask = str(results / "map.f4x"), tmp_path / "mask.png"
+    texts = ["red thing", "green thing"]
+    assert cli.main(["query", map_file, *texts, "--json", "--out", str(mask)]) == 0
+    said = capsys.readouterr()
+    found, missing = json.loads(said.out)
+    assert "mask_2.png" in said.err
+    keys = "prompt presence score threshold message stamp_ns encoder map_frame points objects"
+    assert list(found) == list(missing) == keys.split()
+    assert (found["prompt"], found["presence"]) == ("red thing", "present")
+    assert (missing["prompt"], missing["presence"]) == ("green thing", "not present")
+    assert 0 <= missing["score"] < missing["threshold"] == found["threshold"] <= found["score"] <= 1
+    assert found["message"] == "1 object"
+    assert found["stamp_ns"] == 1_700_000_000_800_000_000
+    assert (found["encoder"], found["map_frame"]) == ("color", "map")
+    assert found["points"] > 25
+    assert missing["objects"] == []
+    (box,) = found["objects"]
+    assert box["id"] > 0
+    assert found["threshold"] <= box["score"] <= 1
+    assert box["position"] == pytest.approx([0, 0, 1.5], abs=0.1)
+    assert box["size"][:2] == pytest.approx([0.5, 0.5], abs=0.15)
+
+    assert cli.main(["query", map_file, "red", "--json", "--threshold", "7"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "threshold is 7" in said.err
+    nowhere = str(tmp_path / "no" / "mask.png")
+    assert cli.main(["query", map_file, "red", "--json", "--out", nowhere]) == 2
+    assert capsys.readouterr().out == ""
+
+
 def test_query_finds_what_a_picture_shows_and_what_resembles_an_object(
     results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
