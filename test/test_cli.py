@@ -22,6 +22,7 @@ from eval_scene import CAMERA, QUICK, write_folder
 from f4x_ros.cli import main as cli
 from f4x_ros.cli.settings import read_settings
 from f4x_ros.cli.sources import Part
+from f4x_ros.core.errors import F4xError
 from f4x_ros.eval.run_recorder import FILES
 from f4x_ros.sim import open_source
 
@@ -180,6 +181,40 @@ def test_a_map_that_is_no_map_is_named(recording: Path, capsys: pytest.CaptureFi
 def test_debug_shows_where_it_happened(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["run", "/no/such/place", "--debug"]) == 2
     assert "Traceback" in capsys.readouterr().err
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let `f4x run` raise."""
+
+    def run(options: object) -> int:
+        raise error
+
+    monkeypatch.setattr("f4x_ros.cli.run.run", run)
+
+
+@pytest.mark.parametrize("error", [ValueError("three is odd"), KeyError("three")])
+def test_a_defect_is_70_with_its_traceback_and_said_to_be_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    failing(monkeypatch, error)
+    assert cli.main(["run", "demo"]) == 70
+    said = capsys.readouterr()
+    lines = said.err.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-2] == f"{type(error).__name__}: {error}"
+    assert lines[-1].startswith(f"f4x: internal error ({type(error).__name__}): this is a defect")
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("kind", [F4xError, *F4xError.__subclasses__(), OSError])
+def test_what_a_user_can_put_right_is_2_and_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: type[Exception]
+) -> None:
+    failing(monkeypatch, kind("three is odd, expected an even number"))
+    assert cli.main(["run", "demo"]) == 2
+    said = capsys.readouterr()
+    assert said.err == "f4x: three is odd, expected an even number\n"
+    assert said.out == ""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
