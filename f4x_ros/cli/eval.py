@@ -144,7 +144,9 @@ def _evaluated(
         from f4x_ros.core.perception import Perception
         from f4x_ros.eval.subject import LibrarySubject
 
-        with LibrarySubject(Perception(config), folder, source=source.name) as library:
+        with LibrarySubject(
+            Perception(config), folder, source=source.name, left_out=source.counts
+        ) as library:
             return evaluate(source, library, show)
 
 

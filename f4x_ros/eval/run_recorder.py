@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -181,7 +181,7 @@ class RunRecorder:
 
     # --- the end -------------------------------------------------------------------------------
 
-    def finish(self, dropped: int = 0) -> Report:
+    def finish(self, left_out: Mapping[str, int] | None = None, *, dropped: int = 0) -> Report:
         """Measure the map with the held-out frames, write `FILES` and return the report.
 
         Each held-out frame is compared with the finished map drawn at its pose and at its own
@@ -190,7 +190,8 @@ class RunRecorder:
         those of the same calls. Either all files appear, `report.json` last, or none.
 
         Args:
-            dropped: frames that never came here, for the report.
+            left_out: what was found and never came here, reason to count; zeros are not reported.
+            dropped: how many of that were frames of a stream that goes on without waiting.
 
         Raises:
             ValueError: no frame has been processed.
@@ -200,7 +201,8 @@ class RunRecorder:
             self.close()
             raise BadInputError("there is nothing to report: no frame has been processed")
         try:
-            report = self._report(self._held_out.evaluate(self._perception), dropped)
+            quality = self._held_out.evaluate(self._perception)
+            report = self._report(quality, left_out or {}, dropped)
             self._write_files(report)
             for name in FILES:
                 os.replace(self._unfinished / name, self.path(name))
@@ -235,7 +237,7 @@ class RunRecorder:
             parts.append(str(error.filename).replace(hidden, shown))
         return OSError(*parts)
 
-    def _report(self, quality: Quality, dropped: int) -> Report:
+    def _report(self, quality: Quality, left_out: Mapping[str, int], dropped: int) -> Report:
         return {
             "source": self._source,
             "version": __version__,
@@ -249,6 +251,7 @@ class RunRecorder:
             "frames_heldout": self._frames_heldout,
             "frames_compared": quality.frames,
             "frames_dropped": dropped,
+            "left_out": {reason: count for reason, count in left_out.items() if count},
             "fps": self.fps,
             "latency_p50_ms": percentile_or_none(self._latencies_ms, 50),
             "latency_p95_ms": percentile_or_none(self._latencies_ms, 95),

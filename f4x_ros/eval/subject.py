@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -133,10 +133,18 @@ class LibrarySubject:
         perception: without prompts and frames.
         out_dir: where the recorder leaves its files.
         source: name for the report.
+        left_out: what the source found and did not use, for the report.
     """
 
-    def __init__(self, perception: Perception, out_dir: Path, *, source: str) -> None:
-        self._perception = perception
+    def __init__(
+        self,
+        perception: Perception,
+        out_dir: Path,
+        *,
+        source: str,
+        left_out: Mapping[str, int] | None = None,
+    ) -> None:
+        self._perception, self._left_out = perception, left_out
         self._options: dict[str, Any] = {"holdout_every": HOLDOUT_EVERY, "source": source}
         self._out_dir = out_dir
         self._recorder: RunRecorder | None = None
@@ -173,7 +181,7 @@ class LibrarySubject:
 
     def finish(self) -> Report:
         assert self._recorder is not None
-        return self._recorder.finish()
+        return self._recorder.finish(self._left_out)
 
     def __enter__(self) -> LibrarySubject:
         return self

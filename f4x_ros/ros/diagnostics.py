@@ -91,11 +91,6 @@ class Health:
         with self._lock:
             self._counts[name] += by
 
-    def set_count(self, name: str, value: int) -> None:
-        """Set a counter that someone else keeps."""
-        with self._lock:
-            self._counts[name] = value
-
     def problem(self, kind: str, text: str, *, hold_s: float = HOLD_S) -> None:
         """Report something wrong; `kind` is one of KINDS."""
         if kind not in KINDS:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from f4x_ros.ros.parameters import Settings
 
 if TYPE_CHECKING:
     from f4x_ros.eval.run_recorder import RunRecorder
+
+_DROPPED = "dropped."  # first letters of the counters of what came and was not processed
 
 
 class Recording:
@@ -40,7 +43,7 @@ class Recording:
         self._node, self._settings, self._health = node, settings, health
         self._complaints, self._perception = complaints, perception
         self._recorder: RunRecorder | None = None
-        self._dropped_before = 0
+        self._dropped_before: Counter[str] = Counter()
 
     @property
     def runs(self) -> bool:
@@ -87,7 +90,8 @@ class Recording:
         if recorder is None:
             return
         try:
-            report = recorder.finish(dropped=self._dropped() - self._dropped_before)
+            left_out = self._dropped() - self._dropped_before
+            report = recorder.finish(left_out, dropped=left_out.total())
         except Exception as error:  # the disk; whatever: the node goes on
             self._complaints.no_report(error)
         else:
@@ -101,7 +105,13 @@ class Recording:
             self._recorder.close()
             self._recorder = None
 
-    def _dropped(self) -> int:
-        """Frames that came and were not processed, whatever the reason."""
+    def _dropped(self) -> Counter[str]:
+        """What came and was not processed so far, by reason."""
         counts = self._health.counts()
-        return sum(n for name, n in counts.items() if name.startswith("dropped."))
+        return Counter(
+            {
+                name.removeprefix(_DROPPED): count
+                for name, count in counts.items()
+                if name.startswith(_DROPPED)
+            }
+        )
