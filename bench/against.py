@@ -31,7 +31,7 @@ from revisions import Tree, built, working_tree  # noqa: E402
 
 from f4x_ros.cli.prompts import DEMO, EXAMPLES  # noqa: E402
 from f4x_ros.cli.table import table  # noqa: E402
-from f4x_ros.eval.scoreboard import look_up  # noqa: E402
+from f4x_ros.eval.report.scoreboard import look_up  # noqa: E402
 
 HOLOLENS = ROOT.parent / "shared" / "data" / "hololens"
 SETTINGS = ("features", "render_backend", "device", "prompts", "frames", "frames_heldout")

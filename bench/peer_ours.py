@@ -16,8 +16,8 @@ from f4x_ros.core.data.frame import Frame
 from f4x_ros.core.data.percept import Percept, RenderedView
 from f4x_ros.core.data.poses import Pose
 from f4x_ros.core.perception import Perception
-from f4x_ros.eval.metrics import percentile_or_none
-from f4x_ros.eval.subject import Answer, is_held_out, understood_by
+from f4x_ros.eval.metrics.common import percentile_or_none
+from f4x_ros.eval.subjects.subject import Answer, is_held_out, understood_by
 
 
 class Ours(Contestant):

@@ -23,7 +23,7 @@ from f4x_ros.cli import main as cli
 from f4x_ros.cli.settings import read_settings
 from f4x_ros.cli.sources import Part
 from f4x_ros.core.errors import F4xError
-from f4x_ros.eval.run_recorder import FILES
+from f4x_ros.eval.subjects.run_recorder import FILES
 from f4x_ros.sim import open_source
 
 QUICKLY = [

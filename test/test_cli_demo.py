@@ -21,7 +21,7 @@ from eval_scene import write_folder
 from f4x_ros.cli.errors import CommandError
 from f4x_ros.cli.node_processes import wait_until_active
 from f4x_ros.cli.processes import Child, free_domain_id
-from f4x_ros.eval.run_recorder import FILES
+from f4x_ros.eval.subjects.run_recorder import FILES
 
 FRAMES = 9
 

@@ -16,10 +16,10 @@ from eval_scene import CAMERA, QUICK, STEP_NS, make_frame
 from fabricated import track
 
 from f4x_ros.core.perception import Perception
-from f4x_ros.eval.held_out import HeldOut
-from f4x_ros.eval.history import Paths
-from f4x_ros.eval.report import report_rows, write_report
-from f4x_ros.eval.run_recorder import FILES, RunRecorder
+from f4x_ros.eval.subjects.held_out import HeldOut
+from f4x_ros.eval.subjects.history import Paths
+from f4x_ros.eval.subjects.report import report_rows, write_report
+from f4x_ros.eval.subjects.run_recorder import FILES, RunRecorder
 
 FRAMES = 8
 
@@ -175,7 +175,7 @@ def test_a_disk_that_fills_up_late_leaves_no_part_of_the_set(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     recorder = record(tmp_path / "new", 2)
-    monkeypatch.setattr("f4x_ros.eval.run_recorder.save_png", full)
+    monkeypatch.setattr("f4x_ros.eval.subjects.run_recorder.save_png", full)
     with pytest.raises(OSError, match="No space left") as caught:
         recorder.finish()  # the map has been written by then
     assert caught.value.filename == str(tmp_path / "new" / "story.png")

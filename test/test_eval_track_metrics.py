@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from f4x_ros.eval.libraries import library
-from f4x_ros.eval.track_matching import follow_matches, scored_frame, trackeval_data
-from f4x_ros.eval.track_metrics import ObjectStates, TrackScores, track_scores
+from f4x_ros.eval.metrics.libraries import library
+from f4x_ros.eval.metrics.track_matching import follow_matches, scored_frame, trackeval_data
+from f4x_ros.eval.metrics.tracks import ObjectStates, TrackScores, track_scores
 
 STEP_NS = 100_000_000  # 10 Hz
 

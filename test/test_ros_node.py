@@ -453,7 +453,7 @@ def test_a_folder_that_cannot_be_written_is_named(
 def test_a_disk_that_fills_up_ends_the_report_and_not_the_map(
     client: PerceptionClient, robot: Robot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from f4x_ros.eval.run_recorder import RunRecorder
+    from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
     def full(self: Any, frame: Any, **options: Any) -> Any:
         raise OSError(28, "No space left on device", str(tmp_path))

@@ -25,9 +25,9 @@ from f4x_ros.cli.node_processes import (
     wait_until_active,
 )
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.eval.click_metrics import CLICK_LEVEL, Click, as_arguments
-from f4x_ros.eval.report import Report, read_report
-from f4x_ros.eval.subject import HOLDOUT_EVERY, Answer
+from f4x_ros.eval.metrics.clicks import CLICK_LEVEL, Click, as_arguments
+from f4x_ros.eval.subjects.report import Report, read_report
+from f4x_ros.eval.subjects.subject import HOLDOUT_EVERY, Answer
 
 if TYPE_CHECKING:
     from f4x_ros.cli.processes import Child
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Published:
-    """What the node published with one stamp; see `f4x_ros.eval.subject.Observed`."""
+    """What the node published with one stamp; see `f4x_ros.eval.subjects.subject.Observed`."""
 
     stamp_ns: int
     T_map_camera: None

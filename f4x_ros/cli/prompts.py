@@ -47,7 +47,7 @@ def speaker(extractor: str) -> str:
 
 
 def _prompts_of(file: str) -> list[str]:
-    from f4x_ros.core.ask import read_prompts  # brings torch, which help does without
+    from f4x_ros.core.ask import read_prompts
 
     return read_prompts(file)
 

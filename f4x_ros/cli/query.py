@@ -135,7 +135,7 @@ def _as_json(result: QueryResult) -> dict[str, Any]:
 
 
 def _answer(result: QueryResult) -> str:
-    from f4x_ros.eval.history import seconds
+    from f4x_ros.eval.subjects.history import seconds
 
     about = table(
         [

@@ -19,7 +19,7 @@ from f4x_ros.cli.table import table
 
 if TYPE_CHECKING:
     from f4x_ros.cli.sources import Part
-    from f4x_ros.eval.run_recorder import RunRecorder
+    from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,8 +59,8 @@ def run(options: argparse.Namespace) -> int:
         print(KNOWS[speaker(extractor)])
 
     from f4x_ros.core.perception import Perception
-    from f4x_ros.eval.report import left_out_text, report_rows
-    from f4x_ros.eval.run_recorder import RunRecorder
+    from f4x_ros.eval.subjects.report import left_out_text, report_rows
+    from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
     perception = Perception(config, prompts)
     stop = options.start + options.frames if options.frames else 0

@@ -16,7 +16,7 @@ from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.parameters import Settings
 
 if TYPE_CHECKING:
-    from f4x_ros.eval.run_recorder import RunRecorder
+    from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
 _DROPPED = "dropped."  # first letters of the counters of what came and was not processed
 
@@ -55,7 +55,7 @@ class Recording:
         if not self._settings["report.dir"]:
             return
         # Imported here: it draws pictures and videos, which nobody else needs.
-        from f4x_ros.eval.run_recorder import RunRecorder
+        from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
         self._dropped_before = self._dropped()
         self._recorder = RunRecorder(

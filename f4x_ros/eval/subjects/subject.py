@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from f4x_ros.core.data import Frame, PinholeCamera, Pose, Presence, RenderedView, Track
 from f4x_ros.core.perception import Perception
-from f4x_ros.eval.click_metrics import Click, as_arguments
-from f4x_ros.eval.report import Report
-from f4x_ros.eval.run_recorder import RunRecorder
+from f4x_ros.eval.metrics.clicks import Click, as_arguments
+from f4x_ros.eval.subjects.report import Report
+from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
 HOLDOUT_EVERY = 8
 """Frame 7, 15, 23, ... of a run is not mapped: it measures the map."""

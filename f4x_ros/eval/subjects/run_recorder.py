@@ -21,11 +21,11 @@ from f4x_ros.core.base import atomic_write
 from f4x_ros.core.data import Frame, Outputs, Percept
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.perception import Perception, nothing
-from f4x_ros.eval.held_out import HeldOut, Quality
-from f4x_ros.eval.history import BestFrame, Paths, TrackTable
-from f4x_ros.eval.memory import PeakMemory
-from f4x_ros.eval.metrics import percentile_or_none
-from f4x_ros.eval.report import Report, report_rows, write_report
+from f4x_ros.eval.metrics.common import percentile_or_none
+from f4x_ros.eval.metrics.memory import PeakMemory
+from f4x_ros.eval.subjects.held_out import HeldOut, Quality
+from f4x_ros.eval.subjects.history import BestFrame, Paths, TrackTable
+from f4x_ros.eval.subjects.report import Report, report_rows, write_report
 from f4x_ros.viz.birdseye import up_axis
 from f4x_ros.viz.overlay import overlay_percept
 from f4x_ros.viz.png import save_png
