@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from f4x_ros.core.errors import UnsupportedError
 from f4x_ros.eval.metrics.camera import CameraScores, camera_scores, position_errors_m
 
 RATE_NS = 33_333_333
@@ -199,5 +200,5 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "evo.core.metrics", None)
-    with pytest.raises(ImportError, match=r"^evo is needed .*pip install 'f4x-ros\[eval\]'"):
+    with pytest.raises(UnsupportedError, match=r"^evo is needed .*pip install 'f4x-ros\[eval\]'"):
         camera_scores(stamps(4), walk(4), walk(4))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from f4x_ros.eval.metrics.common import common as metrics
+from f4x_ros.eval.metrics import common as metrics
 from f4x_ros.eval.metrics.rendering import psnr_db, ssim
 
 

@@ -343,7 +343,7 @@ def test_depth_colours_follow_depth_and_leave_out_what_is_unknown() -> None:
     assert story.depth_picture(np.zeros((4, 4), np.float32))[0].shape == (4, 4, 3)
 
 
-@pytest.mark.parametrize("name", ["masks", "labels", "cloud"])
+@pytest.mark.parametrize("name", ["masks", "labels"])
 def test_story_names_what_is_missing(rgb: np.ndarray, percept: Percept, name: str) -> None:
     with pytest.raises(ValueError, match=name):
         make_story(rgb, replace(percept, **{name: None}))
