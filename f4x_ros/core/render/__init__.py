@@ -50,12 +50,12 @@ def available_backends() -> dict[str, str]:
 def resolve_backend(name: str, device: torch.device | str) -> str:
     """The backend that `name` means for tensors on `device`.
 
-    "auto" is `cuda` for CUDA tensors and `cpu` for the others; where that one cannot run it is
+    "auto" is `cpu` for tensors of the CPU and `cuda` for the others; where that one cannot run it is
     `padded`, with one warning per process that says why. ValueError on unknown names, on a backend
     for another device, and on a named backend that cannot run here.
     """
     device = torch.device(device)
-    native_name = "cuda" if device.type == "cuda" else "cpu"
+    native_name = "cpu" if device.type == "cpu" else "cuda"
     if name == "auto":
         problem = available_backends()[native_name]
         if problem == "ok":
