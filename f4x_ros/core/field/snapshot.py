@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from f4x_ros.core.base import on_host
 from f4x_ros.core.data import PinholeCamera, Pose, RenderedView, viewmat
 from f4x_ros.core.field.field import GaussianField
 from f4x_ros.core.observe import apply
@@ -111,11 +112,14 @@ def _valid(rows: dict[str, Tensor], time_s: float | None) -> dict[str, Tensor]:
     if time_s is None:
         return rows
     valid = (rows["birth_s"] < time_s) & (time_s < death_s)
-    return {name: column[valid] for name, column in rows.items()}
+    there = valid.nonzero()[:, 0]  # once, not for each column
+    return {name: column[there] for name, column in rows.items()}
 
 
 def some_of(snapshot: Snapshot, rows: Tensor) -> Snapshot:
     """Some Gaussians of a snapshot (mask [N] bool or indices)."""
+    if rows.dtype == torch.bool:
+        rows = rows.nonzero()[:, 0]
     return Snapshot(**{one.name: getattr(snapshot, one.name)[rows] for one in fields(snapshot)})
 
 
@@ -123,8 +127,5 @@ def to_picture(out: RenderOutput, exposure: Tensor) -> RenderedView:
     """The first three channels as a picture taken with an exposure [2, 3], with depth and alpha."""
     color = apply(exposure, out.image[..., :3], out.alpha).clamp(0, 1)
     depth = torch.where(out.alpha > _EMPTY_ALPHA, out.expected_depth, 0)
-    return RenderedView(
-        color=(color * 255).round().to(torch.uint8).cpu().numpy(),
-        depth=depth.cpu().numpy().astype(np.float32),
-        alpha=out.alpha.cpu().numpy(),
-    )
+    whole, depth_m, alpha = on_host((color * 255).round().to(torch.uint8), depth, out.alpha)
+    return RenderedView(color=whole, depth=depth_m.astype(np.float32), alpha=alpha)

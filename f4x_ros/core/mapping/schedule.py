@@ -79,7 +79,7 @@ def _near(view: View, keyframes: Sequence[View]) -> list[int]:
     if not len(surface):
         return []
     shares = share_in_view(keyframes, surface)
-    return (shares >= _ALIKE).nonzero()[:, 0].tolist()
+    return [k for k, alike in enumerate((shares >= _ALIKE).tolist()) if alike]
 
 
 def _probes(view: View) -> Tensor:
