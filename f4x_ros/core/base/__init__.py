@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every room may use: options, files written whole or not at all, times, half floats, arrays."""
+"""What every room may use: options, whole files, times, half floats, arrays from a device."""
 
 from __future__ import annotations
 

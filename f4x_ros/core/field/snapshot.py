@@ -73,7 +73,6 @@ _COLUMNS = (
     "birth_s",
     "seen_s",
 )
-_COLUMNS_AT = (*_COLUMNS, "death_s")
 
 
 def take_snapshot(
@@ -87,17 +86,20 @@ def take_snapshot(
         blocks: of the blocks at rest, those that are taken, too, by their codes; None = all.
     """
     rest = field.rest
+    names = _COLUMNS if time_s is None else (*_COLUMNS, "death_s")
     parts = []
     for table in field.parts[: 1 if time_s is None else 2]:
-        parts.append(_valid({name: table[name] for name in _COLUMNS_AT}, time_s))
+        parts.append({name: table[name] for name in names})
     for block in rest if blocks is None else (rest[code] for code in blocks):
         for packed in rest.packed(block)[: 1 if time_s is None else 2]:
-            parts.append(_valid(rest.current(packed, block.edition, _COLUMNS_AT), time_s))
+            parts.append(rest.current(packed, block.edition, names))
     columns = (
         parts[0]
         if len(parts) == 1
-        else {name: torch.cat([part[name] for part in parts]) for name in _COLUMNS}
+        else {name: torch.cat([part[name] for part in parts]) for name in names}
     )
+    if time_s is not None:
+        columns = _valid(columns, time_s)
     return Snapshot(
         scales=columns.pop("log_scales").exp(),
         opacities=torch.sigmoid(columns.pop("logit_opacities")),
@@ -106,12 +108,9 @@ def take_snapshot(
     )
 
 
-def _valid(rows: dict[str, Tensor], time_s: float | None) -> dict[str, Tensor]:
+def _valid(rows: dict[str, Tensor], time_s: float) -> dict[str, Tensor]:
     """Those of some rows that are there at a time, without the column that only says when."""
-    death_s = rows.pop("death_s")
-    if time_s is None:
-        return rows
-    valid = (rows["birth_s"] < time_s) & (time_s < death_s)
+    valid = (rows["birth_s"] < time_s) & (time_s < rows.pop("death_s"))
     there = valid.nonzero()[:, 0]  # once, not for each column
     return {name: column[there] for name, column in rows.items()}
 
@@ -121,6 +120,13 @@ def some_of(snapshot: Snapshot, rows: Tensor) -> Snapshot:
     if rows.dtype == torch.bool:
         rows = rows.nonzero()[:, 0]
     return Snapshot(**{one.name: getattr(snapshot, one.name)[rows] for one in fields(snapshot)})
+
+
+def brought_here(snapshot: Snapshot) -> Snapshot:
+    """The same Gaussians on the CPU."""
+    names = [one.name for one in fields(snapshot)]
+    arrays = on_host(*(getattr(snapshot, name) for name in names))
+    return Snapshot(**{n: torch.from_numpy(one) for n, one in zip(names, arrays, strict=True)})
 
 
 def to_picture(out: RenderOutput, exposure: Tensor) -> RenderedView:

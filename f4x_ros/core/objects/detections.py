@@ -22,7 +22,8 @@ def components_of(
 ) -> list[Component]:
     """Objects among the selected Gaussians (mask [N]), scored by `scores` [N]."""
     solid = selected & (snapshot.opacities >= MIN_OPACITY)
-    return _components(*on_host(snapshot.means, scores, solid), config)
+    positions, relevancy, chosen = on_host(snapshot.means, scores, solid)
+    return _components(positions, relevancy, chosen, config)
 
 
 def _components(
