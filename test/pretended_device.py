@@ -239,13 +239,13 @@ class _Operations(TorchDispatchMode):
         else:
             _check(func, tensors)
             self._note(self._waits, name, _times(name, args, kwargs))
-        plain = {
-            key: torch.device("cpu") if key == "device" else _raw(v) for key, v in kwargs.items()
-        }
+        plain = {key: _raw(value) for key, value in kwargs.items()}
+        if goal is not None:
+            plain["device"] = torch.device("cpu")
         out = func(*(_raw(one) for one in args), **plain)
         if own and torch.Tag.inplace_view in func.tags:  # its size changes, not what is in it
             with no_dispatch():
-                func(*args, **kwargs)
+                own[0].data = PretendedTensor(own[0].raw)
         if not pretended:
             return out
         known = {id(one.raw): one for one in own}  # what is written into stays the same tensor
@@ -343,7 +343,7 @@ def _lines() -> tuple[Place, ...]:
     return tuple(found)
 
 
-# --- the package on it -----------------------------------------------------------------------------
+# --- the package on it ---------------------------------------------------------------------------
 
 
 class _Drawn(torch.autograd.Function):

@@ -18,6 +18,7 @@ from f4x_ros.core.ask.scene import QueryScene
 from f4x_ros.core.ask.segment_clicks import Clicks, check_clicks
 from f4x_ros.core.ask.segment_field import members_by_field
 from f4x_ros.core.ask.segment_prompted import members_by_model
+from f4x_ros.core.base import on_host
 from f4x_ros.core.data import Cloud, Presence, QueryResult, Track
 from f4x_ros.core.features.distil import Distiller
 from f4x_ros.core.field import MIN_OPACITY
@@ -61,8 +62,8 @@ def segment(
     probability = found.probability
     selected = (probability >= LEVEL) & (scene.snapshot.opacities >= MIN_OPACITY)
     mask = _drawn(scene, probability, backend) if found.mask is None else found.mask
-    rows = selected.nonzero()[:, 0].cpu().numpy()
-    objects = [_object(scene, rows, found.score)] if len(rows) else []
+    rows = selected.nonzero()[:, 0]
+    objects = [object_of(scene, rows, found.score)] if len(rows) else []
     tracks = tuple(_track(scene, one) for one in objects)
     what = _words(clicks)
     message = f"{len(rows)} points at {what}" if tracks else f"nothing is in the map at {what}"
@@ -112,11 +113,11 @@ def _drawn(scene: QueryScene, probability: Tensor, backend: str) -> Tensor:
     return out.image[..., 0] / out.alpha.clamp(min=_SOLID_ALPHA)
 
 
-def _object(scene: QueryScene, rows: NDArray[np.int64], score: float) -> Component:
-    """What was found, with its box."""
-    places = scene.snapshot.means[torch.from_numpy(rows)].cpu().numpy()
+def object_of(scene: QueryScene, rows: Tensor, score: float) -> Component:
+    """What was found (rows [M]), with its box."""
+    members, places = on_host(rows, scene.snapshot.means[rows])
     low, high = np.percentile(places, BOX_PERCENTILES, axis=0)
-    return Component(rows, (low + high) / 2, high - low, score)
+    return Component(members, (low + high) / 2, high - low, score)
 
 
 def _track(scene: QueryScene, found: Component) -> Track:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core.ask.prompts import labels_of
+from f4x_ros.core.base import on_host
 from f4x_ros.core.data import UNLABELLED, Cloud, Track
 from f4x_ros.core.field import MIN_OPACITY, Snapshot
 
@@ -27,8 +28,8 @@ def label_masks(
     probability = _share(accumulated, alpha[..., None])
     labels, _ = labels_of(probability, thresholds)
     labels = torch.where(alpha < _SOLID_ALPHA, UNLABELLED, labels)
-    masks = probability.permute(2, 0, 1).contiguous().cpu().numpy()
-    return masks, labels.cpu().numpy().astype(np.uint16)
+    masks, numbers = on_host(probability.permute(2, 0, 1).contiguous(), labels)
+    return masks, numbers.astype(np.uint16)
 
 
 def moving_now(snapshot: Snapshot, tracks: Sequence[Track], since_s: float) -> Tensor:
@@ -70,14 +71,22 @@ def semantic_cloud(
         time_s: now, seconds of the field; ages count from it.
         min_weight: pixels a latent must rest on.
     """
-    solid = snapshot.opacities >= MIN_OPACITY
+    solid = (snapshot.opacities >= MIN_OPACITY).nonzero()[:, 0]
     label = torch.where(snapshot.latent_weights < min_weight, UNLABELLED, labels)
     age = (time_s - snapshot.seen_s).clamp(min=0)
+    xyz, rgb, labels_of_points, score, ages, ids = on_host(
+        snapshot.means[solid],
+        (snapshot.colors[solid].clamp(0, 1) * 255).round().to(torch.uint8),
+        label[solid],
+        scores[solid],
+        age[solid],
+        snapshot.object_ids[solid].clamp(min=0),
+    )
     return Cloud(
-        xyz=snapshot.means[solid].cpu().numpy(),
-        rgb=(snapshot.colors[solid].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy(),
-        label=label[solid].cpu().numpy().astype(np.uint16),
-        score=scores[solid].cpu().numpy(),
-        age=age[solid].cpu().numpy().astype(np.float32),
-        object=snapshot.object_ids[solid].clamp(min=0).cpu().numpy().astype(np.uint32),
+        xyz=xyz,
+        rgb=rgb,
+        label=labels_of_points.astype(np.uint16),
+        score=score,
+        age=ages.astype(np.float32),
+        object=ids.astype(np.uint32),
     )

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from f4x_ros.core.ask.clicks import LEVEL, members_of
+from f4x_ros.core.ask.clicks import LEVEL, members_of, object_of
 from f4x_ros.core.ask.naming import as_track
 from f4x_ros.core.ask.parts import spread_parts
 from f4x_ros.core.ask.pixels import from_pixel, to_pixels
@@ -23,8 +23,8 @@ from f4x_ros.core.config import Config
 from f4x_ros.core.data import Pose, RenderedView, Track
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.distil import Distiller
-from f4x_ros.core.field import MIN_OPACITY, to_picture
-from f4x_ros.core.objects import BOX_PERCENTILES, Component, components_of
+from f4x_ros.core.field import MIN_OPACITY, brought_here, to_picture
+from f4x_ros.core.objects import Component, components_of
 
 _SEEN = 0.05  # a point so far behind the surface, as a share of its object, is still seen
 _FAR = 0.5  # marks farther than this share of its size from an object are not on it
@@ -123,9 +123,10 @@ def transfer_marks(
     source = _nearest(found[0], marked, scene, texts[0])
     others = [c for c in found[-1] if not _overlap(c, source)]
     rows = torch.from_numpy(source.members)
-    labels = spread_parts(scene.snapshot, rows, clicks)
+    snapshot = brought_here(scene.snapshot)
+    labels = spread_parts(snapshot, rows, clicks)
     carried = transfer(
-        scene.snapshot,
+        snapshot,
         _local_features(distiller, scene),
         rows,
         [torch.from_numpy(c.members) for c in others],
@@ -134,8 +135,11 @@ def transfer_marks(
     )
     known = tuple(FoundPoint(name, point, 1.0, ()) for name, point in at.items())
     own = Transfer(rows, 1.0, known, labels, np.ones(len(labels), np.float32))
-    first = _marked(scene, view, source, own, texts[0])
-    targets = [_marked(scene, view, c, t, texts[-1]) for c, t in zip(others, carried, strict=True)]
+    means = snapshot.means
+    first = _marked(scene, view, means, source, own, texts[0])
+    targets = [
+        _marked(scene, view, means, c, t, texts[-1]) for c, t in zip(others, carried, strict=True)
+    ]
     targets.sort(key=lambda one: -one.fit)
     mask = _part_mask(scene, [own, *carried], len(parts), backend)
     message = f"{len(targets)} other object{'' if len(targets) == 1 else 's'}"
@@ -185,13 +189,10 @@ def _clicked(
         clicks = check_clicks(place[None], None, None, scene.camera)
         found = members_of(distiller, scene, clicks, backend)
         solid = (found.probability >= LEVEL) & (scene.snapshot.opacities >= MIN_OPACITY)
-        rows = solid.nonzero()[:, 0].cpu().numpy()
+        rows = solid.nonzero()[:, 0]
         if not len(rows):
             raise BadInputError(f"object at {place.tolist()}: nothing is in the map there")
-        low, high = np.percentile(
-            scene.snapshot.means[torch.from_numpy(rows)].cpu().numpy(), BOX_PERCENTILES, axis=0
-        )
-        out.append(Component(rows, (low + high) / 2, high - low, found.score))
+        out.append(object_of(scene, rows, found.score))
     return out
 
 
@@ -226,18 +227,23 @@ def _local_features(distiller: Distiller, scene: QueryScene) -> Tensor | None:
     """Features that tell parts apart, where a head has such: class words do not."""
     for head in _LOCAL_FEATURES:
         if head in distiller.heads.names:
-            return distiller.decode(scene.snapshot.latents, head)
+            return distiller.decode(scene.snapshot.latents, head).cpu()
     return None
 
 
 def _marked(
-    scene: QueryScene, view: RenderedView, component: Component, carried: Transfer, text: str
+    scene: QueryScene,
+    view: RenderedView,
+    means: Tensor,  # [N, 3] of all Gaussians, on the CPU
+    component: Component,
+    carried: Transfer,
+    text: str,
 ) -> MarkedObject:
     track = as_track(component, scene, text)
     places = np.array([point.position for point in carried.points]).reshape(-1, 3)
     reach_m = _SEEN * float(component.size.max())
     pixels, seen = to_pixels(places, scene.camera, scene.T_map_camera, view.depth, reach_m)
-    positions = scene.snapshot.means[carried.members].cpu().numpy()
+    positions = means[carried.members].numpy()
     return MarkedObject(track, carried.fit, carried.points, pixels, seen, carried.parts, positions)
 
 
@@ -248,10 +254,11 @@ def _part_mask(
     size: Pose = np.zeros((scene.camera.height, scene.camera.width))
     if not count:
         return size.astype(np.uint16)
-    channels = scene.snapshot.means.new_zeros(len(scene.snapshot), count)
+    channels = torch.zeros(len(scene.snapshot), count)
     for one in objects:
         for p in range(count):
             channels[one.members[torch.from_numpy(one.parts == p + 1)], p] = 1
+    channels = channels.to(scene.snapshot.means.device)
     out = scene.snapshot.render(channels, scene.camera, scene.T_map_camera, backend)
     best = out.image.max(-1)
     mask = torch.where(best.values > _PART_ALPHA, best.indices + 1, 0)

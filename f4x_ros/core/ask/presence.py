@@ -78,14 +78,15 @@ class Judge:
         rows = [torch.from_numpy(one).to(snapshot.means.device) for one in objects]
         latents = torch.stack([pooled(snapshot, own) for own in rows])
         relevancies = prompts.relevancy(distiller, latents)[:, index].tolist()
+        weights = torch.stack([snapshot.latent_weights[own].sum() for own in rows]).tolist()
         margins = self._margins(distiller, latents, parse_question(prompts.texts[index]).wanted)
         return [
             Evidence(
                 log_odds(relevancy),
-                math.log(max(1e-9, float(snapshot.latent_weights[own].sum()))),
+                math.log(max(1e-9, weight)),
                 *margin,
             )
-            for relevancy, own, margin in zip(relevancies, rows, margins, strict=True)
+            for relevancy, weight, margin in zip(relevancies, weights, margins, strict=True)
         ]
 
     def _margins(

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every room may use: options, files written whole or not at all, times, half floats."""
+"""What every room may use: options, whole files, times, half floats, arrays from a device."""
 
 from __future__ import annotations
 
 from f4x_ros.core.base.atomic import atomic_write
 from f4x_ros.core.base.half import round_to_half
+from f4x_ros.core.base.host import on_host
 from f4x_ros.core.base.options import Parameter, Value, checked_values, option, parameters_of
 from f4x_ros.core.base.stages import StageClock
 
@@ -14,6 +15,7 @@ __all__ = [
     "Value",
     "atomic_write",
     "checked_values",
+    "on_host",
     "option",
     "parameters_of",
     "round_to_half",

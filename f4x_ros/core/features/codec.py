@@ -199,8 +199,8 @@ class LatentCodec:
     def _measure(self, rows: Tensor) -> None:
         again = self.decode(self.encode(rows)) if self.ready else torch.zeros_like(rows)
         for head, part in enumerate(self._slices):
-            real = rows[:, part].square().sum(-1) > 0
-            if not real.any():
+            real = (rows[:, part].square().sum(-1) > 0).nonzero()[:, 0]
+            if not len(real):
                 continue
             cosines = functional.cosine_similarity(again[real, part], rows[real, part], dim=-1)
             cosine, old = float(cosines.mean()), self._cosines[head]

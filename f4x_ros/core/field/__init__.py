@@ -20,7 +20,14 @@ from f4x_ros.core.field.gaussians import (
     present_columns,
 )
 from f4x_ros.core.field.packed import Packed, pack
-from f4x_ros.core.field.snapshot import MIN_OPACITY, Snapshot, some_of, take_snapshot, to_picture
+from f4x_ros.core.field.snapshot import (
+    MIN_OPACITY,
+    Snapshot,
+    brought_here,
+    some_of,
+    take_snapshot,
+    to_picture,
+)
 
 __all__ = [
     "FOREVER",
@@ -35,6 +42,7 @@ __all__ = [
     "Packed",
     "Pages",
     "Snapshot",
+    "brought_here",
     "cube_codes",
     "pack",
     "past_columns",

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from f4x_ros.core.base import on_host
 from f4x_ros.core.data import Frustum
 from f4x_ros.core.errors import CorruptError
 from f4x_ros.core.field.boxes import BoxIndex
@@ -32,6 +33,7 @@ _log = logging.getLogger(__name__)
 Rows = dict[str, Tensor]
 """Some rows of a table: columns [N, ...] by name."""
 
+_TOLD = ("means", "log_scales", "seen_s", "object_ids")  # what is looked at when a block is made
 _SIGMAS = 3.0  # a Gaussian's extent in a box, standard deviations
 
 
@@ -146,7 +148,7 @@ class BlockStore:
             ]
             codes = torch.tensor([one.code for one in blocks], dtype=torch.int64)
             counts = torch.tensor([len(one.gist.weights) for one in blocks], dtype=torch.int64)
-            known = joined(parts), codes.repeat_interleave(counts)
+            known = joined(parts), codes.repeat_interleave(counts).to(parts[0].weights.device)
             self._gists = (self.version, self._edition()), known
         return self._gists[1]
 
@@ -180,9 +182,7 @@ class BlockStore:
                     {name: torch.cat([old[name], new[name]]) for name in new}
                     for old, new in zip((before[0][0], before[1][0]), pair, strict=True)
                 ]
-            self._boxes.add(code, *_box([one for one in pair if len(one["means"])]))
-            self._blocks[code] = self._made(code, pair[0], pair[1], edition)
-            self._count(self._blocks[code], 1)
+            self._add(code, pair[0], pair[1], edition)
         self.version += 1
         return len(codes)
 
@@ -294,18 +294,22 @@ class BlockStore:
         self._count(block, 1)
         return forgotten
 
-    def _made(self, code: int, present: Rows, past: Rows, edition: int) -> Block:
-        seen = [float(one["seen_s"].max()) for one in (present, past) if len(one["means"])]
-        return Block(
+    def _add(self, code: int, present: Rows, past: Rows, edition: int) -> None:
+        """Keep the rows of a cube that has no block yet."""
+        together = [torch.cat([one[n] for one in (present, past)]) for n in _TOLD]
+        means, log_scales, seen_s, ids = (torch.from_numpy(one) for one in on_host(*together))
+        self._boxes.add(code, *_box(means, log_scales))
+        self._blocks[code] = Block(
             code=code,
             present=pack(present, self._columns[0]),
             past=pack(past, self._columns[1]),
             counts=(len(present["means"]), len(past["means"])),
             edition=edition,
-            seen_s=max(seen),
-            objects=_carried(present["object_ids"]),
+            seen_s=float(seen_s.max()),
+            objects=_carried(ids[: len(present["means"])]),
             gist=gist_of([present, past]),
         )
+        self._count(self._blocks[code], 1)
 
     def _count(self, block: Block, sign: int) -> None:
         self.nbytes += sign * block.nbytes
@@ -319,7 +323,7 @@ class BlockStore:
 
 def _carried(object_ids: Tensor) -> dict[int, int]:
     """How many Gaussians carry each track id."""
-    ids, number = torch.unique(object_ids, return_counts=True)
+    ids, number = torch.unique(object_ids.cpu(), return_counts=True)
     pairs = zip(ids.tolist(), number.tolist(), strict=True)
     return {one: many for one, many in pairs if one > 0}
 
@@ -329,7 +333,7 @@ def _by_cube(rows: Mapping[str, Tensor], columns: Columns, edge_m: float) -> dic
     if not len(rows["means"]):
         return {}
     codes, order = torch.sort(cube_codes(rows["means"], edge_m), stable=True)
-    found, counts = torch.unique_consecutive(codes, return_counts=True)
+    found, counts = on_host(*torch.unique_consecutive(codes, return_counts=True))
     split = {name: torch.split(rows[name][order], counts.tolist()) for name in columns}
     return {
         code: {name: parts[k] for name, parts in split.items()}
@@ -341,9 +345,8 @@ def _nothing(columns: Columns, like: Mapping[str, Tensor]) -> Rows:
     return {name: like[name][:0] for name in columns}
 
 
-def _box(parts: list[Rows]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _box(means: Tensor, log_scales: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lowest and highest corner [3] of all that the Gaussians reach."""
-    means = torch.cat([one["means"] for one in parts])
-    reach = _SIGMAS * torch.cat([one["log_scales"] for one in parts]).amax(1, keepdim=True).exp()
+    reach = _SIGMAS * log_scales.amax(1, keepdim=True).exp()
     low, high = (means - reach).amin(0), (means + reach).amax(0)
-    return low.double().cpu().numpy(), high.double().cpu().numpy()
+    return low.double().numpy(), high.double().numpy()

@@ -197,20 +197,22 @@ class GaussianField:
 
         `time_s`, one for all or [N], is when each was there no longer.
         """
-        count = int(mask.sum())
+        leaving = mask.nonzero()[:, 0]
+        count = len(leaving)
         if count:
-            rows = self.present.take(mask)
+            rows = self.present.take(leaving)
             times = torch.as_tensor(time_s, dtype=torch.float64, device=mask.device)
-            rows["death_s"] = times.expand(len(mask))[mask]
+            rows["death_s"] = times.expand(len(mask))[leaving]
             self.past.append({name: rows[name] for name in self.past.columns})
             self.present.keep(~mask)
         return count
 
     def prune(self, mask: Tensor) -> int:
         """Delete present Gaussians (mask [N]); returns how many."""
-        count = int(mask.sum())
+        staying = (~mask).nonzero()[:, 0]
+        count = len(mask) - len(staying)
         if count:
-            self.present.keep(~mask)
+            self.present.keep(staying)
         return count
 
     def enforce_budget(self, reserve: int = 0) -> int:

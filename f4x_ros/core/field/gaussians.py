@@ -120,6 +120,8 @@ class GaussianSet:
 
     def take(self, rows: Tensor) -> dict[str, Tensor]:
         """A copy of some rows (mask [N] bool or indices)."""
+        if rows.dtype == torch.bool:  # once, not for each column
+            rows = rows.nonzero()[:, 0]
         return {name: tensor[rows] for name, tensor in self._tensors.items()}
 
     def keep(self, rows: Tensor) -> None:

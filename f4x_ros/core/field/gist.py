@@ -32,20 +32,24 @@ def gist_of(parts: Sequence[Mapping[str, Tensor]]) -> Gist:
     """The gist of some tables together; columns `piece_ids`, `latents` and `latent_weights`."""
     columns = ("piece_ids", "latents", "latent_weights")
     pieces, latents, weights = (torch.cat([one[name] for one in parts]) for name in columns)
+    pieces = pieces.cpu()
     alone = (pieces == NO_PIECE).nonzero()[:, 0]
     if len(alone) > _SAMPLES:  # evenly
-        alone = alone[torch.arange(_SAMPLES, device=alone.device) * len(alone) // _SAMPLES]
+        alone = alone[torch.arange(_SAMPLES) * len(alone) // _SAMPLES]
     known = (pieces != NO_PIECE).nonzero()[:, 0]
     _, of = torch.unique(pieces[known], return_inverse=True)
     first = int(of.max()) + 1 if len(of) else 0
-    own = first + torch.arange(len(alone), device=of.device)
+    own = first + torch.arange(len(alone))
     rows, of = torch.cat([known, alone]), torch.cat([of, own])
-    total, weights = first + len(alone), weights[rows].float()
+    total = first + len(alone)
+    counts = torch.bincount(of, minlength=total)
+    rows, of, counts = (one.to(weights.device) for one in (rows, of, counts))
+    weights = weights[rows].float()
     behind = weights.new_zeros(total).index_add_(0, of, weights)
     sums = weights.new_zeros(total, latents.shape[1])
     sums.index_add_(0, of, latents[rows].float() * weights[:, None])
     means = (sums / behind.clamp(min=1e-9)[:, None]).half()
-    return Gist(means, behind, torch.bincount(of, minlength=total))
+    return Gist(means, behind, counts)
 
 
 def joined(parts: Sequence[Gist]) -> Gist:

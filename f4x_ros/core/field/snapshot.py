@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from f4x_ros.core.base import on_host
 from f4x_ros.core.data import PinholeCamera, Pose, RenderedView, viewmat
 from f4x_ros.core.field.field import GaussianField
 from f4x_ros.core.observe import apply
@@ -72,7 +73,6 @@ _COLUMNS = (
     "birth_s",
     "seen_s",
 )
-_COLUMNS_AT = (*_COLUMNS, "death_s")
 
 
 def take_snapshot(
@@ -86,17 +86,20 @@ def take_snapshot(
         blocks: of the blocks at rest, those that are taken, too, by their codes; None = all.
     """
     rest = field.rest
+    names = _COLUMNS if time_s is None else (*_COLUMNS, "death_s")
     parts = []
     for table in field.parts[: 1 if time_s is None else 2]:
-        parts.append(_valid({name: table[name] for name in _COLUMNS_AT}, time_s))
+        parts.append({name: table[name] for name in names})
     for block in rest if blocks is None else (rest[code] for code in blocks):
         for packed in rest.packed(block)[: 1 if time_s is None else 2]:
-            parts.append(_valid(rest.current(packed, block.edition, _COLUMNS_AT), time_s))
+            parts.append(rest.current(packed, block.edition, names))
     columns = (
         parts[0]
         if len(parts) == 1
-        else {name: torch.cat([part[name] for part in parts]) for name in _COLUMNS}
+        else {name: torch.cat([part[name] for part in parts]) for name in names}
     )
+    if time_s is not None:
+        columns = _valid(columns, time_s)
     return Snapshot(
         scales=columns.pop("log_scales").exp(),
         opacities=torch.sigmoid(columns.pop("logit_opacities")),
@@ -105,26 +108,30 @@ def take_snapshot(
     )
 
 
-def _valid(rows: dict[str, Tensor], time_s: float | None) -> dict[str, Tensor]:
+def _valid(rows: dict[str, Tensor], time_s: float) -> dict[str, Tensor]:
     """Those of some rows that are there at a time, without the column that only says when."""
-    death_s = rows.pop("death_s")
-    if time_s is None:
-        return rows
-    valid = (rows["birth_s"] < time_s) & (time_s < death_s)
-    return {name: column[valid] for name, column in rows.items()}
+    valid = (rows["birth_s"] < time_s) & (time_s < rows.pop("death_s"))
+    there = valid.nonzero()[:, 0]  # once, not for each column
+    return {name: column[there] for name, column in rows.items()}
 
 
 def some_of(snapshot: Snapshot, rows: Tensor) -> Snapshot:
     """Some Gaussians of a snapshot (mask [N] bool or indices)."""
+    if rows.dtype == torch.bool:
+        rows = rows.nonzero()[:, 0]
     return Snapshot(**{one.name: getattr(snapshot, one.name)[rows] for one in fields(snapshot)})
+
+
+def brought_here(snapshot: Snapshot) -> Snapshot:
+    """The same Gaussians on the CPU."""
+    names = [one.name for one in fields(snapshot)]
+    arrays = on_host(*(getattr(snapshot, name) for name in names))
+    return Snapshot(**{n: torch.from_numpy(one) for n, one in zip(names, arrays, strict=True)})
 
 
 def to_picture(out: RenderOutput, exposure: Tensor) -> RenderedView:
     """The first three channels as a picture taken with an exposure [2, 3], with depth and alpha."""
     color = apply(exposure, out.image[..., :3], out.alpha).clamp(0, 1)
     depth = torch.where(out.alpha > _EMPTY_ALPHA, out.expected_depth, 0)
-    return RenderedView(
-        color=(color * 255).round().to(torch.uint8).cpu().numpy(),
-        depth=depth.cpu().numpy().astype(np.float32),
-        alpha=out.alpha.cpu().numpy(),
-    )
+    whole, depth_m, alpha = on_host((color * 255).round().to(torch.uint8), depth, out.alpha)
+    return RenderedView(color=whole, depth=depth_m.astype(np.float32), alpha=alpha)

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from f4x_ros.core.ask import PromptSet
-from f4x_ros.core.base import atomic_write
+from f4x_ros.core.base import atomic_write, on_host
 from f4x_ros.core.config import Config
 from f4x_ros.core.data import Frame, PinholeCamera
 from f4x_ros.core.errors import CorruptError
@@ -121,11 +121,8 @@ def save(
 
 
 def _columns(gaussians: Mapping[str, torch.Tensor]) -> dict[str, NDArray[Any]]:
-    return {
-        name: tensor.detach().cpu().numpy()
-        for name, tensor in gaussians.items()
-        if name not in map_layout.NOT_STORED
-    }
+    stored = {n: column for n, column in gaussians.items() if n not in map_layout.NOT_STORED}
+    return dict(zip(stored, on_host(*stored.values()), strict=True))
 
 
 def load(path: Path) -> StoredMap:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +50,8 @@ class PageFolder:
         """Keep a block; OSError names the file and the free space."""
         arrays: dict[str, Array] = {}
         for part, packed in zip(_PARTS, (present, past), strict=True):
-            for name, column in packed.unpack().items():
-                arrays[f"{part}.{name}"] = column.cpu().numpy()
+            for name, column in replace(packed, data=packed.data.cpu()).unpack().items():
+                arrays[f"{part}.{name}"] = column.numpy()
         metadata = {"format": VERSION, "crc32": f"{_checksum(arrays):08x}"}
         write_tensors(self._file(code), arrays, metadata)
 
@@ -90,8 +91,9 @@ class PageFolder:
             array = arrays.get(f"{part}.{name}")
             if array is None:
                 raise CorruptError(f"{path} has no '{part}.{name}'")
-            rows[name] = torch.from_numpy(np.array(array)).to(self._device)
-        return pack(rows, columns)
+            rows[name] = torch.from_numpy(np.array(array))
+        packed = pack(rows, columns)
+        return replace(packed, data=packed.data.to(self._device))
 
     def _file(self, code: int) -> Path:
         return self.path / f"{code & (1 << 64) - 1:016x}.safetensors"

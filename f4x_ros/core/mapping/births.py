@@ -99,13 +99,15 @@ def _last_time(
 ) -> Tensor:
     """When the first of the views said yes to each point [N], -inf where none did."""
     time_s = torch.full((len(means),), -FOREVER, dtype=torch.float64, device=means.device)
-    left = torch.arange(len(means), device=means.device)  # not dated yet
+    left = torch.arange(len(means), device=means.device)
     for view in views:
         if not len(left):
             break
-        yes = says(view, left)
-        time_s[left[yes]] = view.time_s
-        left = left[~yes]
+        known = time_s[left]
+        yes = says(view, left) & (known == -FOREVER)
+        time_s[left] = torch.where(yes, view.time_s, known)
+        if means.device.type == "cpu":  # (a GPU is not asked how many are left after each view)
+            left = left[~yes]
     return time_s
 
 

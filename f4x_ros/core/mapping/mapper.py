@@ -143,18 +143,20 @@ class Mapper:
         )
         present["contradictions"] = torch.where(gone, present["contradictions"] + 1, 0)
         dead = present["contradictions"] >= config.free_space_views
-        pieces = present["piece_ids"][dead & (present["piece_ids"] != NO_PIECE)]
-        self._gone += [pieces] if len(pieces) else []
+        rows = dead.nonzero()[:, 0]
+        if len(rows):
+            pieces = present["piece_ids"][rows]
+            self._gone.append(pieces[pieces != NO_PIECE])
         lost = torch.zeros_like(dead)
         if self._recent.views:  # after a map was loaded, nobody knows what the view before saw
             lost = passed_on(present, view.time_s, interval_s, config.unseen_mover_s) & ~dead
         # What passed on was seen until then, and is taken to have gone half a frame later.
         death_s = present["seen_s"] + interval_s / 2
-        death_s[dead] = self._dead_since(view, dead, extent)
+        death_s[rows] = self._dead_since(view, rows, extent)
         return self.field.retire(dead | lost, death_s)
 
     def _dead_since(self, view: View, dead: Tensor, extent: Tensor) -> Tensor:
-        """When what a view sees to be gone went: half way since the last view of its place.
+        """When what a view sees to be gone (rows [M]) went: half way since it was last seen.
 
         That may be long ago, where the camera has been away. Where no such view is kept any more,
         the Gaussian's own last sight counts.

@@ -46,7 +46,7 @@ def refine(
 
 @torch.no_grad()
 def in_view(field: GaussianField, views: Sequence[View]) -> list[InView]:
-    """For each view what it may show; asks the device once for each of the two tables."""
+    """For each view what it may show; asks the device twice for each of the two tables."""
     present, past = (_rows_in_view(part, views) for part in field.parts)
     return [InView(*pair) for pair in zip(present, past, strict=True)]
 
@@ -70,9 +70,9 @@ def _rows_in_view(gaussians: GaussianSet, views: Sequence[View]) -> list[Tensor]
         bottom = z * ((c.height - c.cy + _RIM_PX) / c.fy) + down
         inside = (z > _NEAR_M) & (x > -left) & (x < right) & (y > -top) & (y < bottom)
         shown.append(inside & (birth_s < view.time_s) & (view.time_s < death_s))
-    which, rows = torch.stack(shown).nonzero().unbind(-1)
-    counts = torch.bincount(which, minlength=len(views)).tolist()
-    return list(torch.split(rows, counts))
+    each = torch.stack(shown)
+    rows = each.nonzero()[:, 1]
+    return list(torch.split(rows, each.sum(1).tolist()))
 
 
 def step(field: GaussianField, view: View, chosen: InView, backend: str) -> Tensor:

@@ -51,8 +51,8 @@ def gone_beside(present: GaussianSet, gone: Tensor) -> Tensor:
         gone: pieces [G] of Gaussians whose place was seen empty.
     """
     pieces, piece = torch.unique(torch.cat([present["piece_ids"], gone]), return_inverse=True)
-    left = torch.bincount(piece[: len(present)], minlength=len(pieces))
-    lost = torch.bincount(piece[len(present) :], minlength=len(pieces))
+    left = _counted(piece[: len(present)], len(pieces))
+    lost = _counted(piece[len(present) :], len(pieces))
     lost[pieces == NO_PIECE] = 0
     share: Tensor = (lost / left.clamp(min=1))[piece[: len(present)]]
     return share
@@ -100,8 +100,13 @@ def passed_on(present: GaussianSet, time_s: float, interval_s: float, unseen_s: 
 
 def _among_its_like(means: Tensor, alike: Tensor) -> Tensor:
     """Mask [N] of points [N, 3] whose cube is full of others that are alike (mask [N])."""
-    _, cube = torch.unique(cube_codes(means, _CUBE_M), return_inverse=True)
-    count = torch.bincount(cube)
-    of_it = torch.bincount(cube[alike], minlength=len(count))
+    found, cube = torch.unique(cube_codes(means, _CUBE_M), return_inverse=True)
+    count = _counted(cube, len(found))
+    of_it = torch.zeros_like(count).index_add_(0, cube, alike.long())
     full = (count >= _FEWEST) & (of_it - 1 >= _SHARE * (count - 1))
     return full[cube]
+
+
+def _counted(numbers: Tensor, count: int) -> Tensor:
+    """How often [count] each number occurs; `torch.bincount` asks the device how many there are."""
+    return numbers.new_zeros(count).index_add_(0, numbers, torch.ones_like(numbers))

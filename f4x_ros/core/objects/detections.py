@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from f4x_ros.core.base import on_host
 from f4x_ros.core.config import TracksConfig
 from f4x_ros.core.field import MIN_OPACITY, Snapshot
 from f4x_ros.core.objects.components import Component, find_components
@@ -21,10 +22,20 @@ def components_of(
 ) -> list[Component]:
     """Objects among the selected Gaussians (mask [N]), scored by `scores` [N]."""
     solid = selected & (snapshot.opacities >= MIN_OPACITY)
+    positions, relevancy, chosen = on_host(snapshot.means, scores, solid)
+    return _components(positions, relevancy, chosen, config)
+
+
+def _components(
+    positions: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    solid: NDArray[np.bool_],
+    config: TracksConfig,
+) -> list[Component]:
     return find_components(
-        snapshot.means.cpu().numpy(),
-        scores.cpu().numpy(),
-        solid.cpu().numpy(),
+        positions,
+        scores,
+        solid,
         link_distance_m=config.link_distance_m,
         min_members=config.min_gaussians,
         max_components=config.max_objects,
@@ -50,13 +61,15 @@ def track_objects(
     The snapshot may be any part of the map; `elsewhere` are the tracks with Gaussians in the rest.
     What that rest still carries of `Tracker.lost_ids` is for the caller to make `GIVEN_UP`.
     """
-    ids = snapshot.object_ids.cpu().numpy().astype(np.int64)
-    seen_s = snapshot.seen_s.cpu().numpy()
-    seen = seen_s >= time_s
-    new = (snapshot.birth_s >= time_s - recent_s).cpu().numpy()
+    solid = torch.where(snapshot.opacities >= MIN_OPACITY, labels, 0)
+    new = snapshot.birth_s >= time_s - recent_s
+    positions, relevancy, solid_labels, carried, seen_s, born = on_host(
+        snapshot.means, scores, solid, snapshot.object_ids, snapshot.seen_s, new
+    )
+    ids, seen = carried.astype(np.int64), seen_s >= time_s
     detections = []
     for index, prompt in enumerate(prompts):
-        for component in components_of(snapshot, scores, labels == index + 1, config):
+        for component in _components(positions, relevancy, solid_labels == index + 1, config):
             m = component.members
             detections.append(
                 Detection(
@@ -65,7 +78,7 @@ def track_objects(
                     tracker.ids_now(ids[m]),
                     float(seen[m].mean()),
                     stamp_ns - round((time_s - float(seen_s[m].max())) * 1e9),
-                    float(new[m].mean()),
+                    float(born[m].mean()),
                 )
             )
     track_ids = tracker.update(detections, stamp_ns, elsewhere)
@@ -77,7 +90,7 @@ def track_objects(
 
 def dominant_id(object_ids: Tensor, members: NDArray[np.int64]) -> int:
     """The track id most of a component's Gaussians carry, 0 if none carries half of them."""
-    ids = object_ids[torch.from_numpy(members)].cpu().numpy()
+    ids = object_ids[torch.from_numpy(members).to(object_ids.device)].cpu().numpy()
     values, counts = np.unique(ids, return_counts=True)
     best = int(counts.argmax())
     return int(values[best]) if counts[best] * 2 >= len(ids) else 0

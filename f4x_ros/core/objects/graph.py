@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from f4x_ros.core.base import on_host
 from f4x_ros.core.field import Snapshot
 
 _NEIGHBOURS = 10
@@ -67,20 +68,30 @@ def edge_cues(
     stands on another (as in Stein et al., Object Partitioning using Local Convexity, 2014).
     """
     count = len(snapshot)
-    points = snapshot.means.cpu().numpy()
+    points, quats, scales, colors, opacities, known = (
+        torch.from_numpy(one)
+        for one in on_host(
+            snapshot.means,
+            snapshot.quats,
+            snapshot.scales,
+            snapshot.colors,
+            snapshot.opacities,
+            features,
+        )
+    )
     _, near = cKDTree(points).query(points, k=min(_NEIGHBOURS + 1, count))
     near = near.reshape(count, -1)
     first, second = _pairs(near)
     a, b = torch.from_numpy(first), torch.from_numpy(second)
-    delta = (snapshot.means[b] - snapshot.means[a]).cpu()
+    delta = points[b] - points[a]
     length = delta.norm(dim=1).clamp(min=1e-6)
     along = delta / length[:, None]
-    axes, scales = _axes(snapshot.quats.cpu()), snapshot.scales.cpu()
-    own = _facing(axes[torch.arange(count), :, scales.argmin(1)], snapshot.means.cpu(), eye)
-    wide = _facing(_normals(points, near), snapshot.means.cpu(), eye)
+    axes = _axes(quats)
+    own = _facing(axes[torch.arange(count), :, scales.argmin(1)], points, eye)
+    wide = _facing(_normals(points.numpy(), near), points, eye)
     extent = _extent(axes, scales, a, along) + _extent(axes, scales, b, along)
-    unit = normalize(features.cpu().float(), dim=1)
-    light = snapshot.colors.mean(1).cpu()
+    unit = normalize(known.float(), dim=1)
+    light = colors.mean(1)
     off = (own[a] * along).sum(1).abs() + (own[b] * along).sum(1).abs()
     cues = {
         "feature": 1 - (unit[a] * unit[b]).sum(1),
@@ -89,7 +100,7 @@ def edge_cues(
         "length": length.log(),
         "concave": (-((own[b] - own[a]) * along).sum(1)).clamp(min=0),
         "valley": (-((wide[b] - wide[a]) * along).sum(1)).clamp(min=0),
-        "faint": torch.minimum(snapshot.opacities[a], snapshot.opacities[b]).cpu(),
+        "faint": torch.minimum(opacities[a], opacities[b]),
         "step": off / 2,
     }
     return first, second, cues

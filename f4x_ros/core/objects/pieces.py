@@ -17,6 +17,7 @@ from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from f4x_ros.core.base import on_host
 from f4x_ros.core.features.distil import Distiller
 from f4x_ros.core.field import NO_PIECE, GaussianField, Snapshot, some_of, take_snapshot
 from f4x_ros.core.objects.graph import edge_cues, geometry_odds
@@ -77,22 +78,23 @@ class Grouper:
             return 0
         snapshot = take_snapshot(field, blocks=())
         features = _coordinates(snapshot.latents, distiller)
-        rows = _with_neighbours(snapshot.means.cpu().numpy(), again)
+        means, known, weights = on_host(snapshot.means, features, snapshot.latent_weights)
+        rows = _with_neighbours(means, again)
         between()
         around = torch.from_numpy(rows).to(features.device)
         place = torch.from_numpy(eye.astype(np.float32))
         first, second, cues = edge_cues(some_of(snapshot, around), features[around], place)
         odds = geometry_odds(cues).double().numpy()
         between()
-        sums = trusted(features.cpu().numpy(), snapshot.latent_weights.cpu().numpy())
+        sums = trusted(known, weights)
         nodes = _Nodes.among(rows, due, pieces, sums)
         region = merged(nodes.of[first], nodes.of[second], odds, nodes.sums, nodes.fixed)
         names = self._named(region, nodes)
         own = ~nodes.fixed[nodes.of]
         ids = field.present["piece_ids"]
-        ids[around[torch.from_numpy(own).to(around.device)]] = torch.from_numpy(
-            names[nodes.of[own]]
-        ).to(ids)
+        ids[torch.from_numpy(rows[own]).to(ids.device)] = torch.from_numpy(names[nodes.of[own]]).to(
+            ids
+        )
         self._note(_Pieces.of_field(field))
         return len(again)
 
@@ -140,8 +142,9 @@ class _Pieces(NamedTuple):
     @classmethod
     def of_field(cls, field: GaussianField) -> _Pieces:
         """Those of a field."""
-        ids, of = np.unique(field.present["piece_ids"].cpu().numpy(), return_inverse=True)
-        weights = field.present["latent_weights"].cpu().numpy()
+        columns = on_host(field.present["piece_ids"], field.present["latent_weights"])
+        weights = columns[1]
+        ids, of = np.unique(columns[0], return_inverse=True)
         pixels = np.bincount(of, weights, len(ids)).astype(np.float64)
         return cls(ids.astype(np.int64), of, pixels, np.bincount(of, minlength=len(ids)))
 
@@ -197,8 +200,8 @@ def asked_together(snapshot: Snapshot) -> tuple[Tensor, Tensor, Tensor]:
     ids = snapshot.piece_ids.long()
     alone = ids == NO_PIECE
     own = torch.arange(len(ids), device=ids.device) - len(ids)  # below all pieces
-    _, rows = torch.unique(torch.where(alone, own, ids), return_inverse=True)
-    count = int(rows.max()) + 1 if len(rows) else 0
+    found, rows = torch.unique(torch.where(alone, own, ids), return_inverse=True)
+    count = len(found)
     weights = snapshot.latent_weights.float()
     total = weights.new_zeros(count).index_add_(0, rows, weights)
     sums = snapshot.latents.new_zeros(count, snapshot.latents.shape[1])

@@ -12,8 +12,11 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from f4x_ros.core.observe.views import MIN_DEPTH_M, View
+
+_AROUND = np.ones((3, 3), np.uint8)
 
 
 def nearest_surface(depth: Tensor) -> Tensor:
@@ -21,8 +24,23 @@ def nearest_surface(depth: Tensor) -> Tensor:
 
     Makes the free-space test safe at the edges of things and of holes.
     """
-    values = depth.cpu().numpy()
-    return torch.from_numpy(cv2.erode(values, np.ones((3, 3), np.uint8))).to(depth)
+    if depth.device.type == "cpu":  # ten times as fast
+        return torch.from_numpy(cv2.erode(depth.numpy(), _AROUND))
+    return -_greatest(-depth)
+
+
+def farthest_surface(depth: Tensor) -> Tensor:
+    """The greatest depth [H, W] in each 3x3 block, 0 where any reading of it is missing."""
+    if depth.device.type == "cpu":
+        values = depth.numpy()
+        whole = cv2.erode((values > 0).astype(np.uint8), _AROUND) > 0
+        return torch.from_numpy(np.where(whole, cv2.dilate(values, _AROUND), np.float32(0)))
+    return torch.where(nearest_surface(depth) > 0, _greatest(depth), 0)
+
+
+def _greatest(image: Tensor) -> Tensor:
+    greatest: Tensor = max_pool2d(image[None], 3, 1, 1)[0]
+    return greatest
 
 
 def seen_through(
@@ -54,11 +72,7 @@ def hidden(view: View, means: Tensor, margin_m: Tensor, tolerance: float) -> Ten
     Arguments are those of `seen_through`, with `margin_m` away from the camera.
     """
     inside, rows, columns, z = _pixels(view, means)
-    depth = view.depth.cpu().numpy()
-    block = np.ones((3, 3), np.uint8)
-    whole = cv2.erode((depth > 0).astype(np.uint8), block) > 0
-    farthest = np.where(whole, cv2.dilate(depth, block), 0).astype(np.float32)
-    surface = torch.from_numpy(farthest).to(view.depth)[rows, columns]
+    surface = farthest_surface(view.depth)[rows, columns]
     return inside & (surface > 0) & (z - margin_m > surface * (1 + tolerance))
 
 

@@ -50,7 +50,7 @@ def available_backends() -> dict[str, str]:
 def resolve_backend(name: str, device: torch.device | str) -> str:
     """The backend that `name` means for tensors on `device`.
 
-    "auto" is `cpu` for tensors of the CPU and `cuda` for the others; where that one cannot run it is
+    "auto" is `cpu` for tensors of the CPU and `cuda` for others; where that one cannot run it is
     `padded`, with one warning per process that says why. ValueError on unknown names, on a backend
     for another device, and on a named backend that cannot run here.
     """

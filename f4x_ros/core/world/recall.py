@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from f4x_ros.core.ask import Wanted
+from f4x_ros.core.base import on_host
 from f4x_ros.core.features.distil import Distiller
 from f4x_ros.core.field import BlockStore
 
@@ -57,13 +59,12 @@ class Elsewhere:
             scores, _ = _scores(rest, distiller, wanted, min_weight)
             gist, _ = rest.gists()
             top = scores.topk(min(_BEST, len(scores)), dim=0)
+            best, times = on_host(top.values, gist.counts[top.indices].clamp(max=_BEST))
             columns = [
-                values.repeat_interleave(gist.counts[rows].clamp(max=_BEST))[:_BEST]
-                for values, rows in zip(top.values.T, top.indices.T, strict=True)
+                np.repeat(values, own)[:_BEST] for values, own in zip(best.T, times.T, strict=True)
             ]
-            self._best = torch.stack(
-                [torch.nn.functional.pad(one, (0, _BEST - len(one))) for one in columns], 1
-            )
+            padded = [np.pad(one, (0, _BEST - len(one))) for one in columns]
+            self._best = torch.from_numpy(np.stack(padded, 1)).to(scores.device)
             self._key, self._wanted = key, wanted
         return self._best
 
