@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import gc
 import json
 import threading
 from collections.abc import Iterator
@@ -81,6 +82,17 @@ def test_it_goes_up_and_down_twice_and_leaves_nothing(
             assert client.state() == "unconfigured"
             assert held() == before
     assert not [t.name for t in threading.enumerate() if t.name == "f4x-worker"]
+
+
+def test_the_collector_does_not_walk_over_what_lives_on_while_it_is_configured(
+    client: PerceptionClient,
+) -> None:
+    with running(client):
+        before = gc.get_freeze_count()
+        client.change_state("configure")
+        assert gc.get_freeze_count() > before
+        client.change_state("cleanup")
+        assert gc.get_freeze_count() <= before
 
 
 def test_all_outputs_of_a_frame_have_its_stamp(active: Running, robot: Robot) -> None:

@@ -9,17 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ros_harness import Robot, Running, eventually, ros_client, running, stamps
+from ros_harness import PATIENCE_S, Robot, Running, eventually, ros_client, running, stamps
 from sensor_msgs.msg import Image
 
 from f4x_ros.core.perception import Perception
 from f4x_ros.msg import LabelMap, TrackArray
 from f4x_ros.ros.client import PerceptionClient
-from f4x_ros.ros.diagnostics import OK
 from f4x_ros.ros.session import Session
 from f4x_ros.srv import Query
-
-_LONG_S = 60.0  # ends a test that would otherwise hang
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +35,7 @@ def robot(client: PerceptionClient) -> Iterator[Robot]:
 @pytest.fixture
 def live(client: PerceptionClient, robot: Robot) -> Iterator[Running]:
     """A node as on a robot: it takes the newest frame, and waits for transforms with patience."""
-    with running(client, frames="newest", transform_timeout_s=_LONG_S) as run:
+    with running(client, frames="newest", transform_timeout_s=60.0) as run:
         run.client.start()
         robot.wait_until_heard()
         yield run
@@ -63,7 +60,7 @@ class Held:
         monkeypatch.setattr(Perception, "process", process)
 
     def wait(self) -> None:
-        assert self.begun.wait(_LONG_S)
+        assert self.begun.wait(PATIENCE_S)
 
     def release(self) -> None:
         self._go.set()
@@ -73,7 +70,7 @@ class Held:
 def held(live: Running, robot: Robot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
     """A map of one frame, and a second one at work."""
     robot.send(0)
-    live.counted("processed", timeout_s=_LONG_S)
+    live.counted("processed")
     made = Held(monkeypatch)
     robot.send(1)
     made.wait()
@@ -89,7 +86,7 @@ def test_questions_are_answered_while_a_frame_is_processed(live: Running, held: 
     assert clicked.success, clicked.message
     assert live.client.values().get("processed") == "1"
     held.release()
-    live.counted("processed", 2, timeout_s=_LONG_S)
+    live.counted("processed", 2)
 
 
 def test_an_answer_in_between_is_about_the_last_frame_that_was_finished(
@@ -97,7 +94,7 @@ def test_an_answer_in_between_is_about_the_last_frame_that_was_finished(
 ) -> None:
     during = live.client.query("red").mask.header.stamp
     held.release()
-    live.counted("processed", 2, timeout_s=_LONG_S)
+    live.counted("processed", 2)
     after = live.client.query("red").mask.header.stamp
     assert (after.nanosec - during.nanosec) % 10**9 == 10**8  # one frame
 
@@ -106,7 +103,7 @@ def test_prompts_set_in_between_are_those_of_the_next_frame(
     live: Running, robot: Robot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     robot.send(0)
-    live.counted("processed", timeout_s=_LONG_S)
+    live.counted("processed")
     heard = live.hear(labels=LabelMap, masks=Image)
     held = Held(monkeypatch)
     robot.send(1)
@@ -115,15 +112,15 @@ def test_prompts_set_in_between_are_those_of_the_next_frame(
     assert answer.success, answer.message
     eventually(lambda: heard["labels"][-1].prompts == ["grey", "red"])
     held.release()
-    eventually(lambda: len(heard["masks"]) == 1, _LONG_S)
+    eventually(lambda: len(heard["masks"]) == 1)
     assert _label_in_the_middle(heard["masks"][-1]) == 1  # red, of the prompts of before
-    live.counted("processed", 2, timeout_s=_LONG_S)
+    live.counted("processed", 2)
     live.client.query("red")  # (what the second frame did is done)
     assert stamps(heard["labels"])[-1] == 0  # no frame has the new ones yet
     ns = robot.send(2)
-    eventually(lambda: stamps(heard["labels"])[-1] == ns, _LONG_S)
+    eventually(lambda: stamps(heard["labels"])[-1] == ns)
     assert heard["labels"][-1].prompts == ["grey", "red"]
-    eventually(lambda: len(heard["masks"]) == 2, _LONG_S)
+    eventually(lambda: len(heard["masks"]) == 2)
     assert _label_in_the_middle(heard["masks"][-1]) == 2
 
 
@@ -137,13 +134,13 @@ def test_questions_are_answered_while_a_frame_waits_for_its_transform(
 ) -> None:
     heard = live.hear(tracks=TrackArray)
     first = robot.send(0)
-    live.counted("processed", timeout_s=_LONG_S)
+    live.counted("processed")
     second = robot.send(1, tf=False)
-    live.counted("waiting", timeout_s=_LONG_S)
+    live.counted("waiting")
     assert live.client.query("red").present
     assert live.client.values()["waiting"] == "1"
     robot.send(2)  # its transform is the one that the frame before it needed, too
-    eventually(lambda: len(heard["tracks"]) >= 2, _LONG_S)
+    eventually(lambda: len(heard["tracks"]) >= 2)
     assert stamps(heard["tracks"])[0] == first
     assert stamps(heard["tracks"])[1] >= second
 
@@ -153,15 +150,13 @@ def test_the_newest_frame_is_next_and_those_before_it_are_counted(
 ) -> None:
     heard = live.hear(tracks=TrackArray)
     sent = [robot.send(i) for i in range(2, 7)]
-    live.counted("dropped.superseded", 4, timeout_s=_LONG_S)
+    live.counted("dropped.superseded", 4)
     held.release()
     # (nobody listened yet when the frame at work began)
-    eventually(lambda: stamps(heard["tracks"]) == sent[-1:], _LONG_S)
-    live.counted("processed", 3, timeout_s=_LONG_S)
+    eventually(lambda: stamps(heard["tracks"]) == sent[-1:])
+    live.counted("processed", 3)
     assert live.client.values()["dropped.superseded"] == "4"
-    status = live.client.status
-    assert status is not None
-    assert status.level == OK  # it is meant to be so
+    assert "problem.overload" not in live.client.values()  # it is meant to be so
 
 
 def test_a_frame_that_is_ready_is_taken_while_the_transform_of_a_newer_one_is_late(
@@ -170,17 +165,17 @@ def test_a_frame_that_is_ready_is_taken_while_the_transform_of_a_newer_one_is_la
     heard = live.hear(tracks=TrackArray)
     ready = robot.send(2)
     late = robot.send(3, tf=False)
-    live.counted("waiting", 2, timeout_s=_LONG_S)
+    live.counted("waiting", 2)
     held.release()
-    eventually(lambda: stamps(heard["tracks"])[-1:] == [ready], _LONG_S)
+    eventually(lambda: stamps(heard["tracks"])[-1:] == [ready])
     robot.send(4)
-    eventually(lambda: stamps(heard["tracks"])[-1] >= late, _LONG_S)
+    eventually(lambda: stamps(heard["tracks"])[-1] >= late)
 
 
 def test_of_all_frames_none_is_lost_while_there_is_room(
     client: PerceptionClient, robot: Robot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with running(client, frames="all", queue_size=5, transform_timeout_s=_LONG_S) as run:
+    with running(client, frames="all", queue_size=5, transform_timeout_s=60.0) as run:
         run.client.start()
         robot.wait_until_heard()
         held = Held(monkeypatch)
@@ -188,25 +183,25 @@ def test_of_all_frames_none_is_lost_while_there_is_room(
         sent = [robot.send(0)]
         held.wait()
         sent += [robot.send(i) for i in range(1, 6)]
-        run.counted("waiting", 5, timeout_s=_LONG_S)
+        run.counted("waiting", 5)
         held.release()
-        eventually(lambda: stamps(heard["tracks"]) == sent, _LONG_S)
+        eventually(lambda: stamps(heard["tracks"]) == sent)
 
 
 def test_a_time_jump_is_seen_even_if_its_first_frame_is_not_mapped(
     live: Running, robot: Robot
 ) -> None:
     robot.send(90)
-    live.counted("processed", timeout_s=_LONG_S)
+    live.counted("processed")
     with pytest.MonkeyPatch.context() as patch:
         held = Held(patch)
         robot.send(91)
         held.wait()
         robot.send(5)
         robot.send(6)
-        live.counted("dropped.superseded", timeout_s=_LONG_S)
+        live.counted("dropped.superseded")
         held.release()
-        live.counted("processed", 3, timeout_s=_LONG_S)
+        live.counted("processed", 3)
     assert live.client.values()["time_jumps"] == "1"
     assert "dropped.failed" not in live.client.values()
 
@@ -255,7 +250,7 @@ def test_whoever_waits_for_an_answer_gets_one_when_the_node_stops(
     live: Running, robot: Robot, monkeypatch: pytest.MonkeyPatch, transition: str
 ) -> None:
     robot.send(0)
-    live.counted("processed", timeout_s=_LONG_S)
+    live.counted("processed")
     if transition == "cleanup":
         live.client.change_state("deactivate")
     begun, go = threading.Event(), threading.Event()
@@ -263,12 +258,12 @@ def test_whoever_waits_for_an_answer_gets_one_when_the_node_stops(
 
     def slow(self: Any, *args: Any, **options: Any) -> Any:
         begun.set()
-        assert go.wait(_LONG_S)
+        assert go.wait(PATIENCE_S)
         return original(self, *args, **options)
 
     monkeypatch.setattr(Perception, "query", slow)
     waiting = _ask(live, 3)
-    assert begun.wait(_LONG_S)
+    assert begun.wait(PATIENCE_S)
     name = {"deactivate": "deactivate", "cleanup": "close"}[transition]
     end = getattr(Session, name)
 
@@ -277,8 +272,8 @@ def test_whoever_waits_for_an_answer_gets_one_when_the_node_stops(
         end(self)
 
     monkeypatch.setattr(Session, name, end_after_all)
-    live.client.change_state(transition, _LONG_S)
-    eventually(lambda: all(f.done() for f in waiting), _LONG_S)
+    live.client.change_state(transition, PATIENCE_S)
+    eventually(lambda: all(f.done() for f in waiting))
     answers = [future.result() for future in waiting]
     assert all(a.success or "the node stopped before it came to this" in a.message for a in answers)
 
@@ -286,7 +281,7 @@ def test_whoever_waits_for_an_answer_gets_one_when_the_node_stops(
 def _ask(run: Running, times: int) -> list[Any]:
     """Questions of somebody who waits for none of them before asking the next."""
     asks = run.client.node.create_client(Query, "/perception/query")
-    assert asks.wait_for_service(_LONG_S)
+    assert asks.wait_for_service(PATIENCE_S)
     run.client.state()  # answers arrive
     ask: Callable[[Any], Any] = asks.call_async
     return [ask(Query.Request(prompt="red")) for _ in range(times)]
@@ -297,7 +292,7 @@ def _ask(run: Running, times: int) -> list[Any]:
 
 def test_the_diagnostics_say_how_late_callbacks_and_frames_are(live: Running, robot: Robot) -> None:
     robot.send(0)
-    live.counted("processed", timeout_s=_LONG_S)
-    eventually(lambda: "published_age_max_ms" in live.client.values(), _LONG_S)
+    live.counted("processed")
+    eventually(lambda: "published_age_max_ms" in live.client.values())
     assert float(live.client.values()["callback_max_ms"]) >= 0
     assert float(live.client.values()["published_age_max_ms"]) > 0  # stamps of years ago

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The owner of the map.
 
-Nothing here depends on how fast the machine is: `_LONG_S` ends a test that would hang.
+Nothing here depends on how fast the machine is: `PATIENCE_S` ends a test that would hang.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from typing import Any
 
 import pytest
 from rclpy.task import Future
-from ros_harness import eventually
+from ros_harness import PATIENCE_S, eventually
 
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.ros.frame_queue import FrameQueue, Policy
 from f4x_ros.ros.worker import StoppedError, Worker
-
-_LONG_S = 60.0
 
 
 class Log:
@@ -55,7 +53,7 @@ Make = Callable[..., Worker]
 def make(log: Log) -> Iterator[Make]:
     made: list[Worker] = []
 
-    def worker(policy: Policy = "all", queue_size: int = 10, wait_s: float = _LONG_S) -> Worker:
+    def worker(policy: Policy = "all", queue_size: int = 10, wait_s: float = PATIENCE_S) -> Worker:
         made.append(
             Worker(
                 FrameQueue(policy, queue_size, wait_s),
@@ -71,7 +69,7 @@ def make(log: Log) -> Iterator[Make]:
 
 
 def wait(event: threading.Event) -> None:
-    assert event.wait(_LONG_S)
+    assert event.wait(PATIENCE_S)
 
 
 def answer(future: Future[Any]) -> Any:
@@ -295,7 +293,7 @@ def test_dropping_frames_waits_for_the_one_at_work(make: Make, log: Log) -> None
     eventually(lambda: not worker.waiting())
     worker.ask(lambda: log.done.append("task"))
     held.release(steps=1)
-    dropping.join(_LONG_S)
+    dropping.join(PATIENCE_S)
     assert log.done == ["task", "dropped"]
 
 
@@ -346,7 +344,7 @@ def test_stopping_leaves_nobody_waiting(make: Make, log: Log) -> None:
     stopping.start()
     eventually(lambda: not worker.waiting())  # it has been told to stop
     held.release()
-    stopping.join(_LONG_S)
+    stopping.join(PATIENCE_S)
     assert not stopping.is_alive()
     assert log.done == []
     assert log.drops == [("stopped", "the node stopped")]
