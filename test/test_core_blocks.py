@@ -58,6 +58,7 @@ def rows(count: int, around: tuple[float, float, float], seed: int = 0, **more: 
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small maps go to rest, too."""
     monkeypatch.setattr(field_module, "_SPARE", 10)
+    monkeypatch.setattr(field_module, "_SLACK", 1.5)
 
 
 def sorted_rows(columns: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -174,11 +175,11 @@ def test_what_moved_into_a_block_at_rest_is_there_when_it_wakes(small: None) -> 
     field = two_places()
     rest_all_but(field, looking())
     resting = field.rest.counts[0]
-    field.present.append(rows(200, (100.0, 0.0, 3.0), seed=5))
+    field.present.append(rows(400, (100.0, 0.0, 3.0), seed=5))
     rest_all_but(field, looking())
-    assert field.rest.counts[0] == resting + 200
+    assert field.rest.counts[0] == resting + 400
     field.focus([looking(100.0)])
-    assert len(field.present) == field.counts[0] == 460 + 200
+    assert len(field.present) == field.counts[0] == 460 + 400
 
 
 def test_latents_at_rest_follow_the_code_when_they_wake(small: None) -> None:

@@ -25,8 +25,8 @@ from f4x_ros.core.field.gaussians import GaussianSet, past_columns, present_colu
 _log = logging.getLogger(__name__)
 
 _LOOKS = 8  # blocks that one of so many last frames may have seen stay in the working set ...
-_SLACK = 1.5  # ... and others, until there are so many times as many Gaussians ...
-_SPARE = 4096  # ... and so many more: small maps never go to rest
+_SLACK = 2.0  # ... and others, until there are so many times as many Gaussians ...
+_SPARE = 32768  # ... and so many more: small maps never go to rest
 _LOW_WATER = 0.95  # share of the budget down to which blocks at rest are cleared when it is full
 
 
