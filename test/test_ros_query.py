@@ -76,7 +76,7 @@ def test_an_example_and_an_object_find_the_box(active: Running, robot: Robot) ->
 
 def test_a_track_at_a_past_moment_is_what_it_was_then(active: Running, robot: Robot) -> None:
     sent = [robot.send(index) for index in range(4)]
-    active.counted("processed", 4, timeout_s=20)
+    active.counted("processed", 4)
     (now,) = active.client.query("red").tracks
     (then,) = active.client.query("red", stamp=stamp_msg(sent[0])).tracks
     assert (now.state, then.state) == (Track.CONFIRMED, Track.TENTATIVE)
