@@ -163,7 +163,7 @@ def test_compiled_and_torch_steps_agree() -> None:
     fields, views = [a_field(), a_field()], [a_view(), a_view()]
     losses = []
     for backend, field, view in zip(("cpu", "padded"), fields, views, strict=True):
-        (chosen,) = optimiser.in_view(field, [view])
+        (chosen,) = optimiser.in_view(field, [view], backend)
         losses.append(float(optimiser.step(field, view, chosen, backend)))
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     ours, theirs = (field.present for field in fields)
@@ -179,7 +179,7 @@ def test_compiled_and_torch_steps_agree() -> None:
 
 def test_only_what_is_in_view_at_its_time_takes_part() -> None:
     field, view = a_field(), a_view()
-    (chosen,) = optimiser.in_view(field, [view])
+    (chosen,) = optimiser.in_view(field, [view], "cpu")
     assert len(field.present) == 250
     assert chosen.present.min() >= 40  # the others are 50 m aside
     assert 20 < len(chosen.past) <= 30
@@ -188,7 +188,7 @@ def test_only_what_is_in_view_at_its_time_takes_part() -> None:
 
 def test_rows_in_view_draw_what_all_rows_draw() -> None:
     field, view = a_field(), a_view()
-    (chosen,) = optimiser.in_view(field, [view])
+    (chosen,) = optimiser.in_view(field, [view], "cpu")
     everything = torch.arange(len(field.present))
     drawn = [
         optimiser._draw(Drawn.of(field.present, rows), view, "cpu")
@@ -201,8 +201,29 @@ def test_rows_in_view_draw_what_all_rows_draw() -> None:
 def test_a_refined_field_explains_its_view_better() -> None:
     field, view = a_field(), a_view()
     calls = []
-    (chosen,) = optimiser.in_view(field, [view])
+    (chosen,) = optimiser.in_view(field, [view], "cpu")
     before = float(optimiser.step(field, view, chosen, "cpu"))
     optimiser.refine(field, [view] * 40, "cpu", lambda: calls.append(1))
     assert len(calls) == 40
     assert float(optimiser.step(field, view, chosen, "cpu")) < 0.8 * before
+
+
+def test_compiled_and_torch_choices_and_rows_agree() -> None:
+    field = a_field()
+    views = [a_view(), a_view(1)]
+    turn = np.eye(4)
+    turn[:3, :3] = [[0.8, 0, 0.6], [0, 1, 0], [-0.6, 0, 0.8]]
+    frame = Frame(0, np.zeros((32, 48, 3), np.uint8), CAMERA, np.ones((32, 48), np.float32), turn)
+    cpu = torch.device("cpu")
+    views.append(make_view(frame, 0.1, MappingConfig(), cpu, Exposure.neutral(cpu, learn=False)))
+    ours, theirs = (optimiser.in_view(field, views, backend) for backend in ("cpu", "padded"))
+    for one, other in zip(ours, theirs, strict=True):
+        assert torch.equal(one.present, other.present)
+        assert torch.equal(one.past, other.past)
+    assert len({len(one.present) for one in ours}) > 1
+    rows = ours[0].present
+    compiled = Drawn.of(field.present, rows, compiled=True)
+    for one, other in zip(compiled, Drawn.of(field.present, rows), strict=True):
+        assert torch.allclose(one, other, rtol=1e-6, atol=1e-7)
+    nothing = optimiser.in_view(GaussianField(4, 10**8), views, "cpu")
+    assert all(len(one.present) == 0 for one in nothing)

@@ -39,8 +39,10 @@ class Drawn(NamedTuple):
     colors: Tensor  # [K, 3]
 
     @classmethod
-    def of(cls, gaussians: GaussianSet, rows: Tensor) -> Drawn:
-        """Rows [K] of a table."""
+    def of(cls, gaussians: GaussianSet, rows: Tensor, *, compiled: bool = False) -> Drawn:
+        """Rows [K] of a table; with `compiled` in one pass, float32 on the CPU."""
+        if compiled:
+            return cls._gathered(gaussians, rows)
         return cls(
             gaussians["means"][rows],
             gaussians["quats"][rows],
@@ -48,6 +50,24 @@ class Drawn(NamedTuple):
             gaussians["logit_opacities"][rows].sigmoid_(),
             gaussians["colors"][rows],
         )
+
+    @classmethod
+    def _gathered(cls, gaussians: GaussianSet, rows: Tensor) -> Drawn:
+        drawn = cls(
+            *(
+                torch.empty((len(rows), *gaussians[name].shape[1:]), dtype=torch.float32)
+                for name in PARAMETERS
+            )
+        )
+        given = native.Gather(
+            len(rows),
+            rows.data_ptr(),
+            *(gaussians[name].data_ptr() for name in PARAMETERS),
+            *(one.data_ptr() for one in drawn),
+            torch.get_num_threads(),
+        )
+        native.library().call("f4x_gather_f32", ctypes.byref(given))
+        return drawn
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -10,11 +11,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from f4x_ros.core.data import PinholeCamera
 from f4x_ros.core.field import GaussianField, GaussianSet
 from f4x_ros.core.mapping.adam import Drawn, adam_step, native_adam_step
 from f4x_ros.core.mapping.loss import loss_gradients, view_loss
 from f4x_ros.core.observe import View
-from f4x_ros.core.render import RenderOutput, cpu, render
+from f4x_ros.core.render import RenderOutput, cpu, native, render
 
 _NEAR_M = 0.01  # of the rasteriser
 _RIM_PX = 2.5  # what the rasteriser's blur of a third of a pixel adds to a Gaussian's reach
@@ -38,16 +40,17 @@ def refine(
     away still explains the view it was seen in.
     """
     different = list(dict.fromkeys(views))
-    chosen = dict(zip(different, in_view(field, different), strict=True))
+    chosen = dict(zip(different, in_view(field, different, backend), strict=True))
     for view in views:
         step(field, view, chosen[view], backend)
         between()
 
 
 @torch.no_grad()
-def in_view(field: GaussianField, views: Sequence[View]) -> list[InView]:
+def in_view(field: GaussianField, views: Sequence[View], backend: str) -> list[InView]:
     """For each view what it may show; asks the device twice for each of the two tables."""
-    present, past = (_rows_in_view(part, views) for part in field.parts)
+    rows = _native_rows_in_view if backend == "cpu" else _rows_in_view
+    present, past = (rows(part, views) for part in field.parts)
     return [InView(*pair) for pair in zip(present, past, strict=True)]
 
 
@@ -60,26 +63,62 @@ def _rows_in_view(gaussians: GaussianSet, views: Sequence[View]) -> list[Tensor]
     for view in views:
         p = means @ view.viewmat[:3, :3].T + view.viewmat[:3, 3]
         x, y, z = p.unbind(-1)
-        c = view.camera
-        # Towards the rim of the image a Gaussian is drawn out sideways.
-        across = reach * math.hypot(1, max(c.cx, c.width - c.cx) / c.fx)
-        down = reach * math.hypot(1, max(c.cy, c.height - c.cy) / c.fy)
-        left = z * ((c.cx + _RIM_PX) / c.fx) + across
-        right = z * ((c.width - c.cx + _RIM_PX) / c.fx) + across
-        top = z * ((c.cy + _RIM_PX) / c.fy) + down
-        bottom = z * ((c.height - c.cy + _RIM_PX) / c.fy) + down
-        inside = (z > _NEAR_M) & (x > -left) & (x < right) & (y > -top) & (y < bottom)
-        shown.append(inside & (birth_s < view.time_s) & (view.time_s < death_s))
+        (left, right, top, bottom), (across, down) = _pyramid(view.camera)
+        inside = (
+            (z > _NEAR_M) & (x > -(z * left + reach * across)) & (x < z * right + reach * across)
+        )
+        inside &= (y > -(z * top + reach * down)) & (y < z * bottom + reach * down)
+        inside &= (z > _NEAR_M) & (birth_s < view.time_s) & (view.time_s < death_s)
+        shown.append(inside)
     each = torch.stack(shown)
     rows = each.nonzero()[:, 1]
     return list(torch.split(rows, each.sum(1).tolist()))
 
 
+def _native_rows_in_view(gaussians: GaussianSet, views: Sequence[View]) -> list[Tensor]:
+    """The same in one compiled pass for each view."""
+    columns = ("means", "log_scales", "birth_s", "death_s")
+    pointers = [gaussians[name].data_ptr() for name in columns]
+    shown = torch.empty(len(gaussians), dtype=torch.bool)
+    found = []
+    for view in views:
+        sides, stretch = _pyramid(view.camera)
+        given = native.InView(
+            len(gaussians),
+            *pointers,
+            view.viewmat.data_ptr(),
+            (ctypes.c_float * 4)(*sides),
+            (ctypes.c_float * 2)(*stretch),
+            _NEAR_M,
+            _SIGMAS,
+            view.time_s,
+            torch.get_num_threads(),
+        )
+        where = ctypes.c_void_p(shown.data_ptr())
+        native.library().call("f4x_in_view_f32", ctypes.byref(given), where)
+        found.append(shown.nonzero()[:, 0])
+    return found
+
+
+def _pyramid(c: PinholeCamera) -> tuple[tuple[float, ...], tuple[float, float]]:
+    """Tangents of the left, right, top and bottom side of what a camera sees, positive outwards.
+
+    And how much longer a Gaussian's reach is across and down: towards the rim of the image it is
+    drawn out sideways.
+    """
+    left, right = (c.cx + _RIM_PX) / c.fx, (c.width - c.cx + _RIM_PX) / c.fx
+    top, bottom = (c.cy + _RIM_PX) / c.fy, (c.height - c.cy + _RIM_PX) / c.fy
+    across = math.hypot(1, max(c.cx, c.width - c.cx) / c.fx)
+    down = math.hypot(1, max(c.cy, c.height - c.cy) / c.fy)
+    return (left, right, top, bottom), (across, down)
+
+
 def step(field: GaussianField, view: View, chosen: InView, backend: str) -> Tensor:
     """One step against a view; returns the loss before it, on the field's device."""
-    drawn = Drawn.of(field.present, chosen.present)
-    gone = Drawn.of(field.past, chosen.past) if len(chosen.past) else None
-    if backend == "cpu":
+    compiled = backend == "cpu"
+    drawn = Drawn.of(field.present, chosen.present, compiled=compiled)
+    gone = Drawn.of(field.past, chosen.past, compiled=compiled) if len(chosen.past) else None
+    if compiled:
         return _native_step(field, view, chosen, drawn, gone)
     return _torch_step(field, view, chosen, drawn, gone, backend)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from f4x_ros.core.errors import BadInputError
 
-ABI = 3  # F4X_RAST_ABI in csrc/abi.h
+ABI = 4  # F4X_RAST_ABI in csrc/abi.h
 
 _REMEDY = (
     "reinstall the package with a C++ compiler present, or in a source checkout run"
@@ -115,6 +115,45 @@ class Refine(ctypes.Structure):
         ("beta1", ctypes.c_float),
         ("beta2", ctypes.c_float),
         ("eps", ctypes.c_float),
+        ("threads", ctypes.c_int32),
+    )
+
+
+class InView(ctypes.Structure):
+    """F4xInView of abi.h."""
+
+    _fields_ = (
+        ("count", ctypes.c_int64),
+        ("means", ctypes.c_void_p),
+        ("log_scales", ctypes.c_void_p),
+        ("birth_s", ctypes.c_void_p),
+        ("death_s", ctypes.c_void_p),
+        ("viewmat", ctypes.c_void_p),
+        ("sides", ctypes.c_float * 4),
+        ("stretch", ctypes.c_float * 2),
+        ("near_m", ctypes.c_float),
+        ("sigmas", ctypes.c_float),
+        ("time_s", ctypes.c_double),
+        ("threads", ctypes.c_int32),
+    )
+
+
+class Gather(ctypes.Structure):
+    """F4xGather of abi.h."""
+
+    _fields_ = (
+        ("count", ctypes.c_int64),
+        ("rows", ctypes.c_void_p),
+        ("from_means", ctypes.c_void_p),
+        ("from_quats", ctypes.c_void_p),
+        ("from_log_scales", ctypes.c_void_p),
+        ("from_logit_opacities", ctypes.c_void_p),
+        ("from_colors", ctypes.c_void_p),
+        ("means", ctypes.c_void_p),
+        ("quats", ctypes.c_void_p),
+        ("scales", ctypes.c_void_p),
+        ("opacities", ctypes.c_void_p),
+        ("colors", ctypes.c_void_p),
         ("threads", ctypes.c_int32),
     )
 

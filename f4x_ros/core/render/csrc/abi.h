@@ -14,7 +14,7 @@
 #define F4X_EXPORT
 #endif
 
-#define F4X_RAST_ABI 3
+#define F4X_RAST_ABI 4
 
 #ifdef __cplusplus
 extern "C" {
@@ -56,6 +56,28 @@ typedef struct F4xLoss {
     int32_t threads;
 } F4xLoss;
 
+/* Rows of a table that a view may show at its time. */
+typedef struct F4xInView {
+    int64_t count;
+    const float *means, *log_scales;  /* [count, 3] */
+    const double *birth_s, *death_s;  /* [count] */
+    const float *viewmat;             /* [4, 4] T_camera_map */
+    float sides[4];                   /* tangents of left, right, top and bottom, each positive outwards */
+    float stretch[2];                 /* how much longer a reach is towards the rim, across and down */
+    float near_m, sigmas;
+    double time_s;
+    int32_t threads;
+} F4xInView;
+
+/* Some rows of a table as they are drawn. */
+typedef struct F4xGather {
+    int64_t count;
+    const int64_t *rows;
+    const float *from_means, *from_quats, *from_log_scales, *from_logit_opacities, *from_colors;
+    float *means, *quats, *scales, *opacities, *colors; /* of the rows: exp and sigmoid of the table's */
+    int32_t threads;
+} F4xGather;
+
 /* One step of Adam on some rows of a table; the arrays g_* and scales, opacities have one row for each of `rows`. */
 typedef struct F4xRefine {
     int64_t count;
@@ -90,6 +112,8 @@ F4X_EXPORT int32_t f4x_uplift_f64(const F4xGaussians *, const F4xView *, const v
                        void *sum, void *weight);
 /* gradients [P, 3], [P], [P], [2, 3] and the loss, see mapping/loss.py */
 F4X_EXPORT int32_t f4x_loss_f32(const F4xLoss *, float *g_color, float *g_depth, float *g_alpha, float *g_exposure, double *loss);
+F4X_EXPORT int32_t f4x_in_view_f32(const F4xInView *, uint8_t *shown);
+F4X_EXPORT int32_t f4x_gather_f32(const F4xGather *);
 /* rows whose colours have no gradient were not drawn and stay as they are */
 F4X_EXPORT int32_t f4x_refine_f32(const F4xRefine *);
 F4X_EXPORT void f4x_plan_free(void *plan);
