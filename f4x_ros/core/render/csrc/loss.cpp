@@ -52,13 +52,11 @@ public:
     F4X_INLINE void group(const float* color, const float* depth, const float* alpha, const uint8_t* rgb, const float* seen,
                           float* g_color, float* g_depth, float* g_alpha) {
         float spread[3 * LANES], towards[3 * LANES];  // alpha, and the gradients that reach it, of every colour
-        float colors[3 * LANES];
-        for (int i = 0; i < 3 * LANES; i++) colors[i] = rgb[i];
         for (int i = 0; i < LANES; i++)
             for (int c = 0; c < 3; c++) spread[3 * i + c] = alpha[i];
         for (int k = 0; k < 3; k++) {
             const Vec rendered = Vec::load(color + k * LANES), a = Vec::load(spread + k * LANES);
-            const Vec error = rendered * gain_[k] + a * offset_[k] - Vec::load(colors + k * LANES) / 255.0f;
+            const Vec error = rendered * gain_[k] + a * offset_[k] - Vec::load(rgb + k * LANES) / 255.0f;
             const Vec g = (sign(error) + error * squared_) * per_value_;
             colors_ += magnitude(error);
             squares_ += error * error;

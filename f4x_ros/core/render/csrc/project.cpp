@@ -67,9 +67,9 @@ template <typename R> struct Outline {
     }
 
     F4X_INLINE Ellipse<R> ellipse(int j) const {
+        const auto pixel = [](const Vec<R>& v, int j) -> int { return int(v.lanes()[j]) & INT32_MAX; };  // never negative
         return {row[X].lanes()[j], row[Y].lanes()[j], extent2.lanes()[j], slope.lanes()[j], spread.lanes()[j],
-                int(first_y.lanes()[j]) / 2, int(last_y.lanes()[j]) / 2 + 1,
-                int(first_x.lanes()[j]) / TILE, int(last_x.lanes()[j]) / TILE + 1};
+                pixel(first_y, j) / 2, pixel(last_y, j) / 2 + 1, pixel(first_x, j) / TILE, pixel(last_x, j) / TILE + 1};
     }
 };
 
@@ -86,9 +86,8 @@ F4X_INLINE void keep(const F4xGaussians& g, const Camera<R>& cam, const Plan<R>&
         for (; c < plan.channels; c++) channels[c] = color[c - 1];
     }
     for (; c < plan.groups * GROUP; c++) channels[c] = 0;
-    const Ellipse<R> ellipse = outline.ellipse(j);
-    slots.reserve(most_tiles(ellipse));
-    each_tile_met(ellipse, cam, [&](int tile, uint32_t blocks) F4X_INLINE_LAMBDA { slots.push({tile, blocks}); });
+    each_tile_met(outline.ellipse(j), cam, [&](int64_t more) F4X_INLINE_LAMBDA { slots.reserve(more); },
+                  [&](int tile, uint32_t blocks) F4X_INLINE_LAMBDA { slots.push({tile, blocks}); });
 }
 
 // Eight Gaussians from `first` on, of which the first `n` count; returns how many of them are listed in `items`.

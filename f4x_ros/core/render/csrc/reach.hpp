@@ -24,28 +24,36 @@ template <typename R> struct Ellipse {
     int tile, end_tile;  // columns of tiles, likewise
 };
 
-// Its first and last pixel in eight pairs of rows; first > last where it reaches none of their pixels.
+// Its first and last pixel in eight pairs of rows, counted from column `left`; first > last where it reaches none.
 template <typename R> struct Spans {
     Vec<R> first, last;
 
     // Conservative by 0.01 px; the exact test is on alpha itself.
-    F4X_INLINE Spans(const Ellipse<R>& e, int pair) {
+    F4X_INLINE Spans(const Ellipse<R>& e, int pair, int left) {
         // 0.02 px^2 beyond the extent keeps rows whose room is a rounding error below zero
-        const R slack = R(0.01), edge = R(-0.02), middle = e.x - R(0.5);
+        const R slack = R(0.01), edge = R(-0.02), middle = e.x - R(0.5) - R(left);
         Vec<R> dy0;
         for (int i = 0; i < LANES; i++) dy0.lanes()[i] = R(2 * i) + R(0.5);
         dy0 = dy0 + (R(2 * pair) - e.y);
         const Vec<R> dy1 = dy0 + R(1), room0 = e.extent2 - dy0 * dy0, room1 = e.extent2 - dy1 * dy1;
-        const Vec<R> half0 = room0.above(0).sqrt() * e.spread + slack, half1 = room1.above(0).sqrt() * e.spread + slack;
+        const Vec<R> nothing = Vec<R>::all(R(-1e30));
+        const Vec<R> half0 = (room0.above(0).sqrt() * e.spread + slack).where(room0 >= edge, nothing);
+        const Vec<R> half1 = (room1.above(0).sqrt() * e.spread + slack).where(room1 >= edge, nothing);
         const Vec<R> mid0 = dy0 * e.slope + middle, mid1 = dy1 * e.slope + middle;
-        const Mask<R> in0 = room0 >= edge, in1 = room1 >= edge;
-        const Vec<R> far = Vec<R>::all(R(1e30)), near = Vec<R>::all(R(-1e30));
-        first = (mid0 - half0).where(in0, far).smaller((mid1 - half1).where(in1, far));
-        last = (mid0 + half0).where(in0, near).larger((mid1 + half1).where(in1, near));
+        first = (mid0 - half0).smaller(mid1 - half1);
+        last = (mid0 + half0).larger(mid1 + half1);
     }
 
-    // The pairs of rows in which it reaches columns x .. x + 3, one bit each.
-    F4X_INLINE uint64_t reach(int x) const { return ((last >= R(x)) & (first <= R(x + 3))).bits(); }
+    // Which of the first sixteen columns it reaches: for each four of them a byte with a bit per pair of rows, spread
+    // over the 64 bits.
+    F4X_INLINE uint64_t reach() const {
+        const auto four = [&](int x) { return uint64_t(((last >= R(x)) & (first <= R(x + 3))).bits()); };
+        return four(0) | four(4) << 16 | four(8) << 32 | four(12) << 48;
+    }
+    F4X_INLINE void next_tile() {
+        first = first - R(TILE);
+        last = last - R(TILE);
+    }
 };
 
 // Every other byte of x, from the lowest on.
@@ -55,22 +63,18 @@ F4X_INLINE uint32_t even_bytes(uint64_t x) {
     return uint32_t(x | x >> 16);
 }
 
-// No fewer than the tiles it meets.
-template <typename R> F4X_INLINE int64_t most_tiles(const Ellipse<R>& e) {
-    return int64_t(std::max(0, e.end_tile - e.tile)) * (std::max(0, e.end_pair - e.pair) / TILE_PAIRS + 2);
-}
-
-// visit(tile, blocks) for every tile that the ellipse meets.
-template <typename R, typename F> F4X_INLINE void each_tile_met(const Ellipse<R>& e, const Camera<R>& cam, F visit) {
+// visit(tile, blocks) for every tile that the ellipse meets, after room(n) for the next n visits at most.
+template <typename R, typename N, typename F>
+F4X_INLINE void each_tile_met(const Ellipse<R>& e, const Camera<R>& cam, N room, F visit) {
     int pair = e.pair;
     if (e.end_pair - pair > LANES) pair &= ~(TILE_PAIRS - 1);  // so that no tile is met twice
     for (; pair < e.end_pair; pair += LANES) {
-        const Spans<R> spans(e, pair);
-        const int down = pair % TILE_PAIRS, row = pair / TILE_PAIRS, above = row * cam.tiles_x;
-        const bool below = down + e.end_pair - pair > TILE_PAIRS && row + 1 < cam.tiles_y && down;
-        for (int x = e.tile; x < e.end_tile; x++) {
-            uint64_t reach = 0;  // two bytes per column of blocks: the pairs of this row of tiles and of the next
-            for (int j = 0; j < 4; j++) reach |= spans.reach(x * TILE + 4 * j) << (16 * j + down);
+        Spans<R> spans(e, pair, e.tile * TILE);
+        const int down = pair & (TILE_PAIRS - 1), row = int(unsigned(pair) / TILE_PAIRS), above = row * cam.tiles_x;
+        const bool below = down && down + e.end_pair - pair > TILE_PAIRS && row + 1 < cam.tiles_y;
+        room(2 * (e.end_tile - e.tile));
+        for (int x = e.tile; x < e.end_tile; x++, spans.next_tile()) {
+            const uint64_t reach = spans.reach() << down;  // now two bytes: this row of tiles and the next
             const uint32_t blocks = even_bytes(reach);
             if (blocks) visit(above + x, blocks);
             if (!below) continue;

@@ -97,6 +97,7 @@ template <typename R> struct Vec {
     static F4X_INLINE Vec all(R v) { Vec r; F4X_EACH r.part[i] = v - Real{}; return r; }
     static F4X_INLINE Vec zero() { Vec r; F4X_EACH r.part[i] = Real{}; return r; }
     static F4X_INLINE Vec load(const R* from) { Vec r; std::memcpy(&r, from, sizeof r); return r; }
+    static F4X_INLINE Vec load(const uint8_t* from);
     F4X_INLINE void store(R* to) const { std::memcpy(to, this, sizeof *this); }
     F4X_INLINE R* lanes() { return reinterpret_cast<R*>(part); }
     F4X_INLINE const R* lanes() const { return reinterpret_cast<const R*>(part); }
@@ -128,6 +129,14 @@ template <typename R> struct Vec {
         return ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
     }
 };
+
+template <typename R> F4X_INLINE Vec<R> Vec<R>::load(const uint8_t* from) {
+    Mask<R> words;
+    for (int i = 0; i < LANES; i++) words.lanes()[i] = from[i];
+    Vec r;
+    F4X_EACH r.part[i] = __builtin_convertvector(words.part[i], Real);
+    return r;
+}
 
 template <typename R> F4X_INLINE Vec<R> Vec<R>::sqrt() const {
     Vec r;
