@@ -42,7 +42,9 @@ class Schedule:
     ) -> list[View]:
         """The views to refine against after a new one, one step each.
 
-        A third each: the new view, one of the latest keyframes near it, any one within reach.
+        A quarter to the new view, a quarter to one of the latest keyframes near it, half to any
+        within reach: so the map as a whole goes on to get better (more for the new view shows the
+        present better and the map, in the end, worse).
 
         Args:
             view: the new one.
@@ -55,9 +57,9 @@ class Schedule:
             return [view] * steps
         chosen = []
         for step in range(steps):
-            if step % 3 == 0:
+            if step % 4 == 0:
                 chosen.append(view)
-            elif step % 3 == 1:
+            elif step % 4 == 1:
                 back = int(self._rng.integers(0, min(_LATEST, len(near))))
                 chosen.append(near[-1 - back])
             else:
