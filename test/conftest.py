@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from checkout import known_to_git
 from hypothesis import HealthCheck, settings
 
 # Two test runs on one machine, or a robot on the same network, must not hear each other. (101 is
@@ -35,3 +36,11 @@ settings.load_profile("f4x")
 def root() -> Path:
     """The folder of the source checkout."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def tracked(root: Path) -> list[Path]:
+    """All files that git knows, relative to the root."""
+    if not (root / ".git").exists():
+        pytest.skip("not a git checkout")
+    return known_to_git(root)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -12,6 +11,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+from checkout import copied
 from packaging.requirements import Requirement
 
 from f4x_ros.core.features.minilm import INSTALL
@@ -22,20 +22,6 @@ else:
     tomllib = pytest.importorskip("tomli", reason="tomllib is in Python 3.11 and later")
 
 CODE = {".py", ".cpp", ".hpp", ".h", ".cmake", ".msg", ".srv", ".rviz", ".yaml"}
-
-
-@pytest.fixture(scope="session")
-def tracked(root: Path) -> list[Path]:
-    """All files that git knows, relative to the root."""
-    if not (root / ".git").exists():
-        pytest.skip("not a git checkout")
-    done = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=root,
-        capture_output=True,
-        check=True,
-    )
-    return [Path(p) for p in done.stdout.decode().split("\0") if p and (root / p).is_file()]
 
 
 @pytest.fixture(scope="session")
@@ -150,9 +136,7 @@ def test_build_and_runtime_take_the_same_ros_distribution(project: dict) -> None
 def test_the_sdist_has_all_that_the_build_reads(
     root: Path, tracked: list[Path], tmp_path: Path
 ) -> None:
-    for path in tracked:
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(root / path, tmp_path / path)
+    copied(root, tracked, tmp_path)
     code = "from setuptools.build_meta import build_sdist; print(build_sdist('dist'))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
