@@ -25,9 +25,9 @@ from f4x_ros.core.config import Config
 from f4x_ros.core.data.percept import Outputs
 from f4x_ros.core.data.poses import Pose
 from f4x_ros.core.perception import Perception
-from f4x_ros.eval.click_metrics import CLICKS, Click, as_arguments
-from f4x_ros.eval.click_questions import Clicked, click_things
-from f4x_ros.eval.subject import is_held_out
+from f4x_ros.eval.metrics.clicks import CLICKS, Click, as_arguments
+from f4x_ros.eval.protocol.click_questions import Clicked, click_things
+from f4x_ros.eval.subjects.subject import is_held_out
 from f4x_ros.sim import World, open_source
 from f4x_ros.viz.mask_sheet import MaskPicture, mask_sheet
 from f4x_ros.viz.png import save_png

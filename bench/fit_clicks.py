@@ -26,9 +26,9 @@ from f4x_ros.core.ask.segment_field import find_seeds
 from f4x_ros.core.ask.segment_looks import look_cues, looks_of
 from f4x_ros.core.objects.graph import edge_cues
 from f4x_ros.core.perception import Perception
-from f4x_ros.eval.click_metrics import next_click
-from f4x_ros.eval.click_questions import visible_things
-from f4x_ros.eval.questions import past_indices
+from f4x_ros.eval.metrics.clicks import next_click
+from f4x_ros.eval.protocol.click_questions import visible_things
+from f4x_ros.eval.protocol.questions import past_indices
 from f4x_ros.sim import World, WorldTruth
 
 _SURE = 0.8  # share of one thing in the pixels of a Gaussian, for it to be of that thing

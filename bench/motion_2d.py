@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from f4x_ros.eval.mask_metrics import MaskSequence  # noqa: E402
+from f4x_ros.eval.metrics.masks import MaskSequence  # noqa: E402
 from f4x_ros.io.davis import DavisFolder  # noqa: E402
 
 DAVIS = ROOT.parent / "shared" / "data" / "davis"

@@ -16,8 +16,8 @@ from f4x_ros.core.data.frame import Frame
 from f4x_ros.core.data.percept import Percept, RenderedView
 from f4x_ros.core.data.poses import Pose
 from f4x_ros.core.perception import Perception
-from f4x_ros.eval.metrics import percentile_or_none
-from f4x_ros.eval.subject import Answer, is_held_out, understood_by
+from f4x_ros.eval.metrics.common import percentile_or_none
+from f4x_ros.eval.subjects.subject import Answer, is_held_out, understood_by
 
 
 class Ours(Contestant):
@@ -66,9 +66,7 @@ class Ours(Contestant):
 
     def cloud(self) -> NDArray[np.float32] | None:
         """Points of the map after the last frame."""
-        if self._last is None or self._last.cloud is None:
-            return None
-        return self._last.cloud.xyz
+        return None if self._last is None else self._perception.cloud().xyz
 
     def cost(self) -> dict[str, dict[str, float | None]]:
         """Times of frames, questions and of the masks of all standing prompts."""

@@ -25,8 +25,8 @@ from peer_tsdf import Open3DTsdf
 
 from f4x_ros.cli.settings import read_settings
 from f4x_ros.core.config import Config
-from f4x_ros.eval.camera_metrics import camera_scores
-from f4x_ros.eval.evaluate import evaluate
+from f4x_ros.eval.metrics.camera import camera_scores
+from f4x_ros.eval.protocol.evaluate import evaluate
 from f4x_ros.io.source import Source
 from f4x_ros.sim import World, open_source
 

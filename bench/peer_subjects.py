@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What takes part in `bench/peers.py`: every contestant is a `Subject` of `f4x_ros.eval.evaluate`.
+"""What takes part in `bench/peers.py`: contestants are `Subject`s of `eval.protocol.evaluate`.
 
 So ours and a peer are measured by the same code, against the same truth, at the same frames.
 """
@@ -20,9 +20,9 @@ from f4x_ros.core.data.frame import Frame
 from f4x_ros.core.data.percept import RenderedView
 from f4x_ros.core.data.poses import Pose
 from f4x_ros.core.data.track import Track
-from f4x_ros.eval.metrics import percentile_or_none
-from f4x_ros.eval.report import Report
-from f4x_ros.eval.subject import Answer, Observed
+from f4x_ros.eval.metrics.common import percentile_or_none
+from f4x_ros.eval.subjects.report import Report
+from f4x_ros.eval.subjects.subject import Answer, Observed
 
 WARM_UP_FRAMES = 3
 """Frames at the start of a run whose times do not count: libraries wake up, maps are born."""

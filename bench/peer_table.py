@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from f4x_ros.eval.scoreboard import look_up
+from f4x_ros.eval.report.scoreboard import look_up
 
 _ABSENT = {"missing": "not installed, see below", "failed": "failed, see below"}
 HEADER = ("source", "peer", "what", "ours", "peer's", "ours / peer", "better")

@@ -28,7 +28,7 @@ from f4x_ros.core.data.frame import Frame
 from f4x_ros.core.data.poses import Pose
 from f4x_ros.core.data.track import Track, TrackState
 from f4x_ros.core.features.registry import language_of, make_extractor, parse_options
-from f4x_ros.eval.subject import Answer
+from f4x_ros.eval.subjects.subject import Answer
 from f4x_ros.io.source import Source
 
 _ID_STRIDE = 1_000_000  # ids of one prompt's tracker

@@ -14,7 +14,7 @@ from f4x_ros.core.data.camera import PinholeCamera
 from f4x_ros.core.data.frame import Frame
 from f4x_ros.core.data.percept import RenderedView
 from f4x_ros.core.data.poses import Pose
-from f4x_ros.eval.subject import is_held_out
+from f4x_ros.eval.subjects.subject import is_held_out
 
 _TRUNCATION = 8.0  # voxels, Open3D's default
 _BLOCKS = 4000  # room for so many at first; the map grows by itself

@@ -38,7 +38,7 @@ from peer_table import HEADER, reasons, rows  # noqa: E402
 from f4x_ros.cli.settings import read_settings  # noqa: E402
 from f4x_ros.cli.sources import prepared  # noqa: E402
 from f4x_ros.cli.table import table  # noqa: E402
-from f4x_ros.eval.evaluation_files import write_json  # noqa: E402
+from f4x_ros.eval.report.files import write_json  # noqa: E402
 from f4x_ros.io.source import Source  # noqa: E402
 from f4x_ros.sim import World, open_source  # noqa: E402
 

@@ -49,7 +49,7 @@ from f4x_ros.core.data.poses import viewmat  # noqa: E402
 from f4x_ros.core.field.snapshot import take_snapshot  # noqa: E402
 from f4x_ros.core.perception import Perception  # noqa: E402
 from f4x_ros.core.render import uplift  # noqa: E402
-from f4x_ros.eval.keypoint_metrics import KeypointErrors, keypoint_errors, mean_pck, pck  # noqa: E402
+from f4x_ros.eval.metrics.keypoints import KeypointErrors, keypoint_errors, mean_pck, pck  # noqa: E402
 from f4x_ros.sim.scene import ObjectLabel  # noqa: E402
 
 _SHARE = 0.6  # of the pixels a Gaussian drew that must be of one object

@@ -18,7 +18,7 @@ from launch_ros.substitutions import FindPackageShare
 TF_REMAPPINGS = [("/tf", "tf"), ("/tf_static", "tf_static")]
 
 # perception.rviz names the node's topics absolutely; under a namespace they are relative to it.
-RVIZ_TOPICS = ["overlay", "moving", "cloud", "markers"]
+RVIZ_TOPICS = ["overlay", "moving", "cloud", "map_cloud", "markers"]
 
 
 def declare_arguments() -> list[DeclareLaunchArgument]:

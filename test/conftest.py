@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Two test runs on one machine, or a robot on the same network, must not hear each other. (101 is
 # the highest domain whose ports are free on every operating system.)
@@ -22,7 +22,12 @@ os.environ.setdefault("ROS_LOG_DIR", tempfile.mkdtemp(prefix="f4x-test-log-"))
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The machines that run this are shared: a slow example is no failure.
-settings.register_profile("f4x", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.register_profile(
+    "f4x",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
 settings.load_profile("f4x")
 
 

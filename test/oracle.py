@@ -15,8 +15,8 @@ from scipy.spatial.transform import Rotation
 
 from f4x_ros.core.data.percept import RenderedView
 from f4x_ros.core.data.track import Track, TrackState
-from f4x_ros.eval.click_metrics import Click
-from f4x_ros.eval.subject import Answer
+from f4x_ros.eval.metrics.clicks import Click
+from f4x_ros.eval.subjects.subject import Answer
 from f4x_ros.sim import World, WorldTruth
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,8 @@ from eval_scene import CAMERA, QUICK, write_folder
 from f4x_ros.cli import main as cli
 from f4x_ros.cli.settings import read_settings
 from f4x_ros.cli.sources import Part
-from f4x_ros.eval.run_recorder import FILES
+from f4x_ros.core.errors import F4xError
+from f4x_ros.eval.subjects.run_recorder import FILES
 from f4x_ros.sim import open_source
 
 QUICKLY = [
@@ -66,6 +68,27 @@ def test_run_leaves_its_files_and_a_report_of_what_was_asked(results: Path) -> N
     assert report["prompts"] == "red thing, grey thing"
     assert report["frames"] == 9
     assert report["frames_heldout"] == 1
+    assert report["left_out"] == {}
+
+
+def test_run_says_at_its_end_what_it_left_out_and_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], recording: Path
+) -> None:
+    tum = tmp_path / "sequence"
+    shutil.copytree(recording, tum, ignore=shutil.ignore_patterns("K.txt", "poses.txt"))
+    stamps = [f"{1_700_000_000 + index / 10:.1f}" for index in range(4)]
+    names = [f"{index:03}.png" for index in range(4)]
+    pairs = list(zip(stamps, names, strict=True))
+    (tum / "rgb.txt").write_text("".join(f"{s} images/{name}\n" for s, name in pairs))
+    (tum / "depth.txt").write_text("".join(f"{s} depth/{name}\n" for s, name in pairs[:3]))
+    (tum / "groundtruth.txt").write_text("".join(f"{s} 0 0 0 0 0 0 1\n" for s in stamps))
+    (tum / "calibration.txt").write_text("60 60 31.5 23.5\n")
+    arguments = ["run", str(tum), "--out", str(tmp_path / "out"), "--holdout", "0"]
+    assert cli.main([*arguments, *QUICKLY]) == 0
+    assert "Left out of sequence: 1 images_without_depth.\n" in capsys.readouterr().out
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["left_out"] == {"images_without_depth": 1}
+    assert (report["frames"], report["frames_dropped"]) == (3, 0)
 
 
 def test_run_ends_with_a_table_and_the_picture_to_open(
@@ -78,6 +101,7 @@ def test_run_ends_with_a_table_and_the_picture_to_open(
     assert "red thing, blue thing, green thing, yellow thing, orange thing" in said
     assert "only knows colours and textures" in said
     assert "PSNR, held out" in said
+    assert "Left out" not in said
     assert said.strip().endswith("Open out/small/story.png to see the whole story.")
     assert json.loads(Path("out/small/report.json").read_text())["frames"] == 3
 
@@ -94,7 +118,7 @@ def test_a_disk_that_is_full_ends_the_run_with_one_line_and_nothing_half_written
         preexec_fn=small_files,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=500,
     )
     assert done.returncode == 2, done.stderr
     assert f"{tmp_path / 'out'}" in done.stderr.splitlines()[-1]
@@ -159,6 +183,40 @@ def test_debug_shows_where_it_happened(capsys: pytest.CaptureFixture[str]) -> No
     assert "Traceback" in capsys.readouterr().err
 
 
+def failing(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let `f4x run` raise."""
+
+    def run(options: object) -> int:
+        raise error
+
+    monkeypatch.setattr("f4x_ros.cli.run.run", run)
+
+
+@pytest.mark.parametrize("error", [ValueError("three is odd"), KeyError("three")])
+def test_a_defect_is_70_with_its_traceback_and_said_to_be_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    failing(monkeypatch, error)
+    assert cli.main(["run", "demo"]) == 70
+    said = capsys.readouterr()
+    lines = said.err.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-2] == f"{type(error).__name__}: {error}"
+    assert lines[-1].startswith(f"f4x: internal error ({type(error).__name__}): this is a defect")
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("kind", [F4xError, *F4xError.__subclasses__(), OSError])
+def test_what_a_user_can_put_right_is_2_and_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: type[Exception]
+) -> None:
+    failing(monkeypatch, kind("three is odd, expected an even number"))
+    assert cli.main(["run", "demo"]) == 2
+    said = capsys.readouterr()
+    assert said.err == "f4x: three is odd, expected an even number\n"
+    assert said.out == ""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_clean_up_and_are_130(
     monkeypatch: pytest.MonkeyPatch, number: signal.Signals
@@ -220,6 +278,40 @@ def test_query_answers_several_texts_each_with_a_picture(
     assert all(one.shape[1] >= 600 for one in drawn)
     middle = (drawn[0].shape[0] // 2, drawn[0].shape[1] // 2)
     assert (drawn[0][middle].astype(int) != drawn[1][middle]).any()  # tinted where it was found
+
+
+def test_query_answers_programs_with_one_json_document_and_nothing_else(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    map_file, mask = str(results / "map.f4x"), tmp_path / "mask.png"
+    texts = ["red thing", "green thing"]
+    assert cli.main(["query", map_file, *texts, "--json", "--out", str(mask)]) == 0
+    said = capsys.readouterr()
+    found, missing = json.loads(said.out)
+    assert "mask_2.png" in said.err
+    keys = "prompt presence score threshold message stamp_ns encoder map_frame points objects"
+    assert list(found) == list(missing) == keys.split()
+    assert (found["prompt"], found["presence"]) == ("red thing", "present")
+    assert (missing["prompt"], missing["presence"]) == ("green thing", "not present")
+    assert 0 <= missing["score"] < missing["threshold"] == found["threshold"] <= found["score"] <= 1
+    assert found["message"] == "1 object"
+    assert found["stamp_ns"] == 1_700_000_000_800_000_000
+    assert (found["encoder"], found["map_frame"]) == ("color", "map")
+    assert found["points"] > 25
+    assert missing["objects"] == []
+    (box,) = found["objects"]
+    assert box["id"] > 0
+    assert found["threshold"] <= box["score"] <= 1
+    assert box["position"] == pytest.approx([0, 0, 1.5], abs=0.1)
+    assert box["size"][:2] == pytest.approx([0.5, 0.5], abs=0.15)
+
+    assert cli.main(["query", map_file, "red", "--json", "--threshold", "7"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "threshold is 7" in said.err
+    nowhere = str(tmp_path / "no" / "mask.png")
+    assert cli.main(["query", map_file, "red", "--json", "--out", nowhere]) == 2
+    assert capsys.readouterr().out == ""
 
 
 def test_query_finds_what_a_picture_shows_and_what_resembles_an_object(

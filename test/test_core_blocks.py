@@ -3,18 +3,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from box_world import BoxWorld
 from torch import Tensor
 
+from f4x_ros.core.config import Config
 from f4x_ros.core.data import Frustum, PinholeCamera
 from f4x_ros.core.errors import CorruptError
 from f4x_ros.core.field import GaussianField, pack, past_columns, present_columns, take_snapshot
 from f4x_ros.core.field import field as field_module
 from f4x_ros.core.files import PageFolder
+from f4x_ros.core.perception import Perception
+from f4x_ros.core.world import map_cloud, recall
+from f4x_ros.core.world.map_cloud import relevancy as real
 
 CAMERA = PinholeCamera(64, 48, 50.0, 50.0, 32.0, 24.0)
 D = 8
@@ -52,6 +58,7 @@ def rows(count: int, around: tuple[float, float, float], seed: int = 0, **more: 
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small maps go to rest, too."""
     monkeypatch.setattr(field_module, "_SPARE", 10)
+    monkeypatch.setattr(field_module, "_SLACK", 1.5)
 
 
 def sorted_rows(columns: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -168,11 +175,11 @@ def test_what_moved_into_a_block_at_rest_is_there_when_it_wakes(small: None) -> 
     field = two_places()
     rest_all_but(field, looking())
     resting = field.rest.counts[0]
-    field.present.append(rows(200, (100.0, 0.0, 3.0), seed=5))
+    field.present.append(rows(400, (100.0, 0.0, 3.0), seed=5))
     rest_all_but(field, looking())
-    assert field.rest.counts[0] == resting + 200
+    assert field.rest.counts[0] == resting + 400
     field.focus([looking(100.0)])
-    assert len(field.present) == field.counts[0] == 460 + 200
+    assert len(field.present) == field.counts[0] == 460 + 400
 
 
 def test_latents_at_rest_follow_the_code_when_they_wake(small: None) -> None:
@@ -366,3 +373,132 @@ def test_a_page_says_what_is_wrong_with_it(tmp_path: Path) -> None:
         pages.read(6, columns)
     with pytest.raises(CorruptError, match=r"has no 'present\.latents2'"):
         pages.read(-5, ({**columns[0], "latents2": columns[0]["latents"]}, columns[1]))
+
+
+# --- the whole map -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def walked(small: None) -> Perception:
+    """A small world that was left behind, and another one farther on."""
+    config = Config.from_dotted(
+        {
+            "features.extractor": "color",
+            "mapping.iterations": 1,
+            "mapping.keyframe_iterations": 2,
+            "mapping.range_m": 8.0,
+        }
+    )
+    perception = Perception(config, ["red thing"])
+    world = BoxWorld()
+    for index in range(24):
+        frame = world(index % 6)
+        away = pose(0.0 if index < 6 else 60.0) @ frame.T_map_camera
+        perception.process(
+            replace(frame, stamp_ns=world(0).stamp_ns + index * 100_000_000, T_map_camera=away)
+        )
+    return perception
+
+
+def test_the_cloud_of_a_frame_is_what_is_in_view_and_that_of_the_map_is_all(
+    walked: Perception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rest = walked._memory.field.rest
+    assert rest.counts[0] > 100
+    whole = walked.cloud()
+    here = whole.xyz[:, 0] > 30
+    assert 0.2 < here.mean() < 0.8
+    for side in (here, ~here):
+        red = whole.rgb[side][:, 0] > 150
+        labels = whole.label[side]
+        assert (labels[red] == 1).mean() > 0.5
+        assert (labels[~red] == 1).mean() < 0.1
+
+    asked = []
+    monkeypatch.setattr(map_cloud, "relevancy", lambda s, *a: asked.append(len(s)) or real(s, *a))
+    again = walked.cloud()
+    assert np.array_equal(again.label, whole.label)
+    assert asked == [len(walked._memory.field.present)]  # nothing that is at rest
+
+
+def test_a_question_finds_what_is_at_rest(walked: Perception) -> None:
+    answer = walked.query("red thing")
+    assert answer.present
+    places = sorted(round(track.position[0] / 60) for track in answer.tracks)
+    assert places == [0, 1]
+
+
+def test_of_many_blocks_those_are_looked_at_that_promise_most(
+    walked: Perception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recall, "_MOST", 2)
+    memory = walked._memory
+    wanted = walked._asker.prompts(["red thing"])
+    codes = recall.promising(memory.field.rest, memory.distiller, wanted, 0.05)
+    assert len(codes) == 2 < len(memory.field.rest)
+    colors = [memory.field.rest.packed(memory.field.rest[c])[0].unpack()["colors"] for c in codes]
+    assert all(((one[:, 0] > 0.6) & (one[:, 1] < 0.3)).any() for one in colors)
+    assert walked.query("red thing").present
+
+
+def test_limits_of_standing_prompts_follow_the_best_of_what_is_at_rest(walked: Perception) -> None:
+    memory = walked._memory
+    best = memory.best_at_rest(walked._prompts)
+    assert best is not None
+    assert best.shape == (25, 1)
+    assert float(best[0]) > 0.5
+    assert memory.best_at_rest(walked._prompts) is best  # kept while nothing changes
+
+
+def test_a_map_with_blocks_at_rest_is_saved_whole(walked: Perception, tmp_path: Path) -> None:
+    walked.save(tmp_path / "map.f4x")
+    again = Perception.load(tmp_path / "map.f4x")
+    assert again.gaussians == walked.gaussians
+    assert len(again.cloud()) == len(walked.cloud())
+    ours, theirs = walked.query("red thing"), again.query("red thing")
+    assert ours.score == pytest.approx(theirs.score, abs=1e-3)
+    walked.export_ply(tmp_path / "map.ply")
+    count = walked._memory.field.counts[0]
+    assert f"element vertex {count}\n".encode() in (tmp_path / "map.ply").read_bytes()[:300]
+
+
+def test_frames_of_a_place_left_behind_cost_what_is_in_view(walked: Perception) -> None:
+    percept = walked.process(
+        replace(
+            BoxWorld()(0),
+            stamp_ns=walked.stamp_ns + 100_000_000,
+            T_map_camera=pose(60.0) @ BoxWorld()(0).T_map_camera,
+        )
+    )
+    assert percept.counts["working_set"] < 0.8 * percept.counts["gaussians"]
+
+
+def test_with_a_folder_for_pages_the_first_room_is_found_again(small: None, tmp_path: Path) -> None:
+    world, made = BoxWorld(), []
+    for folder in ("", str(tmp_path)):
+        config = Config.from_dotted(
+            {
+                "features.extractor": "color",
+                "mapping.iterations": 1,
+                "mapping.keyframe_iterations": 2,
+                "mapping.range_m": 8.0,
+                "map.dir": folder,
+                "field.max_bytes": 260_000,
+            }
+        )
+        perception = Perception(config)
+        over = []
+        for index in range(72):
+            frame = world(index % 6)
+            away = pose(60.0 * (index // 12)) @ frame.T_map_camera
+            stamp_ns = world(0).stamp_ns + index * 100_000_000
+            percept = perception.process(replace(frame, stamp_ns=stamp_ns, T_map_camera=away))
+            over.append(percept.counts["map_bytes"] / 260_000)
+        assert max(over) <= 1.0
+        view = perception.render(world(5).camera, world(5).T_map_camera)
+        made.append(float(view.alpha.mean()))
+        assert (percept.counts["paged_out"] > 0) == bool(folder)
+        perception.reset()
+        assert not list(tmp_path.glob("f4x-pages-*/*"))
+    assert made[0] < 0.2  # forgotten
+    assert made[1] > 0.9

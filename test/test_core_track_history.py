@@ -251,7 +251,7 @@ def perception() -> Perception:
 def test_an_answer_about_the_past_has_the_state_of_then(perception: Perception) -> None:
     (now,) = perception.query("red thing").tracks
     assert not now.moving
-    for frame, moving in ((2, False), (8, True), (12.5, True), (22, False)):
+    for frame, moving in ((2, False), (10, True), (12.5, True), (22, False)):
         (then,) = perception.query("red thing", stamp_ns=stamp(frame)).tracks
         assert (then.id, then.moving) == (now.id, moving), frame
         assert np.allclose(then.velocity, (0.5 * moving, 0, 0), atol=0.12), frame

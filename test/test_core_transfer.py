@@ -12,7 +12,7 @@ from f4x_ros.core.ask.pixels import from_pixel, to_pixels
 from f4x_ros.core.ask.transfer import transfer
 from f4x_ros.core.data.camera import PinholeCamera
 from f4x_ros.core.field.snapshot import Snapshot
-from f4x_ros.eval.keypoint_metrics import keypoint_errors
+from f4x_ros.eval.metrics.keypoints import keypoint_errors
 from f4x_ros.sim.keypoints import keypoints_of
 from f4x_ros.sim.mesh import rotation
 from f4x_ros.sim.shapes import CLASSES

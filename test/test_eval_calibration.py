@@ -21,7 +21,7 @@ from f4x_ros.core.features.presence_file import (
     store_presence,
     write_presence,
 )
-from f4x_ros.eval.calibration import (
+from f4x_ros.eval.protocol.calibration import (
     Case,
     check,
     learn,

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from f4x_ros.eval.camera_metrics import CameraScores, camera_scores, position_errors_m
+from f4x_ros.core.errors import UnsupportedError
+from f4x_ros.eval.metrics.camera import CameraScores, camera_scores, position_errors_m
 
 RATE_NS = 33_333_333
 
@@ -179,7 +180,7 @@ def test_bad_paths_are_refused_by_name() -> None:
 def test_the_libraries_print_nothing_and_leave_no_settings(tmp_path: Path) -> None:
     code = (
         "import sys\n"
-        "from f4x_ros.eval.libraries import library\n"
+        "from f4x_ros.eval.metrics.libraries import library\n"
         "for name in ('evo.core.metrics', 'evo.core.trajectory', 'trackeval.metrics'):\n"
         "    library(name)\n"
         "sys.exit('matplotlib' in sys.modules)\n"
@@ -199,5 +200,5 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "evo.core.metrics", None)
-    with pytest.raises(ImportError, match=r"^evo is needed .*pip install 'f4x-ros\[eval\]'"):
+    with pytest.raises(UnsupportedError, match=r"^evo is needed .*pip install 'f4x-ros\[eval\]'"):
         camera_scores(stamps(4), walk(4), walk(4))

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from f4x_ros.eval.click_metrics import CLICKS, Click, click_through, next_click
-from f4x_ros.eval.click_questions import click_numbers, visible_things
+from f4x_ros.eval.metrics.clicks import CLICKS, Click, click_through, next_click
+from f4x_ros.eval.protocol.click_questions import click_numbers, visible_things
 from f4x_ros.sim import World
 
 

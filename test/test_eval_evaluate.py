@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from oracle import Oracle, oracle_world
 
-from f4x_ros.eval.asides import seen_in_run, views_aside
-from f4x_ros.eval.evaluate import evaluate
-from f4x_ros.eval.evaluation_pictures import draw_evaluation
-from f4x_ros.eval.questions import aside_moments
-from f4x_ros.eval.scoreboard import METRICS, look_up
+from f4x_ros.eval.protocol.asides import seen_in_run, views_aside
+from f4x_ros.eval.protocol.evaluate import evaluate
+from f4x_ros.eval.protocol.questions import aside_moments
+from f4x_ros.eval.report.pictures import draw_evaluation
+from f4x_ros.eval.report.scoreboard import METRICS, look_up
 from f4x_ros.sim import World
 
 PERFECT = {

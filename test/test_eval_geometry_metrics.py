@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from f4x_ros.eval.geometry_metrics import cloud_scores, depth_coverage, depth_l1_m
+from f4x_ros.eval.metrics.geometry import cloud_scores, depth_coverage, depth_l1_m
 
 SOLID = np.ones((1, 4))
 

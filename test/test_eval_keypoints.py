@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from f4x_ros.eval.keypoint_metrics import keypoint_errors, mean_pck, pck
+from f4x_ros.eval.metrics.keypoints import keypoint_errors, mean_pck, pck
 from f4x_ros.sim.catalogue import variant
 from f4x_ros.sim.keypoints import KEYPOINT_CLASSES, keypoints_of
 from f4x_ros.sim.scenes.layout import extent

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from f4x_ros.eval.libraries import library
-from f4x_ros.eval.mask_metrics import MaskSequence, boundary_f, jaccard
+from f4x_ros.eval.metrics.libraries import library
+from f4x_ros.eval.metrics.masks import MaskSequence, boundary_f, jaccard
 
 
 def box(y: int, x: int, side: int, height: int = 60, width: int = 80) -> np.ndarray:

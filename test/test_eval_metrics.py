@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from f4x_ros.core.data.percept import RenderedView
-from f4x_ros.eval.metrics import (
+from f4x_ros.eval.metrics.common import (
     depth_errors_m,
     mean_or_none,
     median_or_none,

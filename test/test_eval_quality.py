@@ -14,9 +14,9 @@ import pytest
 
 from f4x_ros.core.config import Config
 from f4x_ros.core.perception import Perception
-from f4x_ros.eval.evaluate import evaluate
-from f4x_ros.eval.scoreboard import METRICS, look_up
-from f4x_ros.eval.subject import LibrarySubject
+from f4x_ros.eval.protocol.evaluate import evaluate
+from f4x_ros.eval.report.scoreboard import METRICS, look_up
+from f4x_ros.eval.subjects.subject import LibrarySubject
 from f4x_ros.sim import World
 
 FRAMES = 45

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from f4x_ros.eval.query_metrics import PhraseIou, fall, presence
+from f4x_ros.eval.metrics.queries import PhraseIou, fall, presence
 
 
 def mask(columns: slice, rows: slice = slice(0, 4)) -> np.ndarray:

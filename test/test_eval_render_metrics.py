@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from f4x_ros.eval import metrics
-from f4x_ros.eval.render_metrics import psnr_db, ssim
+from f4x_ros.eval.metrics import common as metrics
+from f4x_ros.eval.metrics.rendering import psnr_db, ssim
 
 
 def grey(value: int, height: int = 12, width: int = 16) -> np.ndarray:

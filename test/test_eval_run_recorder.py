@@ -16,10 +16,10 @@ from eval_scene import CAMERA, QUICK, STEP_NS, make_frame
 from fabricated import track
 
 from f4x_ros.core.perception import Perception
-from f4x_ros.eval.held_out import HeldOut
-from f4x_ros.eval.history import Paths
-from f4x_ros.eval.report import report_rows, write_report
-from f4x_ros.eval.run_recorder import FILES, RunRecorder
+from f4x_ros.eval.subjects.held_out import HeldOut
+from f4x_ros.eval.subjects.history import Paths
+from f4x_ros.eval.subjects.report import report_rows, write_report
+from f4x_ros.eval.subjects.run_recorder import FILES, RunRecorder
 
 FRAMES = 8
 
@@ -34,7 +34,8 @@ def record(folder: Path, count: int = FRAMES, **options: int) -> RunRecorder:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("results")
-    record(folder, holdout_every=4).finish(dropped=3)
+    left_out = {"queue_full": 3, "late": 0, "no_transform": 1}
+    record(folder, holdout_every=4).finish(left_out, dropped=4)
     return folder
 
 
@@ -42,12 +43,13 @@ def test_all_files_are_there_and_no_other(results: Path) -> None:
     assert sorted(path.name for path in results.iterdir()) == sorted(FILES)
 
 
-def test_the_report_is_flat_json_with_plausible_numbers(results: Path) -> None:
+def test_the_report_is_json_with_plausible_numbers(results: Path) -> None:
     report = json.loads((results / "report.json").read_text())
     assert report["frames"] == FRAMES
     assert report["frames_heldout"] == report["frames_compared"] == 2
     assert report["frames_mapped"] == FRAMES - 2
-    assert report["frames_dropped"] == 3
+    assert report["frames_dropped"] == 4
+    assert report.pop("left_out") == {"queue_full": 3, "no_transform": 1}
     assert report["features"] == "color"
     assert report["latent_cosine_color"] > 0.999
     assert dict(report_rows(report))["latent cosine"] == "1.000 color"
@@ -173,7 +175,7 @@ def test_a_disk_that_fills_up_late_leaves_no_part_of_the_set(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     recorder = record(tmp_path / "new", 2)
-    monkeypatch.setattr("f4x_ros.eval.run_recorder.save_png", full)
+    monkeypatch.setattr("f4x_ros.eval.subjects.run_recorder.save_png", full)
     with pytest.raises(OSError, match="No space left") as caught:
         recorder.finish()  # the map has been written by then
     assert caught.value.filename == str(tmp_path / "new" / "story.png")

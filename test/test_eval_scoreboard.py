@@ -9,14 +9,21 @@ from typing import Any
 
 import pytest
 
-from f4x_ros.eval.evaluation_files import (
+from f4x_ros.eval.report.files import (
     full_report,
     markdown,
     read_baseline,
     write_baseline,
     write_json,
 )
-from f4x_ros.eval.scoreboard import METRICS, compare, have_in_common, look_up, overall, score_rows
+from f4x_ros.eval.report.scoreboard import (
+    METRICS,
+    compare,
+    have_in_common,
+    look_up,
+    overall,
+    score_rows,
+)
 
 SCENES: dict[str, Any] = {
     "a": {"query": {"miou": 0.6, "iou": {"red mug": 0.6}}, "cost": {"fps": 4.0, "map_bytes": 1e6}},

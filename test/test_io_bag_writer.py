@@ -179,7 +179,7 @@ def test_a_full_disk_is_an_oserror_naming_the_bag_and_leaves_nothing(
         env={"PYTHONPATH": f"{here}:{here.parent}", "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=500,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -112,7 +112,9 @@ def test_the_pins_lie_in_the_declared_ranges(root: Path, project: dict) -> None:
 
 def test_trackeval_is_installed_as_the_error_message_says(root: Path) -> None:
     """It is in no extra, because of a dependency that would overwrite OpenCV."""
-    said = re.findall(r"trackeval==[\d.]+", (root / "f4x_ros/eval/libraries.py").read_text())
+    said = re.findall(
+        r"trackeval==[\d.]+", (root / "f4x_ros/eval/metrics/libraries.py").read_text()
+    )
     done = re.findall(r"trackeval==[\d.]+", (root / "tools/make_venv.py").read_text())
     in_docs = re.findall(r"trackeval==[\d.]+", (root / "doc/evaluation.md").read_text())
     assert len(said) == len(done) == 1

@@ -157,15 +157,6 @@ def test_a_transform_with_nan_is_named(shared: Running, robot: Robot) -> None:
     still_works(shared, robot)
 
 
-def test_a_missing_transform_is_named_with_its_edge(shared: Running, robot: Robot) -> None:
-    for known in ("camera_info", "pose", "time"):
-        shared.node.health.solved(known)
-    robot.send(Clock.tick(), tf=False)
-    shared.says("transform:", "'map' -> 'eye'", "after the newest")
-    shared.counted("dropped.no_transform")
-    still_works(shared, robot)
-
-
 def test_a_frame_from_the_past_is_named(shared: Running, robot: Robot) -> None:
     for known in ("camera_info", "pose", "transform", "image", "depth"):
         shared.node.health.solved(known)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,24 @@ def test_stamps_that_never_pair_are_named(client: PerceptionClient, robot: Robot
             robot.send(i, depth=late)
         run.says("sync:", "never pair, the nearest differ by 0.040 s (parameter sync.slop_s)")
         run.counted("dropped.unpaired.image")
+
+
+def test_a_missing_transform_is_named_with_its_edge(client: PerceptionClient, robot: Robot) -> None:
+    with running(client, transform_timeout_s=0.3) as run:
+        run.client.start()
+        robot.wait_until_heard()
+        robot.send(0, tf=False)
+        run.counted("dropped.no_transform")
+        run.says("transform:", "'map' -> 'eye'")
+        later = itertools.count(1)
+
+        def one_is_mapped() -> bool:  # the transform of the first may be late, too
+            robot.send(next(later))
+            return int(run.client.values().get("processed", 0)) > 0
+
+        eventually(one_is_mapped)
+        robot.send(next(later) + 5, tf=False)
+        run.says("transform:", "'map' -> 'eye'", "after the newest")
 
 
 def test_a_publisher_that_falls_silent_is_named(

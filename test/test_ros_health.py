@@ -74,7 +74,7 @@ def test_rate_and_latencies_are_those_of_the_last_frames(health: Health, clock: 
     assert health.speed() == {}
     for i in range(21):
         clock.now += 0.1
-        health.processed(float(i))
+        health.processed(float(i), 7.0)
     speed = health.speed()
     assert float(speed["frame_rate_hz"]) == pytest.approx(10.0, abs=0.01)
     assert float(speed["latency_p50_ms"]) == pytest.approx(10.0)
@@ -82,6 +82,22 @@ def test_rate_and_latencies_are_those_of_the_last_frames(health: Health, clock: 
     assert health.counts()["processed"] == 21
     clock.now += 60
     assert health.speed()["frame_rate_hz"] == "0.00"
+
+
+def test_the_latest_callback_and_the_oldest_frame_are_said_for_ten_seconds(
+    health: Health, clock: Clock
+) -> None:
+    for late_ms, age_ms in ((3.0, 400.0), (21.0, 700.0), (4.0, 500.0)):
+        health.called_back(late_ms)
+        health.processed(1.0, age_ms)
+        clock.now += 1
+    speed = health.speed()
+    assert (speed["callback_max_ms"], speed["published_age_max_ms"]) == ("21.0", "700.0")
+    clock.now += 2 * HOLD_S - 1.5  # the second of them is too long ago
+    speed = health.speed()
+    assert (speed["callback_max_ms"], speed["published_age_max_ms"]) == ("4.0", "500.0")
+    clock.now += 2
+    assert "callback_max_ms" not in health.speed()
 
 
 def test_the_manual_names_every_kind_of_problem_and_every_option_of_the_camera(root: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ros_harness import QUICK, eventually, ros_client, write_recording
+from ros_harness import PATIENCE_S, QUICK, eventually, ros_client, write_recording
 
 from f4x_ros.ros.client import PerceptionClient
 from f4x_ros.ros.middleware import use_large_shared_memory
@@ -48,16 +48,18 @@ def client() -> Iterator[PerceptionClient]:
 def test_a_recording_played_by_the_camera_arrives_whole(
     client: PerceptionClient, recording: Path
 ) -> None:
-    options = {n: v for n, v in QUICK.items() if n != "prompts"} | {"prompts": "[red]"}
+    options = dict(QUICK) | {"prompts": "[red]", "frames": "newest"}
     played = {
         "source": recording,
         "rate_hz": 0.0,
         "wait_for_subscribers": 1,
+        "wait_timeout_s": PATIENCE_S,
         "pace_topic": "/perception/tracks",
+        "pace_timeout_s": PATIENCE_S,
     }
     client.status = None
     with process("node", **options) as node, process("camera", **played) as camera:
-        _, errors = camera.communicate(timeout=90)
+        _, errors = camera.communicate(timeout=PATIENCE_S)
         assert camera.returncode == 0, errors
         eventually(lambda: client.values().get("processed") == str(FRAMES))
         assert client.state() == "active"
@@ -67,7 +69,7 @@ def test_a_recording_played_by_the_camera_arrives_whole(
         node.send_signal(signal.SIGINT)
         time.sleep(0.05)
         node.send_signal(signal.SIGINT)
-        _, errors = node.communicate(timeout=30)
+        _, errors = node.communicate(timeout=PATIENCE_S)
         assert node.returncode == 0, errors
         assert "Traceback" not in errors
 
@@ -75,18 +77,18 @@ def test_a_recording_played_by_the_camera_arrives_whole(
 def test_a_node_that_cannot_be_configured_lives_and_says_why(client: PerceptionClient) -> None:
     client.status = None
     with process("node", prompts_file="/no/such/file", **{"diagnostics.rate_hz": 10}) as node:
-        eventually(lambda: client.status is not None, 60)
+        eventually(lambda: client.status is not None)
         assert client.status is not None
         assert "'prompts_file' is '/no/such/file'" in client.status.message
         assert client.state() == "unconfigured"
         node.send_signal(signal.SIGTERM)
-        _, errors = node.communicate(timeout=30)
+        _, errors = node.communicate(timeout=PATIENCE_S)
         assert node.returncode == 0, errors
 
 
 def test_a_camera_without_its_recording_ends_with_one_line_and_code_2() -> None:
     with process("camera", source="/no/such/recording") as camera:
-        _, errors = camera.communicate(timeout=60)
+        _, errors = camera.communicate(timeout=PATIENCE_S)
     assert camera.returncode == 2
     assert [line for line in errors.splitlines() if line.startswith("camera: ")]
     assert "/no/such/recording" in errors

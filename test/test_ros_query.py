@@ -42,7 +42,7 @@ def active(client: PerceptionClient, robot: Robot) -> Iterator[Running]:
 def mapped(active: Running, robot: Robot, count: int = 3) -> None:
     for index in range(count):
         robot.send(index)
-    active.counted("processed", count, timeout_s=20)
+    active.counted("processed", count)
 
 
 def mask_of(answer: Query.Response) -> np.ndarray:

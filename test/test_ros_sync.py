@@ -87,6 +87,15 @@ def test_a_jump_back_starts_anew_and_mixes_nothing() -> None:
     assert sync.unpaired["image"] == 1
 
 
+def test_what_waits_at_the_end_is_unpaired() -> None:
+    sync = pairing()
+    play(sync, [("info", 0), ("image", 100), ("depth", 200), ("depth", 201)])
+    sync.give_up()
+    assert sync.unpaired == {"image": 1, "depth": 2}
+    sync.give_up()
+    assert sync.unpaired == {"image": 1, "depth": 2}
+
+
 @pytest.mark.parametrize("late", [("image", "depth"), ("depth", "image")])
 def test_a_late_set_is_paired_too_in_either_order(late: tuple[str, str]) -> None:
     in_order = [("info", 0), ("image", 100), ("depth", 100), ("image", 200), ("depth", 200)]

@@ -12,6 +12,7 @@ PUBLISHED = {
     "/perception/overlay": "sensor_msgs/msg/Image",
     "/perception/moving": "sensor_msgs/msg/Image",
     "/perception/cloud": "sensor_msgs/msg/PointCloud2",
+    "/perception/map_cloud": "sensor_msgs/msg/PointCloud2",
     "/perception/markers": "visualization_msgs/msg/MarkerArray",
 }
 

@@ -37,7 +37,15 @@ def make_story(rgb: np.ndarray, percept: Percept, **changes: object) -> Story:
     path = np.stack([fabricated.pose(i)[:3, 3] for i in range(20)])
     trail = np.stack([[2.0, -0.4 + 0.05 * i, 1.2] for i in range(20)])
     return replace(
-        Story("a run", rgb, percept, path, {2: trail}, [("frames", "20"), ("PSNR", "30 dB")]),
+        Story(
+            "a run",
+            rgb,
+            percept,
+            percept.cloud,
+            path,
+            {2: trail},
+            [("frames", "20"), ("PSNR", "30 dB")],
+        ),
         **changes,
     )
 
@@ -335,7 +343,7 @@ def test_depth_colours_follow_depth_and_leave_out_what_is_unknown() -> None:
     assert story.depth_picture(np.zeros((4, 4), np.float32))[0].shape == (4, 4, 3)
 
 
-@pytest.mark.parametrize("name", ["masks", "labels", "cloud"])
+@pytest.mark.parametrize("name", ["masks", "labels"])
 def test_story_names_what_is_missing(rgb: np.ndarray, percept: Percept, name: str) -> None:
     with pytest.raises(ValueError, match=name):
         make_story(rgb, replace(percept, **{name: None}))

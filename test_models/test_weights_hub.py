@@ -60,7 +60,7 @@ def f4x(hub: str, cache: Path, *arguments: str) -> subprocess.CompletedProcess[s
         env={**os.environ, "HF_ENDPOINT": hub, "HF_HUB_DISABLE_XET": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=500,
     )
 
 

@@ -23,8 +23,8 @@ from torch.nn import functional
 from f4x_ros.core.ask.refine import line_for
 from f4x_ros.core.features.embedded.extractor import EmbeddedExtractor
 from f4x_ros.core.features.embedded.weights import Calibration, load_model, save_model
-from f4x_ros.eval.frame_scores import VISIBLE_PX, countable
-from f4x_ros.eval.questions import past_indices
+from f4x_ros.eval.protocol.frame_scores import VISIBLE_PX, countable
+from f4x_ros.eval.protocol.questions import past_indices
 from f4x_ros.sim import Phrase, World, WorldTruth
 from f4x_ros.sim.language import ROOM_CLASSES
 from f4x_ros.viz.mask_sheet import MaskPicture, mask_sheet

@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from f4x_ros.core.features.calibrated import PeakLine, PeakLines
-from f4x_ros.eval.query_metrics import PhraseIou, presence
+from f4x_ros.eval.metrics.queries import PhraseIou, presence
 from f4x_ros.sim.shapes import CLASSES
 from f4x_ros.viz.mask_sheet import MaskPicture
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train the embedded model: ``python -m training.train ROOMS... --out FOLDER --minutes 120``.
 
+Its length, which the learning rate follows, is in minutes, or with --steps in steps: the same
+number of them on every machine.
+
 Progress is printed and kept in FOLDER/log.jsonl; FOLDER/checkpoint.pt is written again and again
 and continued with --resume; FOLDER/embedded.safetensors is the result.
 """
@@ -45,16 +48,18 @@ class Recipe:
 
     Attributes:
         minutes: of training, all runs together.
+        steps: of training, all runs together, in place of the minutes; 0: the minutes count.
         batch: crops in a step.
         rate: highest learning rate.
         decay: weight decay.
-        whole: share of the time, at the end, with crops as large as the pictures of use.
+        whole: share of the training, at the end, with crops as large as the pictures of use.
         average: of the weights over so many steps.
         jpeg: share of the crops that are compressed, which is done on the CPU.
         seed: of everything random.
     """
 
     minutes: float = 120.0
+    steps: int = 0
     batch: int = 32
     rate: float = 2.5e-3
     decay: float = 0.03
@@ -100,11 +105,14 @@ class Trainer:
         self.generator = torch.Generator(device).manual_seed(recipe.seed)
         self.rng = np.random.default_rng(recipe.seed)
         self.steps, self.images, self.seconds = 0, 0, 0.0
+        self._begun = 0  # the schedule's first step: those of a run before it do not count
         self._order, self._place = np.zeros(0, np.int64), 0
 
     @property
     def progress(self) -> float:
         """0 at the start, 1 at the end."""
+        if self.recipe.steps:
+            return min(1.0, (self.steps - self._begun) / self.recipe.steps)
         return min(1.0, self.seconds / (60 * self.recipe.minutes))
 
     def step(self) -> Losses:
@@ -126,15 +134,15 @@ class Trainer:
         self.optimiser.zero_grad()
         losses.total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 2.0)
-        self.optimiser.step(self._rate())
+        self.optimiser.step(self.rate())
         self._update_average()
         self.steps += 1
         self.images += count
         self.seconds += time.monotonic() - start
         return losses
 
-    def _rate(self) -> float:
-        """Learning rate: a short warm-up, then half a cosine."""
+    def rate(self) -> float:
+        """Learning rate of the next step: a short warm-up, then half a cosine."""
         warm = min(1.0, (self.steps + 1) / _WARM_UP)
         cosine = (1 + math.cos(math.pi * self.progress)) / 2
         return self.recipe.rate * warm * (0.02 + 0.98 * cosine)
@@ -175,23 +183,24 @@ class Trainer:
             "average": self.average.state_dict(),
             "objective": {k: v.detach() for k, v in self.objective.named_parameters()},
             "optimiser": self.optimiser.state_dict(),
-            "progress": [self.steps, self.images, self.seconds],
+            "progress": [self.steps, self.images, self.seconds, self._begun],
         }
         temporary = path.with_suffix(".part")
         torch.save(state, temporary)
         temporary.replace(path)
 
     def resume(self, path: Path, *, anew: bool = False) -> None:
-        """Go on from what `save` wrote; random numbers start anew, and with `anew` the clock."""
+        """Go on from what `save` wrote; random numbers start anew, and with `anew` the schedule."""
         state = torch.load(path, map_location=self.device, weights_only=True)
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.objective.load_state_dict(state["objective"], strict=False)
         self.optimiser.load_state_dict(state["optimiser"])
-        steps, images, seconds = state["progress"]
-        self.steps = int(steps)
+        # Checkpoints of schedules in minutes once did without the fourth number.
+        steps, images, seconds, begun = (*state["progress"], 0)[:4]
+        self.steps = self._begun = int(steps)
         if not anew:
-            self.images, self.seconds = int(images), float(seconds)
+            self.images, self.seconds, self._begun = int(images), float(seconds), int(begun)
         self.generator.manual_seed(self.recipe.seed + self.steps)
         self.rng = np.random.default_rng([self.recipe.seed, self.steps])
 
@@ -214,7 +223,8 @@ def main() -> None:
     # More images may bring more texts; the network has learned its directions already.
     space = stored_space(before) if before else fitted_space(vocabulary, vectors, layout.dim)
     pool = read_pool(rooms, kinds, arguments.cache).to(device)
-    recipe = Recipe(arguments.minutes, arguments.batch, arguments.rate, seed=arguments.seed,
+    recipe = Recipe(arguments.minutes, arguments.steps, arguments.batch, arguments.rate,
+                    seed=arguments.seed,
                     jpeg=0.2 if device.type == "cpu" else 0.05)  # fmt: skip
     trainer = Trainer(pool, Objective(vocabulary, space, vectors), recipe, layout, device,
                       start=None if arguments.from_nothing else weights_file())  # fmt: skip
@@ -224,8 +234,9 @@ def main() -> None:
     print(f"{len(pool)} images of {len(rooms)} rooms, {len(vocabulary.texts)} texts, "
           f"{len(kinds)} kinds, {parameters / 1e6:.2f} M parameters", flush=True)  # fmt: skip
     about = {"recipe": asdict(recipe), "split": asdict(vocabulary.split), "images": len(pool)}
-    until = trainer.seconds + 60 * (arguments.stop_minutes or math.inf)
-    _run(trainer, space, out, arguments.save_minutes, until)
+    until_s = trainer.seconds + 60 * (arguments.stop_minutes or math.inf)
+    until_step = trainer.steps + (arguments.stop_steps or math.inf)
+    _run(trainer, space, out, arguments.save_minutes, until_s, until_step)
     trainer.save(checkpoint, space)
     about |= {"steps": trainer.steps, "seconds": round(trainer.seconds)}
     save_model(out / "embedded.safetensors", trainer.model(space, about))
@@ -237,12 +248,17 @@ def stored_space(checkpoint: Path) -> TextSpace:
 
 
 def _run(
-    trainer: Trainer, space: TextSpace, out: Path, save_minutes: float, until_s: float
+    trainer: Trainer,
+    space: TextSpace,
+    out: Path,
+    save_minutes: float,
+    until_s: float,
+    until_step: float,
 ) -> None:
-    """Steps until the time is over; a line every hundred."""
+    """Steps until one of the limits is reached; a line every hundred."""
     recent: list[list[float]] = []
     saved = trainer.seconds
-    while trainer.progress < 1 and trainer.seconds < until_s:
+    while trainer.progress < 1 and trainer.seconds < until_s and trainer.steps < until_step:
         losses = trainer.step()
         recent.append([loss.item() for loss in losses])
         if trainer.steps % 100 == 0:
@@ -272,10 +288,13 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.train")
     parser.add_argument("rooms", type=Path, nargs="+", help="folders of training.generate")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
-    parser.add_argument("--minutes", type=float, default=120.0, help="of training")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, default=120.0, help="of training")
+    length.add_argument("--steps", type=int, default=0, help="of training, in place of the minutes")
     parser.add_argument(
         "--stop-minutes", type=float, default=0.0, help="of this run; 0: to the end"
     )
+    parser.add_argument("--stop-steps", type=int, default=0, help="of this run; 0: to the end")
     parser.add_argument("--batch", type=int, default=32, help="crops in a step")
     parser.add_argument("--rate", type=float, default=2.5e-3, help="highest learning rate")
     parser.add_argument("--dim", type=int, default=96, help="numbers of a feature")
@@ -293,6 +312,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--save-minutes", type=float, default=5.0, help="between checkpoints")
     parser.add_argument("--cache", type=Path, help="folder for encoded texts and packed images")
     arguments = parser.parse_args()
+    for name in ("steps", "stop_steps"):
+        if getattr(arguments, name) < 0:
+            value = getattr(arguments, name)
+            parser.error(f"--{name.replace('_', '-')} is {value}, expected a number of steps")
     if arguments.after and not arguments.after.is_file():
         parser.error(f"--after: {arguments.after} is no file, expected the checkpoint.pt of a run")
     return arguments

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from f4x_ros.core.config import Config
     from f4x_ros.core.features.calibrated import PresenceCalibration
-    from f4x_ros.eval.calibration import Case
+    from f4x_ros.eval.protocol.calibration import Case
     from f4x_ros.sim import World
 
 
@@ -53,8 +53,8 @@ def run(options: argparse.Namespace) -> int:
 
     from f4x_ros.cli.settings import read_settings
     from f4x_ros.core.features.presence_file import store_presence, write_presence
-    from f4x_ros.eval import calibration
-    from f4x_ros.eval.libraries import check_libraries
+    from f4x_ros.eval.metrics.libraries import check_libraries
+    from f4x_ros.eval.protocol import calibration
 
     if options.every < 1:
         raise BadInputError(f"--every is {options.every}, expected at least 1")
@@ -91,7 +91,7 @@ def _cases(worlds: list[World], config: Config, every: int, kept: Path | None) -
     from f4x_ros.cli.progress import progress_bar
     from f4x_ros.cli.sources import prepared
     from f4x_ros.core.perception import Perception
-    from f4x_ros.eval.calibration import read_cases, world_cases, write_cases
+    from f4x_ros.eval.protocol.calibration import read_cases, world_cases, write_cases
 
     known = read_cases(kept) if kept is not None and kept.exists() else []
     cases: list[Case] = []
@@ -122,7 +122,7 @@ def _rows(learned: PresenceCalibration, about: dict[str, Any]) -> list[tuple[str
 
 
 def _worst(cases: list[Case], learned: PresenceCalibration) -> list[tuple[str, str, str, str]]:
-    from f4x_ros.eval.calibration import score, worst
+    from f4x_ros.eval.protocol.calibration import score, worst
 
     return [
         (case.world, case.text, "yes" if case.present else "no", f"{score(case, learned):.2f}")

@@ -33,7 +33,7 @@ from f4x_ros.core.errors import BadInputError
 
 if TYPE_CHECKING:
     from f4x_ros.core.config import Config
-    from f4x_ros.eval.report import Report
+    from f4x_ros.eval.subjects.report import Report
     from f4x_ros.msg import TrackArray
     from f4x_ros.ros.client import PerceptionClient
     from f4x_ros.srv import Query
@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
     demo = _Demo(out, options.source, frames, options.rate, prompts, config)
     report = demo.run()
 
-    from f4x_ros.eval.report import report_rows
+    from f4x_ros.eval.subjects.report import report_rows
 
     print("\nThe node's report:\n")
     print(table(report_rows(report)))
@@ -166,6 +166,8 @@ class _Demo:
             **self._config.to_dotted(),
             "prompts": self._prompts,
             "autostart": True,
+            # at a rate of its own the camera is one of a robot, else the recording is mapped whole
+            "frames": "newest" if self._rate_hz else "all",
             "report.dir": str(self._out.absolute()),
             "report.source": f"{Path(self._source).name} over ROS",
             "report.holdout_every": 8,

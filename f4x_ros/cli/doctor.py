@@ -110,7 +110,7 @@ def _libraries() -> Iterator[Line]:
 
 
 def _evaluation() -> Line:
-    from f4x_ros.eval.libraries import check_libraries
+    from f4x_ros.eval.metrics.libraries import check_libraries
 
     try:
         check_libraries()

@@ -18,8 +18,8 @@ from f4x_ros.core.errors import BadInputError
 
 if TYPE_CHECKING:
     from f4x_ros.core.config import Config
-    from f4x_ros.eval.evaluate import Evaluation
-    from f4x_ros.eval.evaluation_files import Baseline
+    from f4x_ros.eval.protocol.evaluate import Evaluation
+    from f4x_ros.eval.report.files import Baseline
     from f4x_ros.io.source import Source
 
 _DEFAULT = ("tabletop", "livingroom", "crowd")
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     from f4x_ros.cli.settings import read_settings
-    from f4x_ros.eval.libraries import check_libraries
+    from f4x_ros.eval.metrics.libraries import check_libraries
     from f4x_ros.sim import open_source
 
     check_libraries()
@@ -99,7 +99,7 @@ def _folders(out: Path, names: list[str]) -> list[Path]:
 
 def _new_baseline(given: str | None) -> Path | None:
     """The file to write to, its folder made; ValueError if it is there and no baseline."""
-    from f4x_ros.eval.evaluation_files import read_baseline
+    from f4x_ros.eval.report.files import read_baseline
 
     if given is None:
         return None
@@ -113,7 +113,7 @@ def _new_baseline(given: str | None) -> Path | None:
 def _baseline(given: str | None) -> Baseline:
     """The baseline; without a file by default, an empty one."""
     import f4x_ros
-    from f4x_ros.eval.evaluation_files import Baseline, read_baseline
+    from f4x_ros.eval.report.files import Baseline, read_baseline
 
     if given:
         return read_baseline(Path(given).expanduser())
@@ -126,7 +126,7 @@ def _evaluated(
 ) -> Evaluation:
     from f4x_ros.cli.progress import progress_bar
     from f4x_ros.cli.sources import prepared
-    from f4x_ros.eval.evaluate import evaluate
+    from f4x_ros.eval.protocol.evaluate import evaluate
 
     source = prepared(source)
     with progress_bar(len(source), source.name) as bar:
@@ -142,9 +142,11 @@ def _evaluated(
             with NodeSubject(spec, source, config, folder) as node:
                 return evaluate(source, node, show)
         from f4x_ros.core.perception import Perception
-        from f4x_ros.eval.subject import LibrarySubject
+        from f4x_ros.eval.subjects.subject import LibrarySubject
 
-        with LibrarySubject(Perception(config), folder, source=source.name) as library:
+        with LibrarySubject(
+            Perception(config), folder, source=source.name, left_out=source.counts
+        ) as library:
             return evaluate(source, library, show)
 
 
@@ -160,7 +162,7 @@ class _Results:
 
     def add(self, evaluation: Evaluation, folder: Path) -> None:
         """One more; its pictures and the report so far are on disk afterwards."""
-        from f4x_ros.eval.evaluation_pictures import draw_evaluation
+        from f4x_ros.eval.report.pictures import draw_evaluation
 
         self._scenes[evaluation.name] = evaluation.numbers
         names = draw_evaluation(folder, evaluation)
@@ -169,8 +171,8 @@ class _Results:
 
     def _write(self, failures: dict[str, str]) -> dict[str, Any]:
         from f4x_ros.core.base import atomic_write
-        from f4x_ros.eval.evaluation_files import full_report, markdown, write_json
-        from f4x_ros.eval.scoreboard import compare
+        from f4x_ros.eval.report.files import full_report, markdown, write_json
+        from f4x_ros.eval.report.scoreboard import compare
 
         report = full_report(self._scenes, failures, self._changed)
         self._out.mkdir(parents=True, exist_ok=True)
@@ -182,8 +184,8 @@ class _Results:
 
     def finish(self, failures: dict[str, str], keep: Path | None) -> None:
         """Write and print everything."""
-        from f4x_ros.eval.evaluation_files import write_baseline
-        from f4x_ros.eval.scoreboard import compare, score_rows
+        from f4x_ros.eval.report.files import write_baseline
+        from f4x_ros.eval.report.scoreboard import compare, score_rows
 
         report = self._write(failures)
         if not self._scenes:
@@ -198,7 +200,7 @@ class _Results:
         print(f"\nReport, plots and pictures are in {self._out}; begin with report.md.")
 
     def _print_changes(self, changes: list[Any]) -> None:
-        from f4x_ros.eval.scoreboard import have_in_common
+        from f4x_ros.eval.report.scoreboard import have_in_common
 
         known = have_in_common(self._scenes, self._baseline.scenes)
         for name in known:

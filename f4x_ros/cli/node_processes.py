@@ -46,8 +46,10 @@ def start_node(work: Path, log: Path, parameters: Mapping[str, Any]) -> Child:
     """Start the perception node with these parameters, given in a file in `work`."""
     import yaml
 
+    # Our camera sends the pose of every frame: one that is late, on a busy machine, will come.
+    given = {"transform_timeout_s": SILENCE_S, **parameters}
     file = work / "node.yaml"
-    file.write_text(yaml.safe_dump({"/**": {"ros__parameters": dict(parameters)}}))
+    file.write_text(yaml.safe_dump({"/**": {"ros__parameters": given}}))
     return Child("f4x_ros.ros.node", ["--ros-args", "--params-file", str(file)], log, _ENV)
 
 

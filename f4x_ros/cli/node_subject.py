@@ -25,9 +25,9 @@ from f4x_ros.cli.node_processes import (
     wait_until_active,
 )
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.eval.click_metrics import CLICK_LEVEL, Click, as_arguments
-from f4x_ros.eval.report import Report, read_report
-from f4x_ros.eval.subject import HOLDOUT_EVERY, Answer
+from f4x_ros.eval.metrics.clicks import CLICK_LEVEL, Click, as_arguments
+from f4x_ros.eval.subjects.report import Report, read_report
+from f4x_ros.eval.subjects.subject import HOLDOUT_EVERY, Answer
 
 if TYPE_CHECKING:
     from f4x_ros.cli.processes import Child
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Published:
-    """What the node published with one stamp; see `f4x_ros.eval.subject.Observed`."""
+    """What the node published with one stamp; see `f4x_ros.eval.subjects.subject.Observed`."""
 
     stamp_ns: int
     T_map_camera: None
@@ -103,6 +103,8 @@ class NodeSubject:
             **self._config.to_dotted(),
             "autostart": True,
             "prompts": [""],
+            "frames": "all",
+            "map_cloud.rate_hz": 0.0,  # the last one is that of the last frame
             "report.dir": str(self._out.absolute()),
             "report.source": f"{self._source.name} over ROS",
             "report.holdout_every": HOLDOUT_EVERY,
@@ -125,7 +127,7 @@ class NodeSubject:
         self._client.subscribe(Image, "~/masks", lambda m: self._take("masks", m))
         self._client.subscribe(Image, "~/moving", lambda m: self._take("moving", m))
         self._client.subscribe(TrackArray, "~/tracks", lambda m: self._take("tracks", m))
-        self._client.subscribe(PointCloud2, "~/cloud", self._take_cloud, latched=True)
+        self._client.subscribe(PointCloud2, "~/map_cloud", self._take_cloud, latched=True)
         self._camera = self._open.enter_context(
             start_camera(self._spec, self._out / "camera.log", count=len(self._source))
         )

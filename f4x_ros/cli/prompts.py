@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from f4x_ros.core.ask import read_prompts
 from f4x_ros.core.errors import BadInputError
 
 _COLORS = tuple(f"{c} thing" for c in ("red", "blue", "green", "yellow", "orange", "purple"))
@@ -47,6 +46,12 @@ def speaker(extractor: str) -> str:
     return next((name for name in names if name in EXAMPLES), names[0])
 
 
+def _prompts_of(file: str) -> list[str]:
+    from f4x_ros.core.ask import read_prompts
+
+    return read_prompts(file)
+
+
 def chosen_prompts(
     given: Sequence[str], file: str | None, configured: Sequence[str], extractor: str
 ) -> list[str]:
@@ -55,7 +60,7 @@ def chosen_prompts(
     Raises:
         ValueError: the file cannot be read, or nothing is known to ask the extractor.
     """
-    prompts = [*given, *(read_prompts(file) if file else [])] or list(configured)
+    prompts = [*given, *(_prompts_of(file) if file else [])] or list(configured)
     if prompts:
         return prompts
     examples = EXAMPLES.get(speaker(extractor))

@@ -8,8 +8,10 @@ once.
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from f4x_ros.cli.moment import add_moment_arguments, nanoseconds, view_of
 from f4x_ros.cli.table import table
@@ -41,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--top", type=int, default=0, metavar="N", help="at most so many objects; 0 = all (default)"
     )
     add_moment_arguments(parser)
+    parser.add_argument(
+        "--json", action="store_true", help="print the answers as one JSON document, nothing else"
+    )
     parser.add_argument("--out", metavar="PNG", help="write the mask, grey 0..255 = 0..1")
     parser.add_argument(
         "--picture", metavar="PNG", help="write the map as seen from there, mask and boxes on it"
@@ -64,14 +69,21 @@ def run(options: argparse.Namespace) -> int:
         example = _picture(options.example) if options.example else None
         one = perception.query(example=example, like_object=options.like, **how._asdict())
         results = [one]
-    for number, result in enumerate(results):
-        print(("\n" if number else "") + _answer(result))
+    if not options.json:
+        print("\n\n".join(_answer(result) for result in results))
+    about_files = sys.stderr if options.json else sys.stdout
     for number, result in enumerate(results, 1):
         suffix = f"_{number}" if len(results) > 1 else ""
         if options.out:
-            _write_mask(_numbered(options.out, suffix), result)
+            file = _numbered(options.out, suffix)
+            _write_mask(file, result)
+            print(f"\nThe mask of '{result.prompt}' is in {file}.", file=about_files)
         if options.picture:
-            _write_picture(_numbered(options.picture, suffix), perception, result)
+            file = _numbered(options.picture, suffix)
+            _write_picture(file, perception, result)
+            print(f"\nThe picture of '{result.prompt}' is in {file}.", file=about_files)
+    if options.json:  # last: nothing is printed if a file cannot be written
+        print(json.dumps([_as_json(result) for result in results], indent=2, allow_nan=False))
     return 0
 
 
@@ -93,13 +105,42 @@ def _check_one_way(options: argparse.Namespace) -> None:
         )
 
 
+def _presence(result: QueryResult) -> str:
+    """In words: present, not present, unsure."""
+    return result.presence.name.lower().replace("_", " ")
+
+
+def _as_json(result: QueryResult) -> dict[str, Any]:
+    """What --json says of an answer; doc/queries.md has units and ranges."""
+    return {
+        "prompt": result.prompt,
+        "presence": _presence(result),
+        "score": float(result.score),
+        "threshold": float(result.threshold),
+        "message": result.message,
+        "stamp_ns": int(result.stamp_ns),
+        "encoder": result.encoder,
+        "map_frame": result.map_frame,
+        "points": 0 if result.cloud is None else len(result.cloud),
+        "objects": [
+            {
+                "id": int(track.id),
+                "score": float(track.score),
+                "position": [float(x) for x in track.position],
+                "size": [float(x) for x in track.size],
+            }
+            for track in result.tracks
+        ],
+    }
+
+
 def _answer(result: QueryResult) -> str:
-    from f4x_ros.eval.history import seconds
+    from f4x_ros.eval.subjects.history import seconds
 
     about = table(
         [
             ("asked for", result.prompt),
-            ("presence", result.presence.name.lower().replace("_", " ")),
+            ("presence", _presence(result)),
             ("score", f"{result.score:.3f} (points from {result.threshold:.3f} on)"),
             ("features", result.encoder),
             ("time", f"{seconds(result.stamp_ns)} s"),
@@ -135,7 +176,6 @@ def _write_mask(path: Path, result: QueryResult) -> None:
 
     grey = (result.mask.clip(0, 1) * 255).round().astype(np.uint8)
     save_png(path, np.repeat(grey[..., None], 3, axis=-1))
-    print(f"\nThe mask of '{result.prompt}' is in {path}.")
 
 
 def _write_picture(path: Path, perception: Perception, result: QueryResult) -> None:
@@ -144,7 +184,6 @@ def _write_picture(path: Path, perception: Perception, result: QueryResult) -> N
 
     seen = perception.render(result.camera, result.T_map_camera, result.stamp_ns)
     save_png(path, answer_picture(seen.color, result))
-    print(f"\nThe picture of '{result.prompt}' is in {path}.")
 
 
 def _picture(path: str) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from f4x_ros.cli.table import table
 
 if TYPE_CHECKING:
     from f4x_ros.cli.sources import Part
-    from f4x_ros.eval.run_recorder import RunRecorder
+    from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,8 +59,8 @@ def run(options: argparse.Namespace) -> int:
         print(KNOWS[speaker(extractor)])
 
     from f4x_ros.core.perception import Perception
-    from f4x_ros.eval.report import report_rows
-    from f4x_ros.eval.run_recorder import RunRecorder
+    from f4x_ros.eval.subjects.report import left_out_text, report_rows
+    from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
     perception = Perception(config, prompts)
     stop = options.start + options.frames if options.frames else 0
@@ -71,9 +71,11 @@ def run(options: argparse.Namespace) -> int:
     ) as recorder:
         _process(source, recorder)
         print("measuring the map, writing the results ...", flush=True)
-        report = recorder.finish()
+        report = recorder.finish(source.counts)
     print()
     print(table(report_rows(report)))
+    if left_out := left_out_text(report):
+        print(f"\nLeft out of {source.name}: {left_out}.")
     print(f"\nResults are in {out}. Open {recorder.path('story.png')} to see the whole story.")
     return 0
 

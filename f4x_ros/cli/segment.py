@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     import numpy as np
 
     from f4x_ros.core.perception import Perception
-    from f4x_ros.eval.history import seconds
+    from f4x_ros.eval.subjects.history import seconds
     from f4x_ros.viz.answer_picture import answer_picture
     from f4x_ros.viz.png import save_png
 

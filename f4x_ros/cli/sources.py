@@ -20,6 +20,10 @@ SOURCE_HELP = (
 class Part:
     """Frames `start` to `start + count - 1` of a source (count 0 = to the end).
 
+    Attributes:
+        name: of the source.
+        counts: what the whole source has and does not use, by reason.
+
     Raises:
         ValueError: the part is not within the source.
     """
@@ -32,6 +36,7 @@ class Part:
         if not len(source):
             raise BadInputError(f"source {source.name!r} has no frames, expected at least one")
         self.name = str(source.name)
+        self.counts: dict[str, int] = dict(source.counts)
         self._source = source
         stop = min(len(source), start + count) if count else len(source)
         self._range = range(start, stop)

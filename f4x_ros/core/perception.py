@@ -29,6 +29,7 @@ from f4x_ros.core.ask import (
 from f4x_ros.core.base import StageClock
 from f4x_ros.core.config import Config
 from f4x_ros.core.data import (
+    Cloud,
     Frame,
     Frustum,
     Outputs,
@@ -44,7 +45,7 @@ from f4x_ros.core.field import take_snapshot, to_picture
 from f4x_ros.core.files import map_file
 from f4x_ros.core.render import resolve_backend
 from f4x_ros.core.render.device import choose_device, drawable_here
-from f4x_ros.core.world import Memory, percept_of
+from f4x_ros.core.world import MapCloud, Memory, percept_of
 
 
 def nothing() -> None:
@@ -77,6 +78,7 @@ class Perception:
         self._asker = Asker(self._heads.words, self.config, self.backend)
         self._prompts: PromptSet
         self._memory = self._new_memory(first_track_id)
+        self._map_cloud = MapCloud()
         self._busy = False
         self.set_prompts(prompts)
 
@@ -92,7 +94,9 @@ class Perception:
         """
         if self._busy:
             raise RuntimeError("reset was called from inside of process")
-        self._memory = self._new_memory(self.next_track_id)
+        memory, self._memory = self._memory, self._new_memory(self.next_track_id)
+        memory.close()
+        self._map_cloud = MapCloud()
 
     def set_prompts(self, prompts: Sequence[str], thresholds: Sequence[float] = ()) -> None:
         """Replace the standing prompts; a threshold of 0, or none given, means calibrated.
@@ -102,7 +106,8 @@ class Perception:
                 threshold that is outside 0..1. The prompts in force stay as they were.
         """
         self._prompts = self._asker.prompts(prompts, thresholds)
-        self._memory.keep_labels(self._prompts.texts)
+        if not self._busy:  # (else when the frame, which has the prompts of before, is done)
+            self._memory.keep_labels(self._prompts.texts)
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -180,9 +185,12 @@ class Perception:
         self, frame: Frame, outputs: Outputs, between: Callable[[], None], *, hold_out: bool
     ) -> Percept:
         clock = StageClock()
+        prompts = self._prompts  # others may be set before the frame is done
         counts = self._memory.take_in(frame, clock, between, hold_out=hold_out)
-        percept = percept_of(self._memory, self._asker, self._prompts, frame, outputs, clock)
-        percept.counts = counts | {"gaussians": self.gaussians, "map_bytes": self.map_bytes}
+        percept = percept_of(self._memory, self._asker, prompts, frame, outputs, clock)
+        if self._prompts is not prompts:
+            self._memory.keep_labels(self._prompts.texts)
+        percept.counts = counts | self._memory.counts()
         percept.timings_ms = clock.finish()
         return percept
 
@@ -294,6 +302,18 @@ class Perception:
         """What speaks for each text being there now; `f4x calibrate` learns from it."""
         scene = self._memory.scene(wanted=self._asker.prompts(texts))
         return self._asker.evidence(self._memory.distiller, scene, texts)
+
+    def cloud(self) -> Cloud:
+        """The semantic cloud of the whole map in memory at the last frame's time.
+
+        That of a frame (`Percept.cloud`) has what is in view. What has not changed since the last
+        call is not worked out again.
+
+        Raises:
+            NotReadyError: no frame yet.
+        """
+        self._memory.viewpoint(None, 0)
+        return self._map_cloud.cloud(self._memory, self._asker, self._prompts)
 
     def viewpoint(self, view: Pose | None = None, stamp_ns: int = 0) -> tuple[PinholeCamera, Pose]:
         """Camera and `T_map_camera` that questions take unless told: those of the last frame, then.

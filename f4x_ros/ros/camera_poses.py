@@ -10,11 +10,11 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 
 from f4x_ros.core.data import Pose
+from f4x_ros.core.errors import F4xError
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.conversions import pose_from_msg, stamp_ns
 from f4x_ros.ros.parameters import Settings
-from f4x_ros.ros.transforms import TransformBuffer, Transforms, TransformUnavailableError, listen
-from f4x_ros.ros.worker import FrameNotReadyError
+from f4x_ros.ros.transforms import TransformBuffer, Transforms, listen
 
 _CAMERA = "camera"  # the child of the poses that come from a topic
 
@@ -51,20 +51,17 @@ class CameraPoses:
             return
         try:
             pose = pose_from_msg(message.pose)
-        except ValueError as error:
+        except F4xError as error:
             self._complaints.bad_input("pose", "poses_rejected", str(error))
             return
         self._poses.add(self._map_frame, _CAMERA, stamp_ns(message.header.stamp), pose)
         self._on_new()
 
     def camera(self, frame_id: str, ns: int) -> Pose:
-        """`T_map_camera` at a time; raises FrameNotReadyError naming what is missing."""
-        try:
-            if self._from_topic:
-                return self._poses.lookup(self._map_frame, _CAMERA, ns)
-            return self._transforms.lookup(self._map_frame, frame_id, ns)
-        except TransformUnavailableError as error:
-            raise FrameNotReadyError(str(error)) from error
+        """`T_map_camera` at a time; raises TransformUnavailableError naming what is missing."""
+        if self._from_topic:
+            return self._poses.lookup(self._map_frame, _CAMERA, ns)
+        return self._transforms.lookup(self._map_frame, frame_id, ns)
 
     def view(self, view: PoseStamped) -> Pose | None:
         """`T_map_camera` of the viewpoint asked for; None for the camera's own.

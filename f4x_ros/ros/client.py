@@ -246,7 +246,7 @@ class PerceptionClient:
         return future.result()
 
     def _wait_for_new_status(self) -> None:
-        seen, end = self.status, time.monotonic() + 2.5
+        seen, end = self.status, time.monotonic() + 10.0
         while self.status is seen and time.monotonic() < end:
             time.sleep(0.02)
 

@@ -8,15 +8,32 @@ import traceback
 
 from rclpy.node import Node
 
+from f4x_ros.core.errors import F4xError
 from f4x_ros.ros.diagnostics import FOR_EVER_S, Health
-from f4x_ros.ros.worker import DropCause
+from f4x_ros.ros.frame_queue import DropCause
 
 _LOG_PERIOD_S = 5.0
 _DROPS: dict[DropCause, str] = {
+    "superseded": "superseded",
     "queue_full": "queue_full",
     "not_ready": "no_transform",
     "stopped": "stopped",
 }
+
+
+def is_expected(error: Exception) -> bool:
+    """True for what somebody outside can put right; whatever else is raised is a defect."""
+    return isinstance(error, (F4xError, OSError))
+
+
+def text_of(error: Exception) -> str:
+    """What to say to people: a defect is called one."""
+    return str(error) if is_expected(error) else f"internal error: {type(error).__name__}: {error}"
+
+
+def traceback_of(error: Exception) -> str:
+    """What to say to those who can put a defect right."""
+    return "".join(traceback.format_exception(error))
 
 
 class Complaints:
@@ -43,9 +60,9 @@ class Complaints:
 
     def failed(self, error: Exception) -> None:
         """A frame failed inside the map: the worker goes on with the next."""
-        text = f"{type(error).__name__}: {error}"
-        self.bad_input("processing", "dropped.failed", text)
-        self._log("traceback", "".join(traceback.format_exception(error)))
+        self.bad_input("processing", "dropped.failed", text_of(error))
+        if not is_expected(error):
+            self._log("traceback", traceback_of(error))
 
     def no_report(self, error: Exception) -> None:
         """The report could not be written."""

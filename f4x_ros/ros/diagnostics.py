@@ -54,6 +54,25 @@ class _Problem:
     until: float  # monotonic seconds
 
 
+class _RecentMax:
+    """The largest of the values of the last `2 * HOLD_S` seconds."""
+
+    def __init__(self) -> None:
+        self._largest: deque[tuple[float, float]] = deque()  # (time, value), values descending
+
+    def add(self, now: float, value: float) -> None:
+        while self._largest and self._largest[-1][1] <= value:
+            self._largest.pop()
+        self._largest.append((now, value))
+        self.at(now)
+
+    def at(self, now: float) -> float | None:
+        """None if there was none."""
+        while self._largest and now - self._largest[0][0] > 2 * HOLD_S:
+            self._largest.popleft()
+        return self._largest[0][1] if self._largest else None
+
+
 class Health:
     """Counters, latencies and problems; written from any thread, read by the diagnostics."""
 
@@ -64,16 +83,13 @@ class Health:
         self._problems: dict[str, _Problem] = {}
         self._latencies_ms: deque[float] = deque(maxlen=300)
         self._finished: deque[float] = deque(maxlen=300)
+        self._latest_callback_ms = _RecentMax()
+        self._oldest_published_ms = _RecentMax()
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter."""
         with self._lock:
             self._counts[name] += by
-
-    def set_count(self, name: str, value: int) -> None:
-        """Set a counter that someone else keeps."""
-        with self._lock:
-            self._counts[name] = value
 
     def problem(self, kind: str, text: str, *, hold_s: float = HOLD_S) -> None:
         """Report something wrong; `kind` is one of KINDS."""
@@ -87,9 +103,15 @@ class Health:
         with self._lock:
             self._problems.pop(kind, None)
 
-    def processed(self, latency_ms: float) -> None:
-        """A frame left the node, so long after it came."""
+    def called_back(self, late_ms: float) -> None:
+        """A callback ran, so long after the middleware had its message."""
         with self._lock:
+            self._latest_callback_ms.add(self._clock(), late_ms)
+
+    def processed(self, latency_ms: float, age_ms: float) -> None:
+        """A frame left the node, so long after it came, and so long after its stamp."""
+        with self._lock:
+            self._oldest_published_ms.add(self._clock(), age_ms)
             self._counts["processed"] += 1
             self._latencies_ms.append(latency_ms)
             self._finished.append(self._clock())
@@ -124,12 +146,17 @@ class Health:
         with self._lock:
             latencies, times = list(self._latencies_ms), list(self._finished)
             now = self._clock()
+            latest = {
+                "callback_max_ms": self._latest_callback_ms.at(now),
+                "published_age_max_ms": self._oldest_published_ms.at(now),
+            }
+        said = {name: f"{value:.1f}" for name, value in latest.items() if value is not None}
         if not latencies:
-            return {}
+            return said
         recent = [t for t in times if now - t <= 2 * HOLD_S]
         rate = (len(recent) - 1) / (now - recent[0]) if len(recent) > 1 else 0.0
         p50, p95 = np.percentile(latencies, [50, 95])
-        return {
+        return said | {
             "frame_rate_hz": f"{rate:.2f}",
             "latency_p50_ms": f"{p50:.1f}",
             "latency_p95_ms": f"{p95:.1f}",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image
 
 from f4x_ros.core.data import Frame, Pose
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.errors import BadInputError, F4xError
 from f4x_ros.io.rectify import Rectifier
 from f4x_ros.ros.conversions import stamp_ns
 from f4x_ros.ros.images import depth_from_image_msg, rgb_from_image
@@ -55,11 +55,11 @@ class FrameBuilder:
         rectifier = self._rectify(info)
         try:
             rgb = rgb_from_image(image)
-        except ValueError as error:
+        except F4xError as error:
             raise BadFrameError("image", str(error)) from error
         try:
             metres = depth_from_image_msg(depth)
-        except ValueError as error:
+        except F4xError as error:
             raise BadFrameError("depth", str(error)) from error
         _check_sizes(rectifier, rgb, metres)
         try:
@@ -72,7 +72,7 @@ class FrameBuilder:
                 frame_id=frame_id,
                 map_frame=self._map_frame,
             )
-        except ValueError as error:
+        except F4xError as error:
             kinds = {"T_map_camera": "pose", "stamp_ns": "time"}
             kind = next((k for word, k in kinds.items() if word in str(error)), "depth")
             raise BadFrameError(kind, str(error)) from error
@@ -89,7 +89,7 @@ class FrameBuilder:
         if self._rectifier is None or calibration != self._calibration:
             try:
                 self._rectifier = Rectifier(info, rectified=self._rectified, where="camera_info")
-            except ValueError as error:
+            except F4xError as error:
                 raise BadFrameError("camera_info", str(error)) from error
             self._calibration = calibration
         return self._rectifier

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.subscription import Subscription
+from rclpy.subscription import MessageInfo, Subscription
 from sensor_msgs.msg import CameraInfo, Image
 
 from f4x_ros.ros.conversions import stamp_ns
@@ -89,7 +90,10 @@ class Input:
             event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_misfit),
         )
 
-    def _on_message(self, message: Any) -> None:
+    def _on_message(self, message: Any, info: MessageInfo) -> None:
+        came_ns = info["received_timestamp"]
+        if came_ns:  # (a middleware may not say it)
+            self._health.called_back((time.time_ns() - came_ns) / 1e6)
         self.received += 1
         self.last_s = time.monotonic()
         self._health.count(f"received.{self.topic}")
@@ -120,6 +124,7 @@ class Inputs:
             jump_s=settings["time_jump_s"],
         )
         self._paired = 0
+        self._told: Counter[str] = Counter()  # of what was not paired
         self._pairing_needs = ("image", "depth/image")
         kinds = {"image": Image, "camera_info": CameraInfo, "depth/image": Image}
         self._inputs: list[Input] = []
@@ -151,10 +156,12 @@ class Inputs:
         self._check_pairs()
 
     def close(self) -> None:
-        """Unsubscribe and forget what waits."""
+        """Unsubscribe; what waits for partners is counted as unpaired and forgotten."""
         for one in self._inputs:
             one.close()
         self._inputs = []
+        self._pairing.give_up()
+        self._count_unpaired()
 
     def _taker(self, topic: str) -> Callable[[Any], None]:
         def take(message: Any) -> None:
@@ -165,10 +172,17 @@ class Inputs:
 
         return take
 
+    def _count_unpaired(self) -> None:
+        """Tell what is new since the last time: counters go on over deactivation."""
+        pairing = self._pairing
+        now = {f"dropped.unpaired.{topic}": count for topic, count in pairing.unpaired.items()}
+        now["dropped.duplicate"] = pairing.duplicates
+        for name, count in now.items():
+            self._health.count(name, count - self._told[name])
+            self._told[name] = count
+
     def _check_pairs(self) -> None:
-        for topic, count in self._pairing.unpaired.items():
-            self._health.set_count(f"dropped.unpaired.{topic}", count)
-        self._health.set_count("dropped.duplicate", self._pairing.duplicates)
+        self._count_unpaired()
         received = {i.topic: i.received for i in self._inputs}
         if self._paired or min(received[t] for t in self._pairing_needs) < _NEVER_PAIRED:
             return

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.task import Future
 
+from f4x_ros.ros.complaints import is_expected, text_of, traceback_of
 from f4x_ros.ros.diagnostics import FOR_EVER_S, DiagnosticsPublisher, Health
 from f4x_ros.ros.middleware import ignore_interrupts, ros, until_interrupted
 from f4x_ros.ros.parameters import NodeParameters
@@ -60,10 +62,13 @@ class PerceptionNode(LifecycleNode):
         try:
             settings = self._own_parameters.read()
             self._session = Session(self, settings, self.health, first_track_id=self._next_track_id)
-        except Exception as error:  # ValueError; a model's own errors; a missing library
+        except Exception as error:  # F4xError; a model's own errors; a missing library
             return self._failure("configuration", "configured", error)
         self.health.solved("configuration")
         self._own_parameters.freeze(True)
+        # What there is now lives on. A full collection would walk over it, libraries and all, with
+        # the interpreter to itself: 150 ms in which no callback runs.
+        gc.freeze()
         self._state = "inactive"
         self.get_logger().info(f"configured in {time.monotonic() - begin:.1f} s")
         return super().on_configure(state)
@@ -73,7 +78,7 @@ class PerceptionNode(LifecycleNode):
         assert self._session is not None  # configured
         try:
             self._session.activate()
-        except Exception as error:  # OSError, ValueError of report.dir; qos_overrides
+        except Exception as error:  # OSError, F4xError of report.dir; qos_overrides
             return self._failure("activation", "activated", error)
         self.health.solved("activation")
         self.health.solved("report")
@@ -113,22 +118,25 @@ class PerceptionNode(LifecycleNode):
 
     def _end(self) -> None:
         try:
-            if self._session is not None and self._state == "active":
+            if self._session is not None and self._session.reports:
                 self._session.deactivate()
         finally:
             self._close()
 
     def _failure(self, kind: str, done: str, error: Exception) -> TransitionCallbackReturn:
         """Say why a transition fails. (rclpy would swallow the exception.)"""
-        expected = isinstance(error, (ValueError, OSError))
-        text = str(error) if expected else f"{type(error).__name__}: {error}"
+        # (what rclpy, a model or a missing library raises may be the user's to put right, too)
+        text = str(error) if is_expected(error) else f"{type(error).__name__}: {error}"
         self.health.problem(kind, text, hold_s=FOR_EVER_S)
         self.get_logger().error(f"cannot be {done}: {text}")
+        if not is_expected(error):
+            self.get_logger().debug(traceback_of(error))
         return TransitionCallbackReturn.FAILURE
 
     def _close(self) -> None:
         if self._session is not None:
             self._session.close()
+            gc.unfreeze()
             self._next_track_id = self._session.next_track_id
             self._session = None
         self._own_parameters.freeze(False)
@@ -160,9 +168,10 @@ class PerceptionNode(LifecycleNode):
             answer = await ask(self._session)
         except Exception as error:
             self.health.count("services_failed")
-            self.get_logger().error(f"service failed: {type(error).__name__}: {error}")
+            if not is_expected(error):
+                self.get_logger().error(traceback_of(error))
             response.success = False
-            response.message = f"{type(error).__name__}: {error}"
+            response.message = text_of(error)
             return response
         assert answer is not None
         return answer

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from f4x_ros.core.data import Frame, Outputs, Percept
+from f4x_ros.core.data import Cloud, Frame, Outputs, Percept
 from f4x_ros.msg import LabelMap, TrackArray
 from f4x_ros.ros.conversions import header, tracks_msg
 from f4x_ros.ros.images import image_msg, mono8_of_probability
@@ -35,6 +36,7 @@ _TOPICS: dict[str, tuple[Any, QoSProfile]] = {
     "tracks": (TrackArray, _STREAM),
     "markers": (MarkerArray, _STREAM),
     "cloud": (PointCloud2, _LATCHED),
+    "map_cloud": (PointCloud2, _LATCHED),
     "labels": (LabelMap, _LATCHED),
 }
 
@@ -113,8 +115,13 @@ class OutputTopics:
             )
         )
 
-    def publish(self, frame: Frame, percept: Percept, wanted: Wanted) -> None:
-        """Publish what is wanted; everything carries the stamp of the frame."""
+    def publish(
+        self, frame: Frame, percept: Percept, wanted: Wanted, map_cloud: Callable[[], Cloud]
+    ) -> None:
+        """Publish what is wanted; everything carries the stamp of the frame.
+
+        `map_cloud` makes that of the whole map, if somebody wants it.
+        """
         in_camera = header(percept.stamp_ns, percept.frame_id)
         in_map = header(percept.stamp_ns, percept.map_frame)
         # Tracks last: whoever has them (the camera's `pace_topic`) knows that all is out.
@@ -123,6 +130,7 @@ class OutputTopics:
             "moving": lambda: _moving_msg(percept.moving, in_camera),
             "overlay": lambda: image_msg(overlay_percept(frame.rgb, percept), "rgb8", in_camera),
             "cloud": lambda: cloud_msg(percept.cloud, in_map),
+            "map_cloud": lambda: cloud_msg(map_cloud(), in_map),
             "markers": lambda: self._markers.update(percept.tracks, percept.prompts, in_map),
             "tracks": lambda: tracks_msg(percept.tracks, in_map),
         }

@@ -53,7 +53,14 @@ OPTIONS: tuple[Option, ...] = (
     Option("image_rectified", False, "the images are rectified already: use P of camera_info"),
     Option("sync.slop_s", 0.02, "image and depth pair up to this far apart", low=0, high=1),
     Option("sync.queue_size", 30, "messages per topic that wait for their partners", low=1),
-    Option("queue_size", 10, "frames that wait for the map; the oldest is dropped", low=1),
+    Option(
+        "frames",
+        "newest",
+        "newest: map the newest one whose pose is there, drop those before it; all: one after the "
+        "other, for recordings of which nothing may be lost",
+        choices=("newest", "all"),
+    ),
+    Option("queue_size", 10, "frames that wait for the map or for their pose", low=1),
     Option("transform_timeout_s", 0.5, "a frame waits so long for its pose", low=0, high=60),
     Option("time_jump_s", 1.0, "stamps going back by more than this are a jump", low=0),
     Option(
@@ -68,6 +75,9 @@ OPTIONS: tuple[Option, ...] = (
     Option("tracks.rate_hz", 0.0, "most ~/tracks per second of stamps; 0 = every frame", low=0),
     Option("markers.rate_hz", 0.0, "most ~/markers per second of stamps; 0 = every frame", low=0),
     Option("cloud.rate_hz", 0.0, "most ~/cloud per second of stamps; 0 = every frame", low=0),
+    Option(
+        "map_cloud.rate_hz", 0.5, "most ~/map_cloud per second of stamps; 0 = every frame", low=0
+    ),
     Option("diagnostics.rate_hz", 1.0, "messages on /diagnostics per second", low=0.1, high=100),
     Option("report.dir", "", "on deactivation, leave here what `f4x run` leaves; '' = nothing"),
     Option("report.source", "", "what the report calls its input; '' = the node's name"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from rclpy.node import Node
@@ -21,24 +20,56 @@ from f4x_ros.ros.outputs import OutputTopics
 from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.questions import Labels
 from f4x_ros.ros.recording import Recording
-from f4x_ros.ros.worker import FrameNotReadyError
+from f4x_ros.ros.transforms import TransformUnavailableError
 
 
 class Job:
-    """A set of messages on its way through the worker, which calls it until its pose is there."""
+    """A set of messages on its way through the worker; see `frame_queue.FrameJob`.
 
-    def __init__(self, process: Callable[[Job], None], messages: dict[str, Any]) -> None:
-        self._process, self.messages = process, messages
+    Attributes:
+        messages: by topic.
+        ns: stamp of the image.
+        epoch: number of jumps back in time before it came.
+        since_s: when it came, monotonic.
+    """
+
+    def __init__(
+        self,
+        messages: dict[str, Any],
+        epoch: int,
+        look_up: Callable[[], Pose],
+        process: Callable[[Job], None],
+    ) -> None:
+        self.messages, self.epoch = messages, epoch
+        self.ns = stamp_ns(messages["image"].header.stamp)
         self.since_s = time.monotonic()
-        self.ordered = False
-        self.pose: Pose | None = None
+        self._look_up, self._process = look_up, process
+        self._pose: Pose | None = None
 
-    def __call__(self) -> None:
+    @property
+    def pose(self) -> Pose:
+        """Where the camera is; raises what looking it up raises."""
+        if self._pose is None:
+            self._pose = self._look_up()
+        return self._pose
+
+    def missing(self) -> str:
+        """Name the transform that is not there yet; '' if it is."""
+        try:
+            _ = self.pose
+        except TransformUnavailableError as error:
+            return str(error)
+        except Exception:  # whatever it is, `run` meets it again, where it is told
+            pass
+        return ""
+
+    def run(self) -> None:
+        """Map and publish it."""
         self._process(self)
 
 
 class Processing:
-    """Makes jobs, on any thread, which process a frame each, on the worker's thread.
+    """Makes jobs, on the executor's thread, which process a frame each, on the worker's thread.
 
     Args:
         node: no frame is published after its context has ended.
@@ -50,6 +81,7 @@ class Processing:
         labels: what the labels of a frame mean.
         health: counts frames and takes their latency.
         complaints: is told about frames that cannot be used.
+        between: called between two steps of a frame.
     """
 
     def __init__(
@@ -64,52 +96,42 @@ class Processing:
         labels: Labels,
         health: Health,
         complaints: Complaints,
+        between: Callable[[], None],
     ) -> None:
         self._node, self._perception, self._recording = node, perception, recording
         self._poses, self._outputs, self._labels = poses, outputs, labels
-        self._health, self._complaints = health, complaints
+        self._health, self._complaints, self._between = health, complaints, between
         self._ignores_jumps = settings["on_time_jump"] == "ignore_frames"
         self._order = StampOrder(settings["time_jump_s"])
+        self._epoch = 0  # of the frame that came last
+        self._epoch_mapped = 0
         self._builder = FrameBuilder(
             map_frame=settings["map_frame"],
             camera_frame=settings["camera_frame"],
             rectified=settings["image_rectified"],
         )
 
-    def job(self, messages: dict[str, Any]) -> Job:
-        """The work that a set of messages makes."""
-        job = Job(self._process, messages)
-        image = messages["image"]
-        # Look the pose up at once if it is there: a bag that starts again empties the buffer, and
-        # the last frames before that still wait for the worker.
-        with suppress(BadFrameError, FrameNotReadyError):
-            frame_id = self._builder.frame_id(image)
-            job.pose = self._poses.camera(frame_id, stamp_ns(image.header.stamp))
-        return job
+    # --- the executor's thread ------------------------------------------------------------------
 
-    def _process(self, job: Job) -> None:
-        """One frame, perhaps not for the first time (FrameNotReadyError)."""
-        image = job.messages["image"]
-        ns = stamp_ns(image.header.stamp)
-        if not job.ordered:
-            job.ordered = True
-            if not self._in_order(ns):
-                return
+    def job(self, messages: dict[str, Any]) -> Job | None:
+        """The work that a set of messages makes; None if it can be seen that they are of no use.
+
+        Nothing is decoded here: most frames of a fast camera are never taken.
+        """
+        image = messages["image"]
+        if not self._in_order(stamp_ns(image.header.stamp)):
+            return None
         try:
-            if job.pose is None:
-                job.pose = self._poses.camera(self._builder.frame_id(image), ns)
-            frame = self._builder.build(
-                image, job.messages["camera_info"], job.messages["depth/image"], job.pose
-            )
+            frame_id = self._builder.frame_id(image)
         except BadFrameError as error:
-            self._complaints.bad_input(error.kind, f"dropped.bad_{error.kind}", str(error))
-            return
-        wanted = self._outputs.wanted(ns)
-        percept = self._recording.process(frame, wanted.outputs)
-        self._labels.used_at(ns)
-        if self._node.context.ok():  # not after Ctrl-C
-            self._outputs.publish(frame, percept, wanted)
-        self._health.processed((time.monotonic() - job.since_s) * 1000)
+            self._refuse(error)
+            return None
+        ns = stamp_ns(image.header.stamp)
+        job = Job(messages, self._epoch, lambda: self._poses.camera(frame_id, ns), self._process)
+        # Look the pose up at once if it is there: a bag that starts again empties the buffer, and
+        # the last frames before that may still wait for the worker.
+        job.missing()
+        return job
 
     def _in_order(self, ns: int) -> bool:
         """False for a frame from the past; a jump back in time begins a new map, if so set."""
@@ -128,14 +150,41 @@ class Processing:
             self._complaints.bad_input("time", "dropped.late", text)
             return False
         self._complaints.bad_input("time", "time_jumps", f"{behind}: a new map begins")
-        self._restart(ns)
+        self._order.restart(ns)
+        self._poses.forget_future()
+        self._epoch += 1
         return True
 
-    def _restart(self, ns: int) -> None:
-        """A new map from this stamp on."""
-        self._order.restart(ns)
+    def _refuse(self, error: BadFrameError) -> None:
+        self._complaints.bad_input(error.kind, f"dropped.bad_{error.kind}", str(error))
+
+    # --- the worker's thread --------------------------------------------------------------------
+
+    def _process(self, job: Job) -> None:
+        """One frame, through the map to the topics."""
+        if job.epoch != self._epoch_mapped:
+            self._restart(job)
+        messages = job.messages
+        try:
+            frame = self._builder.build(
+                messages["image"], messages["camera_info"], messages["depth/image"], job.pose
+            )
+        except BadFrameError as error:
+            self._refuse(error)
+            return
+        wanted = self._outputs.wanted(job.ns)
+        labels = self._labels.in_force  # others may be set before the frame is done
+        percept = self._recording.process(frame, wanted.outputs, self._between)
+        self._labels.used_at(job.ns, labels)
+        if self._node.context.ok():  # not after Ctrl-C
+            self._outputs.publish(frame, percept, wanted, self._perception.cloud)
+        age_ns = self._node.get_clock().now().nanoseconds - job.ns
+        self._health.processed((time.monotonic() - job.since_s) * 1e3, age_ns / 1e6)
+
+    def _restart(self, job: Job) -> None:
+        """A new map from this frame on."""
+        self._epoch_mapped = job.epoch
         self._perception.reset()
         self._labels.restart()
         self._recording.restart()
-        self._poses.forget_future()
-        self._outputs.clear_markers(ns)
+        self._outputs.clear_markers(job.ns)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from f4x_ros.core.errors import F4xError
 from f4x_ros.core.perception import Perception
 from f4x_ros.msg import LabelMap
 from f4x_ros.ros.camera_poses import CameraPoses
@@ -12,7 +13,6 @@ from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.images import image_msg, rgb_from_image
 from f4x_ros.ros.outputs import OutputTopics
 from f4x_ros.ros.pointcloud import cloud_msg
-from f4x_ros.ros.transforms import TransformUnavailableError
 from f4x_ros.srv import Query, Segment, SetPrompts
 
 
@@ -22,7 +22,13 @@ class Labels:
     def __init__(self, perception: Perception, outputs: OutputTopics) -> None:
         self._perception, self._outputs = perception, outputs
         self._since_ns: int | None = None
+        self._number = 0
         self.publish()
+
+    @property
+    def in_force(self) -> int:
+        """A number that is another one after each `restart`."""
+        return self._number
 
     def publish(self) -> None:
         """Tell everyone."""
@@ -36,10 +42,11 @@ class Labels:
     def restart(self) -> None:
         """The next frame is the first that has them: the prompts changed, or time jumped."""
         self._since_ns = None
+        self._number += 1
 
-    def used_at(self, ns: int) -> None:
-        """A frame has them."""
-        if self._since_ns is None:
+    def used_at(self, ns: int, in_force: int) -> None:
+        """A frame has those that were `in_force` when it began."""
+        if self._since_ns is None and in_force == self._number:
             self._since_ns = ns
             self.publish()
 
@@ -81,7 +88,7 @@ class Questions:
                 want_cloud=request.want_cloud,
                 max_results=request.max_results,
             )
-        except (ValueError, TransformUnavailableError) as error:
+        except F4xError as error:
             self._health.count("queries_refused")
             return Query.Response(success=False, message=str(error))
         self._health.count("queries")
@@ -120,7 +127,7 @@ class Questions:
                 view=self._poses.view(request.view),
                 want_cloud=request.want_cloud,
             )
-        except (ValueError, TransformUnavailableError) as error:
+        except F4xError as error:
             self._health.count("segments_refused")
             return Segment.Response(success=False, message=str(error))
         self._health.count("segments")
@@ -138,10 +145,10 @@ class Questions:
         )
 
     def set_prompts(self, request: SetPrompts.Request) -> SetPrompts.Response:
-        """Replace the standing prompts, all or nothing, between two frames."""
+        """Replace the standing prompts, all or nothing, for the next frame and those after it."""
         try:
             self._perception.set_prompts(list(request.prompts), list(request.thresholds))
-        except ValueError as error:
+        except F4xError as error:
             self._complaints.bad_input("prompts", "prompts_refused", str(error))
             labels = self._labels.message()
             return SetPrompts.Response(success=False, message=str(error), labels=labels)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rclpy.node import Node
@@ -14,7 +16,9 @@ from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.parameters import Settings
 
 if TYPE_CHECKING:
-    from f4x_ros.eval.run_recorder import RunRecorder
+    from f4x_ros.eval.subjects.run_recorder import RunRecorder
+
+_DROPPED = "dropped."  # first letters of the counters of what came and was not processed
 
 
 class Recording:
@@ -39,7 +43,7 @@ class Recording:
         self._node, self._settings, self._health = node, settings, health
         self._complaints, self._perception = complaints, perception
         self._recorder: RunRecorder | None = None
-        self._dropped_before = 0
+        self._dropped_before: Counter[str] = Counter()
 
     @property
     def runs(self) -> bool:
@@ -51,7 +55,7 @@ class Recording:
         if not self._settings["report.dir"]:
             return
         # Imported here: it draws pictures and videos, which nobody else needs.
-        from f4x_ros.eval.run_recorder import RunRecorder
+        from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
         self._dropped_before = self._dropped()
         self._recorder = RunRecorder(
@@ -61,12 +65,15 @@ class Recording:
             source=self._settings["report.source"] or self._node.get_fully_qualified_name(),
         )
 
-    def process(self, frame: Frame, outputs: Outputs) -> Percept:
-        """What the map says; for a report everything is computed, as by `f4x run`."""
+    def process(self, frame: Frame, outputs: Outputs, between: Callable[[], None]) -> Percept:
+        """What the map says; for a report everything is computed, as by `f4x run`.
+
+        `between` is called between two steps.
+        """
         if self._recorder is None:
-            return self._perception.process(frame, outputs)
+            return self._perception.process(frame, outputs, between=between)
         try:
-            return self._recorder.process(frame)
+            return self._recorder.process(frame, between=between)
         except OSError as error:  # a full disk ends the report, not the map
             self.abandon()
             self._complaints.no_report(error)
@@ -83,7 +90,8 @@ class Recording:
         if recorder is None:
             return
         try:
-            report = recorder.finish(dropped=self._dropped() - self._dropped_before)
+            left_out = self._dropped() - self._dropped_before
+            report = recorder.finish(left_out, dropped=left_out.total())
         except Exception as error:  # the disk; whatever: the node goes on
             self._complaints.no_report(error)
         else:
@@ -97,7 +105,13 @@ class Recording:
             self._recorder.close()
             self._recorder = None
 
-    def _dropped(self) -> int:
-        """Frames that came and were not processed, whatever the reason."""
+    def _dropped(self) -> Counter[str]:
+        """What came and was not processed so far, by reason."""
         counts = self._health.counts()
-        return sum(n for name, n in counts.items() if name.startswith("dropped."))
+        return Counter(
+            {
+                name.removeprefix(_DROPPED): count
+                for name, count in counts.items()
+                if name.startswith(_DROPPED)
+            }
+        )

@@ -12,6 +12,7 @@ from rclpy.task import Future
 from f4x_ros.ros.camera_poses import CameraPoses
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.diagnostics import Health
+from f4x_ros.ros.frame_queue import FrameQueue
 from f4x_ros.ros.inputs import Inputs
 from f4x_ros.ros.outputs import OutputTopics
 from f4x_ros.ros.parameters import Settings
@@ -57,8 +58,9 @@ class Session:
             )
             opened.callback(self._poses.close)
             self._worker = Worker(
-                queue_size=settings["queue_size"],
-                wait_s=settings["transform_timeout_s"],
+                FrameQueue(
+                    settings["frames"], settings["queue_size"], settings["transform_timeout_s"]
+                ),
                 on_drop=complaints.dropped,
                 on_error=complaints.failed,
                 wake_executor=self._wake_executor,
@@ -76,6 +78,7 @@ class Session:
                 labels=labels,
                 health=health,
                 complaints=complaints,
+                between=self._worker.between,
             )
             self._opened = opened.pop_all()
 
@@ -96,12 +99,17 @@ class Session:
         """Stop listening. Frames that wait are dropped; for a report they are processed first."""
         self._stop_listening()
         if self._recording.runs:
+            self._worker.finish_frames()
             self._worker.call(self._recording.finish)
         else:
             self._worker.drop_frames()
 
     def close(self) -> None:
-        """End the thread and take every topic away. A report that is not finished vanishes."""
+        """End the thread and take every topic away.
+
+        A frame at work is broken off, questions that wait are told so, and a report that is not
+        finished vanishes.
+        """
         self._stop_listening()
         self._opened.close()
         self._recording.abandon()
@@ -122,11 +130,13 @@ class Session:
         return self._worker.ask(lambda: self._questions.segment(request))
 
     def set_prompts(self, request: SetPrompts.Request) -> Future[SetPrompts.Response]:
-        """Change the prompts on the worker's thread, between two frames."""
+        """Change the prompts on the worker's thread, for the next frame."""
         return self._worker.ask(lambda: self._questions.set_prompts(request))
 
     def _on_set(self, messages: dict[str, Any]) -> None:
-        self._worker.push(self._processing.job(messages))
+        job = self._processing.job(messages)
+        if job is not None:
+            self._worker.push(job)
 
     def _wake_executor(self) -> None:
         executor = self._node.executor
@@ -134,6 +144,11 @@ class Session:
             executor.wake()
 
     # --- state ----------------------------------------------------------------------------------
+
+    @property
+    def reports(self) -> bool:
+        """True while there will be a report."""
+        return self._recording.runs
 
     @property
     def next_track_id(self) -> int:

@@ -107,8 +107,8 @@ class StampPairing:
         self._bound()
         return ready
 
-    def _jump(self) -> None:
-        self.jumps += 1
+    def give_up(self) -> None:
+        """Nothing more will come: what waits is unpaired. Calibration stays in force."""
         for name, pending in self._pending.items():
             pending.newest = -1
             if name in self._latched:
@@ -116,6 +116,10 @@ class StampPairing:
             else:
                 self.unpaired[name] += len(pending.stamps)
                 pending.drop_first(len(pending.stamps))
+
+    def _jump(self) -> None:
+        self.jumps += 1
+        self.give_up()
 
     def _take_ready(self) -> list[dict[str, Any]]:
         """Decide the oldest main messages, as long as they can be decided."""

@@ -19,7 +19,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.time import Time
 
 from f4x_ros.core.data import Pose, check_pose, interpolate, inverse
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.errors import BadInputError, F4xError, NotReadyError
 from f4x_ros.ros.conversions import pose_from_transform, stamp_ns
 
 LATEST = 0
@@ -28,7 +28,7 @@ LATEST = 0
 _NS = 1_000_000_000
 
 
-class TransformUnavailableError(LookupError):
+class TransformUnavailableError(NotReadyError):
     """There is no such transform now; the message names the edge that is missing."""
 
 
@@ -224,7 +224,7 @@ class TfListener(TransformBuffer):
             try:
                 pose = pose_from_transform(stamped.transform)
                 self.add(parent, child, stamp_ns(stamped.header.stamp), pose, static=static)
-            except ValueError as error:
+            except F4xError as error:
                 self._on_bad(f"transform '{parent}' -> '{child}': {error}")
         self._on_new()
 

@@ -1,31 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One thread that owns the map: frames and questions are its tasks, in the order they came."""
+"""One thread that owns the map: it runs frames, and between two of their steps the questions."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from rclpy.task import Future
 
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.errors import NotReadyError
+from f4x_ros.ros.frame_queue import Drop, DropCause, FrameJob, FrameQueue
 
 Result = TypeVar("Result")
-DropCause = Literal["queue_full", "not_ready", "stopped"]
 
 
-class FrameNotReadyError(Exception):
-    """A frame lacks something that may still come (its transform); the message names it."""
+class StoppedError(NotReadyError):
+    """The worker ended before it came to this."""
 
-
-@dataclass(eq=False)
-class _Frame:
-    job: Callable[[], None]
-    deadline: float  # monotonic seconds
+    def __init__(self) -> None:
+        super().__init__("the node stopped before it came to this, ask again once it is configured")
 
 
 @dataclass(eq=False)
@@ -33,63 +29,74 @@ class _Task:
     job: Callable[[], Any]
     future: Future[Any]
 
+    def run(self) -> None:
+        try:
+            result = self.job()
+        except Exception as error:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(result)
+
 
 class Worker:
-    """Runs jobs one after the other on a thread of its own.
+    """Runs frames one after the other on a thread of its own, and tasks whenever it can.
 
-    Frames are bounded: beyond `queue_size` the oldest is dropped. A frame that raises
-    FrameNotReadyError is tried again at each `wake`, until `wait_s` after it was pushed. Tasks are
-    never dropped; each has a future that `async def` service handlers await, so that their executor
-    stays live.
+    A task (a question, new prompts) waits for no frame: it runs between two steps of the one at
+    work, which calls `between` there; while a frame waits for its transform; and at once when there
+    is nothing to do. Tasks keep their order among themselves and are never dropped; each has a
+    future that `async def` service handlers await, so that their executor stays live.
+
+    What a job raises ends the job and not the thread.
     """
 
     def __init__(
         self,
+        frames: FrameQueue,
         *,
-        queue_size: int,
-        wait_s: float,
         on_drop: Callable[[DropCause, str], None],
         on_error: Callable[[Exception], None],
         wake_executor: Callable[[], None] = lambda: None,
     ) -> None:
         """Start the thread.
 
-        `on_drop` (cause, reason) and `on_error` (what a frame's job raised) are called on the
-        worker's thread, the former also on that of `push`. `wake_executor` is called when a task is
-        done, for executors poll the coroutines that wait only when they wake.
+        Args:
+            frames: the queue, from now on used by nobody else.
+            on_drop: told (cause, reason) of each frame that is not processed, on the worker's
+                thread or on that of the caller.
+            on_error: told what a frame raised, on the worker's thread.
+            wake_executor: called when a task is done, for executors poll the coroutines that wait
+                only when they wake.
         """
-        if queue_size < 1:
-            raise BadInputError(f"queue_size is {queue_size}, expected at least 1")
-        self._queue_size, self._wait_s = queue_size, wait_s
+        self._frames = frames
         self._on_drop, self._on_error, self._wake_executor = on_drop, on_error, wake_executor
-        self._queue: deque[_Frame | _Task] = deque()
+        self._tasks: deque[_Task] = deque()  # only the worker's thread takes from it
         self._changed = threading.Condition()
-        self._wakes = 0
+        self._busy = False  # with a frame
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="f4x-worker")
         self._thread.start()
 
-    def push(self, job: Callable[[], None]) -> None:
-        """Append a frame; the oldest one goes if there are too many."""
+    # --- any thread -----------------------------------------------------------------------------
+
+    def push(self, job: FrameJob) -> None:
+        """Add a frame."""
         with self._changed:
             if self._stopping:
                 return
-            self._queue.append(_Frame(job, time.monotonic() + self._wait_s))
-            dropped = self._trim()
+            drops = self._frames.push(job)
             self._changed.notify_all()
-        for _ in range(dropped):
-            self._on_drop("queue_full", f"more than {self._queue_size} frames were waiting")
+        self._tell(drops)
 
     def ask(self, job: Callable[[], Result]) -> Future[Result]:
-        """Append a task; its future gets the result, or what it raised."""
+        """Add a task; its future gets the result, or what it raised, or StoppedError."""
         future: Future[Result] = Future()
         future.add_done_callback(lambda _: self._wake_executor())
         with self._changed:
             if not self._stopping:
-                self._queue.append(_Task(job, future))
+                self._tasks.append(_Task(job, future))
                 self._changed.notify_all()
                 return future
-        future.set_exception(RuntimeError("the node is shutting down"))
+        future.set_exception(StoppedError())
         return future
 
     def call(self, job: Callable[[], Result]) -> Result:
@@ -103,92 +110,92 @@ class Worker:
     def wake(self) -> None:
         """Something came that a waiting frame may need."""
         with self._changed:
-            self._wakes += 1
-            self._changed.notify_all()
+            if len(self._frames):
+                self._changed.notify_all()
 
     def waiting(self) -> int:
         """Frames in the queue."""
         with self._changed:
-            return self._frames()
+            return len(self._frames)
+
+    def finish_frames(self) -> None:
+        """Return when no frame waits and none is at work; nobody may push any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: not len(self._frames) and not self._busy)
 
     def drop_frames(self) -> None:
-        """Drop all frames that wait and return when the job at work is done."""
+        """Drop all frames that wait and return when the one at work is done."""
         with self._changed:
-            dropped = self._frames()
-            self._queue = deque(e for e in self._queue if isinstance(e, _Task))
-            self._changed.notify_all()
-        for _ in range(dropped):
-            self._on_drop("stopped", "the node stopped")
-        self.call(lambda: None)
+            drops = self._frames.clear()
+            self._changed.wait_for(lambda: not self._busy)
+        self._tell(drops)
 
     def stop(self) -> None:
-        """End after the job at work; what waits is dropped and counted, or told so."""
+        """Break off the frame at work at its next step, end the thread, leave nobody waiting.
+
+        Frames are counted as dropped, tasks get StoppedError.
+        """
         with self._changed:
             self._stopping = True
-            left = list(self._queue)
-            self._queue.clear()
+            drops = self._frames.clear()
             self._changed.notify_all()
         self._thread.join()
-        for entry in left:
-            if isinstance(entry, _Task):
-                entry.future.set_exception(RuntimeError("the node is shutting down"))
-            else:
-                self._on_drop("stopped", "the node stopped")
+        self._tell(drops)
+        while self._tasks:
+            self._tasks.popleft().future.set_exception(StoppedError())
 
-    def _frames(self) -> int:
-        return sum(isinstance(entry, _Frame) for entry in self._queue)
+    # --- the worker's thread --------------------------------------------------------------------
 
-    def _is_next(self, frame: _Frame) -> bool:
-        return bool(self._queue) and self._queue[0] is frame
+    def between(self) -> None:
+        """Run the tasks that wait by now; for frames, between two steps, on the worker's thread.
 
-    def _trim(self) -> int:
-        """Drop the oldest frames that are too many; return how many."""
-        excess = max(0, self._frames() - self._queue_size)
-        for entry in [e for e in self._queue if isinstance(e, _Frame)][:excess]:
-            self._queue.remove(entry)
-        return excess
+        Those that come meanwhile have to wait for the next step, so that a frame comes to its end
+        however much is asked.
+
+        Raises:
+            StoppedError: the frame is to be broken off.
+        """
+        for _ in range(len(self._tasks)):
+            if self._stopping:
+                break
+            self._tasks.popleft().run()
+        if self._stopping:
+            raise StoppedError
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._queue or self._stopping)
-                if self._stopping:
-                    return
-                entry = self._queue.popleft()
-                seen = self._wakes
-            if isinstance(entry, _Task):
-                self._run_task(entry)
-            else:
-                self._run_frame(entry, seen)
-
-    @staticmethod
-    def _run_task(task: _Task) -> None:
         try:
-            result = task.job()
-        except Exception as error:
-            task.future.set_exception(error)
-        else:
-            task.future.set_result(result)
+            while True:
+                self.between()
+                job = self._next_frame()
+                if job is not None:
+                    self._run_frame(job)
+        except StoppedError:
+            pass
 
-    def _run_frame(self, frame: _Frame, seen: int) -> None:
+    def _next_frame(self) -> FrameJob | None:
+        """The next frame; without one that is ready, wait until something changes."""
+        with self._changed:
+            job, drops = self._frames.take()
+            self._busy = job is not None
+            if drops:
+                self._changed.notify_all()  # (`finish_frames` may wait for it)
+            elif job is None and not self._tasks and not self._stopping:
+                self._changed.wait(self._frames.left_s())
+        self._tell(drops)
+        return job
+
+    def _run_frame(self, job: FrameJob) -> None:
         try:
-            frame.job()
-        except FrameNotReadyError as error:
-            if time.monotonic() >= frame.deadline:
-                self._on_drop("not_ready", str(error))
-            else:
-                self._put_back(frame, seen)
+            job.run()
+        except StoppedError:
+            self._on_drop("stopped", "the node stopped")
         except Exception as error:
             self._on_error(error)
+        finally:
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
 
-    def _put_back(self, frame: _Frame, seen: int) -> None:
-        """Wait with a frame at the head of the queue until it may be ready or is too late."""
-        with self._changed:
-            self._queue.appendleft(frame)
-            dropped = self._trim()
-            self._changed.wait_for(
-                lambda: self._stopping or self._wakes != seen or not self._is_next(frame),
-                timeout=max(0.0, frame.deadline - time.monotonic()),
-            )
-        for _ in range(dropped):
-            self._on_drop("queue_full", f"more than {self._queue_size} frames were waiting")
+    def _tell(self, drops: list[Drop]) -> None:
+        for cause, reason in drops:
+            self._on_drop(cause, reason)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.data import Percept
+from f4x_ros.core.data import Cloud, Percept
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.viz.birdseye import draw_birdseye
 from f4x_ros.viz.marks import draw_legend
@@ -46,7 +46,8 @@ class Story:
     Attributes:
         title: one line.
         rgb: [H, W, 3] uint8, the frame that the percept describes.
-        percept: with masks, labels, tracks and cloud.
+        percept: with masks, labels and tracks.
+        cloud: of the map, labelled as the percept is.
         camera_path: [M, 3] m, map frame, oldest first, M >= 1.
         trails: [K, 3] m, map frame, oldest first, of each track id.
         rows: names and values of the numbers to show, as text.
@@ -59,13 +60,14 @@ class Story:
     title: str
     rgb: Image8
     percept: Percept
+    cloud: Cloud
     camera_path: NDArray[np.float64]
     trails: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
     rows: Sequence[tuple[str, str]] = ()
     up: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("masks", "labels", "cloud"):
+        for name in ("masks", "labels"):
             if getattr(self.percept, name) is None:
                 raise BadInputError(f"percept has no {name}, expected one with all outputs")
         shape = (self.percept.camera.height, self.percept.camera.width, 3)
@@ -196,7 +198,6 @@ def _draw_masks(page: Image8, story: Story, area: _Area) -> None:
 
 def _draw_map(page: Image8, story: Story) -> None:
     percept = story.percept
-    assert percept.cloud is not None
     up = up_axis(percept.T_map_camera) if story.up is None else np.asarray(story.up, float)
     left = _MARGIN + 2 * (_CELL_WIDTH + _GAP) + 8
     width, height = SIZE[0] - _MARGIN - left, SIZE[1] - _MARGIN - _TOP - _CAPTION
@@ -204,7 +205,7 @@ def _draw_map(page: Image8, story: Story) -> None:
     _caption(page, (left, _TOP, width), "Seen from above", note)
     page[_TOP + _CAPTION : _TOP + _CAPTION + height, left : left + width] = draw_birdseye(
         (width, height),
-        percept.cloud,
+        story.cloud,
         percept.tracks,
         percept.prompts,
         np.asarray(story.camera_path, float),

@@ -178,11 +178,12 @@ class Asker:
         follows the best of the whole map.
         """
         scores = relevancy(snapshot, distiller, prompts, self.min_weight)
-        return scores, self._selection(snapshot, scores, prompts, elsewhere)
+        return scores, self.select(snapshot, scores, prompts, elsewhere)
 
-    def _selection(
+    def select(
         self, snapshot: Snapshot, scores: Tensor, prompts: PromptSet, elsewhere: Tensor | None
     ) -> Tensor:
+        """Scores [N, P] with which thresholds select, from relevancies [N, P], see `standing`."""
         lines = self._lines(prompts.texts)
         if lines is None or not len(prompts) or not len(snapshot):
             return scores

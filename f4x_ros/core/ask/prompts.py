@@ -20,7 +20,7 @@ from f4x_ros.core.features.registry import language_of
 from f4x_ros.core.field import Snapshot
 from f4x_ros.core.objects import asked_together
 
-MAX_PROMPTS = 1000  # labels are uint16 and 65535 is taken
+MAX_PROMPTS = 1000  # each is a channel of every rendered picture; srv/SetPrompts says it
 
 
 class Wanted(Protocol):

@@ -16,7 +16,7 @@ from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.field import Snapshot
 from f4x_ros.core.render import uplift
 
-MAX_CLICKS = 1000
+MAX_CLICKS = 1000  # srv/Segment says it
 
 _WINDOW_PX = 16  # the projection is linearised within the picture: a single pixel is too little
 

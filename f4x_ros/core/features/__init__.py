@@ -17,12 +17,7 @@ from f4x_ros.core.features.base import (
     Traits,
     Words,
 )
-from f4x_ros.core.features.calibrated import (
-    Calibrated,
-    PeakLine,
-    PeakLines,
-    PresenceCalibration,
-)
+from f4x_ros.core.features.calibrated import Calibrated, PeakLine, PeakLines, PresenceCalibration
 from f4x_ros.core.features.codec import LatentCodec
 from f4x_ros.core.features.registry import (
     ExtractorStatus,

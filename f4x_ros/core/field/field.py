@@ -25,8 +25,8 @@ from f4x_ros.core.field.gaussians import GaussianSet, past_columns, present_colu
 _log = logging.getLogger(__name__)
 
 _LOOKS = 8  # blocks that one of so many last frames may have seen stay in the working set ...
-_SLACK = 1.5  # ... and others, until there are so many times as many Gaussians ...
-_SPARE = 4096  # ... and so many more: small maps never go to rest
+_SLACK = 2.0  # ... and others, until there are so many times as many Gaussians ...
+_SPARE = 32768  # ... and so many more: small maps never go to rest
 _LOW_WATER = 0.95  # share of the budget down to which blocks at rest are cleared when it is full
 
 
@@ -100,7 +100,7 @@ class GaussianField:
         self._looks.append(list(frusta))
         self._frames += 1
         if self._frames % _LOOKS == 0:
-            self._settle(held)
+            self.settle(held)
         codes = self.rest.met_by(list(frusta))
         codes += [code for code in self.rest.with_objects(ids) if code not in codes]
         self.bring(codes)
@@ -112,18 +112,23 @@ class GaussianField:
             self.present.append(*present)
             self.past.append(*past)
 
-    def _settle(self, held: Tensor | None) -> None:
-        """Lay blocks to rest that the last frames have not seen, once they are many."""
-        if len(self.present) + len(self.past) <= _SPARE:
+    def settle(self, held: Tensor | None, *, full: bool = False) -> None:
+        """Lay blocks to rest that the last frames have not seen, once they are many.
+
+        With `full` at once, and all that the last frame has not seen: memory is short.
+        """
+        if len(self.present) + len(self.past) <= _SPARE and not full:
             return
         codes = [cube_codes(part["means"], self.rest.edge_m) for part in self.parts]
         found, cube = torch.unique(torch.cat(codes), return_inverse=True)
-        seen = torch.from_numpy(self._seen(cube, len(found))).to(cube.device)
+        looks = list(self._looks)[-1:] if full else self._looks
+        frusta = [one for look in looks for one in look]
+        seen = torch.from_numpy(self._seen(cube, len(found), frusta)).to(cube.device)
         if held is not None:
             seen[cube[: len(held)][held]] = True
         idle = ~seen[cube]
         worked_on = len(cube) - int(idle.sum())
-        if len(cube) <= _SLACK * worked_on + _SPARE:
+        if len(cube) <= _SLACK * worked_on + _SPARE and not full:
             return
         self._put(idle[: len(self.present)], idle[len(self.present) :])
 
@@ -134,14 +139,13 @@ class GaussianField:
         self.present.keep(~present)
         self.past.keep(~past)
 
-    def _seen(self, cube: Tensor, count: int) -> NDArray[np.bool_]:
-        """Which of the cubes [count] one of the last frames may have seen; `cube` [N] of each."""
+    def _seen(self, cube: Tensor, count: int, frusta: list[Frustum]) -> NDArray[np.bool_]:
+        """Which of the cubes [count] the frusta may meet; `cube` [N] of each Gaussian."""
         means = torch.cat([part["means"] for part in self.parts])
         reach = 3 * torch.cat([part.scales for part in self.parts]).amax(1, keepdim=True)
         where = cube[:, None].expand(-1, 3)
         low = means.new_full((count, 3), np.inf).scatter_reduce_(0, where, means - reach, "amin")
         high = means.new_full((count, 3), -np.inf).scatter_reduce_(0, where, means + reach, "amax")
-        frusta = [one for look in self._looks for one in look]
         return met_by_any(frusta, low.double().cpu().numpy(), high.double().cpu().numpy())
 
     def whole(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -225,6 +229,9 @@ class GaussianField:
         if excess <= 0:
             return 0
         before = sum(self.counts)
+        if self.rest.nbytes < excess and self._looks:
+            self.settle(None, full=True)
+            excess = self.nbytes + reserve * self.present.bytes_per_gaussian - self.max_bytes
         excess -= self._clear_rest(excess + int((1 - _LOW_WATER) * self.max_bytes))
         drop = min(len(self.past), max(0, -(-excess // self.past.bytes_per_gaussian)))
         if drop:

@@ -29,7 +29,7 @@ from f4x_ros.core.motion import Trajectory
 from f4x_ros.core.objects import Tracker
 from f4x_ros.core.observe import ExposureTrack
 
-FORMAT = "f4x-map-4"  # 2: tracks; 3: features of several models, with their variance; 4: pieces
+FORMAT = "f4x-map-5"  # 2: tracks; 3: several models, with variance; 4: pieces; 5: history of tracks
 _SH_C0 = 0.28209479177387814  # of the spherical harmonic of degree 0
 
 

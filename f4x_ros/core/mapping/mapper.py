@@ -10,16 +10,17 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.config import MappingConfig
-from f4x_ros.core.field import NO_PIECE, PARAMETERS, GaussianField
+from f4x_ros.core.field import NO_PIECE, PARAMETERS, GaussianField, cube_codes
 from f4x_ros.core.mapping import insertion
 from f4x_ros.core.mapping.births import RecentViews, birth_times, held_times
 from f4x_ros.core.mapping.keyframes import Keyframes
 from f4x_ros.core.mapping.optimiser import refine
-from f4x_ros.core.mapping.schedule import Schedule
+from f4x_ros.core.mapping.schedule import Schedule, near_keyframes, probes
 from f4x_ros.core.motion import on_its_way, passed_on, rest_s
 from f4x_ros.core.observe import View, apply, seen_through
 from f4x_ros.core.render import RenderOutput, render
 
+_AT_HAND = 16  # latest keyframes near a view whose blocks are brought in with it
 _MIN_OPACITY = 0.05  # a Gaussian fainter than this is pruned
 _MAX_SCALE_M = 0.25  # one larger than this is made smaller, ...
 _MAX_SCALE_SHARE = 0.07  # ... unless it is far: up to this share of its distance, ...
@@ -56,6 +57,7 @@ class Mapper:
         self._schedule = Schedule(config)
         self._recent = RecentViews()
         self._gone: list[Tensor] = []  # pieces of what was seen to be gone, by frame
+        self._cubes: dict[View, frozenset[int]] = {}  # those that each keyframe's surface is in
 
     def integrate(
         self, view: View, interval_s: float, ids: Iterable[int], between: Callable[[], None]
@@ -69,9 +71,12 @@ class Mapper:
             between: called where the field is consistent.
         """
         counts = MappingCounts(keyframe=int(self.keyframes.offer(view)))
-        views = self._schedule.views(view, self.keyframes.views, keyframe=bool(counts.keyframe))
         with torch.no_grad():
-            self.look_at([view, *views], interval_s, ids)
+            near = near_keyframes(view, self.keyframes.views)
+            counts.forgotten = self.look_at([view, *near[-_AT_HAND:]], interval_s, ids)
+            views = self._schedule.views(
+                view, near[-_AT_HAND:], self._within_reach(), keyframe=bool(counts.keyframe)
+            )
             counts.retired = self._retire(view, interval_s)
             self._insert(view, counts)
         between()
@@ -83,10 +88,28 @@ class Mapper:
         self._recent.add(view)
         return counts
 
-    def look_at(self, views: Iterable[View], interval_s: float, ids: Iterable[int]) -> None:
-        """Make what these views may show the working set; what is on its way stays in it."""
+    def look_at(self, views: Iterable[View], interval_s: float, ids: Iterable[int]) -> int:
+        """Make what these views may show the working set; what is on its way stays in it.
+
+        Returns how many Gaussians were forgotten because they do not fit into memory.
+        """
         frusta = [one.frustum for one in dict.fromkeys(views)]
         self.field.focus(frusta, ids, self._restless(interval_s))
+        return self.field.enforce_budget()
+
+    def _within_reach(self) -> list[View]:
+        """Keyframes of whose surface nothing is at rest: to refine against them costs no more.
+
+        In a small map these are all. In a large one they are those around; what is elsewhere waits
+        until the camera is there, so that a frame costs what is in view, however much there is.
+        """
+        rest, edge_m = self.field.rest, self.field.rest.edge_m
+        views = self.keyframes.views
+        self._cubes = {
+            one: self._cubes.get(one) or frozenset(cube_codes(probes(one), edge_m).tolist())
+            for one in views
+        }
+        return [one for one in views if not any(code in rest for code in self._cubes[one])]
 
     def _restless(self, interval_s: float) -> Tensor | None:
         """Mask [N] of what may still have to go although nobody looks: it moved a moment ago."""
@@ -178,7 +201,7 @@ class Mapper:
             self._config.depth_tolerance,
         )
         rows["birth_s"] = (empty_s + view.time_s) / 2  # it came in between: most likely half way
-        counts.forgotten = self.field.enforce_budget(reserve=len(pixels))
+        counts.forgotten += self.field.enforce_budget(reserve=len(pixels))
         self.field.present.append(rows)
         counts.inserted = len(pixels)
 

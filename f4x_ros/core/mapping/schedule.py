@@ -32,32 +32,36 @@ class Schedule:
         self._rng = np.random.default_rng(config.seed)
         self._owed = 0  # steps of keyframes that are still to be done
 
-    def views(self, view: View, keyframes: Sequence[View], *, keyframe: bool) -> list[View]:
+    def views(
+        self,
+        view: View,
+        near: Sequence[View],
+        reachable: Sequence[View],
+        *,
+        keyframe: bool,
+    ) -> list[View]:
         """The views to refine against after a new one, one step each.
 
-        A third each: the new view, one of the latest keyframes, any keyframe that has a fair share
-        of what the new view shows in its own image. What is elsewhere in the map waits until the
-        camera is there: a frame costs what is in view, however much there is.
+        A third each: the new view, one of the latest keyframes near it, any one within reach.
 
         Args:
             view: the new one.
-            keyframes: oldest first; the new one may be the last of them.
-            keyframe: whether it is.
+            near: keyframes that show what it shows, oldest first, see `near_keyframes`.
+            reachable: keyframes of which all is in the working set, oldest first.
+            keyframe: whether the new view is one.
         """
         steps = self._steps(keyframe=keyframe)
-        count = len(keyframes)
-        if count < 2:
+        if not near or not reachable:
             return [view] * steps
-        near = _near(view, keyframes) or [count - 1]
         chosen = []
         for step in range(steps):
             if step % 3 == 0:
                 chosen.append(view)
             elif step % 3 == 1:
-                back = int(self._rng.integers(0, min(_LATEST, count)))
-                chosen.append(keyframes[count - 1 - back])
+                back = int(self._rng.integers(0, min(_LATEST, len(near))))
+                chosen.append(near[-1 - back])
             else:
-                chosen.append(keyframes[near[int(self._rng.integers(len(near)))]])
+                chosen.append(reachable[int(self._rng.integers(len(reachable)))])
         return chosen
 
     def _steps(self, *, keyframe: bool) -> int:
@@ -73,17 +77,17 @@ class Schedule:
         return self._config.iterations + paid
 
 
-def _near(view: View, keyframes: Sequence[View]) -> list[int]:
-    """Indices of the keyframes that have a fair share of a view's surface in their image."""
-    surface = _probes(view)
-    if not len(surface):
+def near_keyframes(view: View, keyframes: Sequence[View]) -> list[View]:
+    """The keyframes that have a fair share of a view's surface in their image, oldest first."""
+    surface = probes(view)
+    if not len(surface) or not keyframes:
         return []
-    shares = share_in_view(keyframes, surface)
-    return [k for k, alike in enumerate((shares >= _ALIKE).tolist()) if alike]
+    alike = (share_in_view(keyframes, surface) >= _ALIKE).tolist()
+    return [one for one, own in zip(keyframes, alike, strict=True) if own]
 
 
-def _probes(view: View) -> Tensor:
-    """Points [M, 3] of the surface that a view has measured, map frame."""
+def probes(view: View) -> Tensor:
+    """Points [M, 3] of the surface that a view has measured, spread over it, map frame."""
     height, width = view.depth.shape
     rows = torch.arange(_PROBES, device=view.depth.device) * height // _PROBES
     columns = torch.arange(_PROBES, device=view.depth.device) * width // _PROBES

@@ -6,7 +6,8 @@ In: frames. Out: `Percept`s, and scenes to ask.
 
 from __future__ import annotations
 
+from f4x_ros.core.world.map_cloud import MapCloud
 from f4x_ros.core.world.memory import Memory
 from f4x_ros.core.world.percepts import percept_of
 
-__all__ = ["Memory", "percept_of"]
+__all__ = ["MapCloud", "Memory", "percept_of"]

@@ -265,6 +265,23 @@ class Memory:
         """
         self.field.replace_ids(self.tracker.keep_labels(prompts), 0)
 
+    def counts(self) -> dict[str, int]:
+        """Sizes of the map, and what it had to do without."""
+        field, rest = self.field, self.field.rest
+        return {
+            "gaussians": sum(field.counts),
+            "map_bytes": field.nbytes,
+            "paged_out": rest.paged_out,
+            "paged_in": rest.paged_in,
+            "lost_with_pages": rest.lost,
+            "states_forgotten": self.tracker.states_forgotten,
+        }
+
+    def close(self) -> None:
+        """Remove the pages on disk; the memory is not to be used afterwards."""
+        if self._pages is not None:
+            self._pages.close()
+
     # --- files ---------------------------------------------------------------------------------
 
     def save(self, path: Path, prompts: PromptSet) -> None:

@@ -32,10 +32,10 @@ int threads_for(const F4xGaussians& g, const F4xView& view) {
 }
 
 template <typename R> void plan_view(const F4xGaussians& g, const Camera<R>& cam, int threads, int64_t colors, Plan<R>& plan) {
-    Projected<R> projected;
+    Seen<R> seen;
     plan.channels = int(colors) + 1;
-    project(g, cam, threads, projected);
-    bin(g, cam, threads, projected, plan);
+    project(g, cam, threads, plan, seen);
+    bin(cam, threads, seen, plan);
 }
 
 template <typename R>

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stage 4: gradients. Back to front through each tile's list, one row of gradients per entry (no atomics), then per
 // Gaussian: sum its entries in a fixed order and carry the sum through the projection.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <type_traits>
 
 #include "ewa.hpp"
 #include "parallel.hpp"
@@ -10,80 +13,106 @@
 namespace f4x {
 namespace {
 
-// A gradient row: moments of m = dL/d(alpha) falloff over the pixels, then the channels (depth first).
+// A gradient row: moments of m = dL/d(alpha) alpha over mean - pixel, then the channels (depth first).
 enum Moment { M_1, M_X, M_Y, M_XX, M_XY, M_YY, MOMENTS };
 
 inline int64_t gradient_stride(int groups) { return MOMENTS + 2 + int64_t(groups) * GROUP; }
 constexpr int FIRST_CHANNEL = MOMENTS + 2;  // keeps the channels' sums aligned to groups of four
 
+// What comes into a block: the centres of its pixels, then the gradients: of alpha times the final transmittance, and
+// from CHANNELS_IN on those of the channels.
+enum Incoming { PIXEL_X, PIXEL_Y, ALPHA_IN, PAD_IN, CHANNELS_IN };
+
+inline int64_t incoming_stride(int groups) { return CHANNELS_IN + int64_t(groups) * GROUP; }
+
 // The pixels of a tile during back-to-front accumulation.
 template <typename R> struct TileGradients {
     Vec<R> transmittance[BLOCKS];
-    Vec<R> g_alpha[BLOCKS];  // incoming gradient of alpha times the final transmittance
-    Vec<R> behind[BLOCKS];   // sum over the entries behind of w (g . c)
+    Vec<R> behind[BLOCKS];  // sum over the entries behind of w (g . c)
     Mask<R> stop[BLOCKS];
+    Vec<R> right[BLOCKS];   // from block 0; infinite for the pixels that were full before the entry at hand
+    typename Mask<R>::Int wake[BLOCKS];  // entries before this one meet more of them
 };
 
 template <typename R> struct Workspace {
-    ChunkLists<R> lists;
+    Chunk<R> chunk;
     TileGradients<R> state;
-    Vec<R> weight[BLOCKS * CHUNK], moment[BLOCKS * CHUNK];  // of the chunk's pairs
+    struct Pair { Vec<R> weight, moment; } pairs[PAIRS];
 };
+
+// Moves the block's pixels that are open to `entry` to where they are.
+template <typename R> void wake(const TileFrame<R>& tile, int b, typename Mask<R>::Int entry, TileGradients<R>& st) {
+    st.wake[b] = 0;
+    for (int i = 0; i < LANES; i++) {
+        const auto stop = st.stop[b].lanes()[i];
+        st.right[b].lanes()[i] = stop > entry ? tile.right[b >> 3].lanes()[i] : R(INFINITY);
+        if (stop <= entry) st.wake[b] = std::max(st.wake[b], stop);
+    }
+}
 
 template <typename R>
 void load_tile(const Plan<R>& plan, const TileFrame<R>& tile, int width, int64_t t, const R* g_image, const R* g_depth,
-               const R* g_alpha, TileGradients<R>& st, Vec<R>* g) {
-    const int64_t channels = plan.groups * GROUP, colors = plan.channels - 1;
-    std::memset(static_cast<void*>(g), 0, sizeof(Vec<R>) * size_t(BLOCKS * channels));
-    std::memset(static_cast<void*>(st.g_alpha), 0, sizeof st.g_alpha);
+               const R* g_alpha, TileGradients<R>& st, Vec<R>* in) {
+    typedef typename Mask<R>::Int Int;
+    const int64_t stride = incoming_stride(plan.groups);
+    std::memset(static_cast<void*>(in), 0, sizeof(Vec<R>) * size_t(BLOCKS * stride));
     std::memset(static_cast<void*>(st.behind), 0, sizeof st.behind);
     std::memcpy(static_cast<void*>(st.transmittance), plan.transmittance.data() + t * TILE_PIXELS, TILE_PIXELS * sizeof(R));
-    for (int b = 0; b < BLOCKS; b++)
-        for (int i = 0; i < LANES; i++) st.stop[b].lanes()[i] = plan.stop[t * TILE_PIXELS + b * LANES + i];
-    TileGradients<R>* state = &st;
-    each_run(tile, width, [=](int b, int lane, int64_t p, int n) {
-        R* out = g[b * channels].lanes() + lane;
-        if (g_alpha) {
-            R* a = state->g_alpha[b].lanes() + lane;
-            const R* left = state->transmittance[b].lanes() + lane;
-            for (int i = 0; i < n; i++) a[i] = g_alpha[p + i] * left[i];
-        }
-        if (g_depth) for (int i = 0; i < n; i++) out[i] = g_depth[p + i];
-        if (g_image) {
-            const R* in = g_image + p * colors;
-            for (int i = 0; i < n; i++)
-                for (int64_t c = 1; c <= colors; c++) out[c * LANES + i] = *in++;
-        }
+    for (int b = 0; b < BLOCKS; b++) {
+        for (int i = 0; i < LANES; i++) st.stop[b].lanes()[i] = plan.stop[size_t(t * TILE_PIXELS + b * LANES + i)];
+        in[b * stride + PIXEL_X] = tile.lane_x + tile.right[b >> 3];
+        in[b * stride + PIXEL_Y] = tile.lane_y + tile.down[b & 7];
+        st.right[b] = tile.right[b >> 3];
+        st.wake[b] = 0;
+        if ((Mask<R>::all(Int(NEVER)) > st.stop[b]).any()) wake(tile, b, Int(NEVER) - 1, st);
+    }
+    const Vec<R>* transmittance = st.transmittance;
+    with_colors(plan.channels - 1, [=](auto colors) F4X_INLINE_LAMBDA {
+        each_run(tile, width, [=](int b, int lane, int64_t p, auto n) F4X_INLINE_LAMBDA {
+            R* out = in[b * stride + CHANNELS_IN].lanes() + lane;
+            if (g_alpha) {
+                R* a = in[b * stride + ALPHA_IN].lanes() + lane;
+                const R* left = transmittance[b].lanes() + lane;
+                for (int i = 0; i < n; i++) a[i] = g_alpha[p + i] * left[i];
+            }
+            if (g_depth) for (int i = 0; i < n; i++) out[i] = g_depth[p + i];
+            if (g_image) {
+                const R* g = g_image + p * colors;
+                for (int i = 0; i < n; i++)
+                    for (int64_t c = 0; c < colors; c++) out[(c + 1) * LANES + i] = g[i * colors + c];
+            }
+        });
     });
 }
 
-// Back to front over one block's list: the weight w and the moment m = dL/dalpha falloff of every pair.
+// Back to front over one block's entries: the weight w and the moment m = dL/dalpha alpha of every pair.
 // NG is the number of channel groups when it is known at compile time, 0 otherwise.
 template <typename R, int NG, bool SHAPE>
-void gradients_of_block(const TileFrame<R>& tile, int b, int groups, Workspace<R>& ws, const Vec<R>* g) {
-    typedef typename Mask<R>::Int Int;
-    const BlockFrame<R> block(tile, b);
-    const ChunkLists<R>& lists = ws.lists;
+void gradients_of_block(const TileFrame<R>& tile, int b, int groups, Workspace<R>& ws, const Vec<R>* in) {
     TileGradients<R>& st = ws.state;
-    const Vec<R> g_alpha = st.g_alpha[b];
-    const Mask<R> stop = st.stop[b];
-    Vec<R> after = st.transmittance[b], behind = st.behind[b];
-    Vec<R>* weight = ws.weight + lists.start[b];
-    Vec<R>* moment = ws.moment + lists.start[b];
-    for (int k = 0; k < lists.count[b]; k++) {
-        const int i = lists.index[b][k];
-        const R* row = lists.rows[i];
-        const Vec<R> falloff = block.falloff(row), raw = falloff * row[OPACITY];
-        const Mask<R> act = (raw >= R(ALPHA_MIN)) & (stop > Mask<R>::all(Int(lists.first + i)));
-        const Vec<R> alpha = raw.below(R(ALPHA_MAX)).only(act);
+    typename Workspace<R>::Pair* pairs = ws.pairs + pair_of(b, 0);
+    const Vec<R> down = tile.down[b & 7], g_alpha = in[ALPHA_IN];
+    const Vec<R>* g = in + CHANNELS_IN;
+    Vec<R> right = st.right[b], after = st.transmittance[b], behind = st.behind[b];
+    auto wake_at = st.wake[b];
+    ws.chunk.each_member(b, [&](const Near<R>& near, int64_t i) F4X_INLINE_LAMBDA {
+        if (__builtin_expect(near.entry < wake_at, 0)) {
+            wake(tile, b, near.entry, st);
+            right = st.right[b];
+            wake_at = st.wake[b];
+        }
+        typename Workspace<R>::Pair& pair = *held(pairs + i);
+        const Vec<R> t = near.t(right, down);
+        const Vec<R> raw = exp_minus_8(t), alpha = raw.below(R(ALPHA_MAX)).only(t <= R(T_MAX));
         const Vec<R> inverse = Vec<R>::all(1) / (R(1) - alpha);
         const Vec<R> before = after * inverse, w = alpha * before;
         after = before;
-        weight[k] = w;
-        if (!SHAPE) continue;
-        const R* c = row + CHANNELS;
-        Vec<R> dot = (g[0] * c[0] + g[1] * c[1]) + (g[2] * c[2] + g[3] * c[3]);
+        pair.weight = w;
+        if (!SHAPE) return true;
+        Vec<R> dot = g[0] * near.at(CHANNELS);
+        for (int c = 1; c < GROUP; c++) dot = dot + g[c] * near.at(CHANNELS + c);
         if (NG != 1) {
+            const R* c = near.whole + CHANNELS;
             Vec<R> even = Vec<R>::zero(), odd = even;
             for (int j = GROUP; j < groups * GROUP; j += GROUP) {
                 even += g[j] * c[j] + g[j + 1] * c[j + 1];
@@ -94,106 +123,102 @@ void gradients_of_block(const TileFrame<R>& tile, int b, int groups, Workspace<R
         // dL/dalpha = T (g . c) - (what is behind) / (1 - alpha) + g_alpha T_final / (1 - alpha)
         const Vec<R> g_a = before * dot + (g_alpha - behind) * inverse;
         behind += w * dot;
-        moment[k] = (g_a * falloff).only(act & (raw <= R(ALPHA_MAX)));
-    }
+        pair.moment = (g_a * alpha).only(raw <= R(ALPHA_MAX));
+        return true;
+    });
     st.transmittance[b] = after;
     st.behind[b] = behind;
 }
 
-// Sums an entry's pairs over its blocks and lanes into its gradient row.
+// Sums entry i's pairs over its blocks and lanes into its gradient row: moments and the first four channels.
 template <typename R, int NG, bool SHAPE, bool COLOR>
-F4X_INLINE void gather_entry(const TileFrame<R>& tile, const R* row, const int* pair, const int* block, int n, int groups,
-                             const Workspace<R>& ws, const Vec<R>* g, R* out) {
-    const int64_t channels = (NG ? NG : groups) * GROUP;
-    if (SHAPE) {
-        Vec<R> m[8];
-        for (int j = 0; j < 8; j++) m[j] = Vec<R>::zero();
-        for (int k = 0; k < n; k++) {
-            const BlockFrame<R> frame(tile, block[k]);
-            const Vec<R> dx = frame.px - row[X], dy = frame.py - row[Y], v = ws.moment[pair[k]], x = v * dx, y = v * dy;
+F4X_INLINE void gather_entry(int i, int groups, const Workspace<R>& ws, const Vec<R>* in, R* out) {
+    const int64_t stride = incoming_stride(NG ? NG : groups);
+    const R* row = ws.chunk.near[i].whole;
+    const Vec<R> mean_x = Vec<R>::all(row[X]), mean_y = Vec<R>::all(row[Y]);
+    const typename Workspace<R>::Pair* pairs = ws.pairs + i;
+    Vec<R> m[8], s[GROUP];
+    for (int j = 0; j < 8; j++) m[j] = Vec<R>::zero();
+    for (int j = 0; j < GROUP; j++) s[j] = Vec<R>::zero();
+    for (uint32_t left = ws.chunk.masks[i]; left; left &= left - 1) {
+        const int64_t b = __builtin_ctz(left);
+        const auto& pair = *held(pairs + pair_of(b, 0));
+        const Vec<R>* at = held(in + b * stride);
+        if (SHAPE) {
+            const Vec<R> dx = mean_x - at[PIXEL_X], dy = mean_y - at[PIXEL_Y], v = pair.moment, x = v * dx, y = v * dy;
             m[M_1] += v; m[M_X] += x; m[M_Y] += y; m[M_XX] += x * dx; m[M_XY] += x * dy; m[M_YY] += y * dy;
-            if (!COLOR) m[MOMENTS] += ws.weight[pair[k]] * g[block[k] * channels];
+            if (!COLOR) m[MOMENTS] += pair.weight * at[CHANNELS_IN];
         }
+        if (COLOR)
+            for (int j = 0; j < GROUP; j++) s[j] += pair.weight * at[CHANNELS_IN + j];
+    }
+    if (SHAPE) {
         sum_lanes_of_8(m, out);
         if (!COLOR) out[FIRST_CHANNEL] = out[MOMENTS];
     }
-    if (!COLOR) return;
-    int64_t c = 0;
-    if (NG != 1)
-        for (; c + 8 <= channels; c += 8) {
-            Vec<R> s[8];
-            for (int j = 0; j < 8; j++) s[j] = Vec<R>::zero();
-            for (int k = 0; k < n; k++) {
-                const Vec<R> w = ws.weight[pair[k]];
-                const Vec<R>* x = g + block[k] * channels + c;
-                for (int j = 0; j < 8; j++) s[j] += w * x[j];
-            }
-            sum_lanes_of_8(s, out + FIRST_CHANNEL + c);
+    if (COLOR) sum_lanes_of_4(s, out + FIRST_CHANNEL);
+}
+
+// The channels from the fifth on.
+template <typename R> void gather_channels(int i, int groups, const Workspace<R>& ws, const Vec<R>* in, R* out) {
+    const int64_t channels = groups * GROUP, stride = incoming_stride(groups);
+    const auto add = [&](auto count, int64_t c) F4X_INLINE_LAMBDA {
+        Vec<R> s[count()];
+        for (int j = 0; j < count(); j++) s[j] = Vec<R>::zero();
+        for (uint32_t left = ws.chunk.masks[i]; left; left &= left - 1) {
+            const int64_t b = __builtin_ctz(left);
+            const Vec<R> w = ws.pairs[pair_of(b, i)].weight;
+            const Vec<R>* x = in + b * stride + CHANNELS_IN + c;
+            for (int j = 0; j < count(); j++) s[j] += w * x[j];
         }
-    if (c == channels) return;
-    Vec<R> s[4];
-    for (int j = 0; j < 4; j++) s[j] = Vec<R>::zero();
-    for (int k = 0; k < n; k++) {
-        const Vec<R> w = ws.weight[pair[k]];
-        const Vec<R>* x = g + block[k] * channels + c;
-        for (int j = 0; j < 4; j++) s[j] += w * x[j];
-    }
-    sum_lanes_of_4(s, out + FIRST_CHANNEL + c);
+        if constexpr (count() == 8) sum_lanes_of_8(s, out + FIRST_CHANNEL + c);
+        else sum_lanes_of_4(s, out + FIRST_CHANNEL + c);
+    };
+    int64_t c = GROUP;
+    for (; c + 8 <= channels; c += 8) add(std::integral_constant<int, 8>(), c);
+    if (c < channels) add(std::integral_constant<int, 4>(), c);
 }
 
-// Chunk lists from the back: entries end - 1, end - 2, ... with the blocks the forward pass drew.
-template <typename R> int list_chunk_back(const Plan<R>& plan, int64_t begin, int64_t end, ChunkLists<R>& lists) {
-    const int n = int(std::min<int64_t>(CHUNK, end - begin));
-    const int64_t first = end - n;
-    lists.begin(first - begin);
-    for (int i = n - 1; i >= 0; i--) {
-        const R* row = plan.rows.data() + int64_t(plan.entries[first + i]) * plan.stride;
-        prefetch_row(row, plan.stride);
-        lists.add(i, row, plan.drawn[first + i]);
-    }
-    lists.end();
-    return n;
-}
-
+// Writes the gradient rows of tile t's entries, each at its slot, and whether there is one.
 // SHAPE: gradients of geometry and opacity; COLOR: gradients of the colours. Depth's own gradient belongs to SHAPE.
 template <typename R, int NG, bool SHAPE, bool COLOR>
-void backward_tile(const Plan<R>& plan, const TileFrame<R>& tile, int64_t t, Workspace<R>& ws, const Vec<R>* g, R* rows_out) {
+void backward_tile(const Plan<R>& plan, const TileFrame<R>& tile, int64_t t, Workspace<R>& ws, const Vec<R>* in, R* rows_out, uint8_t* drawn) {
     const int groups = NG ? NG : plan.groups;
     const int64_t begin = plan.tile_begin[t], stride = gradient_stride(groups);
+    const int32_t* slots = plan.entry_slot.data();
     int64_t end = plan.tile_begin[t + 1];
-    while (end > begin && !plan.drawn[end - 1]) end--;
+    for (; end > begin && !plan.entries[end - 1].blocks; end--) drawn[slots[end - 1]] = 0;
     while (end > begin) {
-        const int n = list_chunk_back(plan, begin, end, ws.lists);
-        end -= n;
+        const int n = int(std::min<int64_t>(CHUNK, end - begin));
+        fill_chunk(plan, tile, t, end - 1, n, -1, ~uint32_t(0), ws.chunk);
         for (int b = 0; b < BLOCKS; b++)
-            if (ws.lists.count[b]) gradients_of_block<R, NG, SHAPE>(tile, b, groups, ws, g + b * groups * GROUP);
-        int next[BLOCKS], pair[BLOCKS], block[BLOCKS];
-        std::memcpy(next, ws.lists.start, sizeof next);
-        for (int i = n - 1; i >= 0; i--) {
-            int pairs = 0;
-            for (uint32_t left = ws.lists.masks[i]; left; left &= left - 1, pairs++) {
-                const int b = __builtin_ctz(left);
-                block[pairs] = b;
-                pair[pairs] = next[b]++;
-            }
-            if (pairs) gather_entry<R, NG, SHAPE, COLOR>(tile, ws.lists.rows[i], pair, block, pairs, groups, ws, g, rows_out + (end + i) * stride);
+            if (ws.chunk.members[b]) gradients_of_block<R, NG, SHAPE>(tile, b, groups, ws, in + b * incoming_stride(groups));
+        for (int i = 0; i < n; i++) {
+            const int64_t slot = slots[end - 1 - i];
+            const bool some = ws.chunk.masks[i] != 0;
+            drawn[slot] = some;
+            if (!some) continue;
+            R* out = rows_out + slot * stride;
+            gather_entry<R, NG, SHAPE, COLOR>(i, groups, ws, in, out);
+            if (NG != 1 && COLOR) gather_channels(i, groups, ws, in, out);
         }
+        end -= n;
     }
 }
 
 template <typename R, int NG, bool SHAPE, bool COLOR>
 void backward_tiles(const Plan<R>& plan, const Camera<R>& cam, int threads, const R* g_image, const R* g_depth,
-                    const R* g_alpha, R* rows_out) {
-    const size_t tile_size = size_t(BLOCKS) * size_t(plan.groups) * GROUP;
+                    const R* g_alpha, R* rows_out, uint8_t* drawn) {
+    const size_t tile_size = size_t(BLOCKS) * size_t(incoming_stride(plan.groups));
     Buffer<Vec<R>> incoming(size_t(threads) * tile_size);
     Buffer<Workspace<R>> workspaces((size_t(threads)));
     for_items(threads, cam.tiles(), [&](int worker, int64_t t) {
         if (plan.tile_begin[t] == plan.tile_begin[t + 1]) return;
         const TileFrame<R> tile(cam, t);
-        Vec<R>* g = incoming.data() + size_t(worker) * tile_size;
+        Vec<R>* in = incoming.data() + size_t(worker) * tile_size;
         Workspace<R>& ws = workspaces[size_t(worker)];
-        load_tile(plan, tile, cam.width, t, g_image, g_depth, g_alpha, ws.state, g);
-        backward_tile<R, NG, SHAPE, COLOR>(plan, tile, t, ws, g, rows_out);
+        load_tile(plan, tile, cam.width, t, g_image, g_depth, g_alpha, ws.state, in);
+        backward_tile<R, NG, SHAPE, COLOR>(plan, tile, t, ws, in, rows_out, drawn);
     });
 }
 
@@ -267,12 +292,11 @@ F4X_INLINE void project_backward(const Ewa<R>& e, const Camera<R>& cam, const Ve
 }
 
 // Sums a Gaussian's gradient rows in the order of its tiles; false if no tile drew it.
-template <typename R> bool sum_entries(const Plan<R>& plan, int64_t at, int64_t stride, const R* rows, R* sum) {
+template <typename R> F4X_INLINE bool sum_slots(const Plan<R>& plan, int64_t i, int64_t stride, const R* rows, const uint8_t* drawn, R* sum) {
     bool some = false;
-    for (int64_t s = plan.slots[at]; s < plan.slots[at + 1]; s++) {
-        const int64_t e = plan.slot_entry[s];
-        if (!plan.drawn[e]) continue;
-        const R* row = rows + e * stride;
+    for (int64_t s = plan.slots[i]; s < plan.slots[i + 1]; s++) {
+        if (!drawn[s]) continue;
+        const R* row = rows + s * stride;
         if (some) for (int64_t c = 0; c < stride; c++) sum[c] += row[c];
         else for (int64_t c = 0; c < stride; c++) sum[c] = row[c];
         some = true;
@@ -280,45 +304,25 @@ template <typename R> bool sum_entries(const Plan<R>& plan, int64_t at, int64_t 
     return some;
 }
 
-// Everything gather_gaussians will touch of row k, whose places are scattered.
-template <typename R>
-F4X_INLINE void prefetch_gaussian(const Plan<R>& plan, const F4xGaussians& g, int64_t k, int64_t stride, const R* rows,
-                                  const F4xGradients& out) {
-    const int64_t i = plan.ids[k];
-    for (int64_t s = plan.slots[k]; s < plan.slots[k + 1]; s++) {
-        const int64_t e = plan.slot_entry[s];
-        __builtin_prefetch(&plan.drawn[e]);
-        prefetch_row(rows + e * stride, stride);
-    }
-    __builtin_prefetch(static_cast<const R*>(g.means) + 3 * i);
-    __builtin_prefetch(static_cast<const R*>(g.quats) + 4 * i);
-    __builtin_prefetch(static_cast<const R*>(g.scales) + 3 * i);
-    if (out.means) __builtin_prefetch(static_cast<R*>(out.means) + 3 * i, 1);
-    if (out.quats) __builtin_prefetch(static_cast<R*>(out.quats) + 4 * i, 1);
-    if (out.scales) __builtin_prefetch(static_cast<R*>(out.scales) + 3 * i, 1);
-    if (out.colors) __builtin_prefetch(static_cast<R*>(out.colors) + g.channels * i, 1);
-}
-
 // The projection's part for n <= 8 rows whose moments (and depth) lie in `moments`: writes or adds to `out`.
 template <typename R>
 void gather_shapes(const F4xGaussians& g, const Camera<R>& cam, const int64_t* items, int n, const Vec<R>* moments,
                    const F4xGradients& out, double* view) {
-    Vec<R> mean[3], quat[4], scale[3], opacity;
+    Vec<R> mean[3], quat[4], scale[3];
     load_lanes<3>(g.means, items, mean);
     load_lanes<4>(g.quats, items, quat);
     load_lanes<3>(g.scales, items, scale);
-    load_lanes<1>(g.opacities, items, &opacity);
     Ewa<R> e;
     e.point(cam, mean);
     e.shape(cam, quat, scale);
-    // alpha = o exp(-s): d alpha = -o falloff ds, and s = a dx^2 / 2 + b dx dy + c dy^2 / 2 with d = pixel - mean
-    const Vec<R> scaled = opacity / e.det;
+    // alpha = o exp(-s): d alpha = -alpha ds, and s = a dx^2 / 2 + b dx dy + c dy^2 / 2; the moments are of -d
+    const Vec<R> scaled = R(1) / e.det;
     Gradients8<R> d;
-    d.mean2d[0] = scaled * (e.C * moments[M_X] - e.B * moments[M_Y]);
-    d.mean2d[1] = scaled * (e.A * moments[M_Y] - e.B * moments[M_X]);
-    d.conic[0] = opacity * moments[M_XX] * R(-0.5);
-    d.conic[1] = -opacity * moments[M_XY];
-    d.conic[2] = opacity * moments[M_YY] * R(-0.5);
+    d.mean2d[0] = scaled * (e.B * moments[M_Y] - e.C * moments[M_X]);
+    d.mean2d[1] = scaled * (e.B * moments[M_X] - e.A * moments[M_Y]);
+    d.conic[0] = moments[M_XX] * R(-0.5);
+    d.conic[1] = -moments[M_XY];
+    d.conic[2] = moments[M_YY] * R(-0.5);
     d.z = moments[MOMENTS];
     project_backward(e, cam, mean, scale, d);
     if (out.means) store_lanes<3>(d.mean, out.means, items, n);
@@ -331,9 +335,9 @@ void gather_shapes(const F4xGaussians& g, const Camera<R>& cam, const int64_t* i
 
 template <typename R>
 void gather_gaussians(const Plan<R>& plan, const F4xGaussians& g, const Camera<R>& cam, int threads, const R* rows,
-                      const F4xGradients& out) {
+                      const uint8_t* drawn, const F4xGradients& out) {
     constexpr int64_t BATCH = 512;  // fixed, so that the camera's gradient is summed in one order
-    const int64_t stride = gradient_stride(plan.groups), batches = (plan.visible + BATCH - 1) / BATCH;
+    const int64_t stride = gradient_stride(plan.groups), batches = (g.count + BATCH - 1) / BATCH;
     const bool shape = out.means || out.quats || out.scales || out.viewmat;
     const int64_t colors = plan.channels - 1;
     Buffer<R> scratch(size_t(threads) * size_t(stride));
@@ -350,15 +354,13 @@ void gather_gaussians(const Plan<R>& plan, const F4xGaussians& g, const Camera<R
             if (n) gather_shapes(g, cam, items, n, moments, out, view);
             n = 0;
         };
-        for (int64_t k = batch * BATCH; k < std::min(plan.visible, (batch + 1) * BATCH); k++) {
-            if (k + 8 < plan.visible) prefetch_gaussian(plan, g, k + 8, stride, rows, out);
-            if (!sum_entries(plan, k, stride, rows, sum)) continue;
-            const int64_t i = plan.ids[k];
+        for (int64_t i = batch * BATCH; i < std::min(g.count, (batch + 1) * BATCH); i++) {
+            if (!sum_slots(plan, i, stride, rows, drawn, sum)) continue;
             if (out.colors) {
                 R* color = static_cast<R*>(out.colors) + i * colors;
                 for (int64_t c = 0; c < colors; c++) color[c] = sum[FIRST_CHANNEL + 1 + c];
             }
-            if (out.opacities) static_cast<R*>(out.opacities)[i] = sum[M_1];
+            if (out.opacities) static_cast<R*>(out.opacities)[i] = sum[M_1] / static_cast<const R*>(g.opacities)[i];
             if (!shape) continue;
             items[n] = i;
             for (int m = 0; m < MOMENTS; m++) moments[m].lanes()[n] = sum[m];
@@ -378,8 +380,9 @@ template <typename R>
 void backward(const Plan<R>& plan, const F4xGaussians& g, const Camera<R>& cam, int threads, const R* g_image,
               const R* g_depth, const R* g_alpha, const F4xGradients& out) {
     Buffer<R> rows(plan.entries.size() * size_t(gradient_stride(plan.groups)));
+    Buffer<uint8_t> drawn(plan.entries.size());
     const bool shape = out.means || out.quats || out.scales || out.viewmat || out.opacities;
-    auto run = [&](auto tiles) { tiles(plan, cam, threads, g_image, g_depth, g_alpha, rows.data()); };
+    auto run = [&](auto tiles) { tiles(plan, cam, threads, g_image, g_depth, g_alpha, rows.data(), drawn.data()); };
     if (plan.groups == 1) {
         if (!shape) run(backward_tiles<R, 1, false, true>);
         else if (out.colors) run(backward_tiles<R, 1, true, true>);
@@ -389,7 +392,7 @@ void backward(const Plan<R>& plan, const F4xGaussians& g, const Camera<R>& cam, 
         else if (out.colors) run(backward_tiles<R, 0, true, true>);
         else run(backward_tiles<R, 0, true, false>);
     }
-    gather_gaussians(plan, g, cam, threads, rows.data(), out);
+    gather_gaussians(plan, g, cam, threads, rows.data(), drawn.data(), out);
 }
 
 template void backward<float>(const Plan<float>&, const F4xGaussians&, const Camera<float>&, int, const float*, const float*, const float*, const F4xGradients&);

@@ -9,52 +9,47 @@ namespace f4x {
 namespace {
 
 template <typename R> struct Workspace {
-    ChunkLists<R> lists;
+    Chunk<R> chunk;
     TileState<R> state;
-    Vec<R> weights[CHUNK];
+    Vec<R> weights[CHUNK];  // of one block's entries
 };
 
 // With the first four channels only (depth and up to three colours): sums in registers.
 template <typename R> void draw_4(const TileFrame<R>& tile, int b, Workspace<R>& ws, int64_t, Vec<R>* sums) {
     Vec<R> s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3];
-    composite_block(tile, b, ws.lists, ws.state, [&](int, const R* row, const Vec<R>& w) F4X_INLINE_LAMBDA {
-        s0 += w * row[CHANNELS];
-        s1 += w * row[CHANNELS + 1];
-        s2 += w * row[CHANNELS + 2];
-        s3 += w * row[CHANNELS + 3];
+    composite_block(tile, b, ws.chunk, ws.state, [&](const Near<R>& near, int64_t, const Vec<R>& w) F4X_INLINE_LAMBDA {
+        s0 += w * near.at(CHANNELS);
+        s1 += w * near.at(CHANNELS + 1);
+        s2 += w * near.at(CHANNELS + 2);
+        s3 += w * near.at(CHANNELS + 3);
     });
     sums[0] = s0; sums[1] = s1; sums[2] = s2; sums[3] = s3;
 }
 
+// sums[j] += weight times channel c + j of block b's entries under `end`, j < COUNT.
+template <int COUNT, typename R> F4X_INLINE void add_channels(int b, const Workspace<R>& ws, int64_t end, int64_t c, Vec<R>* sums) {
+    Vec<R> s[COUNT];
+    for (int j = 0; j < COUNT; j++) s[j] = sums[j];
+    ws.chunk.each_member(b, [&](const Near<R>& near, int64_t i) F4X_INLINE_LAMBDA {
+        if (i >= end) return false;
+        const R* color = near.whole + CHANNELS + c;
+        const Vec<R> w = ws.weights[i];
+        for (int j = 0; j < COUNT; j++) s[j] += w * color[j];
+        return true;
+    });
+    for (int j = 0; j < COUNT; j++) sums[j] = s[j];
+}
+
 // Any number of channels: first the weights, then the channels, eight at a time.
 template <typename R> void draw_any(const TileFrame<R>& tile, int b, Workspace<R>& ws, int64_t channels, Vec<R>* sums) {
-    int n = 0;
-    Vec<R>* weights = ws.weights;
-    composite_block(tile, b, ws.lists, ws.state, [&](int k, const R*, const Vec<R>& w) F4X_INLINE_LAMBDA {
-        weights[k] = w;
-        n = k + 1;
+    int64_t end = 0;
+    composite_block(tile, b, ws.chunk, ws.state, [&](const Near<R>&, int64_t i, const Vec<R>& w) F4X_INLINE_LAMBDA {
+        ws.weights[i] = w;
+        end = i + 1;
     });
-    const uint8_t* index = ws.lists.index[b];
     int64_t c = 0;
-    for (; c + 8 <= channels; c += 8, sums += 8) {
-        Vec<R> s[8];
-        for (int j = 0; j < 8; j++) s[j] = sums[j];
-        for (int k = 0; k < n; k++) {
-            const R* color = ws.lists.rows[index[k]] + CHANNELS + c;
-            const Vec<R> w = weights[k];
-            for (int j = 0; j < 8; j++) s[j] += w * color[j];
-        }
-        for (int j = 0; j < 8; j++) sums[j] = s[j];
-    }
-    if (c == channels) return;
-    Vec<R> s[4];
-    for (int j = 0; j < 4; j++) s[j] = sums[j];
-    for (int k = 0; k < n; k++) {
-        const R* color = ws.lists.rows[index[k]] + CHANNELS + c;
-        const Vec<R> w = weights[k];
-        for (int j = 0; j < 4; j++) s[j] += w * color[j];
-    }
-    for (int j = 0; j < 4; j++) sums[j] = s[j];
+    for (; c + 8 <= channels; c += 8) add_channels<8>(b, ws, end, c, sums + c);
+    if (c < channels) add_channels<4>(b, ws, end, c, sums + c);
 }
 
 template <typename R> using Draw = void (*)(const TileFrame<R>&, int, Workspace<R>&, int64_t, Vec<R>*);
@@ -66,31 +61,34 @@ void composite_tile(Plan<R>& plan, const TileFrame<R>& tile, int64_t t, bool kee
     std::memset(static_cast<void*>(sums), 0, sizeof(Vec<R>) * size_t(BLOCKS * channels));
     int64_t e = plan.tile_begin[t];
     while (e < end && ws.state.open) {
-        const int n = list_chunk(plan, tile, t, e, ws.state.open, ws.lists);
+        const int n = int(std::min<int64_t>(CHUNK, end - e));
+        fill_chunk(plan, tile, t, e, n, 1, ws.state.open, ws.chunk);
         for (uint32_t left = ws.state.open; left; left &= left - 1) {
             const int b = __builtin_ctz(left);
-            if (ws.lists.count[b]) draw(tile, b, ws, channels, sums + b * channels);
+            if (ws.chunk.members[b]) draw(tile, b, ws, channels, sums + b * channels);
         }
-        if (keep) std::memcpy(plan.drawn.data() + e, ws.lists.masks, size_t(n) * sizeof(uint32_t));
+        if (keep) for (int i = 0; i < n; i++) plan.entries[e + i].blocks = ws.chunk.masks[i];
         e += n;
     }
-    if (keep) std::memset(plan.drawn.data() + e, 0, size_t(end - e) * sizeof(uint32_t));
+    if (keep) for (; e < end; e++) plan.entries[e].blocks = 0;
 }
 
 // From block order to images.
 template <typename R>
 void store_tile(const Plan<R>& plan, const TileFrame<R>& tile, int width, const TileState<R>& st, const Vec<R>* sums, R* image,
                 R* depth, R* alpha) {
-    const int64_t channels = plan.groups * GROUP, colors = plan.channels - 1;
+    const int64_t channels = plan.groups * GROUP;
     const Vec<R>* transmittance = st.transmittance;
-    each_run(tile, width, [=](int b, int lane, int64_t p, int n) {
-        const R* left = transmittance[b].lanes() + lane;
-        const R* sum = sums[b * channels].lanes() + lane;
-        for (int i = 0; i < n; i++) alpha[p + i] = R(1) - left[i];
-        for (int i = 0; i < n; i++) depth[p + i] = sum[i];
-        R* out = image + p * colors;
-        for (int i = 0; i < n; i++)
-            for (int64_t c = 1; c <= colors; c++) *out++ = sum[c * LANES + i];
+    with_colors(plan.channels - 1, [=](auto colors) F4X_INLINE_LAMBDA {
+        each_run(tile, width, [=](int b, int lane, int64_t p, auto n) F4X_INLINE_LAMBDA {
+            const R* left = transmittance[b].lanes() + lane;
+            const R* sum = sums[b * channels].lanes() + lane;
+            for (int i = 0; i < n; i++) alpha[p + i] = R(1) - left[i];
+            for (int i = 0; i < n; i++) depth[p + i] = sum[i];
+            R* out = image + p * colors;
+            for (int i = 0; i < n; i++)
+                for (int64_t c = 0; c < colors; c++) out[i * colors + c] = sum[(c + 1) * LANES + i];
+        });
     });
 }
 
@@ -105,7 +103,6 @@ template <typename R> void keep_tile(Plan<R>& plan, int64_t t, const TileState<R
 template <typename R>
 void composite(Plan<R>& plan, const Camera<R>& cam, int threads, bool keep, R* image, R* depth, R* alpha) {
     if (keep) {
-        plan.drawn.reset(plan.entries.size());
         plan.transmittance.reset(size_t(cam.tiles()) * TILE_PIXELS);
         plan.stop.reset(size_t(cam.tiles()) * TILE_PIXELS);
     }

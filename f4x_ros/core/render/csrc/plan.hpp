@@ -2,6 +2,8 @@
 // What the stages of one rendering hand to each other.
 #pragma once
 
+#include <vector>
+
 #include "abi.h"
 #include "buffer.hpp"
 #include "simd.hpp"
@@ -16,14 +18,14 @@ static_assert(BLOCKS == 32, "a tile's blocks are the bits of a uint32");
 constexpr int32_t NEVER = INT32_MAX;              // a pixel that was not full at the end of its list
 
 // The compositing rules of gsplat 1.5.3.
-constexpr double ALPHA_MIN = 1.0 / 255.0;         // a smaller contribution is skipped
+constexpr double REACH = 5.541263545158426;       // ln 255: a contribution under exp(-REACH) is skipped
 constexpr double ALPHA_MAX = 0.999;
 constexpr double TRANSMITTANCE_MIN = 1e-4;        // a pixel stops before it would fall to this
 
-// One row per visible Gaussian, ordered by the tile of its centre: geometry, then channels (depth first, then colours, then zeros).
-// The falloff is exp(-8 t) with t = FALL_XX dx^2 + FALL_XY dx dy + FALL_YY dy^2, that is the conic over 16, 8, 16.
-// Where alpha >= 1/255 is the ellipse dy^2 <= EXTENT2, |dx - SLOPE dy| <= SPREAD sqrt(EXTENT2 - dy^2), EXTENT_X wide.
-enum Row { X, Y, FALL_XX, FALL_XY, FALL_YY, OPACITY, EXTENT2, SLOPE, SPREAD, EXTENT_X, ROW_PAD0, ROW_PAD1, CHANNELS };
+// One row per Gaussian, written for those that may be seen: geometry, then channels (depth first, then colours, then
+// zeros). At d = pixel - (X, Y) alpha is exp(-8 t), t = u^2 + v^2 + FADE, u = U_X dx + U_Y dy, v = V_Y dy: the conic as a
+// sum of two squares, which no rounding makes negative, and the opacity in it.
+enum Row { X, Y, ROW_PAD0, ROW_PAD1, U_X, U_Y, V_Y, FADE, CHANNELS };
 
 template <typename R> struct Camera {
     R rotation[9], translation[3];
@@ -37,38 +39,68 @@ template <typename R> struct Camera {
 
 struct PlanBase { virtual ~PlanBase() = default; };
 
+// A Gaussian in a tile's list.
+struct Entry {
+    int32_t row;
+    uint32_t blocks;  // of the tile that it may reach; after stage 3 those that it may have contributed to
+};
+
 template <typename R> struct Plan : PlanBase {
-    int64_t visible = 0;      // M
     int channels = 0;         // C + 1, the depth included
     int groups = 0;           // padded channels / GROUP
     int64_t stride = 0;       // of rows
-    Buffer<R> rows;           // [M, stride]
-    Buffer<int32_t> ids;      // [M] row -> index of the Gaussian
-    Buffer<int64_t> slots;    // [M + 1] row -> its first slot; one slot per tile it meets
-    Buffer<int32_t> slot_entry;   // [E] slot -> entry
+    Buffer<R> rows;           // [N, stride]
+    Buffer<int64_t> slots;    // [N + 1] Gaussian -> its first slot; one slot per tile it meets
     Buffer<int64_t> tile_begin;   // [tiles + 1] tile -> its first entry
-    Buffer<int32_t> entries;      // [E] row, front to back within a tile
+    Buffer<Entry> entries;        // [E] front to back within a tile
+    Buffer<int32_t> entry_slot;   // [E] entry -> slot
     // left by the forward pass for the backward pass
-    Buffer<uint32_t> drawn;       // [E] blocks of the tile this entry may have contributed to
     Buffer<R> transmittance;      // [tiles, TILE_PIXELS] in block order
     Buffer<int32_t> stop;         // [tiles, TILE_PIXELS] entry (relative to the tile's first) at which the pixel was full
 };
 
-// Stage 1: EWA projection; keeps the Gaussians whose ellipse meets the image.
-template <typename R> struct Projected {
-    int parts = 1;
-    Buffer<R> rows;               // [N, CHANNELS], compact within each part
-    Buffer<int32_t> ids;          // same order
-    Buffer<R> depths;
-    Buffer<int64_t> part_begin;   // [parts + 1] after compaction: offset of the part's first survivor
-    Buffer<int64_t> part_source;  // [parts] where the part's survivors lie in the arrays above
-    int64_t visible = 0;
-};
-template <typename R> void project(const F4xGaussians&, const Camera<R>&, int threads, Projected<R>&);
+// Non-negative IEEE numbers order like their bits.
+template <typename R> struct Key;
+template <> struct Key<float> { typedef uint32_t Word; };
+template <> struct Key<double> { typedef uint64_t Word; };
 
-// Stage 2: pack rows with their channels; list for every tile the rows it may see, front to back.
-// plan.channels says whether the rows carry colours.
-template <typename R> void bin(const F4xGaussians&, const Camera<R>&, int threads, const Projected<R>&, Plan<R>&);
+// A tile that a Gaussian meets.
+struct Slot {
+    int32_t tile;
+    uint32_t blocks;
+};
+
+struct SlotList {
+    Buffer<Slot> slots;
+    int64_t count = 0;
+    // before up to `more` pushes
+    void reserve(int64_t more) { if (count + more > int64_t(slots.size())) grow(more); }
+    void push(Slot slot) { slots[size_t(count++)] = slot; }
+    void grow(int64_t more);
+};
+
+// What one thread saw: of a range of Gaussians, in their order.
+struct SeenPart {
+    int64_t first_row = 0, end_row = 0;
+    int64_t items = 0;  // from `first_row` on in the array of all
+    SlotList slots;
+};
+
+template <typename R> struct Seen {
+    struct Item {
+        typename Key<R>::Word depth;
+        int32_t row;
+    };
+    Buffer<Item> items;  // [N], with gaps between the parts
+    std::vector<SeenPart> parts;
+};
+
+// Stage 1: EWA projection. Fills the rows and slots of the Gaussians whose ellipse meets the image; plan.channels says
+// whether the rows carry colours.
+template <typename R> void project(const F4xGaussians&, const Camera<R>&, int threads, Plan<R>&, Seen<R>&);
+
+// Stage 2: list for every tile the rows it may see, front to back.
+template <typename R> void bin(const Camera<R>&, int threads, Seen<R>&, Plan<R>&);
 
 // Stage 3: front-to-back compositing.
 template <typename R> void composite(Plan<R>&, const Camera<R>&, int threads, bool keep, R* image, R* depth, R* alpha);

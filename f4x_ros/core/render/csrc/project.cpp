@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stage 1: project every Gaussian and keep those whose visible ellipse meets the image.
+//
+// Rows stay in the order of the Gaussians, so what is read of them here and written to them by the backward pass is
+// read and written in order. Depth orders only the lists.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "ewa.hpp"
 #include "parallel.hpp"
+#include "reach.hpp"
 
 namespace f4x {
 
@@ -28,82 +33,116 @@ template <typename R> Camera<R>::Camera(const F4xView& view) {
 
 namespace {
 
-// The rows' geometry for the lanes in `bits`; returns those of which something can be seen. NaN anywhere fails a
-// comparison and is culled.
+// Eight Gaussians in the image.
+template <typename R> struct Outline {
+    Vec<R> row[CHANNELS];                 // their rows
+    Vec<R> extent2, slope, spread;        // of their ellipses
+    Vec<R> first_x, last_x, first_y, last_y;  // pixels they may reach, within the image; to be rounded down
+
+    // The lanes of `bits` in which something can be seen. NaN anywhere fails a comparison and is culled.
+    F4X_INLINE uint32_t draw(const Ewa<R>& e, const Camera<R>& cam, const Vec<R>& opacity, uint32_t bits) {
+        const R most = std::numeric_limits<R>::max(), half = R(0.5), slack = R(0.01);
+        Vec<R> reach2;  // alpha >= 1/255  <=>  d^T conic d <= reach2
+        for (int j = 0; j < LANES; j++) reach2.lanes()[j] = 2 * std::log(opacity.lanes()[j] * R(255));
+        const Vec<R> iC = R(1) / e.C, x = e.xn * cam.fx + cam.cx, y = e.yn * cam.fy + cam.cy;
+        extent2 = reach2 * e.C;
+        slope = e.B * iC;
+        spread = e.det.sqrt() * iC;
+        row[X] = x;
+        row[Y] = y;
+        row[ROW_PAD0] = row[ROW_PAD1] = Vec<R>::zero();
+        row[U_X] = (e.C / e.det).sqrt() * R(0.25);
+        row[U_Y] = -row[U_X] * slope;
+        row[V_Y] = iC.sqrt() * R(0.25);
+        row[FADE] = (R(2 * REACH) - reach2) * R(1.0 / 16);
+        const Vec<R> room_x = (reach2 * e.A).sqrt(), room_y = extent2.sqrt(), ex = room_x + slack, ey = room_y + slack;
+        const Mask<R> seen = (e.det > R(0)) & (e.det < most) & (reach2 > R(0)) & (x + ex > half) & (y + ey > half) &
+                             (x - ex < R(cam.width) - half) & (y - ey < R(cam.height) - half);
+        // pixel centres lie at + 0.5, and an extent may exceed any integer
+        first_x = (x - ex + half).above(0);
+        first_y = (y - ey + half).above(0);
+        last_x = (x + ex - half).below(R(cam.width - 1));
+        last_y = (y + ey - half).below(R(cam.height - 1));
+        return bits & seen.bits();
+    }
+
+    F4X_INLINE Ellipse<R> ellipse(int j) const {
+        return {row[X].lanes()[j], row[Y].lanes()[j], extent2.lanes()[j], slope.lanes()[j], spread.lanes()[j],
+                int(first_y.lanes()[j]) / 2, int(last_y.lanes()[j]) / 2 + 1,
+                int(first_x.lanes()[j]) / TILE, int(last_x.lanes()[j]) / TILE + 1};
+    }
+};
+
+// Writes the row and the slots of lane j; `index` is the Gaussian's.
 template <typename R>
-F4X_INLINE uint32_t project_rows(const Ewa<R>& e, const Camera<R>& cam, const Vec<R>& opacity, uint32_t bits, Vec<R>* row) {
-    const R most = std::numeric_limits<R>::max(), half = R(0.5), slack = R(0.01);
-    Vec<R> reach2;  // alpha >= 1/255  <=>  d^T conic d <= reach2
-    for (int j = 0; j < LANES; j++) reach2.lanes()[j] = 2 * std::log(opacity.lanes()[j] * R(255));
-    const Vec<R> idet = R(1) / e.det, iC = R(1) / e.C;
-    row[X] = e.xn * cam.fx + cam.cx;
-    row[Y] = e.yn * cam.fy + cam.cy;
-    row[FALL_XX] = e.C * idet * R(1.0 / 16);
-    row[FALL_XY] = e.B * idet * R(-1.0 / 8);
-    row[FALL_YY] = e.A * idet * R(1.0 / 16);
-    row[OPACITY] = opacity;
-    row[EXTENT2] = reach2 * e.C;
-    row[SLOPE] = e.B * iC;
-    row[SPREAD] = e.det.sqrt() * iC;
-    row[EXTENT_X] = (reach2 * e.A).sqrt();
-    row[ROW_PAD0] = row[ROW_PAD1] = Vec<R>::zero();
-    const Vec<R> ex = row[EXTENT_X] + slack, ey = row[EXTENT2].sqrt() + slack;
-    const Mask<R> seen = (e.det > R(0)) & (e.det < most) & (reach2 > R(0)) & (row[X] + ex > half) & (row[Y] + ey > half) &
-                         (row[X] - ex < R(cam.width) - half) & (row[Y] - ey < R(cam.height) - half);
-    return bits & seen.bits();
+F4X_INLINE void keep(const F4xGaussians& g, const Camera<R>& cam, const Plan<R>& plan, const Outline<R>& outline, R depth,
+                     int j, int64_t index, R* row, SlotList& slots) {
+    for (int k = 0; k < CHANNELS; k++) row[k] = outline.row[k].lanes()[j];
+    R* channels = row + CHANNELS;
+    channels[0] = depth;
+    int c = 1;
+    if (plan.channels > 1) {
+        const R* color = static_cast<const R*>(g.colors) + index * g.channels;
+        for (; c < plan.channels; c++) channels[c] = color[c - 1];
+    }
+    for (; c < plan.groups * GROUP; c++) channels[c] = 0;
+    const Ellipse<R> ellipse = outline.ellipse(j);
+    slots.reserve(most_tiles(ellipse));
+    each_tile_met(ellipse, cam, [&](int tile, uint32_t blocks) F4X_INLINE_LAMBDA { slots.push({tile, blocks}); });
 }
 
-// Eight Gaussians from `first` on, of which the first `n` count; writes the survivors' rows, ids and depths.
+// Eight Gaussians from `first` on, of which the first `n` count; returns how many of them are listed in `items`.
 template <typename R>
-int project_eight(const F4xGaussians& g, const Camera<R>& cam, int64_t first, int n, R* rows, int32_t* ids, R* depths) {
-    int64_t items[LANES];
-    for (int j = 0; j < LANES; j++) items[j] = first + (j < n ? j : 0);
-    Vec<R> mean[3], quat[4], scale[3], opacity, row[CHANNELS];
+int project_eight(const F4xGaussians& g, const Camera<R>& cam, int64_t first, int n, Plan<R>& plan,
+                  typename Seen<R>::Item* items, SlotList& slots) {
+    int64_t source[LANES];
+    for (int j = 0; j < LANES; j++) source[j] = first + (j < n ? j : 0);
+    Vec<R> mean[3], quat[4], scale[3], opacity;
     Ewa<R> e;
-    load_lanes<3>(g.means, items, mean);
+    load_lanes<3>(g.means, source, mean);
     e.point(cam, mean);
     uint32_t bits = (e.p[2] >= cam.near_m).bits() & ((1u << n) - 1);
-    if (!bits) return 0;
-    load_lanes<4>(g.quats, items, quat);
-    load_lanes<3>(g.scales, items, scale);
-    load_lanes<1>(g.opacities, items, &opacity);
-    e.shape(cam, quat, scale);
-    bits = project_rows(e, cam, opacity, bits, row);
-    int at = 0;
-    for (; bits; bits &= bits - 1, at++) {
-        const int j = __builtin_ctz(bits);
-        for (int k = 0; k < CHANNELS; k++) rows[at * CHANNELS + k] = row[k].lanes()[j];
-        ids[at] = int32_t(first + j);
-        depths[at] = e.p[2].lanes()[j];
+    Outline<R> outline;
+    if (bits) {
+        load_lanes<4>(g.quats, source, quat);
+        load_lanes<3>(g.scales, source, scale);
+        load_lanes<1>(g.opacities, source, &opacity);
+        e.shape(cam, quat, scale);
+        bits = outline.draw(e, cam, opacity, bits);
     }
-    return at;
+    int listed = 0;
+    for (int j = 0; j < n; j++) {
+        plan.slots[size_t(first + j)] = slots.count;
+        if (!(bits >> j & 1)) continue;
+        const R depth = e.p[2].lanes()[j];
+        keep(g, cam, plan, outline, depth, j, first + j, plan.rows.data() + (first + j) * plan.stride, slots);
+        std::memcpy(&items[listed].depth, &depth, sizeof depth);
+        items[listed++].row = int32_t(first + j);
+    }
+    return listed;
 }
 
 }  // namespace
 
-template <typename R> void project(const F4xGaussians& g, const Camera<R>& cam, int threads, Projected<R>& out) {
-    const int parts = out.parts = threads;
-    out.rows.reset(size_t(g.count) * CHANNELS);
-    out.ids.reset(size_t(g.count));
-    out.depths.reset(size_t(g.count));
-    out.part_begin.reset(size_t(parts) + 1);
-    out.part_source.reset(size_t(parts));
-    for_parts(parts, g.count, [&](int part, int64_t begin, int64_t end) {
-        int64_t at = begin;
+template <typename R> void project(const F4xGaussians& g, const Camera<R>& cam, int threads, Plan<R>& plan, Seen<R>& out) {
+    plan.groups = (plan.channels + GROUP - 1) / GROUP;
+    plan.stride = CHANNELS + plan.groups * GROUP;
+    plan.rows.reset(size_t(g.count) * size_t(plan.stride));
+    plan.slots.reset(size_t(g.count) + 1);
+    out.items.reset(size_t(g.count));
+    out.parts = std::vector<SeenPart>(size_t(threads));
+    for_parts(threads, g.count, [&](int part, int64_t begin, int64_t end) {
+        SeenPart& seen = out.parts[size_t(part)];
+        seen.first_row = begin;
+        seen.end_row = end;
         for (int64_t i = begin; i < end; i += LANES)
-            at += project_eight(g, cam, i, int(std::min<int64_t>(LANES, end - i)), out.rows.data() + at * CHANNELS,
-                                out.ids.data() + at, out.depths.data() + at);
-        out.part_source[part] = begin;
-        out.part_begin[part + 1] = at - begin;
+            seen.items += project_eight(g, cam, i, int(std::min<int64_t>(LANES, end - i)), plan, out.items.data() + begin + seen.items, seen.slots);
     });
-    out.part_begin[0] = 0;
-    for (int p = 0; p < parts; p++) out.part_begin[p + 1] += out.part_begin[p];
-    out.visible = out.part_begin[parts];
 }
 
 template struct Camera<float>;
 template struct Camera<double>;
-template void project<float>(const F4xGaussians&, const Camera<float>&, int, Projected<float>&);
-template void project<double>(const F4xGaussians&, const Camera<double>&, int, Projected<double>&);
+template void project<float>(const F4xGaussians&, const Camera<float>&, int, Plan<float>&, Seen<float>&);
+template void project<double>(const F4xGaussians&, const Camera<double>&, int, Plan<double>&, Seen<double>&);
 
 }  // namespace f4x

@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #if defined(__AVX__) || defined(__SSE2__)
 #include <immintrin.h>
 #endif
@@ -95,6 +96,8 @@ template <typename R> struct Vec {
     // v - 0 is v bit for bit, so this folds to a broadcast under strict floating point rules too
     static F4X_INLINE Vec all(R v) { Vec r; F4X_EACH r.part[i] = v - Real{}; return r; }
     static F4X_INLINE Vec zero() { Vec r; F4X_EACH r.part[i] = Real{}; return r; }
+    static F4X_INLINE Vec load(const R* from) { Vec r; std::memcpy(&r, from, sizeof r); return r; }
+    F4X_INLINE void store(R* to) const { std::memcpy(to, this, sizeof *this); }
     F4X_INLINE R* lanes() { return reinterpret_cast<R*>(part); }
     F4X_INLINE const R* lanes() const { return reinterpret_cast<const R*>(part); }
 #define F4X_OPERATOR(o)                                                                                           \
@@ -138,20 +141,20 @@ template <typename R> F4X_INLINE Vec<R> Vec<R>::sqrt() const {
     return r;
 }
 
-// exp(-8 t) for t in [0, 1]: a polynomial of exp(-t), squared three times. No bit tricks, so one text serves every
-// target. float: minimax of degree 6, relative error 2e-6 (most of it the squarings' rounding).
+// exp(-8 t) for t in [0, 0.7], where alpha is at least 1/255; elsewhere undefined, NaN included. A polynomial of exp(-t),
+// squared three times: no bit tricks, so one text serves every target.
+// float: minimax of degree 5, relative error 2e-6 (most of it the squarings' rounding).
 F4X_INLINE Vec<float> exp_minus_8(const Vec<float>& t) {
-    Vec<float> p = t * 8.41720676e-4f + -7.63369861e-3f;
-    p = p * t + 4.12022991e-2f;
-    p = p * t + -1.66506216e-1f;
-    p = p * t + 4.99973893e-1f;
-    p = p * t + -9.99998547e-1f;
+    Vec<float> p = t * -5.90699943e-3f + 3.98826919e-2f;
+    p = p * t + -1.66047074e-1f;
+    p = p * t + 4.99903761e-1f;
+    p = p * t + -9.99995026e-1f;
     p = p * t + 1.0f;
     p *= p; p *= p; p *= p;
     return p;
 }
 
-// double: the Taylor series to degree 16, relative error under 1e-14 where alpha passes the cut (8 t < 5.6).
+// double: the Taylor series to degree 16, relative error under 1e-14.
 F4X_INLINE Vec<double> exp_minus_8(const Vec<double>& t) {
     constexpr double C[17] = {1.0, -1.0, 1.0 / 2, -1.0 / 6, 1.0 / 24, -1.0 / 120, 1.0 / 720, -1.0 / 5040, 1.0 / 40320,
                               -1.0 / 362880, 1.0 / 3628800, -1.0 / 39916800, 1.0 / 479001600, -1.0 / 6227020800,

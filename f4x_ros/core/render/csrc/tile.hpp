@@ -1,27 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// A 16 x 16 tile as 32 blocks of 4 x 2 pixels, and its list of Gaussians resorted by block.
+// A tile's blocks and its list of Gaussians, turned round: for every block the Gaussians that may reach it.
 //
-// Block b covers columns 4 (b / 8) .. + 3 and rows 2 (b % 8) .. + 1; lanes 0..3 are the upper row. The kernels take
-// the tile's list in chunks, turn each chunk into one list per block, and then work through one block at a time:
-// its transmittance and its sums stay in registers, and few branches are mispredicted.
+// The kernels take the tile's list in chunks and then work through one block at a time: its transmittance and its
+// sums stay in registers, and few branches are mispredicted.
 #pragma once
 
 #include <algorithm>
+#include <cstring>
+#include <type_traits>
 
-#include "plan.hpp"
+#include "reach.hpp"
 
 namespace f4x {
 
-constexpr int CHUNK = 128;  // entries; the rows, lists and weights of a chunk stay in the first-level caches
-
-inline int block_x(int b) { return 4 * (b >> 3); }
-inline int block_y(int b) { return 2 * (b & 7); }
+constexpr int CHUNK = 64;  // entries; what is kept of a chunk stays in the first-level cache
 
 template <typename R> struct TileFrame {
     int x0, y0;            // of the tile, pixels
     int columns, rows;     // inside the image
     Vec<R> lane_x, lane_y; // centres of block 0's pixels
-    Vec<R> even_y;         // centres of the tile's rows 0, 2, .. 14
+    Vec<R> right[4], down[TILE_PAIRS];  // from there to the blocks of a column, of a row; tables spare the kernels a broadcast
 
     TileFrame(const Camera<R>& camera, int64_t tile) {
         x0 = int(tile % camera.tiles_x) * TILE;
@@ -31,27 +29,9 @@ template <typename R> struct TileFrame {
         for (int i = 0; i < LANES; i++) {
             lane_x.lanes()[i] = R(x0 + (i & 3)) + R(0.5);
             lane_y.lanes()[i] = R(y0 + (i >> 2)) + R(0.5);
-            even_y.lanes()[i] = R(y0 + 2 * i) + R(0.5);
         }
-    }
-
-    // Blocks that may hold a pixel with alpha >= 1/255. Conservative by 0.01 px; the exact test is on alpha itself.
-    F4X_INLINE uint32_t blocks_met(const R* row) const {
-        const R slack = R(0.01);
-        const Vec<R> dy0 = even_y - row[Y], dy1 = dy0 + R(1);
-        const Vec<R> room0 = row[EXTENT2] - dy0 * dy0, room1 = row[EXTENT2] - dy1 * dy1;
-        const Vec<R> half0 = room0.above(0).sqrt() * row[SPREAD] + slack, half1 = room1.above(0).sqrt() * row[SPREAD] + slack;
-        const R px = row[X] - R(x0) - R(0.5);  // in the tile's pixel indices
-        const Vec<R> mid0 = dy0 * row[SLOPE] + px, mid1 = dy1 * row[SLOPE] + px;
-        // 0.02 px^2 beyond the extent keeps rows whose room is a rounding error below zero
-        const R edge = R(-0.02);
-        const Mask<R> in0 = room0 >= edge, in1 = room1 >= edge;
-        const Vec<R> far = Vec<R>::all(R(1e30)), near = Vec<R>::all(R(-1e30));
-        const Vec<R> lo = (mid0 - half0).where(in0, far).smaller((mid1 - half1).where(in1, far));
-        const Vec<R> hi = (mid0 + half0).where(in0, near).larger((mid1 + half1).where(in1, near));
-        uint32_t bits = 0;
-        for (int j = 0; j < 4; j++) bits |= ((hi >= R(4 * j)) & (lo <= R(4 * j + 3))).bits() << (8 * j);
-        return bits;
+        for (int i = 0; i < 4; i++) right[i] = Vec<R>::all(R(4 * i));
+        for (int i = 0; i < TILE_PAIRS; i++) down[i] = Vec<R>::all(R(2 * i));
     }
 
     // NEVER for the lanes of block b inside the image, 0 (full before the first entry) for the others
@@ -63,48 +43,108 @@ template <typename R> struct TileFrame {
     }
 };
 
-// The pixels of one block, and how a Gaussian falls off over them.
-template <typename R> struct BlockFrame {
-    Vec<R> px, py;
-    F4X_INLINE BlockFrame(const TileFrame<R>& tile, int b) : px(tile.lane_x + R(block_x(b))), py(tile.lane_y + R(block_y(b))) {}
-    F4X_INLINE Vec<R> falloff(const R* row) const {
-        const Vec<R> dx = px - row[X], dy = py - row[Y];
-        const Vec<R> t = (dx * row[FALL_XX] + dy * row[FALL_XY]) * dx + (dy * row[FALL_YY]) * dy;
-        return exp_minus_8(t.above(0).below(1));
+// The pointer, computed here and now: compilers otherwise prefer to repeat the sum at each of its many uses.
+template <typename T> F4X_INLINE T* held(T* p) {
+    asm("" : "+r"(p));
+    return p;
+}
+
+// A Gaussian as the blocks of one tile see it.
+template <typename R> struct Near {
+    Vec<R> u, v;                    // at the pixels of block 0
+    R row[CHANNELS - U_X + GROUP];  // U_X and what follows, to the fourth channel
+    const R* whole;                 // its row
+    typename Mask<R>::Int entry;    // relative to the tile's first
+
+    F4X_INLINE R at(int k) const { return row[k - U_X]; }
+    F4X_INLINE void set(const TileFrame<R>& tile, const R* from, int64_t e) {
+        std::memcpy(row, from + U_X, sizeof row);
+        const Vec<R> dx = tile.lane_x - from[X], dy = tile.lane_y - from[Y];
+        u = dx * from[U_X] + dy * from[U_Y];
+        v = dy * from[V_Y];
+        whole = from;
+        entry = typename Mask<R>::Int(e);
+    }
+    // alpha is exp(-8 t), at the pixels of the block (right, down) from block 0
+    F4X_INLINE Vec<R> t(const Vec<R>& right, const Vec<R>& down) const {
+        const Vec<R> u_here = right * at(U_X) + (down * at(U_Y) + u), v_here = down * at(V_Y) + v;
+        return u_here * u_here + (v_here * v_here + at(FADE));
     }
 };
+constexpr double T_MAX = REACH / 8;
 
-// A chunk of a tile's entries as one list per block.
-template <typename R> struct ChunkLists {
-    int64_t first;               // entry of index 0, relative to the tile's first
-    const R* rows[CHUNK];
-    uint32_t masks[CHUNK];       // blocks each entry meets
-    int count[BLOCKS];
-    int start[BLOCKS + 1];       // of each block's pairs in the chunk's pair arrays
-    uint8_t index[BLOCKS][CHUNK];
+// One step of `transpose_bits`.
+template <int J> F4X_INLINE void swap_bits(uint64_t* a, uint64_t mask) {
+    for (int k = 0; k < 32; k += 2 * J)
+        for (int i = k; i < k + J; i++) {
+            const uint64_t t = ((a[i] >> J) ^ a[i + J]) & mask;
+            a[i] ^= t << J;
+            a[i + J] ^= t;
+        }
+}
 
-    void begin(int64_t e) {
-        first = e;
-        for (int b = 0; b < BLOCKS; b++) count[b] = 0;
-    }
-    F4X_INLINE void add(int i, const R* row, uint32_t mask) {
-        rows[i] = row;
-        masks[i] = mask;
-        for (; mask; mask &= mask - 1) {
-            const int b = __builtin_ctz(mask);
-            index[b][count[b]++] = uint8_t(i);
+// The matrices of bits in the lower and in the upper halves of 32 words, both transposed (Warren, Hacker's Delight).
+F4X_INLINE void transpose_bits(uint64_t* a) {
+    swap_bits<16>(a, 0x0000ffff0000ffffu);
+    swap_bits<8>(a, 0x00ff00ff00ff00ffu);
+    swap_bits<4>(a, 0x0f0f0f0f0f0f0f0fu);
+    swap_bits<2>(a, 0x3333333333333333u);
+    swap_bits<1>(a, 0x5555555555555555u);
+}
+
+// Some entries of a tile.
+template <typename R> struct Chunk {
+    int n;
+    uint32_t masks[CHUNK];     // blocks each entry meets
+    uint64_t members[BLOCKS];  // entries each block meets, one bit each
+    Near<R> near[CHUNK];
+
+    // body(near, i) for every entry i of block b, while it returns true
+    template <typename F> F4X_INLINE void each_member(int b, F body) const {
+        for (uint64_t left = members[b]; left; left &= left - 1) {
+            const int64_t i = __builtin_ctzll(left);
+            if (!body(*held(near + i), i)) return;
         }
     }
-    void end() {
-        start[0] = 0;
-        for (int b = 0; b < BLOCKS; b++) start[b + 1] = start[b] + count[b];
+    // After the masks.
+    void list_members() {
+        for (int i = n; i < CHUNK; i++) masks[i] = 0;
+        for (int k = 0; k < 32; k++) members[k] = masks[k] | uint64_t(masks[k + 32]) << 32;
+        transpose_bits(members);
     }
-    // entries from position k of block b's list on are hidden there
-    void cut(int b, int k) {
-        for (; k < count[b]; k++) masks[index[b][k]] &= ~(1u << b);
+    // Entries from i on are hidden in block b.
+    void cut(int b, int64_t i) {
+        for (; i < n; i++) masks[i] &= ~(uint32_t(1) << b);
     }
 };
-static_assert(CHUNK <= 256, "indices are uint8_t");
+// Where a kernel keeps what it found for entry i and block b of a chunk. One more than CHUNK, or an entry's pairs would
+// share one set of the cache.
+constexpr int64_t PAIRS = BLOCKS * (CHUNK + 1);
+F4X_INLINE int64_t pair_of(int64_t b, int64_t i) { return b * (CHUNK + 1) + i; }
+static_assert(CHUNK == 64 && BLOCKS == 32, "a chunk's entries are the bits of a uint64");
+
+constexpr int AHEAD = 12;  // entries
+
+template <typename R> F4X_INLINE void prefetch_row(const R* row, int64_t stride) {
+    for (int64_t k = 0; k < stride; k += int64_t(64 / sizeof(R))) __builtin_prefetch(row + k);
+}
+
+// Fills the chunk with entries first, first + step, .. (n of them) of tile t, for the blocks in `open`.
+template <typename R>
+F4X_INLINE void fill_chunk(const Plan<R>& plan, const TileFrame<R>& tile, int64_t t, int64_t first, int n, int step, uint32_t open,
+                           Chunk<R>& chunk) {
+    const Entry* entry = plan.entries.data() + first;
+    const int64_t index = first - plan.tile_begin[size_t(t)];
+    const auto row = [&](int i) { return plan.rows.data() + int64_t(entry[i * step].row) * plan.stride; };
+    chunk.n = n;
+    for (int i = 0; i < std::min(n, AHEAD); i++) prefetch_row(row(i), plan.stride);
+    for (int i = 0; i < n; i++) {
+        if (i + AHEAD < n) prefetch_row(row(i + AHEAD), plan.stride);
+        chunk.masks[i] = entry[i * step].blocks & open;
+        chunk.near[i].set(tile, row(i), index + i * step);
+    }
+    chunk.list_members();
+}
 
 // The pixels of a tile during front-to-back compositing.
 template <typename R> struct TileState {
@@ -122,68 +162,59 @@ template <typename R> struct TileState {
     }
 };
 
-constexpr int AHEAD = 12;  // entries
-
-template <typename R> F4X_INLINE void prefetch_row(const R* row, int64_t stride) {
-    for (int64_t k = 0; k < stride; k += int64_t(64 / sizeof(R))) __builtin_prefetch(row + k);
-}
-
-// Chunk lists of tile t's entries from e on, for the blocks in `open`; returns how many entries were taken.
-template <typename R>
-F4X_INLINE int list_chunk(const Plan<R>& plan, const TileFrame<R>& tile, int64_t t, int64_t e, uint32_t open, ChunkLists<R>& lists) {
-    const int n = int(std::min<int64_t>(CHUNK, plan.tile_begin[t + 1] - e));
-    const R* rows = plan.rows.data();
-    lists.begin(e - plan.tile_begin[t]);
-    for (int i = 0; i < std::min(n, AHEAD); i++) prefetch_row(rows + int64_t(plan.entries[e + i]) * plan.stride, plan.stride);
-    for (int i = 0; i < n; i++) {
-        const R* row = rows + int64_t(plan.entries[e + i]) * plan.stride;
-        if (i + AHEAD < n) prefetch_row(rows + int64_t(plan.entries[e + i + AHEAD]) * plan.stride, plan.stride);
-        lists.add(i, row, tile.blocks_met(row) & open);
-    }
-    lists.end();
-    return n;
-}
-
-// Composite block b over its list, front to back: draw(k, row, w) gets every pair's weights. Afterwards the state
-// holds the block's transmittance; pairs behind a block that became full are cut from the lists.
+// Composite block b over its entries, front to back: draw(near, i, w) gets every pair's weights. Afterwards the state
+// holds the block's transmittance; pairs behind a block that became full are cut from the chunk's masks.
 template <typename R, typename F>
-F4X_INLINE void composite_block(const TileFrame<R>& tile, int b, ChunkLists<R>& lists, TileState<R>& st, F draw) {
+F4X_INLINE void composite_block(const TileFrame<R>& tile, int b, Chunk<R>& chunk, TileState<R>& st, F draw) {
     typedef typename Mask<R>::Int Int;
-    const BlockFrame<R> block(tile, b);
+    const Mask<R> never = Mask<R>::all(Int(NEVER) - 1);
+    const Vec<R> nowhere = Vec<R>::all(R(INFINITY)), down = tile.down[b & 7];
+    Mask<R> stop = st.stop[b];
+    // a full pixel is moved to where every Gaussian is transparent
+    Vec<R> right = tile.right[b >> 3].where(stop > never, nowhere);
     Vec<R> before = st.transmittance[b];
-    Mask<R> stop = st.stop[b], live = stop > Mask<R>::all(Int(NEVER) - 1);
-    const uint8_t* index = lists.index[b];
-    const int n = lists.count[b];
-    for (int k = 0; k < n; k++) {
-        const R* row = lists.rows[index[k]];
-        const Vec<R> alpha = (block.falloff(row) * row[OPACITY]).below(R(ALPHA_MAX));
-        Mask<R> act = (alpha >= R(ALPHA_MIN)) & live;
-        Vec<R> used = alpha.only(act);
-        Vec<R> after = before - before * used;
-        const Mask<R> full = (after <= R(TRANSMITTANCE_MIN)) & act;
+    chunk.each_member(b, [&](const Near<R>& near, int64_t i) F4X_INLINE_LAMBDA {
+        const Vec<R> t = near.t(right, down);
+        const Mask<R> act = t <= R(T_MAX);
+        Vec<R> used = exp_minus_8(t).below(R(ALPHA_MAX)).only(act), weight = before * used, after = before - weight;
+        // what is still open stays above the limit, so this is true only where something was used
+        const Mask<R> full = after <= R(TRANSMITTANCE_MIN);
         if (__builtin_expect(full.any(), 0)) {  // this Gaussian is left out of the pixel and the pixel ends here
-            live = live.without(full);
-            stop = Mask<R>::all(Int(lists.first + index[k])).where(full, stop);
-            used = used.only(live);
+            stop = Mask<R>::all(near.entry).where(full, stop);
+            right = nowhere.where(full, right);
+            weight = Vec<R>::zero().where(full, weight);
             after = before.where(full, after);
-            if (!live.any()) {
-                lists.cut(b, k);
-                st.open &= ~(1u << b);
-                break;
+            if (!(stop > never).any()) {
+                chunk.cut(b, i);
+                st.open &= ~(uint32_t(1) << b);
+                return false;
             }
         }
-        draw(k, row, before * used);
+        draw(near, i, weight);
         before = after;
-    }
+        return true;
+    });
     st.transmittance[b] = before;
     st.stop[b] = stop;
 }
 
-// body(block's lane pointer offset, pixel index) for the tile's pixels inside the image, in runs along x.
+// body(block, lane, pixel index, run) for the tile's pixels inside the image, in runs along x. A full run's length is
+// known to the compiler.
 template <typename R, typename F> F4X_INLINE void each_run(const TileFrame<R>& tile, int width, F body) {
+    const std::integral_constant<int, 4> four;
     for (int y = 0; y < tile.rows; y++)
-        for (int x = 0; x < tile.columns; x += 4)
-            body((x / 4) * 8 + y / 2, 4 * (y & 1), int64_t(tile.y0 + y) * width + tile.x0 + x, std::min(4, tile.columns - x));
+        for (int x = 0; x < tile.columns; x += 4) {
+            const int b = (x / 4) * 8 + y / 2, lane = 4 * (y & 1);
+            const int64_t p = int64_t(tile.y0 + y) * width + tile.x0 + x;
+            if (x + 4 <= tile.columns) body(b, lane, p, four);
+            else body(b, lane, p, tile.columns - x);
+        }
+}
+
+// body(number of colours), as a constant where it is three.
+template <typename F> F4X_INLINE void with_colors(int64_t colors, F body) {
+    if (colors == 3) body(std::integral_constant<int64_t, 3>());
+    else body(colors);
 }
 
 }  // namespace f4x

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The transposed pass: sum_p w_gp f_p and sum_p w_gp for every Gaussian g, with the compositing weights w of stage 3.
 // The weights of a chunk are computed block by block as there, then gathered Gaussian by Gaussian.
+#include <algorithm>
 #include <cstring>
 
 #include "parallel.hpp"
@@ -10,9 +11,9 @@ namespace f4x {
 namespace {
 
 template <typename R> struct Workspace {
-    ChunkLists<R> lists;
+    Chunk<R> chunk;
     TileState<R> state;
-    Vec<R> weights[BLOCKS * CHUNK];
+    Vec<R> weights[PAIRS];
 };
 
 // Channel 0 is the pixel's weight, the features follow, each times that weight.
@@ -45,37 +46,37 @@ void gather_entry(const Vec<R>* const* weights, const Vec<R>* const* pixels, int
     }
 }
 
+// The sums of tile t's entries, each at its slot; zeros for what was not drawn.
 template <typename R>
-void uplift_tile(const Plan<R>& plan, const TileFrame<R>& tile, int64_t t, int64_t channels, Workspace<R>& ws, const Vec<R>* f,
-                 uint32_t* drawn, R* rows_out) {
+void uplift_tile(const Plan<R>& plan, const TileFrame<R>& tile, int64_t t, int64_t channels, Workspace<R>& ws, const Vec<R>* f, R* rows_out) {
     const int64_t end = plan.tile_begin[t + 1];
-    ChunkLists<R>& lists = ws.lists;
+    const auto row_out = [&](int64_t e) { return rows_out + int64_t(plan.entry_slot[e]) * channels; };
+    Chunk<R>& chunk = ws.chunk;
     ws.state.begin(tile);
     int64_t e = plan.tile_begin[t];
     while (e < end && ws.state.open) {
-        const int n = list_chunk(plan, tile, t, e, ws.state.open, lists);
+        const int n = int(std::min<int64_t>(CHUNK, end - e));
+        fill_chunk(plan, tile, t, e, n, 1, ws.state.open, chunk);
         for (uint32_t left = ws.state.open; left; left &= left - 1) {
             const int b = __builtin_ctz(left);
-            Vec<R>* weights = ws.weights + lists.start[b];
-            composite_block(tile, b, lists, ws.state, [&](int k, const R*, const Vec<R>& w) F4X_INLINE_LAMBDA { weights[k] = w; });
+            composite_block(tile, b, chunk, ws.state, [&](const Near<R>&, int64_t i, const Vec<R>& w) F4X_INLINE_LAMBDA {
+                ws.weights[pair_of(b, i)] = w;
+            });
         }
-        int next[BLOCKS];
-        std::memcpy(next, lists.start, sizeof next);
         for (int i = 0; i < n; i++) {
             const Vec<R>* weights[BLOCKS];
             const Vec<R>* pixels[BLOCKS];
-            int pairs = 0;
-            for (uint32_t left = lists.masks[i]; left; left &= left - 1, pairs++) {
+            int met = 0;
+            for (uint32_t left = chunk.masks[i]; left; left &= left - 1, met++) {
                 const int b = __builtin_ctz(left);
-                weights[pairs] = ws.weights + next[b]++;
-                pixels[pairs] = f + b * channels;
+                weights[met] = ws.weights + pair_of(b, i);
+                pixels[met] = f + b * channels;
             }
-            if (pairs) gather_entry(weights, pixels, pairs, channels, rows_out + (e + i) * channels);
-            drawn[e + i] = lists.masks[i];
+            gather_entry(weights, pixels, met, channels, row_out(e + i));
         }
         e += n;
     }
-    std::memset(drawn + e, 0, size_t(end - e) * sizeof(uint32_t));
+    for (; e < end; e++) std::fill_n(row_out(e), channels, R(0));
 }
 
 }  // namespace
@@ -85,30 +86,22 @@ void uplift(const Plan<R>& plan, const Camera<R>& cam, int threads, int colors, 
             R* sum, R* weight) {
     const int64_t channels = (colors + 1 + GROUP - 1) / GROUP * GROUP;
     const size_t tile_size = size_t(BLOCKS * channels);
+    const int64_t rows_n = int64_t(plan.slots.size()) - 1;
     Buffer<Vec<R>> inputs(size_t(threads) * tile_size);
     Buffer<Workspace<R>> workspaces((size_t(threads)));
-    Buffer<uint32_t> drawn(plan.entries.size());
     Buffer<R> rows(plan.entries.size() * size_t(channels));
     for_items(threads, cam.tiles(), [&](int worker, int64_t t) {
         if (plan.tile_begin[t] == plan.tile_begin[t + 1]) return;
         const TileFrame<R> tile(cam, t);
         Vec<R>* f = inputs.data() + size_t(worker) * tile_size;
         load_tile(tile, cam.width, colors, channels, features, pixel_weight, f);
-        uplift_tile(plan, tile, t, channels, workspaces[size_t(worker)], f, drawn.data(), rows.data());
+        uplift_tile(plan, tile, t, channels, workspaces[size_t(worker)], f, rows.data());
     });
-    for_parts(threads, plan.visible, [&, colors](int, int64_t begin, int64_t end) {
-        for (int64_t k = begin; k < end; k++) {
-            if (k + 6 < end) {
-                for (int64_t s = plan.slots[k + 6]; s < plan.slots[k + 7]; s++)
-                    prefetch_row(rows.data() + plan.slot_entry[s] * channels, channels);
-                __builtin_prefetch(sum + int64_t(plan.ids[k + 6]) * colors, 1);
-            }
-            const int64_t i = plan.ids[k];
+    for_parts(threads, rows_n, [&, colors, channels](int, int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i++) {
             R* out = sum + i * colors;
-            for (int64_t s = plan.slots[k]; s < plan.slots[k + 1]; s++) {
-                const int64_t e = plan.slot_entry[s];
-                if (!drawn[e]) continue;
-                const R* row = rows.data() + e * channels;
+            for (int64_t s = plan.slots[i]; s < plan.slots[i + 1]; s++) {
+                const R* row = rows.data() + s * channels;
                 weight[i] += row[0];
                 for (int c = 0; c < colors; c++) out[c] += row[c + 1];
             }

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from f4x_ros.core.data import Track, TrackState
-from f4x_ros.eval.camera_metrics import CameraScores, camera_scores, position_errors_m
-from f4x_ros.eval.mask_metrics import MaskScores, MaskSequence, jaccard
-from f4x_ros.eval.query_metrics import PhraseIou
-from f4x_ros.eval.subject import Observed
-from f4x_ros.eval.track_metrics import TrackScores, track_scores
-from f4x_ros.eval.track_states import ObjectStates
+from f4x_ros.eval.metrics.camera import CameraScores, camera_scores, position_errors_m
+from f4x_ros.eval.metrics.masks import MaskScores, MaskSequence, jaccard
+from f4x_ros.eval.metrics.queries import PhraseIou
+from f4x_ros.eval.metrics.track_states import ObjectStates
+from f4x_ros.eval.metrics.tracks import TrackScores, track_scores
+from f4x_ros.eval.subjects.subject import Observed
 from f4x_ros.sim import Phrase, World, WorldTruth
 from f4x_ros.sim.language import ROOM_CLASSES
 

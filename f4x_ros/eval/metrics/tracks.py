@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.eval.libraries import library
-from f4x_ros.eval.track_errors import StateErrors, moving_errors, state_errors
-from f4x_ros.eval.track_matching import (
+from f4x_ros.eval.metrics.libraries import library
+from f4x_ros.eval.metrics.track_errors import StateErrors, moving_errors, state_errors
+from f4x_ros.eval.metrics.track_matching import (
     Match,
     ScoredFrame,
     follow_matches,
     scored_frame,
     trackeval_data,
 )
-from f4x_ros.eval.track_states import ObjectStates
+from f4x_ros.eval.metrics.track_states import ObjectStates
 
 __all__ = ["ObjectStates", "StateErrors", "TrackScores", "track_scores"]
 

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.eval.libraries import library
-from f4x_ros.eval.mask_metrics import check_masks
+from f4x_ros.eval.metrics.libraries import library
+from f4x_ros.eval.metrics.masks import check_masks
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from f4x_ros.eval.track_states import ObjectStates
+from f4x_ros.eval.metrics.track_states import ObjectStates
 
 _KEPT_MATCH_WORTH = 1000.0  # more than any similarity, so matches of the last frame go on (CLEAR)
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from f4x_ros.eval.metrics import percentile_or_none
-from f4x_ros.eval.track_matching import Match, ScoredFrame
+from f4x_ros.eval.metrics.common import percentile_or_none
+from f4x_ros.eval.metrics.track_matching import Match, ScoredFrame
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.data import Pose
-from f4x_ros.eval.asides import AsideView, views_aside
-from f4x_ros.eval.click_metrics import CLICKS, Click, click_through
-from f4x_ros.eval.frame_scores import VISIBLE_SHARE, least_visible_px
-from f4x_ros.eval.metrics import mean_or_none
-from f4x_ros.eval.questions import aside_moments, past_indices
+from f4x_ros.eval.metrics.clicks import CLICKS, Click, click_through
+from f4x_ros.eval.metrics.common import mean_or_none
+from f4x_ros.eval.protocol.asides import AsideView, views_aside
+from f4x_ros.eval.protocol.frame_scores import VISIBLE_SHARE, least_visible_px
+from f4x_ros.eval.protocol.questions import aside_moments, past_indices
 from f4x_ros.sim import World, WorldTruth
 from f4x_ros.sim.language import ROOM_CLASSES
 

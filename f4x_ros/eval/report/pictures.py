@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.eval.evaluate import Evaluation
-from f4x_ros.eval.frame_scores import FrameScores
-from f4x_ros.eval.mask_metrics import jaccard
-from f4x_ros.eval.questions import Answers, Example
-from f4x_ros.eval.track_states import ObjectStates
+from f4x_ros.eval.metrics.masks import jaccard
+from f4x_ros.eval.metrics.track_states import ObjectStates
+from f4x_ros.eval.protocol.evaluate import Evaluation
+from f4x_ros.eval.protocol.frame_scores import FrameScores
+from f4x_ros.eval.protocol.questions import Answers, Example
 from f4x_ros.sim import World
 from f4x_ros.viz.mask_sheet import MaskPicture, mask_sheet
 from f4x_ros.viz.plots import plot_from_above, plot_over_time, plot_phrases, plot_presence

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from f4x_ros.eval.metrics import percentile_or_none
-from f4x_ros.eval.report import Report
-from f4x_ros.eval.subject import Observed
+from f4x_ros.eval.metrics.common import percentile_or_none
+from f4x_ros.eval.subjects.report import Report
+from f4x_ros.eval.subjects.subject import Observed
 
 _PERCENT = (50, 95, 99)
 

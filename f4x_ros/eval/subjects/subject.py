@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from f4x_ros.core.data import Frame, PinholeCamera, Pose, Presence, RenderedView, Track
 from f4x_ros.core.perception import Perception
-from f4x_ros.eval.click_metrics import Click, as_arguments
-from f4x_ros.eval.report import Report
-from f4x_ros.eval.run_recorder import RunRecorder
+from f4x_ros.eval.metrics.clicks import Click, as_arguments
+from f4x_ros.eval.subjects.report import Report
+from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
 HOLDOUT_EVERY = 8
 """Frame 7, 15, 23, ... of a run is not mapped: it measures the map."""
@@ -133,14 +133,21 @@ class LibrarySubject:
         perception: without prompts and frames.
         out_dir: where the recorder leaves its files.
         source: name for the report.
+        left_out: what the source found and did not use, for the report.
     """
 
-    def __init__(self, perception: Perception, out_dir: Path, *, source: str) -> None:
-        self._perception = perception
+    def __init__(
+        self,
+        perception: Perception,
+        out_dir: Path,
+        *,
+        source: str,
+        left_out: Mapping[str, int] | None = None,
+    ) -> None:
+        self._perception, self._left_out = perception, left_out
         self._options: dict[str, Any] = {"holdout_every": HOLDOUT_EVERY, "source": source}
         self._out_dir = out_dir
         self._recorder: RunRecorder | None = None
-        self._cloud: NDArray[np.float32] | None = None
         self.encoder = perception.encoder
 
     def understood(self, texts: Sequence[str]) -> list[str]:
@@ -152,10 +159,7 @@ class LibrarySubject:
 
     def process(self, frame: Frame) -> Observed:
         assert self._recorder is not None
-        percept = self._recorder.process(frame)
-        if percept.cloud is not None:
-            self._cloud = percept.cloud.xyz
-        return percept
+        return self._recorder.process(frame)
 
     def ask(self, text: str, stamp_ns: int = 0, view: Pose | None = None) -> Answer:
         found = self._perception.query(text, stamp_ns=stamp_ns, view=view, want_cloud=False)
@@ -173,11 +177,11 @@ class LibrarySubject:
         return self._perception.render(camera, T_map_camera, stamp_ns)
 
     def cloud(self) -> NDArray[np.float32] | None:
-        return self._cloud
+        return self._perception.cloud().xyz
 
     def finish(self) -> Report:
         assert self._recorder is not None
-        return self._recorder.finish()
+        return self._recorder.finish(self._left_out)
 
     def __enter__(self) -> LibrarySubject:
         return self

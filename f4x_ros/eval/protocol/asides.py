@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.data import Pose
-from f4x_ros.eval.frame_scores import least_visible_px
-from f4x_ros.eval.subject import is_held_out
+from f4x_ros.eval.protocol.frame_scores import least_visible_px
+from f4x_ros.eval.subjects.subject import is_held_out
 from f4x_ros.sim import World, WorldTruth
 from f4x_ros.sim.mesh import rotation
 

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.eval.libraries import library
+from f4x_ros.eval.metrics.libraries import library
 
 _SSIM_MIN_SIDE_PX = 6  # half the Gaussian window of 11 px is mirrored at the borders
 
@@ -16,7 +16,7 @@ _SSIM_MIN_SIDE_PX = 6  # half the Gaussian window of 11 px is mirrored at the bo
 def psnr_db(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
     """Peak signal-to-noise ratio of two uint8 pictures [H, W, 3], dB; infinite if equal.
 
-    10 log10(255^2 / MSE) over all pixels and channels. `f4x_ros.eval.metrics.psnr_db` is the same
+    10 log10(255^2 / MSE) over all pixels and channels. `eval.metrics.common.psnr_db` is the same
     number without torchmetrics.
 
     Raises:

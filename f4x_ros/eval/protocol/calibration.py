@@ -18,9 +18,9 @@ from f4x_ros.core.data import Outputs
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.calibrated import PresenceCalibration
 from f4x_ros.core.perception import Perception
-from f4x_ros.eval.query_metrics import Presence, presence
-from f4x_ros.eval.questions import Vocabulary, presence_texts, present_in_other_words
-from f4x_ros.eval.subject import is_held_out, understood_by
+from f4x_ros.eval.metrics.queries import Presence, presence
+from f4x_ros.eval.protocol.questions import Vocabulary, presence_texts, present_in_other_words
+from f4x_ros.eval.subjects.subject import is_held_out, understood_by
 from f4x_ros.sim import World
 
 _ROUNDS = 4  # of choosing the likeliest candidate and learning from it

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.eval.asides import AsideView
-from f4x_ros.eval.frame_scores import countable, least_visible_px
-from f4x_ros.eval.query_metrics import PhraseIou, Presence, presence
-from f4x_ros.eval.subject import Subject
+from f4x_ros.eval.metrics.queries import PhraseIou, Presence, presence
+from f4x_ros.eval.protocol.asides import AsideView
+from f4x_ros.eval.protocol.frame_scores import countable, least_visible_px
+from f4x_ros.eval.subjects.subject import Subject
 from f4x_ros.sim import Phrase, World, WorldTruth
 from f4x_ros.sim.shapes import called
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from f4x_ros.core.data import Frame, PinholeCamera, Pose
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.eval.metrics import depth_errors_m, mean_or_none, median_or_none, psnr_db
+from f4x_ros.eval.metrics.common import depth_errors_m, mean_or_none, median_or_none, psnr_db
 
 _PERFECT_DB = 100.0  # stands for the infinity of two equal pictures, so that means exist
 

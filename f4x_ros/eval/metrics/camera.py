@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from f4x_ros.core.data import check_pose
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.eval.libraries import library
+from f4x_ros.eval.metrics.libraries import library
 
 
 @dataclass(frozen=True)

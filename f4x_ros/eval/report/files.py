@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from f4x_ros import __version__
 from f4x_ros.core.base import atomic_write
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.eval.scoreboard import Change, comparable, overall, score_rows
+from f4x_ros.eval.report.scoreboard import Change, comparable, overall, score_rows
 
 Numbers = Mapping[str, Any]
 

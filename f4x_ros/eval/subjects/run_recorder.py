@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import time
 from array import array
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -19,12 +20,12 @@ from f4x_ros import __version__
 from f4x_ros.core.base import atomic_write
 from f4x_ros.core.data import Frame, Outputs, Percept
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.perception import Perception
-from f4x_ros.eval.held_out import HeldOut, Quality
-from f4x_ros.eval.history import BestFrame, Paths, TrackTable
-from f4x_ros.eval.memory import PeakMemory
-from f4x_ros.eval.metrics import percentile_or_none
-from f4x_ros.eval.report import Report, report_rows, write_report
+from f4x_ros.core.perception import Perception, nothing
+from f4x_ros.eval.metrics.common import percentile_or_none
+from f4x_ros.eval.metrics.memory import PeakMemory
+from f4x_ros.eval.subjects.held_out import HeldOut, Quality
+from f4x_ros.eval.subjects.history import BestFrame, Paths, TrackTable
+from f4x_ros.eval.subjects.report import Report, report_rows, write_report
 from f4x_ros.viz.birdseye import up_axis
 from f4x_ros.viz.overlay import overlay_percept
 from f4x_ros.viz.png import save_png
@@ -131,8 +132,12 @@ class RunRecorder:
 
     # --- frames --------------------------------------------------------------------------------
 
-    def process(self, frame: Frame) -> Percept:
+    def process(self, frame: Frame, *, between: Callable[[], None] = nothing) -> Percept:
         """`Perception.process` for the next frame, with everything on, measured and recorded.
+
+        Args:
+            frame: as for `Perception.process`.
+            between: as there; its time is part of the frame's latency.
 
         Raises:
             ValueError: as `Perception.process`.
@@ -141,7 +146,7 @@ class RunRecorder:
         every = self._holdout_every
         hold_out = every > 0 and self.frames % every == every - 1
         began = time.perf_counter()
-        percept = self._perception.process(frame, Outputs(), hold_out=hold_out)
+        percept = self._perception.process(frame, Outputs(), hold_out=hold_out, between=between)
         self._latencies_ms.append((time.perf_counter() - began) * 1e3)
         self._prompts = percept.prompts
         if hold_out:
@@ -176,7 +181,7 @@ class RunRecorder:
 
     # --- the end -------------------------------------------------------------------------------
 
-    def finish(self, dropped: int = 0) -> Report:
+    def finish(self, left_out: Mapping[str, int] | None = None, *, dropped: int = 0) -> Report:
         """Measure the map with the held-out frames, write `FILES` and return the report.
 
         Each held-out frame is compared with the finished map drawn at its pose and at its own
@@ -185,7 +190,8 @@ class RunRecorder:
         those of the same calls. Either all files appear, `report.json` last, or none.
 
         Args:
-            dropped: frames that never came here, for the report.
+            left_out: what was found and never came here, reason to count; zeros are not reported.
+            dropped: how many of that were frames of a stream that goes on without waiting.
 
         Raises:
             ValueError: no frame has been processed.
@@ -195,7 +201,8 @@ class RunRecorder:
             self.close()
             raise BadInputError("there is nothing to report: no frame has been processed")
         try:
-            report = self._report(self._held_out.evaluate(self._perception), dropped)
+            quality = self._held_out.evaluate(self._perception)
+            report = self._report(quality, left_out or {}, dropped)
             self._write_files(report)
             for name in FILES:
                 os.replace(self._unfinished / name, self.path(name))
@@ -230,7 +237,7 @@ class RunRecorder:
             parts.append(str(error.filename).replace(hidden, shown))
         return OSError(*parts)
 
-    def _report(self, quality: Quality, dropped: int) -> Report:
+    def _report(self, quality: Quality, left_out: Mapping[str, int], dropped: int) -> Report:
         return {
             "source": self._source,
             "version": __version__,
@@ -244,6 +251,7 @@ class RunRecorder:
             "frames_heldout": self._frames_heldout,
             "frames_compared": quality.frames,
             "frames_dropped": dropped,
+            "left_out": {reason: count for reason, count in left_out.items() if count},
             "fps": self.fps,
             "latency_p50_ms": percentile_or_none(self._latencies_ms, 50),
             "latency_p95_ms": percentile_or_none(self._latencies_ms, 95),
@@ -265,6 +273,7 @@ class RunRecorder:
             title=f"f4x: {self._source}" if self._source else "f4x",
             rgb=frame.rgb,
             percept=percept,
+            cloud=self._perception.cloud(),
             camera_path=poses[:, :3, 3],
             trails=self._paths.trails(),
             rows=report_rows(report),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.eval.metrics import SOLID_ALPHA
+from f4x_ros.eval.metrics.common import SOLID_ALPHA
 
 
 def depth_l1_m(

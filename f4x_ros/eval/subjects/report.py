@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report of a run: flat keys, JSON, and its most telling rows as text."""
+"""The report of a run: flat keys and what was left out, JSON, its most telling rows as text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from f4x_ros.core.base import atomic_write
 from f4x_ros.core.errors import BadInputError
 
-Value = int | float | str | None
+Value = int | float | str | None | dict[str, int]
 Report = dict[str, Value]
 
 
@@ -28,6 +28,13 @@ def read_report(path: Path) -> Report:
     if not isinstance(report, dict):
         raise BadInputError(f"{path} holds {type(report).__name__}, expected the report of a run")
     return report
+
+
+def left_out_text(report: Mapping[str, Value]) -> str:
+    """What was found and not used, as "3 images_without_depth, 1 ..."; "" if nothing was."""
+    left_out = report.get("left_out")
+    counts = left_out if isinstance(left_out, dict) else {}
+    return ", ".join(f"{count} {reason}" for reason, count in counts.items())
 
 
 def _finite(value: Value) -> Value:

@@ -12,23 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.data import Frame
-from f4x_ros.eval.asides import AsideView, views_aside
-from f4x_ros.eval.click_questions import click_numbers
-from f4x_ros.eval.costs import Costs
-from f4x_ros.eval.frame_scores import FrameScores
-from f4x_ros.eval.geometry_metrics import cloud_scores, depth_coverage, depth_l1_m
-from f4x_ros.eval.query_metrics import PhraseIou, PhraseScores, fall
-from f4x_ros.eval.questions import (
+from f4x_ros.eval.metrics.geometry import cloud_scores, depth_coverage, depth_l1_m
+from f4x_ros.eval.metrics.queries import PhraseIou, PhraseScores, fall
+from f4x_ros.eval.metrics.rendering import psnr_db, ssim
+from f4x_ros.eval.metrics.tracks import TrackScores
+from f4x_ros.eval.protocol.asides import AsideView, views_aside
+from f4x_ros.eval.protocol.click_questions import click_numbers
+from f4x_ros.eval.protocol.costs import Costs
+from f4x_ros.eval.protocol.frame_scores import FrameScores
+from f4x_ros.eval.protocol.questions import (
     Answers,
     Vocabulary,
     aside_moments,
     ask_at_the_time,
     ask_everything,
 )
-from f4x_ros.eval.render_metrics import psnr_db, ssim
-from f4x_ros.eval.report import Report
-from f4x_ros.eval.subject import Subject, is_held_out
-from f4x_ros.eval.track_metrics import TrackScores
+from f4x_ros.eval.subjects.report import Report
+from f4x_ros.eval.subjects.subject import Subject, is_held_out
 from f4x_ros.io.source import Source
 from f4x_ros.sim import World, WorldTruth
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.eval.mask_metrics import check_masks, jaccard
+from f4x_ros.eval.metrics.masks import check_masks, jaccard
 
 CLICKS = 3
 """Clicks of the simulated user on each object."""

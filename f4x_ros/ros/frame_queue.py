@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames that wait for the map: which one is next, and which ones go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol, get_args
+
+from f4x_ros.core.errors import BadInputError
+
+Policy = Literal["newest", "all"]
+DropCause = Literal["superseded", "queue_full", "not_ready", "stopped"]
+
+
+class FrameJob(Protocol):
+    """A frame on its way to the map."""
+
+    def missing(self) -> str:
+        """What may still come and without which it cannot run (its transform); '' = nothing.
+
+        Called often, from any thread: it is short and takes no lock for long. Once '' always ''.
+        """
+
+    def run(self) -> None:
+        """Map and publish it."""
+
+
+class Drop(NamedTuple):
+    """A frame that goes, and why, for people."""
+
+    cause: DropCause
+    reason: str
+
+
+@dataclass(eq=False)
+class _Waiting:
+    job: FrameJob
+    deadline: float  # on the clock of the queue, seconds
+
+
+class FrameQueue:
+    """Bounded. Not thread-safe: its owner locks.
+
+    Args:
+        policy: "newest": next is the newest frame that misses nothing, those before it go, those
+            after it wait on. So what is published is about now, and a frame whose transform is late
+            holds up none. "all": one after the other; the first one waits for what it misses.
+        size: so many wait at most. Of "all" the oldest goes; of "newest", where none of them is
+            ready then, the second oldest: the oldest is the first that can become ready, and if it
+            went each time, none ever might.
+        wait_s: a frame that misses something is kept for so long.
+        clock: seconds.
+
+    Raises:
+        BadInputError: a policy that is none, a size below 1.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        size: int,
+        wait_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if policy not in get_args(Policy):
+            raise BadInputError(f"frames is '{policy}', expected one of newest, all")
+        if size < 1:
+            raise BadInputError(f"queue_size is {size}, expected at least 1")
+        self._newest, self._size, self._wait_s = policy == "newest", size, wait_s
+        self._clock = clock
+        self._frames: list[_Waiting] = []  # in the order they came
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def push(self, job: FrameJob) -> list[Drop]:
+        """Take a frame in; returns those that go for it."""
+        self._frames.append(_Waiting(job, self._clock() + self._wait_s))
+        drops = self._supersede() if self._newest else []
+        while len(self._frames) > self._size:
+            del self._frames[1 if self._newest else 0]
+            drops.append(Drop("queue_full", f"more than {self._size} frames were waiting"))
+        return drops
+
+    def take(self) -> tuple[FrameJob | None, list[Drop]]:
+        """The next frame, None if none is ready; and those that go because of it or of time."""
+        drops = self._supersede() if self._newest else []
+        while self._frames:
+            first = self._frames[0]
+            missing = first.job.missing()
+            if not missing:
+                return self._frames.pop(0).job, drops
+            if self._clock() < first.deadline:
+                break
+            del self._frames[0]
+            drops.append(Drop("not_ready", missing))
+        return None, drops
+
+    def left_s(self) -> float | None:
+        """Seconds until a frame has waited long enough; None if none waits."""
+        if not self._frames:
+            return None
+        return max(0.0, self._frames[0].deadline - self._clock())
+
+    def clear(self) -> list[Drop]:
+        """All go, since the node stops."""
+        drops = [Drop("stopped", "the node stopped")] * len(self._frames)
+        self._frames = []
+        return drops
+
+    def _supersede(self) -> list[Drop]:
+        """Let go what is older than the newest frame that is ready."""
+        for at in range(len(self._frames) - 1, 0, -1):
+            if not self._frames[at].job.missing():
+                del self._frames[:at]
+                return [Drop("superseded", "a newer frame was ready")] * at
+        return []
