@@ -104,6 +104,9 @@ class PretendedTensor(torch.Tensor):
     def numpy(self, *, force: bool = False) -> Any:
         raise TypeError(f"can't convert {DEVICE} device type tensor to numpy; use .cpu() first")
 
+    def data_ptr(self) -> int:
+        raise RuntimeError(f"the data of a tensor on {DEVICE} has no address here")
+
     def __repr__(self, **_: Any) -> str:
         return f"{self.raw!r} on {DEVICE}"
 
@@ -373,6 +376,8 @@ def _draw(*given: Any) -> RenderOutput:
 
 def let_perception_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """`Perception` takes the device for a GPU and draws with gsplat, which is pretended, too."""
-    monkeypatch.setattr(perception_module, "choose_device", lambda name: DEVICE)
+    real = perception_module.choose_device
+    choose = lambda name: DEVICE if name == "auto" else real(name)  # noqa: E731
+    monkeypatch.setattr(perception_module, "choose_device", choose)
     monkeypatch.setattr(render_module, "_cuda_problem", lambda: "ok")
     gsplat_stand_in.install(monkeypatch, _draw)
