@@ -18,6 +18,7 @@ GROUPING = 10  # more in those that put Gaussians together
 RESTING = 12  # more in those that lay blocks to rest or clear the memory, ...
 A_BLOCK = 2  # ... and for each block that goes to rest or to disk
 SEEING = 12  # in a frame that is held out
+A_QUESTION = 24
 
 PROMPTS = ("red thing", "blue thing")
 FRAMES = 12

@@ -17,6 +17,7 @@ from box_world import CAMERA, START_NS, STEP_NS, BoxWorld, iou, still
 from on_device import (
     A_BLOCK,
     A_FRAME,
+    A_QUESTION,
     FRAMES,
     GROUPING,
     MOVING,
@@ -38,6 +39,7 @@ from f4x_ros.core.config import Config
 from f4x_ros.core.data import Frame, Outputs, Percept
 from f4x_ros.core.field import field as field_module
 from f4x_ros.core.mapping import schedule
+from f4x_ros.core.observe.free_space import farthest_surface, nearest_surface
 from f4x_ros.core.perception import Perception
 
 
@@ -175,12 +177,28 @@ def test_questions_between_two_steps_are_answered(device: PretendedDevice) -> No
     assert all(one.present for one in answers)
 
 
+def test_surfaces_around_pixels_are_those_of_the_cpu(device: PretendedDevice) -> None:
+    depth = torch.rand(40, 50) * 3
+    depth[torch.rand(40, 50) < 0.1] = 0
+    for surface in (nearest_surface, farthest_surface):
+        with device.counted() as (waits, _):
+            have = surface(depth.to(DEVICE))
+        assert not waits
+        assert torch.equal(have.cpu(), surface(depth))
+        assert 0 < (have > 0).float().mean() < 1
+
+
 # --- questions -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_answers_are_those_of_the_cpu(name: str, here: Perception, cpu: Perception) -> None:
-    check_answers(QUESTIONS[name](here), QUESTIONS[name](cpu))
+def test_answers_are_those_of_the_cpu(
+    name: str, here: Perception, cpu: Perception, device: PretendedDevice
+) -> None:
+    with device.counted() as (waits, _):
+        have = QUESTIONS[name](here)
+    assert waits.times <= A_QUESTION, waits.table()
+    check_answers(have, QUESTIONS[name](cpu))
 
 
 def test_several_questions_and_the_evidence_for_them(here: Perception, cpu: Perception) -> None:
@@ -197,6 +215,13 @@ def test_pictures_of_now_and_then(here: Perception, cpu: Perception) -> None:
         have, want = (one.render(CAMERA, elsewhere(), stamp_ns) for one in (here, cpu))
         assert np.abs(have.depth - want.depth).mean() < 0.02
         assert np.abs(have.color.astype(float) - want.color).mean() < 2
+
+
+def test_the_cloud_of_the_whole_map_is_that_of_the_cpu(here: Perception, cpu: Perception) -> None:
+    have, want = here.cloud(), cpu.cloud()
+    assert len(have) == pytest.approx(len(want), rel=0.05)
+    for label in (1, 2):
+        assert len(have.where(label)) == pytest.approx(len(want.where(label)), rel=0.1, abs=5)
 
 
 def test_marks_are_carried_from_one_thing_to_another(here: Perception, cpu: Perception) -> None:
@@ -327,10 +352,15 @@ def test_blocks_go_to_rest_and_to_disk_and_come_back(
     assert len(field.rest) > 10
     assert field.edition > 2  # latents at rest were in another code than those of now
     assert (field.rest.paged_in > 0) == pages
-    assert field.rest.lost == field.forgotten == 0
+    assert field.rest.lost == 0
     assert np.abs(percepts[-1].depth - LONG(0).depth).mean() < 0.05
     far = perception.query("blue thing", view=LONG(WALK - 1).T_map_camera)
     assert iou(far.mask >= far.threshold, LONG.mask(WALK - 1, "blue")) > 0.5
+    with device.counted() as (first, _):
+        cloud = perception.cloud()
+    with device.counted() as (again, _):
+        assert len(perception.cloud()) == len(cloud) > 0
+    assert again.times < min(10, first.times)  # what rests is not worked out again
     then = perception.query("red thing", stamp_ns=START_NS + STEP_NS)
     assert then.mask.max() > 0.2
     perception.save(tmp_path / "map.f4x")

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
-
+import gsplat_stand_in
 import pytest
 import torch
 from render_scenes import cloud
@@ -15,53 +13,14 @@ from f4x_ros.core.render import available_backends, cuda, reference, render
 LEAVES = ("means", "quats", "scales", "opacities", "colors", "viewmat")
 
 
-def rasterization_1_5_3(
-    means,  # [..., N, 3]
-    quats,  # [..., N, 4]
-    scales,  # [..., N, 3]
-    opacities,  # [..., N]
-    colors,  # [..., (C,) N, D]
-    viewmats,  # [..., C, 4, 4]
-    Ks,  # [..., C, 3, 3]
-    width,
-    height,
-    near_plane=0.01,
-    far_plane=1e10,
-    radius_clip=0.0,
-    eps2d=0.3,
-    sh_degree=None,
-    packed=True,
-    tile_size=16,
-    backgrounds=None,
-    render_mode="RGB",
-):
-    """The head of gsplat 1.5.3's function over the dense reference, for one camera."""
-    n = means.shape[0]
-    assert means.dtype == torch.float32
-    assert viewmats.shape == (1, 4, 4)
-    assert Ks.shape == (1, 3, 3)
-    assert quats.shape == (n, 4)
-    assert scales.shape == (n, 3)
-    assert opacities.shape == (n,)
-    assert colors.shape[:-1] == (n,)
-    assert (packed, render_mode, sh_degree) == (False, "RGB+D", None)
-    gaussians = (means, quats, scales, opacities, colors)
-    out = reference.render(*gaussians, viewmats[0], Ks[0], width, height, near_plane, eps2d)
-    picture = torch.cat([out.image, out.depth[..., None]], -1)
-    return picture[None], out.alpha[None, ..., None], {}
-
-
 @pytest.fixture
-def gsplat_stand_in(monkeypatch):
-    package, module = ModuleType("gsplat"), ModuleType("gsplat.rendering")
-    module.rasterization = rasterization_1_5_3
-    monkeypatch.setitem(sys.modules, "gsplat", package)
-    monkeypatch.setitem(sys.modules, "gsplat.rendering", module)
+def gsplat_over_the_reference(monkeypatch):
+    gsplat_stand_in.install(monkeypatch, reference.render)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("count", [0, 40])
-def test_gsplat_is_called_by_its_own_words(gsplat_stand_in, count, dtype):
+def test_gsplat_is_called_by_its_own_words(gsplat_over_the_reference, count, dtype):
     scene = cloud(count, channels=5, dtype=dtype)
     results = []
     for draw in (cuda.render, reference.render):

@@ -55,6 +55,15 @@ def test_cuda_tensors_without_gsplat_fall_back_and_say_what_to_install(monkeypat
     front._warn_once.cache_clear()
 
 
+def test_devices_of_other_makers_are_drawn_on_by_padded_torch():
+    front._warn_once.cache_clear()
+    with pytest.warns(RuntimeWarning, match="padded torch"):
+        assert resolve_backend("auto", "mps") == "padded"
+    with pytest.raises(ValueError, match="tensors are on mps"):
+        resolve_backend("cpu", "mps")
+    front._warn_once.cache_clear()
+
+
 def test_without_a_library_padded_torch_serves_and_warns_once(no_library):
     scene = cloud(30)
     with pytest.warns(RuntimeWarning, match=r"padded torch.*C\+\+ compiler.*render\.build"):

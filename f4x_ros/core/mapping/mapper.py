@@ -106,7 +106,9 @@ class Mapper:
         rest, edge_m = self.field.rest, self.field.rest.edge_m
         views = self.keyframes.views
         self._cubes = {
-            one: self._cubes.get(one) or frozenset(cube_codes(probes(one), edge_m).tolist())
+            one: self._cubes[one]
+            if one in self._cubes
+            else frozenset(cube_codes(probes(one), edge_m).tolist())
             for one in views
         }
         return [one for one in views if not any(code in rest for code in self._cubes[one])]
