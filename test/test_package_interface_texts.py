@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from eval_scene import CAMERA, QUICK, make_frame
-from torch import Tensor
+from fabricated import OnlyWords
 
 pytest.importorskip("rclpy", reason="no ROS 2 here")
 
@@ -55,17 +54,8 @@ def limit(file: str, field: str) -> int:
     return int(found[1])
 
 
-class Words:
-    """An extractor that understands everything."""
-
-    dim = 4
-
-    def text(self, prompts: Sequence[str]) -> Tensor:
-        return torch.ones(len(prompts), self.dim)
-
-
 def prompts(texts: Sequence[str], thresholds: Sequence[float] = ()) -> PromptSet:
-    return make_prompts(TextVectors(Words()), texts, thresholds, 0.3)  # type: ignore[arg-type]
+    return make_prompts(TextVectors(OnlyWords()), texts, thresholds, 0.3)
 
 
 @pytest.fixture(scope="module")
