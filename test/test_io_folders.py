@@ -151,7 +151,7 @@ def test_indices_behave_as_in_a_list(rgbd: Path) -> None:
         ("nowhere", "no such file or folder"),
         (".", "layout not recognised"),
         ("demo:big", "sensor is 'big', expected"),
-        ("demos", "expected a drawn world"),
+        ("demos", "no such file or folder.*or a drawn world"),
         ("demo:4x4:1", "width is 4, expected"),
     ],
 )
