@@ -12,20 +12,30 @@ from test_core_births import as_view
 from f4x_ros.core.config import MappingConfig
 from f4x_ros.core.mapping.schedule import Schedule
 
-STEPS = 40
+STEPS = 60
 CONFIG = replace(MappingConfig(), iterations=STEPS, keyframe_iterations=0)
 
 
-def test_half_of_the_steps_are_for_any_keyframe_within_reach_the_others_for_what_is_new() -> None:
+def test_a_third_each_for_the_new_view_the_latest_near_it_and_any_within_reach() -> None:
     world = BoxWorld({}, speed_m=0.0)
     old, near, new = (as_view(world(i), 0.1 * i) for i in range(3))
     chosen = Schedule(CONFIG).views(new, [near], [old], keyframe=False)
     assert Counter(map(id, chosen)) == {
-        id(new): STEPS // 4,
-        id(near): STEPS // 4,
-        id(old): STEPS // 2,
+        id(new): STEPS // 3,
+        id(near): STEPS // 3,
+        id(old): STEPS // 3,
     }
     assert chosen[0] is new  # a frame with a single step refines what is new
+
+
+def test_what_was_left_alone_for_longest_has_its_turn_before_others_have_two() -> None:
+    world = BoxWorld({}, speed_m=0.0)
+    *old, near, new = (as_view(world(i), 0.1 * i) for i in range(6))
+    schedule = Schedule(CONFIG)
+    chosen = [one for _ in range(3) for one in schedule.views(new, [near], old, keyframe=False)]
+    counts = Counter(map(id, chosen))
+    share = STEPS // len(old)  # of a third of three frames' steps
+    assert all(0.8 * share <= counts[id(one)] <= 1.2 * share for one in old)
 
 
 def test_all_steps_are_for_the_new_view_where_there_is_no_keyframe_near_it() -> None:

@@ -17,15 +17,13 @@ from f4x_ros.core.field import PARAMETER_WIDTHS, PARAMETERS, GaussianSet
 from f4x_ros.core.render import native
 
 LEARNING_RATES = {
-    "means": 1e-3,  # metres
-    "quats": 4e-3,
-    "log_scales": 2e-2,
-    "logit_opacities": 4e-2,
-    "colors": 6e-3,
+    "means": 1.5e-3,  # metres
+    "quats": 6e-3,
+    "log_scales": 3e-2,
+    "logit_opacities": 6e-2,
+    "colors": 9e-3,
 }
 BETAS = (0.9, 0.99)
-EARLY = {"means": 0.0, "quats": 0.0, "log_scales": 0.0, "logit_opacities": 0.0, "colors": 0.0}
-EARLY_STEPS = 30.0  # the t-th step of a Gaussian is 1 + early * exp(-t / EARLY_STEPS) times as long
 EPS = 1e-15  # as gsplat: gradients of a mean over pixels are tiny
 
 
@@ -85,7 +83,6 @@ def adam_step(gaussians: GaussianSet, rows: Tensor, drawn: Drawn, gradients: Dra
     steps = gaussians["steps"][rows] + seen
     # Bias correction of both moments in one factor per row
     correction = (1 - b2**steps).sqrt() / (1 - b1**steps).clamp(min=1 - b1)
-    young = (-steps / EARLY_STEPS).exp()
     flat = (
         gradients.means,
         gradients.quats,
@@ -102,7 +99,6 @@ def adam_step(gaussians: GaussianSet, rows: Tensor, drawn: Drawn, gradients: Dra
     gaussians["adam_v"][rows] = torch.where(seen[:, None], v, old_v)
     for name, part in zip(PARAMETERS, torch.split(step, list(PARAMETER_WIDTHS), 1), strict=True):
         target = gaussians[name]
-        part = part * (1 + EARLY[name] * young[:, None])
         target.index_add_(0, rows, part.view(-1, *target.shape[1:]), alpha=-LEARNING_RATES[name])
 
 
@@ -120,8 +116,6 @@ def native_adam_step(gaussians: GaussianSet, rows: Tensor, drawn: Drawn, gradien
         opacities=drawn.opacities.data_ptr(),
         **{f"g_{name}": value.data_ptr() for name, value in gradients._asdict().items()},
         rates=(ctypes.c_float * 5)(*LEARNING_RATES.values()),
-        early=(ctypes.c_float * 5)(*EARLY.values()),
-        early_steps=EARLY_STEPS,
         beta1=BETAS[0],
         beta2=BETAS[1],
         eps=EPS,

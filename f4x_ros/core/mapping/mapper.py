@@ -13,6 +13,7 @@ from f4x_ros.core.config import MappingConfig
 from f4x_ros.core.field import NO_PIECE, PARAMETERS, GaussianField, cube_codes
 from f4x_ros.core.mapping import insertion
 from f4x_ros.core.mapping.births import RecentViews, birth_times, held_times
+from f4x_ros.core.mapping.coloring import recolor
 from f4x_ros.core.mapping.keyframes import Keyframes
 from f4x_ros.core.mapping.optimiser import refine
 from f4x_ros.core.mapping.schedule import Schedule, near_keyframes, probes
@@ -79,6 +80,7 @@ class Mapper:
             )
             counts.retired = self._retire(view, interval_s)
             self._insert(view, counts)
+            recolor(self.field.present, view, self._backend)
         between()
         if views and len(self.field.present):
             refine(self.field, views, self._backend, between)

@@ -16,6 +16,7 @@ from f4x_ros.core.observe import View
 
 _SPREAD = 4  # frames over which the steps of a keyframe are spread, about
 _LATEST = 8  # keyframes that count as the latest
+_DRAWN = 8  # keyframes of which the one left alone for longest is taken
 _ALIKE = 0.2  # share of a view's surface that a keyframe must have in its image to be near it
 _PROBES = 16  # rows and columns of pixels that stand for a view's surface
 
@@ -31,6 +32,8 @@ class Schedule:
         self._config = config
         self._rng = np.random.default_rng(config.seed)
         self._owed = 0  # steps of keyframes that are still to be done
+        self._count = 0  # steps dealt out
+        self._dealt: dict[View, int] = {}  # the number of the last step of each view
 
     def views(
         self,
@@ -42,9 +45,9 @@ class Schedule:
     ) -> list[View]:
         """The views to refine against after a new one, one step each.
 
-        A quarter to the new view, a quarter to one of the latest keyframes near it, half to any
-        within reach: so the map as a whole goes on to get better (more for the new view shows the
-        present better and the map, in the end, worse).
+        A third each: the new view, one of the latest keyframes near it, and any within reach, of
+        some drawn at random that which was left alone for longest. Where a map is not looked at any
+        more, the steps for other views slowly spoil it.
 
         Args:
             view: the new one.
@@ -55,15 +58,19 @@ class Schedule:
         steps = self._steps(keyframe=keyframe)
         if not near or not reachable:
             return [view] * steps
-        chosen = []
-        for step in range(steps):
-            if step % 4 == 0:
-                chosen.append(view)
-            elif step % 4 == 1:
-                back = int(self._rng.integers(0, min(_LATEST, len(near))))
-                chosen.append(near[-1 - back])
-            else:
-                chosen.append(reachable[int(self._rng.integers(len(reachable)))])
+        self._dealt = {one: self._dealt.get(one, 0) for one in (*reachable, *near, view)}
+        return [self._next(step, view, near, reachable) for step in range(steps)]
+
+    def _next(self, step: int, view: View, near: Sequence[View], reachable: Sequence[View]) -> View:
+        if step % 3 == 0:
+            chosen = view
+        elif step % 3 == 1:
+            chosen = near[-1 - int(self._rng.integers(0, min(_LATEST, len(near))))]
+        else:
+            some = self._rng.integers(0, len(reachable), _DRAWN)
+            chosen = min((reachable[one] for one in some), key=lambda one: self._dealt[one])
+        self._count += 1
+        self._dealt[chosen] = self._count
         return chosen
 
     def _steps(self, *, keyframe: bool) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from f4x_ros.core.observe.exposure import Exposure, ExposureTrack, apply
 from f4x_ros.core.observe.free_space import has_reading, hidden, seen_through
-from f4x_ros.core.observe.views import View, make_view
+from f4x_ros.core.observe.views import View, make_view, unexposed
 
 __all__ = [
     "Exposure",
@@ -20,4 +20,5 @@ __all__ = [
     "hidden",
     "make_view",
     "seen_through",
+    "unexposed",
 ]

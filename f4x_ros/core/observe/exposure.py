@@ -43,13 +43,11 @@ class Exposure:
         b1, b2 = _BETAS
         self._m.lerp_(gradient, 1 - b1)
         self._v.mul_(b2).addcmul_(gradient, gradient, value=1 - b2)
-        m = self._m / (1 - b1**self._steps)
-        v = self._v / (1 - b2**self._steps)
-        neutral = torch.zeros_like(self.values)
-        neutral[0] = 1.0
-        self.values = torch.lerp(
-            self.values - _LEARNING_RATE * m / (v.sqrt() + 1e-8), neutral, _PRIOR
-        )
+        spread = self._v.sqrt().mul_((1 - b2**self._steps) ** -0.5).add_(1e-8)
+        rate = _LEARNING_RATE / (1 - b1**self._steps)
+        self.values = torch.addcdiv(self.values, self._m, spread, value=-rate)
+        self.values[0] += _PRIOR * (1 - self.values[0])
+        self.values[1] *= 1 - _PRIOR
 
 
 def apply(values: Tensor, color: Tensor, alpha: Tensor) -> Tensor:

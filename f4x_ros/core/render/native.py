@@ -15,7 +15,7 @@ from pathlib import Path
 
 from f4x_ros.core.errors import BadInputError
 
-ABI = 4  # F4X_RAST_ABI in csrc/abi.h
+ABI = 5  # F4X_RAST_ABI in csrc/abi.h
 
 _REMEDY = (
     "reinstall the package with a C++ compiler present, or in a source checkout run"
@@ -110,8 +110,6 @@ class Refine(ctypes.Structure):
         ("g_opacities", ctypes.c_void_p),
         ("g_colors", ctypes.c_void_p),
         ("rates", ctypes.c_float * 5),
-        ("early", ctypes.c_float * 5),
-        ("early_steps", ctypes.c_float),
         ("beta1", ctypes.c_float),
         ("beta2", ctypes.c_float),
         ("eps", ctypes.c_float),

@@ -14,7 +14,7 @@
 #define F4X_EXPORT
 #endif
 
-#define F4X_RAST_ABI 4
+#define F4X_RAST_ABI 5
 
 #ifdef __cplusplus
 extern "C" {
@@ -87,8 +87,7 @@ typedef struct F4xRefine {
     int64_t moments;
     const float *scales, *opacities;                               /* of the rows: exp and sigmoid of the table's */
     const float *g_means, *g_quats, *g_scales, *g_opacities, *g_colors;
-    float rates[5], early[5];   /* of the five parameters: a row's t-th step is 1 + early exp(-t / early_steps) longer */
-    float early_steps;
+    float rates[5]; /* of the five parameters */
     float beta1, beta2, eps;
     int32_t threads;
 } F4xRefine;

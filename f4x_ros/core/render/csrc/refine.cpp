@@ -32,9 +32,8 @@ extern "C" int32_t f4x_refine_f32(const F4xRefine* r) {
         const float t = ++r->steps[row];
         // Bias correction of both moments in one factor
         const float correction = std::sqrt(1 - std::pow(r->beta2, t)) / (1 - std::pow(r->beta1, t));
-        const float young = std::exp(-t / r->early_steps);
         float scale[5];
-        for (int k = 0; k < 5; k++) scale[k] = correction * r->rates[k] * (1 + r->early[k] * young);
+        for (int k = 0; k < 5; k++) scale[k] = correction * r->rates[k];
         float *m = r->m + r->moments * row, *v = r->v + r->moments * row;
         for (int k = 0; k < 3; k++) adam(r->means[3 * row + k], r->g_means[3 * i + k], *m++, *v++, scale[0]);
         for (int k = 0; k < 4; k++) adam(r->quats[4 * row + k], r->g_quats[4 * i + k], *m++, *v++, scale[1]);
