@@ -39,7 +39,7 @@ from f4x_ros.core.config import Config
 from f4x_ros.core.data import Frame, Outputs, Percept
 from f4x_ros.core.field import field as field_module
 from f4x_ros.core.mapping import schedule
-from f4x_ros.core.observe.free_space import farthest_surface, nearest_surface
+from f4x_ros.core.observe.surfaces import farthest_surface, nearest_surface
 from f4x_ros.core.perception import Perception
 
 

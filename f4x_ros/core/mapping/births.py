@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.field import FOREVER
-from f4x_ros.core.observe import View, has_reading, seen_through
+from f4x_ros.core.observe import Sights, View, sights
 
 _RECENT = 16  # views of the last seconds, at most
 _RECENT_S = 2.0  # how far back they reach ...
+_AT_ONCE = 32  # views that are asked together
 _AT_LEAST = 8  # ... but so many are kept however old they are
 
 
@@ -57,11 +58,7 @@ def birth_times(
         [N] float64 seconds of the field; -inf where no view saw the place empty: then it is taken
         to have been there always, only not seen.
     """
-
-    def empty(view: View, rows: Tensor) -> Tensor:
-        return seen_through(view, means[rows], margin_m[rows], tolerance)
-
-    return _last_time(_asked(recent, keyframes, means), means, empty)
+    return _last_time(recent, keyframes, means, margin_m, tolerance, lambda told: told.empty)
 
 
 def held_times(
@@ -80,34 +77,31 @@ def held_times(
         [N] float64 seconds of the field; -inf where no view that is left has looked there.
     """
 
-    def held(view: View, rows: Tensor) -> Tensor:
-        empty = seen_through(view, means[rows], margin_m[rows], tolerance)
-        return has_reading(view, means[rows]) & ~empty
+    def held(told: Sights) -> Tensor:
+        return told.looked & ~told.empty
 
-    return _last_time(_asked(recent, keyframes, means), means, held)
-
-
-def _asked(recent: Sequence[View], keyframes: Sequence[View], means: Tensor) -> list[View]:
-    """All views that may tell about points [N, 3], the latest first."""
-    known = {id(v) for v in recent}
-    older = [v for v in keyframes if id(v) not in known]
-    return sorted((*recent, *_looking_at(older, means)), key=lambda v: -v.time_s)
+    return _last_time(recent, keyframes, means, margin_m, tolerance, held)
 
 
 def _last_time(
-    views: Sequence[View], means: Tensor, says: Callable[[View, Tensor], Tensor]
+    recent: Sequence[View],
+    keyframes: Sequence[View],
+    means: Tensor,
+    margin_m: Tensor,
+    tolerance: float,
+    says: Callable[[Sights], Tensor],
 ) -> Tensor:
-    """When the first of the views said yes to each point [N], -inf where none did."""
+    """When the last of the views said yes to each point [N], -inf where none did."""
     time_s = torch.full((len(means),), -FOREVER, dtype=torch.float64, device=means.device)
-    left = torch.arange(len(means), device=means.device)
-    for view in views:
-        if not len(left):
-            break
-        known = time_s[left]
-        yes = says(view, left) & (known == -FOREVER)
-        time_s[left] = torch.where(yes, view.time_s, known)
-        if means.device.type == "cpu":  # (a GPU is not asked how many are left after each view)
-            left = left[~yes]
+    known = {id(view) for view in recent}
+    older = [view for view in keyframes if id(view) not in known]
+    views = [*recent, *_looking_at(older, means)]
+    for start in range(0, len(views) if len(means) else 0, _AT_ONCE):
+        some = views[start : start + _AT_ONCE]
+        yes = says(sights(some, means, margin_m, tolerance))
+        times = torch.tensor([view.time_s for view in some], dtype=torch.float64)
+        told = torch.where(yes, times.to(time_s)[:, None], -FOREVER)
+        time_s = torch.maximum(time_s, told.amax(0))
     return time_s
 
 

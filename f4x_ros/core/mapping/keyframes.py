@@ -28,11 +28,6 @@ class Keyframes:
     def __len__(self) -> int:
         return len(self.views)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the kept images."""
-        return sum(v.rgb8.numel() + 4 * v.depth.numel() for v in self.views)
-
     def offer(self, view: View) -> bool:
         """Keep the view if the camera has moved enough since the last keyframe."""
         if self.views and not self._is_far(self.views[-1], view):

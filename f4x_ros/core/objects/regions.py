@@ -75,14 +75,14 @@ class _Regions:
         if not len(self._first):
             return False
         alike = self._likeness()
-        order = np.argsort(alike, kind="stable")
-        best = np.full((2, len(self._sums)), -1)
-        best[0, self._first[order]] = order  # of those with one index the last, the best, stays
-        best[1, self._second[order]] = order
-        reached = np.where((best >= 0) & ~self._fixed, alike[best], -np.inf)
-        top = reached.argmax(0)[None]
-        edge = np.take_along_axis(best, top, 0)[0]
-        chosen = np.unique(edge[np.take_along_axis(reached, top, 0)[0] >= level])
+        most = np.full(len(self._sums), -np.inf)
+        np.maximum.at(most, self._first, alike)
+        np.maximum.at(most, self._second, alike)
+        best = np.full(len(self._sums), -1)
+        for ends in (self._second, self._first):
+            edges = np.flatnonzero(alike == most[ends])
+            best[ends[edges]] = edges  # of those that are equal the last stays
+        chosen = np.unique(best[(most >= level) & ~self._fixed])
         if not len(chosen):
             return False
         self._join(self._first[chosen], self._second[chosen])

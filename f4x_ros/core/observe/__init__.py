@@ -8,17 +8,18 @@ points lie in the free space before its surfaces, and which behind them.
 from __future__ import annotations
 
 from f4x_ros.core.observe.exposure import Exposure, ExposureTrack, apply
-from f4x_ros.core.observe.free_space import has_reading, hidden, seen_through
+from f4x_ros.core.observe.free_space import Sights, hidden, seen_through, sights
 from f4x_ros.core.observe.views import View, make_view, unexposed
 
 __all__ = [
     "Exposure",
     "ExposureTrack",
+    "Sights",
     "View",
     "apply",
-    "has_reading",
     "hidden",
     "make_view",
     "seen_through",
+    "sights",
     "unexposed",
 ]

@@ -8,39 +8,14 @@ free was born after that view.
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
-from torch.nn.functional import max_pool2d
 
+from f4x_ros.core.observe.surfaces import farthest_surface
 from f4x_ros.core.observe.views import MIN_DEPTH_M, View
-
-_AROUND = np.ones((3, 3), np.uint8)
-
-
-def nearest_surface(depth: Tensor) -> Tensor:
-    """The least depth [H, W] in each 3x3 block, 0 where any reading of it is missing.
-
-    Makes the free-space test safe at the edges of things and of holes.
-    """
-    if depth.device.type == "cpu":  # ten times as fast
-        return torch.from_numpy(cv2.erode(depth.numpy(), _AROUND))
-    return -_greatest(-depth)
-
-
-def farthest_surface(depth: Tensor) -> Tensor:
-    """The greatest depth [H, W] in each 3x3 block, 0 where any reading of it is missing."""
-    if depth.device.type == "cpu":
-        values = depth.numpy()
-        whole = cv2.erode((values > 0).astype(np.uint8), _AROUND) > 0
-        return torch.from_numpy(np.where(whole, cv2.dilate(values, _AROUND), np.float32(0)))
-    return torch.where(nearest_surface(depth) > 0, _greatest(depth), 0)
-
-
-def _greatest(image: Tensor) -> Tensor:
-    greatest: Tensor = max_pool2d(image[None], 3, 1, 1)[0]
-    return greatest
 
 
 def seen_through(
@@ -55,15 +30,25 @@ def seen_through(
         tolerance: depth error of the sensor, share of the depth.
         at_edges: whether to judge beside edges of the depth image, too.
     """
-    inside, rows, columns, z = _pixels(view, means)
-    surface = (view.depth if at_edges else nearest_surface(view.depth))[rows, columns]
-    return inside & (surface > 0) & (surface * (1 - tolerance) > z + margin_m)
+    inside, pixels, z = _pixels([view], means)
+    surface = _at([view.depth if at_edges else view.nearest], pixels)
+    through: Tensor = inside & (surface > 0) & (surface * (1 - tolerance) > z + margin_m)
+    return through[0]
 
 
-def has_reading(view: View, means: Tensor) -> Tensor:
-    """Mask [N]: points in whose direction a view has measured something."""
-    inside, rows, columns, _ = _pixels(view, means)
-    return inside & (view.depth[rows, columns] > 0)
+class Sights(NamedTuple):
+    """What K views say of N points, as masks [K, N]."""
+
+    empty: Tensor  # they lie in free space, see `seen_through`
+    looked: Tensor  # something was measured in their direction
+
+
+def sights(views: Sequence[View], means: Tensor, margin_m: Tensor, tolerance: float) -> Sights:
+    """What each of some views says of each point; arguments are those of `seen_through`."""
+    inside, pixels, z = _pixels(views, means)
+    surface = _at([view.nearest for view in views], pixels)
+    empty = inside & (surface > 0) & (surface * (1 - tolerance) > z + margin_m)
+    return Sights(empty, inside & (_at([view.depth for view in views], pixels) > 0))
 
 
 def hidden(view: View, means: Tensor, margin_m: Tensor, tolerance: float) -> Tensor:
@@ -71,20 +56,29 @@ def hidden(view: View, means: Tensor, margin_m: Tensor, tolerance: float) -> Ten
 
     Arguments are those of `seen_through`, with `margin_m` away from the camera.
     """
-    inside, rows, columns, z = _pixels(view, means)
-    surface = farthest_surface(view.depth)[rows, columns]
-    return inside & (surface > 0) & (z - margin_m > surface * (1 + tolerance))
+    inside, pixels, z = _pixels([view], means)
+    surface = _at([farthest_surface(view.depth)], pixels)
+    behind: Tensor = inside & (surface > 0) & (z - margin_m > surface * (1 + tolerance))
+    return behind[0]
 
 
-def _pixels(view: View, means: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Which points [N, 3] a view has a pixel for, its row and column (else 0), and their depth."""
-    p = means @ view.viewmat[:3, :3].T + view.viewmat[:3, 3]
-    z = p[:, 2]
+def _pixels(views: Sequence[View], means: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Which points [N, 3] each of K views has a pixel for, its place (else 0), and their depth.
+
+    All [K, N]; places are counted along the rows of the view's image.
+    """
+    viewmats = torch.stack([view.viewmat for view in views])
+    K = torch.stack([view.K for view in views])[..., None]  # [K, 3, 3, 1]
+    width, height = means.new_tensor([view.size for view in views]).T[..., None]
+    x, y, z = (viewmats[:, :3, :3] @ means.T + viewmats[:, :3, 3:]).unbind(1)
     safe = z.clamp(min=1e-3)
-    u = (view.K[0, 0] * p[:, 0] / safe + view.K[0, 2]).floor()
-    v = (view.K[1, 1] * p[:, 1] / safe + view.K[1, 2]).floor()
-    width, height = view.size
+    u = (K[:, 0, 0] * x / safe + K[:, 0, 2]).floor()
+    v = (K[:, 1, 1] * y / safe + K[:, 1, 2]).floor()
     inside = (z > MIN_DEPTH_M) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
-    columns = torch.where(inside, u, 0).long()
-    rows = torch.where(inside, v, 0).long()
-    return inside, rows, columns, z
+    return inside, torch.where(inside, v * width + u, 0).long(), z
+
+
+def _at(images: Sequence[Tensor], pixels: Tensor) -> Tensor:
+    """[K, N] what each of K images [H, W] has at places [K, N]."""
+    pairs = zip(images, pixels, strict=True)
+    return torch.stack([image.reshape(-1)[places] for image, places in pairs])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from f4x_ros.core.config import MappingConfig
 from f4x_ros.core.data import Frame, Frustum, PinholeCamera, poses
 from f4x_ros.core.observe.exposure import Exposure
+from f4x_ros.core.observe.surfaces import nearest_surface
 
 MIN_DEPTH_M = 0.05
 """A nearer reading is none: nothing is judged or drawn so close to the camera."""
@@ -38,6 +40,11 @@ class View:
     def rgb(self) -> Tensor:
         """[H, W, 3] float32 0..1."""
         return self.rgb8.to(torch.float32) / 255
+
+    @cached_property
+    def nearest(self) -> Tensor:
+        """[H, W] metres, see `nearest_surface`: asked again and again, so it is kept."""
+        return nearest_surface(self.depth)
 
     @property
     def size(self) -> tuple[int, int]:

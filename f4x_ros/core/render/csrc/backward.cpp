@@ -336,14 +336,16 @@ void gather_shapes(const F4xGaussians& g, const Camera<R>& cam, const int64_t* i
 template <typename R>
 void gather_gaussians(const Plan<R>& plan, const F4xGaussians& g, const Camera<R>& cam, int threads, const R* rows,
                       const uint8_t* drawn, const F4xGradients& out) {
+    constexpr int64_t LINE = 16;    // numbers
     constexpr int64_t BATCH = 512;  // fixed, so that the camera's gradient is summed in one order
     const int64_t stride = gradient_stride(plan.groups), batches = (g.count + BATCH - 1) / BATCH;
     const bool shape = out.means || out.quats || out.scales || out.viewmat;
     const int64_t colors = plan.channels - 1;
-    Buffer<R> scratch(size_t(threads) * size_t(stride));
+    const int64_t room = (stride / LINE + 2) * LINE;  // no two threads write to one line of the cache
+    Buffer<R> scratch(size_t(threads) * size_t(room));
     Buffer<double> views(out.viewmat ? size_t(batches) * 12 : 0);
-    for_items(threads, batches, [&, colors, stride](int worker, int64_t batch) {
-        R* sum = scratch.data() + worker * stride;
+    for_items(threads, batches, [&, colors, stride, room](int worker, int64_t batch) {
+        R* sum = scratch.data() + worker * room;
         double* view = out.viewmat ? views.data() + batch * 12 : nullptr;
         if (view) std::fill(view, view + 12, 0.0);
         Vec<R> moments[MOMENTS + 1] = {};

@@ -84,6 +84,10 @@ struct SeenPart {
     int64_t first_row = 0, end_row = 0;
     int64_t items = 0;  // from `first_row` on in the array of all
     SlotList slots;
+    void swap(SeenPart& o) noexcept {
+        std::swap(first_row, o.first_row); std::swap(end_row, o.end_row); std::swap(items, o.items);
+        slots.slots.swap(o.slots.slots); std::swap(slots.count, o.slots.count);
+    }
 };
 
 template <typename R> struct Seen {

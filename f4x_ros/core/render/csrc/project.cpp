@@ -131,11 +131,12 @@ template <typename R> void project(const F4xGaussians& g, const Camera<R>& cam, 
     out.items.reset(size_t(g.count));
     out.parts = std::vector<SeenPart>(size_t(threads));
     for_parts(threads, g.count, [&](int part, int64_t begin, int64_t end) {
-        SeenPart& seen = out.parts[size_t(part)];
+        SeenPart seen;  // of this thread alone: those of two threads would lie in one line of the cache
         seen.first_row = begin;
         seen.end_row = end;
         for (int64_t i = begin; i < end; i += LANES)
             seen.items += project_eight(g, cam, i, int(std::min<int64_t>(LANES, end - i)), plan, out.items.data() + begin + seen.items, seen.slots);
+        out.parts[size_t(part)].swap(seen);
     });
 }
 
