@@ -79,7 +79,7 @@ def test_a_gaussian_gets_the_feature_of_the_pixels_it_drew() -> None:
     one, two = unit(20, seed=1), unit(20, seed=2)
     field, distiller = mapped(), Distiller(Heads([Told("told", one, two)]), D, BACKEND)
     for index in range(3):
-        distiller.observe(field, seen(index), extract=True)
+        distiller.observe(field, seen(index))
     features = distiller.decode(take_snapshot(field).latents)
     for side, expected in zip(sides(field), (one, two), strict=True):
         assert side.sum() > 300
@@ -93,7 +93,7 @@ def test_views_that_contradict_show_as_variance_and_those_that_agree_do_not() ->
     field, distiller = mapped(), Distiller(Heads([told]), D, BACKEND)
     for index in range(8):
         told.right = (one, two)[index % 2]
-        distiller.observe(field, seen(), extract=True)
+        distiller.observe(field, seen())
     snapshot = take_snapshot(field)
     left, right = (snapshot.latent_vars[side] for side in sides(field))
     expected = float((one - two).square().sum()) / 4  # of two values, each half of the time
@@ -106,22 +106,10 @@ def test_what_was_never_seen_has_no_weight_and_no_feature() -> None:
     field = mapped(16)
     field.present["means"][:40, 2] -= 10  # behind the camera
     distiller = Distiller(Heads([ColorExtractor()]), 16, BACKEND)
-    distiller.observe(field, seen(), extract=True)
+    distiller.observe(field, seen())
     assert not field.present["latent_weights"][:40].any()
     assert not field.present["latents"][:40].any()
     assert field.present["latent_weights"][40:].median() > 1
-
-
-def test_noting_what_is_seen_leaves_features_alone() -> None:
-    field, distiller = (
-        mapped(),
-        Distiller(Heads([Told("a", unit(9, seed=1), unit(9, seed=2))]), D, BACKEND),
-    )
-    distiller.observe(field, seen(0), extract=True)
-    before = {name: field.present[name].clone() for name in FEATURES}
-    distiller.observe(field, seen(3), extract=False)
-    assert field.present["seen_s"].max() == pytest.approx(0.3)
-    assert all(torch.equal(field.present[name], before[name]) for name in FEATURES)
 
 
 def test_two_heads_of_different_resolution_and_size_come_back_one_by_one() -> None:
@@ -130,7 +118,7 @@ def test_two_heads_of_different_resolution_and_size_come_back_one_by_one() -> No
     heads = Heads([Told("fine", a, b), Told("coarse", c, d, scale=4)])
     field, distiller = mapped(), Distiller(heads, D, BACKEND)
     for index in range(3):
-        distiller.observe(field, seen(index), extract=True)
+        distiller.observe(field, seen(index))
     latents = take_snapshot(field).latents
     left, right = sides(field)
     for head, (first, second) in {"fine": (a, b), "coarse": (c, d)}.items():
@@ -147,7 +135,7 @@ def test_present_and_past_stay_readable_while_the_code_is_fitted_anew() -> None:
     first, second = unit(40, seed=1), unit(40, seed=2)
     told = Told("told", first, second)
     field, distiller = mapped(4), Distiller(Heads([told]), 4, BACKEND)
-    distiller.observe(field, seen(), extract=True)
+    distiller.observe(field, seen())
     left, _ = sides(field)
     far = left & (torch.arange(len(left)) % 2 == 0)
     field.retire(far, 0.05)
@@ -155,7 +143,7 @@ def test_present_and_past_stay_readable_while_the_code_is_fitted_anew() -> None:
     held = field.present["latents"].clone()
     told.left = told.right = unit(40, seed=3)
     for index in range(1, 9):
-        distiller.observe(field, seen(index), extract=True)
+        distiller.observe(field, seen(index))
     past = distiller.decode(field.past["latents"].float())
     assert cosine_similarity(past, first[None], dim=-1).min() > 0.99
     stale = distiller.decode(held.float())
@@ -242,7 +230,7 @@ def test_every_other_frame_brings_a_tile_of_the_camera_s_own_picture() -> None:
         fine = rng.integers(0, 256, (3 * size[1], 3 * size[0], 3), dtype=np.uint8)
         fine.flags.writeable = False
         view = seen()
-        distiller.observe(field, view, extract=True, picture=fine)
+        distiller.observe(field, view, fine)
         assert len(near.shown) == index + 1  # one pass of the model a frame
         shown = look(index, size, 1)
         assert shown.whole == (index % 2 == 0)
@@ -258,15 +246,14 @@ def test_every_other_frame_brings_a_tile_of_the_camera_s_own_picture() -> None:
     assert float(snapshot.latent_vars[left | right].min()) > 0.05
 
 
-def test_what_a_tile_does_not_show_is_seen_all_the_same() -> None:
+def test_a_tile_teaches_what_it_shows_and_nothing_else() -> None:
     near = Near(unit(20, seed=1), unit(20, seed=2))
     field, distiller = mapped(), Distiller(Heads([near]), D, BACKEND, close_looks=1)
-    distiller.observe(field, seen(0), extract=True)
+    distiller.observe(field, seen(0))
     weights = field.present["latent_weights"].clone()
-    distiller.observe(field, seen(1), extract=True)  # a tile
+    distiller.observe(field, seen(1))  # a tile
     taught = field.present["latent_weights"] > weights
     assert 0.05 < float(taught.float().mean()) < 0.6
-    assert float((field.present["seen_s"] > 0.05).float().mean()) > 0.9
 
 
 def test_looks_count_alike_whatever_the_resolution_of_features() -> None:
@@ -274,7 +261,7 @@ def test_looks_count_alike_whatever_the_resolution_of_features() -> None:
     for scale in (1, 2, 4):
         told = Told("told", unit(9, seed=1), unit(9, seed=2), scale=scale)
         field, distiller = mapped(), Distiller(Heads([told]), D, BACKEND)
-        distiller.observe(field, seen(), extract=True)
+        distiller.observe(field, seen())
         counted.append(float(field.present["latent_weights"].sum()))
     assert counted[1] == pytest.approx(counted[0], rel=0.15)
     assert counted[2] == pytest.approx(counted[0], rel=0.15)
@@ -284,5 +271,5 @@ def test_without_close_looks_no_tile_is_cut() -> None:
     near = Near(unit(20, seed=1), unit(20, seed=2))
     distiller = Distiller(Heads([near]), D, BACKEND)
     for _ in range(3):
-        distiller.observe(mapped(), seen(), extract=True)
+        distiller.observe(mapped(), seen())
     assert all(torch.equal(one, near.shown[0]) for one in near.shown)

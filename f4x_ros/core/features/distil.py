@@ -19,7 +19,6 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
 from f4x_ros.core.base import round_to_half
-from f4x_ros.core.config import MappingConfig
 from f4x_ros.core.data import PinholeCamera
 from f4x_ros.core.features.base import Clicks, FeatureExtractor
 from f4x_ros.core.features.codec import LatentCodec
@@ -27,11 +26,10 @@ from f4x_ros.core.features.heads import Heads
 from f4x_ros.core.features.looks import R2, Look, look
 from f4x_ros.core.features.silhouettes import pixel_weights
 from f4x_ros.core.field import GaussianField, GaussianSet
-from f4x_ros.core.observe import View, hidden
+from f4x_ros.core.observe import View
 from f4x_ros.core.render import uplift
 
 MAX_WEIGHT = 200.0  # pixels behind a latent are counted up to this, so that it can still change
-_SEEN_WEIGHT = 0.2  # pixels a Gaussian must draw to count as observed
 _EPS2D = 0.3  # px^2, blur of the rasteriser at the resolution of the view
 _MULTIPLICATIONS = 40e6  # what learning the codec from an image may take, about ...
 _FEWEST, _MOST = 256, 4096  # ... with at least and at most so many pixels
@@ -46,7 +44,6 @@ class Distiller:
         backend: rasteriser, resolved.
         close_looks: frames of which a magnified part is shown, to each one that is shown whole; for
             extractors that gain by it.
-        depth_tolerance: depth error of the sensor, share of the depth.
     """
 
     def __init__(
@@ -56,10 +53,9 @@ class Distiller:
         backend: str,
         *,
         close_looks: int = 0,
-        depth_tolerance: float = MappingConfig.depth_tolerance,
     ) -> None:
         self.heads = heads
-        self._close_looks, self._depth_tolerance = close_looks, depth_tolerance
+        self._close_looks = close_looks
         moments = [one.moment for one in heads.traits]
         self.codec = LatentCodec(heads.dims, latent_dim, moments)
         self._backend = backend
@@ -109,24 +105,18 @@ class Distiller:
         self,
         field: GaussianField,
         view: View,
-        *,
-        extract: bool,
         picture: NDArray[np.uint8] | None = None,
         between: Callable[[], None] = lambda: None,
     ) -> None:
-        """Fold one look at a view into the present; with `extract` False only note what was seen.
+        """Fold one look at a view into the present.
 
         Args:
             field: its present is taught.
             view: a frame in the resolution of the map.
-            extract: whether features are extracted.
             picture: [H', W', 3] the same frame as the camera gave it, for closer looks; None = that
                 of the view.
             between: called between two passes of the models.
         """
-        self._note_seen(field.present, view)
-        if not extract:
-            return
         shown = self._next_look(view)
         maps = self._maps(view, view.rgb8.cpu().numpy() if picture is None else picture, shown)
         between()
@@ -134,17 +124,6 @@ class Distiller:
         if change is not None:
             field.recode(change)
         self._teach(field.present, view, maps, shown)
-
-    def _note_seen(self, present: GaussianSet, view: View) -> None:
-        """What draws pixels of a view and is not behind its surface has been seen at its time."""
-        half = view.camera.scaled(0.5)
-        share = half.width * half.height / (view.camera.width * view.camera.height)
-        _, weight = self._uplift(present, view, half, share, view.rgb.new_zeros(*half.shape, 0))
-        seen = weight > _SEEN_WEIGHT * share
-        # A thin surface lets a share of what is behind it through.
-        extent = 2 * present.scales.amax(-1)
-        seen &= ~hidden(view, present["means"], extent, self._depth_tolerance)
-        present["seen_s"] = torch.where(seen, view.time_s, present["seen_s"])
 
     def _next_look(self, view: View) -> Look:
         closer = any(one.looks_closer for one in self.heads.traits)

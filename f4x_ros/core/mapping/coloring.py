@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from f4x_ros.core.field import GaussianSet
 from f4x_ros.core.observe import View, unexposed
@@ -14,7 +15,7 @@ _LEAST_PX = 0.05  # pixels that a Gaussian draws; of fewer, a view says nothing
 
 
 @torch.no_grad()
-def recolor(present: GaussianSet, view: View, backend: str) -> None:
+def recolor(present: GaussianSet, view: View, backend: str) -> Tensor:
     """Move the colours of Gaussians towards those that a view has where they are drawn.
 
     Each takes up the mean of the differences at the pixels it draws, weighted by its share in them:
@@ -26,6 +27,9 @@ def recolor(present: GaussianSet, view: View, backend: str) -> None:
         present: the Gaussians that are there at the view's time.
         view: the new one.
         backend: rasteriser, resolved.
+
+    Returns:
+        How many pixels [N] of the view each Gaussian draws, in sum.
     """
     shape = (present["means"], present["quats"], present.scales, present.opacities)
     camera = (view.viewmat, view.K, *view.size)
@@ -35,3 +39,4 @@ def recolor(present: GaussianSet, view: View, backend: str) -> None:
     share = torch.where(present["steps"] == 0, _NEW, _KNOWN)
     share = torch.where(weight > _LEAST_PX, share / weight.clamp(min=_LEAST_PX), 0)
     present["colors"].addcmul_(total, share[:, None])
+    return weight

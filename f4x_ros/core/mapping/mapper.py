@@ -17,6 +17,7 @@ from f4x_ros.core.mapping.coloring import recolor
 from f4x_ros.core.mapping.keyframes import Keyframes
 from f4x_ros.core.mapping.optimiser import refine
 from f4x_ros.core.mapping.schedule import Schedule, near_keyframes, probes
+from f4x_ros.core.mapping.sighting import drawn_px, note_seen
 from f4x_ros.core.motion import on_its_way, passed_on, rest_s
 from f4x_ros.core.observe import View, apply, seen_through
 from f4x_ros.core.render import RenderOutput, render
@@ -80,7 +81,8 @@ class Mapper:
             )
             counts.retired = self._retire(view, interval_s)
             self._insert(view, counts)
-            recolor(self.field.present, view, self._backend)
+            px = recolor(self.field.present, view, self._backend)
+            note_seen(self.field.present, view, px, self._config.depth_tolerance)
         between()
         if views and len(self.field.present):
             refine(self.field, views, self._backend, between)
@@ -98,6 +100,12 @@ class Mapper:
         frusta = [one.frustum for one in dict.fromkeys(views)]
         self.field.focus(frusta, ids, self._restless(interval_s))
         return self.field.enforce_budget()
+
+    def pass_by(self, view: View, interval_s: float, ids: Iterable[int]) -> None:
+        """Note what a view shows, and learn nothing from it; arguments are those of `integrate`."""
+        self.look_at([view], interval_s, ids)
+        px = drawn_px(self.field.present, view, self._backend)
+        note_seen(self.field.present, view, px, self._config.depth_tolerance)
 
     def _within_reach(self) -> list[View]:
         """Keyframes of whose surface nothing is at rest: to refine against them costs no more.

@@ -57,7 +57,6 @@ class Memory:
             config.field.latent_dim,
             backend,
             close_looks=config.features.close_looks,
-            depth_tolerance=config.mapping.depth_tolerance,
         )
         self._pages = PageFolder(Path(config.map.dir), device) if config.map.dir else None
         self.field = GaussianField(
@@ -193,11 +192,9 @@ class Memory:
             view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
         with clock("map"):
             counts = self.mapper.integrate(view, interval_s, self._in_sight(), between)
-        with clock("features"):
-            extract = self.mapped % self._config.features.every == 0
-            self.distiller.observe(
-                self.field, view, extract=extract, picture=frame.rgb, between=between
-            )
+        if self.mapped % self._config.features.every == 0:
+            with clock("features"):
+                self.distiller.observe(self.field, view, frame.rgb, between)
         between()
         self.mapped += 1
         if self.grouper.due(self.mapped):
@@ -227,8 +224,7 @@ class Memory:
         """What a held-out frame shows is in sight, though nothing is learned from it."""
         exposure = Exposure.neutral(self._device, learn=False)
         view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
-        self.mapper.look_at([view], self._pace.interval_s, self._in_sight())
-        self.distiller.observe(self.field, view, extract=False)
+        self.mapper.pass_by(view, self._pace.interval_s, self._in_sight())
 
     def best_at_rest(self, prompts: PromptSet) -> Tensor | None:
         """Relevancies [25, P] to standing prompts of the best that is at rest; None: nothing is."""

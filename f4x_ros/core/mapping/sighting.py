@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When each Gaussian was seen last."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from f4x_ros.core.field import GaussianSet
+from f4x_ros.core.observe import View, hidden
+from f4x_ros.core.render import uplift
+
+_LEAST_PX = 0.2  # that a Gaussian must draw to count as seen
+_EPS2D = 0.3  # px^2, blur of the rasteriser at the resolution of a view
+
+
+@torch.no_grad()
+def drawn_px(present: GaussianSet, view: View, backend: str) -> Tensor:
+    """How many pixels [N] of a view each Gaussian draws, in sum; measured at half the resolution.
+
+    Args:
+        present: the Gaussians that are there at the view's time.
+        view: from where.
+        backend: rasteriser, resolved.
+    """
+    half = view.camera.scaled(0.5)
+    share = half.width * half.height / (view.camera.width * view.camera.height)
+    _, weight = uplift(
+        present["means"],
+        present["quats"],
+        present.scales,
+        present.opacities,
+        view.viewmat,
+        half.K_tensor(view.K.device),
+        half.width,
+        half.height,
+        view.depth.new_zeros(*half.shape, 0),
+        eps2d=_EPS2D * share,
+        backend=backend,
+    )
+    return weight / share
+
+
+@torch.no_grad()
+def note_seen(present: GaussianSet, view: View, px: Tensor, tolerance: float) -> None:
+    """What draws pixels of a view and is not behind its surface has been seen at its time.
+
+    Args:
+        present: its column `seen_s` is written.
+        view: what was seen.
+        px: pixels [N] that each Gaussian draws of it.
+        tolerance: depth error of the sensor, share of the depth.
+    """
+    extent = 2 * present.scales.amax(-1)  # a thin surface lets a share of what is behind it through
+    seen = (px > _LEAST_PX) & ~hidden(view, present["means"], extent, tolerance)
+    present["seen_s"] = torch.where(seen, view.time_s, present["seen_s"])
