@@ -79,7 +79,8 @@ def edge_cues(
             features,
         )
     )
-    _, near = cKDTree(points).query(points, k=min(_NEIGHBOURS + 1, count))
+    tree, k = cKDTree(points), min(_NEIGHBOURS + 1, count)
+    _, near = tree.query(points, k=k, workers=torch.get_num_threads())
     near = near.reshape(count, -1)
     first, second = _pairs(near)
     a, b = torch.from_numpy(first), torch.from_numpy(second)
@@ -108,10 +109,10 @@ def edge_cues(
 
 def _pairs(near: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Each pair of neighbours [N, k + 1] (the first is the point itself) once."""
-    count = len(near)
-    one, other = np.repeat(np.arange(count), near.shape[1] - 1), near[:, 1:].ravel()
-    keys = np.unique(np.minimum(one, other) * count + np.maximum(one, other))
-    return keys // count, keys % count
+    one, other = np.repeat(np.arange(len(near)), near.shape[1] - 1), near[:, 1:].ravel()
+    mutual = (near[other] == one[:, None]).any(1)
+    once = (one < other) | ~mutual
+    return np.minimum(one, other)[once], np.maximum(one, other)[once]
 
 
 def _axes(quats: Tensor) -> Tensor:

@@ -187,7 +187,7 @@ class _Nodes(NamedTuple):
 def _with_neighbours(points: NDArray[np.float32], again: NDArray[np.int64]) -> NDArray[np.int64]:
     """Rows, in ascending order, of some points and of the nearest ones around each of them."""
     count = min(_NEIGHBOURS + 1, len(points))
-    _, near = cKDTree(points).query(points[again], k=count)
+    _, near = cKDTree(points).query(points[again], k=count, workers=torch.get_num_threads())
     return np.unique(np.concatenate([again, np.ravel(near)]))
 
 
