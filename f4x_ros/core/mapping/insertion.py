@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 
 from f4x_ros.core.config import MappingConfig
 from f4x_ros.core.data import quats_wxyz_from_xyzw
-from f4x_ros.core.observe import View, unexposed
+from f4x_ros.core.observe import View
 
 _TEXTURE = 0.25  # Sobel response (0..1 grey) above which the fine spacing is used
 _INITIAL_LOGIT_OPACITY = 1.5  # 0.82
@@ -147,9 +147,15 @@ def new_gaussians(view: View, depth: Tensor, pixels: Tensor, spacing: Tensor) ->
         "quats": _quats_with_z(normals),
         "log_scales": scales.log(),
         "logit_opacities": torch.full_like(z, _INITIAL_LOGIT_OPACITY),
-        "colors": unexposed(view, torch.ones_like(depth)).clamp(0, 1)[rows, cols],
+        "colors": _unexposed(view)[rows, cols],
         "seen_s": torch.full((len(z),), view.time_s, dtype=torch.float64, device=z.device),
     }
+
+
+def _unexposed(view: View) -> Tensor:
+    """The view's colours [H, W, 3] with its exposure taken out."""
+    gain, offset = view.exposure.values[0], view.exposure.values[1]
+    return ((view.rgb - offset) / gain.clamp(min=0.1)).clamp(0, 1)
 
 
 def _quats_with_z(normals: Tensor) -> Tensor:

@@ -13,11 +13,10 @@ from f4x_ros.core.config import MappingConfig
 from f4x_ros.core.field import NO_PIECE, PARAMETERS, GaussianField, cube_codes
 from f4x_ros.core.mapping import insertion
 from f4x_ros.core.mapping.births import RecentViews, birth_times, held_times
-from f4x_ros.core.mapping.coloring import recolor
 from f4x_ros.core.mapping.keyframes import Keyframes
 from f4x_ros.core.mapping.optimiser import refine
 from f4x_ros.core.mapping.schedule import Schedule, near_keyframes, probes
-from f4x_ros.core.mapping.sighting import drawn_px, note_seen
+from f4x_ros.core.mapping.sighting import note_seen
 from f4x_ros.core.motion import on_its_way, passed_on, rest_s
 from f4x_ros.core.observe import View, apply, seen_through
 from f4x_ros.core.render import RenderOutput, render
@@ -81,13 +80,12 @@ class Mapper:
             )
             counts.retired = self._retire(view, interval_s)
             self._insert(view, counts)
-            px = recolor(self.field.present, view, self._backend)
-            note_seen(self.field.present, view, px, self._config.depth_tolerance)
         between()
         if views and len(self.field.present):
             refine(self.field, views, self._backend, between)
         with torch.no_grad():
             counts.pruned = self._prune(view)
+            self._note_seen(view)
         counts.working_set = sum(len(part) for part in self.field.parts)
         self._recent.add(view)
         return counts
@@ -104,8 +102,10 @@ class Mapper:
     def pass_by(self, view: View, interval_s: float, ids: Iterable[int]) -> None:
         """Note what a view shows, and learn nothing from it; arguments are those of `integrate`."""
         self.look_at([view], interval_s, ids)
-        px = drawn_px(self.field.present, view, self._backend)
-        note_seen(self.field.present, view, px, self._config.depth_tolerance)
+        self._note_seen(view)
+
+    def _note_seen(self, view: View) -> None:
+        note_seen(self.field.present, view, self._config.depth_tolerance, self._backend)
 
     def _within_reach(self) -> list[View]:
         """Keyframes of whose surface nothing is at rest: to refine against them costs no more.

@@ -17,6 +17,7 @@ from f4x_ros.core.observe import View
 _SPREAD = 4  # frames over which the steps of a keyframe are spread, about
 _LATEST = 8  # keyframes that count as the latest
 _DRAWN = 8  # keyframes of which the one left alone for longest is taken
+_REST = 3  # steps before a keyframe has another turn
 _ALIKE = 0.2  # share of a view's surface that a keyframe must have in its image to be near it
 _PROBES = 16  # rows and columns of pixels that stand for a view's surface
 
@@ -47,7 +48,8 @@ class Schedule:
 
         A third each: the new view, one of the latest keyframes near it, and any within reach, of
         some drawn at random that which was left alone for longest. Where a map is not looked at any
-        more, the steps for other views slowly spoil it.
+        more, the steps for other views slowly spoil it. A keyframe that had its turn a moment ago
+        leaves its step to the new view: a few keyframes do not need a share for many.
 
         Args:
             view: the new one.
@@ -58,17 +60,18 @@ class Schedule:
         steps = self._steps(keyframe=keyframe)
         if not near or not reachable:
             return [view] * steps
-        self._dealt = {one: self._dealt.get(one, 0) for one in (*reachable, *near, view)}
+        self._dealt = {one: self._dealt.get(one, -_REST) for one in (*reachable, *near, view)}
         return [self._next(step, view, near, reachable) for step in range(steps)]
 
     def _next(self, step: int, view: View, near: Sequence[View], reachable: Sequence[View]) -> View:
-        if step % 3 == 0:
-            chosen = view
-        elif step % 3 == 1:
+        chosen = view
+        if step % 3 == 1:
             chosen = near[-1 - int(self._rng.integers(0, min(_LATEST, len(near))))]
-        else:
+        elif step % 3 == 2:
             some = self._rng.integers(0, len(reachable), _DRAWN)
             chosen = min((reachable[one] for one in some), key=lambda one: self._dealt[one])
+        if self._count - self._dealt[chosen] < _REST:
+            chosen = view
         self._count += 1
         self._dealt[chosen] = self._count
         return chosen

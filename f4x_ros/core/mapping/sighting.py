@@ -15,14 +15,23 @@ _EPS2D = 0.3  # px^2, blur of the rasteriser at the resolution of a view
 
 
 @torch.no_grad()
-def drawn_px(present: GaussianSet, view: View, backend: str) -> Tensor:
-    """How many pixels [N] of a view each Gaussian draws, in sum; measured at half the resolution.
+def note_seen(present: GaussianSet, view: View, tolerance: float, backend: str) -> None:
+    """What draws pixels of a view and is not behind its surface has been seen at its time.
 
     Args:
-        present: the Gaussians that are there at the view's time.
-        view: from where.
+        present: the Gaussians that are there at the view's time; its column `seen_s` is written.
+        view: what was seen.
+        tolerance: depth error of the sensor, share of the depth.
         backend: rasteriser, resolved.
     """
+    extent = 2 * present.scales.amax(-1)  # a thin surface lets a share of what is behind it through
+    seen = _drawn_px(present, view, backend) > _LEAST_PX
+    seen &= ~hidden(view, present["means"], extent, tolerance)
+    present["seen_s"] = torch.where(seen, view.time_s, present["seen_s"])
+
+
+def _drawn_px(present: GaussianSet, view: View, backend: str) -> Tensor:
+    """Pixels [N] of a view that each Gaussian draws, in sum; measured at half the resolution."""
     half = view.camera.scaled(0.5)
     share = half.width * half.height / (view.camera.width * view.camera.height)
     _, weight = uplift(
@@ -39,18 +48,3 @@ def drawn_px(present: GaussianSet, view: View, backend: str) -> Tensor:
         backend=backend,
     )
     return weight / share
-
-
-@torch.no_grad()
-def note_seen(present: GaussianSet, view: View, px: Tensor, tolerance: float) -> None:
-    """What draws pixels of a view and is not behind its surface has been seen at its time.
-
-    Args:
-        present: its column `seen_s` is written.
-        view: what was seen.
-        px: pixels [N] that each Gaussian draws of it.
-        tolerance: depth error of the sensor, share of the depth.
-    """
-    extent = 2 * present.scales.amax(-1)  # a thin surface lets a share of what is behind it through
-    seen = (px > _LEAST_PX) & ~hidden(view, present["means"], extent, tolerance)
-    present["seen_s"] = torch.where(seen, view.time_s, present["seen_s"])

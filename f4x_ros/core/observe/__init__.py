@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from f4x_ros.core.observe.exposure import Exposure, ExposureTrack, apply
 from f4x_ros.core.observe.free_space import Sights, hidden, seen_through, sights
-from f4x_ros.core.observe.views import View, make_view, unexposed
+from f4x_ros.core.observe.views import View, make_view
 
 __all__ = [
     "Exposure",
@@ -21,5 +21,4 @@ __all__ = [
     "make_view",
     "seen_through",
     "sights",
-    "unexposed",
 ]

@@ -19,8 +19,6 @@ from f4x_ros.core.observe.surfaces import nearest_surface
 MIN_DEPTH_M = 0.05
 """A nearer reading is none: nothing is judged or drawn so close to the camera."""
 
-_LEAST_GAIN = 0.1  # a camera's colours are not made more than ten times as bright
-
 
 @dataclass(eq=False)
 class View:
@@ -80,12 +78,3 @@ def make_view(
         exposure=exposure,
         frustum=Frustum(camera, frame.T_map_camera, config.range_m),
     )
-
-
-def unexposed(view: View, alpha: Tensor) -> Tensor:
-    """A view's colours [H, W, 3] in those of the field: the inverse of `apply`, with alpha [H, W].
-
-    Not clamped: a field that is drawn may be brighter than what a camera shows of it.
-    """
-    gain, offset = view.exposure.values[0], view.exposure.values[1]
-    return (view.rgb - offset * alpha[..., None]) / gain.clamp(min=_LEAST_GAIN)
