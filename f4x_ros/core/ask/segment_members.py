@@ -13,7 +13,7 @@ from f4x_ros.core.ask.scene import QueryScene
 from f4x_ros.core.ask.segment_clicks import Clicks
 from f4x_ros.core.ask.segment_field import LEVEL, FieldSegmenter, Seeds, find_seeds
 
-_REACHED_M = (0.6, 1.8)  # around clicks; what is farther is asked only if an object reaches ...
+_REACHED_M = 0.6  # around clicks; what is farther is asked only if an object reaches ...
 _RIM = 0.8  # ... beyond this share of it
 
 
@@ -51,12 +51,11 @@ def _members_around(
     centers = np.einsum("kn,nd->kd", seeds.shares[seeds.inside], places)
     apart_m = cKDTree(centers).query(places)[0]
     met = seeds.shares[seeds.inside].max(0) > 0  # also what lies behind a click, at an edge
-    for reach_m in _REACHED_M:
-        near = (apart_m <= reach_m) | met
-        found, score = _members(FieldSegmenter(scene, features, backend, near), seeds, None)
-        chosen = (found >= LEVEL) & ~met
-        if not chosen.any() or apart_m[chosen].max() <= _RIM * reach_m:
-            return found, score
+    near = (apart_m <= _REACHED_M) | met
+    found, score = _members(FieldSegmenter(scene, features, backend, near), seeds, None)
+    chosen = (found >= LEVEL) & ~met
+    if not chosen.any() or apart_m[chosen].max() <= _RIM * _REACHED_M:
+        return found, score
     return _members(FieldSegmenter(scene, features, backend), seeds, None)
 
 
