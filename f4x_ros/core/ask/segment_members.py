@@ -46,7 +46,7 @@ def members_by_field(
 def _members_around(
     scene: QueryScene, features: Tensor, seeds: Seeds, backend: str
 ) -> tuple[NDArray[np.float64], float]:
-    """`_members` of clicks, from what is around them: farther only as far as the object reaches."""
+    """`_members` of clicks, from what is around them; from all if the object reaches farther."""
     places = scene.snapshot.means.double().cpu().numpy()
     centers = np.einsum("kn,nd->kd", seeds.shares[seeds.inside], places)
     apart_m = cKDTree(centers).query(places)[0]

@@ -19,18 +19,15 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
 from f4x_ros.core.base import round_to_half
-from f4x_ros.core.data import PinholeCamera
 from f4x_ros.core.features.base import Clicks, FeatureExtractor
 from f4x_ros.core.features.codec import LatentCodec
 from f4x_ros.core.features.heads import Heads
 from f4x_ros.core.features.looks import R2, Look, look
 from f4x_ros.core.features.silhouettes import pixel_weights
-from f4x_ros.core.field import GaussianField, GaussianSet
+from f4x_ros.core.field import GaussianField, GaussianSet, uplift_view
 from f4x_ros.core.observe import View
-from f4x_ros.core.render import uplift
 
 MAX_WEIGHT = 200.0  # pixels behind a latent are counted up to this, so that it can still change
-_EPS2D = 0.3  # px^2, blur of the rasteriser at the resolution of the view
 _MULTIPLICATIONS = 40e6  # what learning the codec from an image may take, about ...
 _FEWEST, _MOST = 256, 4096  # ... with at least and at most so many pixels
 
@@ -149,34 +146,11 @@ class Distiller:
         taught = latent_image(shares, size)
         camera = shown.camera(view.camera, (size[1], size[0]))
         share = (size[0] * size[1]) / (shown.width * shown.height)
-        total, weight = self._uplift(present, view, camera, share, taught, weights)
+        total, weight = uplift_view(
+            present, view, camera, share, taught, weights, backend=self._backend
+        )
         rows = (weight > 0).nonzero()[:, 0]
         fold(present, rows, total[rows], weight[rows], self.codec.images)
-
-    def _uplift(
-        self,
-        present: GaussianSet,
-        view: View,
-        camera: PinholeCamera,
-        share: float,
-        pixels: Tensor,
-        weights: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """`uplift` from a camera at the view's place that has a share of its pixels."""
-        return uplift(
-            present["means"],
-            present["quats"],
-            present.scales,
-            present.opacities,
-            view.viewmat,
-            camera.K_tensor(view.K.device),
-            camera.width,
-            camera.height,
-            pixels,
-            weights,
-            eps2d=_EPS2D * share,
-            backend=self._backend,
-        )
 
 
 def fold(

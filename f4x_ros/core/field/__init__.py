@@ -28,6 +28,7 @@ from f4x_ros.core.field.snapshot import (
     take_snapshot,
     to_picture,
 )
+from f4x_ros.core.field.uplifted import uplift_view
 
 __all__ = [
     "FOREVER",
@@ -50,4 +51,5 @@ __all__ = [
     "some_of",
     "take_snapshot",
     "to_picture",
+    "uplift_view",
 ]

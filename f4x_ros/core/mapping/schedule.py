@@ -17,7 +17,7 @@ from f4x_ros.core.observe import View
 _SPREAD = 4  # frames over which the steps of a keyframe are spread, about
 _LATEST = 8  # keyframes that count as the latest
 _DRAWN = 8  # keyframes of which the one left alone for longest is taken
-_REST = 3  # steps before a keyframe has another turn
+_REST = 3  # steps of others before a keyframe has another turn
 _ALIKE = 0.2  # share of a view's surface that a keyframe must have in its image to be near it
 _PROBES = 16  # rows and columns of pixels that stand for a view's surface
 

@@ -6,12 +6,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from f4x_ros.core.field import GaussianSet
+from f4x_ros.core.field import GaussianSet, uplift_view
 from f4x_ros.core.observe import View, hidden
-from f4x_ros.core.render import uplift
 
 _LEAST_PX = 0.2  # that a Gaussian must draw to count as seen
-_EPS2D = 0.3  # px^2, blur of the rasteriser at the resolution of a view
 
 
 @torch.no_grad()
@@ -34,17 +32,6 @@ def _drawn_px(present: GaussianSet, view: View, backend: str) -> Tensor:
     """Pixels [N] of a view that each Gaussian draws, in sum; measured at half the resolution."""
     half = view.camera.scaled(0.5)
     share = half.width * half.height / (view.camera.width * view.camera.height)
-    _, weight = uplift(
-        present["means"],
-        present["quats"],
-        present.scales,
-        present.opacities,
-        view.viewmat,
-        half.K_tensor(view.K.device),
-        half.width,
-        half.height,
-        view.depth.new_zeros(*half.shape, 0),
-        eps2d=_EPS2D * share,
-        backend=backend,
-    )
+    nothing = view.depth.new_zeros(*half.shape, 0)
+    _, weight = uplift_view(present, view, half, share, nothing, backend=backend)
     return weight / share

@@ -31,7 +31,18 @@ from f4x_ros.core.render.output import RenderOutput
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["BACKENDS", "RenderOutput", "available_backends", "render", "resolve_backend", "uplift"]
+__all__ = [
+    "BACKENDS",
+    "EPS2D",
+    "RenderOutput",
+    "available_backends",
+    "render",
+    "resolve_backend",
+    "uplift",
+]
+
+EPS2D = 0.3
+"""px^2 that are added to the 2D covariance of what is drawn, unless something else is asked for."""
 
 BACKENDS = ("cuda", "cpu", "padded", "reference")
 _RENDER = {
@@ -85,7 +96,7 @@ def render(
     height: int,
     *,
     near: float = 0.01,  # metres
-    eps2d: float = 0.3,  # px^2
+    eps2d: float = EPS2D,  # px^2
     backend: str = "auto",
 ) -> RenderOutput:
     """Draw Gaussians into a pinhole camera (Kerbl et al. 2023), differentiably.
@@ -116,7 +127,7 @@ def uplift(
     weight: Tensor | None = None,  # [H, W] of each pixel, 1 if None
     *,
     near: float = 0.01,
-    eps2d: float = 0.3,
+    eps2d: float = EPS2D,
     backend: str = "auto",
 ) -> tuple[Tensor, Tensor]:
     """Carry pixels back to the Gaussians that drew them: the transposed pass of `render`.
