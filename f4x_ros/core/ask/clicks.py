@@ -16,7 +16,7 @@ from f4x_ros.core.ask.describe import semantic_cloud
 from f4x_ros.core.ask.naming import as_track, ids_of, said_of_then
 from f4x_ros.core.ask.scene import QueryScene
 from f4x_ros.core.ask.segment_clicks import Clicks, check_clicks
-from f4x_ros.core.ask.segment_members import members_by_field
+from f4x_ros.core.ask.segment_field import members_by_field
 from f4x_ros.core.ask.segment_prompted import members_by_model
 from f4x_ros.core.base import on_host
 from f4x_ros.core.data import Cloud, Presence, QueryResult, Track

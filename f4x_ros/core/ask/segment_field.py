@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What clicks and boxes select of a field: what looks alike and hangs together."""
+"""Clicks and boxes answered by the field alone: what looks alike and hangs together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from f4x_ros.core.ask.scene import QueryScene
 from f4x_ros.core.ask.segment_clicks import Clicks, met_by_box, met_by_click
 from f4x_ros.core.ask.segment_looks import Looks, alike, log_odds, looks_of
 from f4x_ros.core.ask.segment_spread import conductances, spread
-from f4x_ros.core.field import some_of
 from f4x_ros.core.objects import build_graph
 
 LEVEL = 0.5  # of probabilities
@@ -55,6 +54,42 @@ class Found(NamedTuple):
     walk: NDArray[np.float64]  # [N] of a walker from there to end on it
 
 
+def members_by_field(
+    scene: QueryScene, features: Tensor, clicks: Clicks, backend: str
+) -> tuple[Tensor, float]:
+    """Probability [N] that each Gaussian is part of the object, and how sure that is, 0..1.
+
+    Sure is how often walkers from within the object end on it; that is not calibrated.
+
+    The first click, or the box, selects what it means; each further click that the mask contradicts
+    corrects it, about as far around as it lies from the outline.
+
+    Args:
+        scene: the field at the time and the view of the clicks.
+        features: [N, C] of the Gaussians, decoded.
+        clicks: at least one inside, or a box.
+        backend: rasteriser, resolved.
+    """
+    seeds = find_seeds(scene, clicks, backend)
+    snapshot = scene.snapshot
+    if clicks.box is None and not seeds.inside.any():
+        return torch.zeros_like(snapshot.opacities), 0.0
+    segmenter = FieldSegmenter(scene, features, backend)
+    if clicks.box is None:
+        first = int(seeds.inside.argmax())
+        found, walk = segmenter.by_click(seeds, first)
+        rest = [click for click in range(len(seeds.inside)) if click != first]
+    else:
+        found, walk = segmenter.by_box(clicks.box)
+        rest = list(range(len(seeds.inside)))
+    for click in rest:
+        found = segmenter.corrected(found, seeds, click)
+    found = segmenter.connected(found, seeds)
+    chosen = found >= LEVEL
+    score = float(walk[chosen].mean()) if chosen.any() else 0.0
+    return torch.from_numpy(found.astype(np.float32)).to(snapshot.means.device), score
+
+
 def find_seeds(scene: QueryScene, clicks: Clicks, backend: str) -> Seeds:
     """What each click met; clicks on nothing are left out."""
     met = [
@@ -75,41 +110,16 @@ class FieldSegmenter:
         scene: the field at a time, seen from a view.
         features: [N, C] of the Gaussians, decoded.
         backend: rasteriser, resolved.
-        near: mask [N] of the Gaussians that may be part of an object; None = all. What follows is
-            about them alone, M of N.
     """
 
-    def __init__(
-        self,
-        scene: QueryScene,
-        features: Tensor,
-        backend: str,
-        near: NDArray[np.bool_] | None = None,
-    ) -> None:
+    def __init__(self, scene: QueryScene, features: Tensor, backend: str) -> None:
         self._scene, self._backend = scene, backend
         snapshot = scene.snapshot
-        self._rows = np.arange(len(snapshot)) if near is None else np.flatnonzero(near)
-        if near is not None:
-            chosen = torch.from_numpy(self._rows).to(features.device)
-            snapshot, features = some_of(snapshot, chosen), features[chosen]
         self._looks = looks_of(snapshot, features)
         self._places = snapshot.means.double().cpu().numpy()
         eye = torch.from_numpy(np.asarray(scene.T_map_camera[:3, 3], np.float32))
         self._graph = build_graph(snapshot, features, eye)
         self._conductance = conductances(self._graph, len(snapshot))
-
-    def of(self, seeds: Seeds) -> Seeds:
-        """The clicks that met one of the Gaussians, with shares [K, M]; all inside ones did."""
-        shares = seeds.shares[:, self._rows]
-        met = shares.sum(1)
-        kept = seeds.only(np.flatnonzero(met > 0))
-        return kept._replace(shares=shares[met > 0] / met[met > 0, None])
-
-    def of_all(self, found: NDArray[np.float64]) -> NDArray[np.float64]:
-        """[N] from [M]: 0 for all others."""
-        whole = np.zeros(len(self._scene.snapshot))
-        whole[self._rows] = found
-        return whole
 
     def by_click(self, seeds: Seeds, click: int) -> Found:
         """What one click alone means.
@@ -228,7 +238,7 @@ class FieldSegmenter:
     def _drawn(self, found: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """Mask [H, W] of what is found, and the field's depth [H, W] in metres."""
         scene = self._scene
-        probability = torch.from_numpy(self.of_all(found)).to(scene.snapshot.means)[:, None]
+        probability = torch.from_numpy(found).to(scene.snapshot.means)[:, None]
         out = scene.snapshot.render(probability, scene.camera, scene.T_map_camera, self._backend)
         mask = out.image[..., 0] / out.alpha.clamp(min=0.5) >= LEVEL
         return mask.cpu().numpy(), out.expected_depth.cpu().numpy()
