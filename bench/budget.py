@@ -44,6 +44,7 @@ PAGES = "map.dir"
 PROMPTS = ("bookshelf", "table")
 COLOR_PROMPTS = ("red thing", "green thing")
 WIDTH_PX = 160
+ONGOING = ("paged_out", "paged_in", "lost_with_pages", "states_forgotten")
 
 
 class Walker:
@@ -67,6 +68,8 @@ class Walker:
         gaussians, nbytes = counts.pop("gaussians"), counts.pop("map_bytes")
         self.over.append(nbytes / self.max_bytes - 1)
         self.row_bytes.append(nbytes / max(1, gaussians))
+        for name in ONGOING:  # these are of the whole map, not of the frame
+            self.counts[name] = counts.pop(name)
         self.counts.update(counts)
         self.last_counts = percept.counts
         return percept
@@ -137,7 +140,7 @@ def measure(options: argparse.Namespace, pages: Path) -> Report:
     walker.walk(walks.back(options.rooms - 1), "back to room 1")
     asked_after = walker.asked(views)
     after = walker.seen(views)
-    row = statistics.median(walker.row_bytes)
+    row = max(walker.row_bytes)  # later, many are on disk
     return {
         "over_budget_max": max(walker.over),
         "psnr_return_change_db": statistics.mean(after) - statistics.mean(before),

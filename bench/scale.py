@@ -116,7 +116,7 @@ def insert_far(perception: Perception, count: int) -> None:
     field.present.append(
         {name: torch.from_numpy(np.asarray(v)).to(device) for name, v in columns.items()}
     )
-    field.settle(None, full=True)  # as if it had been left behind frame by frame
+    field.settle(full=True)  # as if it had been left behind frame by frame
 
 
 def interleave(pair: Sequence[Subject], frames: Sequence[Frame], number: int) -> None:

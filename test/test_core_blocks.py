@@ -13,7 +13,7 @@ from box_world import BoxWorld
 from torch import Tensor
 
 from f4x_ros.core.config import Config
-from f4x_ros.core.data import Frustum, PinholeCamera
+from f4x_ros.core.data import Frustum, PinholeCamera, farthest
 from f4x_ros.core.errors import CorruptError
 from f4x_ros.core.field import GaussianField, pack, past_columns, present_columns, take_snapshot
 from f4x_ros.core.field import field as field_module
@@ -106,6 +106,46 @@ def test_what_is_behind_or_too_far_is_not_met() -> None:
     assert looking().meets(*box)
     assert not looking(far_m=4.0).meets(*box)
     assert not looking(turn=np.pi).meets(*box)
+
+
+def test_a_box_with_a_point_before_the_surface_is_met_and_one_behind_it_is_not() -> None:
+    rng = np.random.default_rng(1)
+    depth = np.full((48, 64), 6.0, np.float32)
+    depth[:, 20:40] = 2.0  # a pillar
+    depth[:24, 50:] = 0.0  # a window
+    frustum = Frustum(CAMERA, pose(), 12.0, farthest(depth))
+    low = rng.uniform((-6, -4, 0.5), (6, 4, 11), (600, 3))
+    high = low + rng.uniform(0, 1, (600, 3))
+    met = frustum.meets(low, high)
+    for k in range(600):
+        x, y, z = rng.uniform(low[k], high[k], (200, 3)).T
+        u, v = CAMERA.fx * x / z + CAMERA.cx, CAMERA.fy * y / z + CAMERA.cy
+        inside = (u >= 0) & (u < 64) & (v >= 0) & (v < 48) & (z < 12)
+        surface = np.full(200, np.inf)
+        surface[inside] = depth[v[inside].astype(int), u[inside].astype(int)]
+        seen = inside & ((z < surface) | (surface == 0))
+        assert met[k] or not seen.any()
+    assert met.sum() < 0.7 * Frustum(CAMERA, pose(), 12.0).meets(low, high).sum()
+    behind = np.array([[-0.3, -0.3, 3.0]]), np.array([[0.1, 0.3, 4.0]])
+    assert looking().meets(*behind)
+    assert not frustum.meets(*behind)
+    assert frustum.meets(np.array([[1.5, -2.0, 9.0]]), np.array([[5.0, -1.0, 10.0]]))  # the window
+
+
+def test_the_farthest_surface_of_a_tile_is_unknown_where_much_of_it_is() -> None:
+    depth = np.ones((48, 64), np.float32)
+    depth[0, 0] = 0.0  # one of 4 x 4 pixels: still known
+    depth[:2, 4:8] = 0.0
+    depth[10, 10] = 3.0
+    found = farthest(depth)
+    assert found.shape == (12, 16)
+    assert found[0, 0] == np.float32(np.inf) or found[0, 0] == 1
+    assert np.isinf(found[0, 1])
+    assert found[2, 2] == 3
+    assert (found[3:] == 1).all()
+    odd = farthest(np.full((5, 7), 2.0, np.float32))  # smaller than there are tiles
+    assert odd.shape == (5, 7)
+    assert (odd == 2).all()
 
 
 # --- resting and waking --------------------------------------------------------------------------
@@ -315,6 +355,51 @@ def test_with_pages_nothing_is_forgotten_and_all_comes_back(small: None, tmp_pat
     assert not pages.path.exists()
 
 
+def test_with_pages_what_is_nearest_is_awake_and_nothing_is_forgotten(
+    small: None, tmp_path: Path
+) -> None:
+    field = GaussianField(D, 10**8, pages=PageFolder(tmp_path))
+    places = (3.0, 6.0, 9.0, 12.0, 15.0, 18.0)
+    for k, z in enumerate(places):
+        field.present.append(rows(300, (0.0, 0.0, z), seed=k, seen_s=torch.full((300,), -float(k))))
+    field.retire(torch.arange(1800) % 50 == 0, 5.0)
+    whole = sorted_rows(field.whole()[0])
+    field.max_bytes = field.nbytes // 2
+    for _ in range(3):  # all of it is in view, and only half of it fits
+        field.focus([looking()])
+        assert field.enforce_budget(reserve=20) == 0
+        assert field.nbytes + 20 * field.present.bytes_per_gaussian <= field.max_bytes
+    awake = field.present["means"][:, 2]
+    assert awake.max() < 12
+    assert len(awake) > 500
+    assert field.waiting > 3
+    assert field.counts == (1764, 36)
+    field.focus([Frustum(CAMERA, pose(z=14.0), 20.0)])
+    assert field.enforce_budget() == 0
+    assert field.present["means"][:, 2].min() > 8
+    assert field.waiting == 0
+    found = sorted_rows(field.whole()[0])
+    assert all(torch.equal(found[name], column) for name, column in whole.items())
+
+
+def test_tracks_that_are_wanted_come_before_what_is_near(small: None, tmp_path: Path) -> None:
+    field = GaussianField(D, 10**8, pages=PageFolder(tmp_path))
+    for k, z in enumerate((3.0, 16.0)):
+        ids = torch.full((300,), 7 * k, dtype=torch.int32)
+        field.present.append(rows(300, (0.0, 0.0, z), seed=k, object_ids=ids))
+    field.max_bytes = int(0.7 * field.nbytes)
+    field.focus([looking()])
+    field.enforce_budget()
+    awake = [int((field.present["object_ids"] == one).sum()) for one in (0, 7)]
+    assert awake[0] == 300
+    assert awake[1] < 150
+    field.focus([looking()], ids=[7])
+    assert field.enforce_budget() == 0
+    awake = [int((field.present["object_ids"] == one).sum()) for one in (0, 7)]
+    assert awake[0] < 150
+    assert awake[1] == 300
+
+
 def test_track_ids_are_taken_away_from_what_is_at_rest_and_on_disk(
     small: None, tmp_path: Path
 ) -> None:
@@ -502,3 +587,31 @@ def test_with_a_folder_for_pages_the_first_room_is_found_again(small: None, tmp_
         assert not list(tmp_path.glob("f4x-pages-*/*"))
     assert made[0] < 0.2  # forgotten
     assert made[1] > 0.9
+
+
+def test_a_view_that_does_not_fit_is_not_mapped_again_and_again(
+    small: None, tmp_path: Path
+) -> None:
+    config = Config.from_dotted(
+        {
+            "features.extractor": "color",
+            "mapping.iterations": 1,
+            "mapping.keyframe_iterations": 2,
+            "map.dir": str(tmp_path),
+            "field.max_bytes": 150_000,
+        }
+    )
+    perception = Perception(config)
+    world, gaussians, forgotten, waiting = BoxWorld(), [], 0, 0
+    for index in range(48):
+        frame = replace(world(index % 6), stamp_ns=world(0).stamp_ns + index * 100_000_000)
+        counts = perception.process(frame).counts
+        assert counts["map_bytes"] <= 150_000
+        gaussians.append(counts["gaussians"])
+        forgotten += counts["forgotten"]
+        waiting += counts["waiting"]
+    assert forgotten == 0
+    assert waiting > 0
+    assert gaussians[-1] * perception._memory.field.present.bytes_per_gaussian > 160_000
+    assert gaussians[-1] < 1.15 * gaussians[23]
+    perception.reset()

@@ -89,7 +89,8 @@ def test_compiled_and_torch_adam_agree() -> None:
         assert torch.allclose(results[0][name], results[1][name], rtol=1e-4, atol=1e-6), name
 
 
-def test_rows_agree_with_torch_optim() -> None:
+def test_rows_agree_with_torch_optim(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adam, "FALL", 0.0)
     gaussians = random_set(20)
     rows = torch.arange(20)
     leaves = {n: gaussians[n].clone().requires_grad_() for n in PARAMETERS}
@@ -105,6 +106,18 @@ def test_rows_agree_with_torch_optim() -> None:
         adam.native_adam_step(gaussians, rows, drawn, g)
     for name, leaf in leaves.items():
         assert torch.allclose(gaussians[name], leaf, atol=1e-5), name
+
+
+@pytest.mark.parametrize("step", [adam.native_adam_step, adam.adam_step])
+def test_a_second_moment_falls_slowly(step) -> None:
+    gaussians = random_set(3)
+    rows = torch.arange(3)
+    for size in [1.0] * 5 + [1e-3] * 300:
+        g = Drawn(*(size * t for t in gradients(3, 0)))
+        step(gaussians, rows, Drawn.of(gaussians, rows), g)
+        if size == 1:
+            top = gaussians["adam_v"].clone()
+    assert torch.allclose(gaussians["adam_v"], 0.999**300 * top, rtol=1e-3)
 
 
 @pytest.mark.parametrize("step", [adam.native_adam_step, adam.adam_step])
@@ -164,13 +177,52 @@ def test_only_what_is_in_view_at_its_time_takes_part() -> None:
     assert (field.past["death_s"][chosen.past] == 1.0).all()
 
 
+@pytest.mark.parametrize("backend", ["cpu", "padded"])
+def test_what_is_too_small_for_a_view_is_drawn_and_stays_as_it_is(backend: str) -> None:
+    field, view = a_field(), a_view()
+    depth = field.present["means"] @ view.viewmat[2, :3] + view.viewmat[2, 3]
+    tiny = torch.arange(250) % 5 == 0
+    least = optimiser._LEAST_PX * depth / view.camera.fx
+    field.present["log_scales"][tiny] = (0.9 * least[tiny]).clamp(min=1e-4).log()[:, None]
+    (chosen,) = optimiser.in_view(field, [view], backend)
+    assert len(chosen.fixed) > 20
+    assert tiny[chosen.fixed].all()
+    assert not tiny[chosen.present].any()
+    means = field.present["means"].clone()
+    optimiser.refine(field, [view], backend, lambda: None)
+    moved = (field.present["means"] != means).any(-1)
+    assert not moved[tiny].any()
+    assert moved[chosen.present].float().mean() > 0.5
+
+
+@pytest.mark.parametrize("backend", ["cpu", "padded"])
+def test_pixels_of_what_is_not_in_memory_teach_nothing(backend: str) -> None:
+    field, view = a_field(), a_view()
+    everywhere = torch.ones(view.depth.shape, dtype=torch.bool)
+    before = {name: field.present[name].clone() for name in PARAMETERS}
+    exposure = view.exposure.values.clone()
+    optimiser.refine(field, [view], backend, lambda: None, {view: everywhere})
+    assert all(torch.equal(field.present[name], old) for name, old in before.items())
+    assert torch.equal(view.exposure.values, exposure)
+    left = everywhere.clone()
+    left[:, 24:] = False
+    optimiser.refine(field, [view], backend, lambda: None, {view: left})
+    p = field.present["means"] @ view.viewmat[:3, :3].T + view.viewmat[:3, 3]
+    column = view.camera.fx * p[:, 0] / p[:, 2] + view.camera.cx
+    far = (p[:, 2] > 0.5) & (column < 8)
+    near = (p[:, 2] > 0.5) & (column > 30) & (column < 44)
+    moved = (field.present["colors"] != before["colors"]).any(-1)
+    assert far.sum() > 3
+    assert moved[near].float().mean() > moved[far].float().mean() + 0.3
+
+
 def test_rows_in_view_draw_what_all_rows_draw() -> None:
     field, view = a_field(), a_view()
     (chosen,) = optimiser.in_view(field, [view], "cpu")
     everything = torch.arange(len(field.present))
     drawn = [
         optimiser._draw(Drawn.of(field.present, rows), view, "cpu")
-        for rows in (chosen.present, everything)
+        for rows in (torch.cat([chosen.present, chosen.fixed]), everything)
     ]
     assert torch.equal(drawn[0].image, drawn[1].image)
     assert torch.equal(drawn[0].alpha, drawn[1].alpha)
@@ -197,6 +249,7 @@ def test_compiled_and_torch_choices_and_rows_agree() -> None:
     ours, theirs = (optimiser.in_view(field, views, backend) for backend in ("cpu", "padded"))
     for one, other in zip(ours, theirs, strict=True):
         assert torch.equal(one.present, other.present)
+        assert torch.equal(one.fixed, other.fixed)
         assert torch.equal(one.past, other.past)
     assert len({len(one.present) for one in ours}) > 1
     rows = ours[0].present

@@ -6,7 +6,7 @@ from __future__ import annotations
 from f4x_ros.core.data.answer import Presence, QueryResult
 from f4x_ros.core.data.camera import PinholeCamera
 from f4x_ros.core.data.frame import Frame
-from f4x_ros.core.data.frustum import Frustum, met_by_any
+from f4x_ros.core.data.frustum import Frustum, farthest, met_by_any
 from f4x_ros.core.data.percept import UNLABELLED, Cloud, Outputs, Percept, RenderedView
 from f4x_ros.core.data.poses import (
     Pose,
@@ -35,6 +35,7 @@ __all__ = [
     "Track",
     "TrackState",
     "check_pose",
+    "farthest",
     "from_quaternion",
     "interpolate",
     "inverse",

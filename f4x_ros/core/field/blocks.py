@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from dataclasses import field as dc_field
 from typing import Protocol
@@ -27,6 +27,7 @@ from f4x_ros.core.field.cubes import cube_codes
 from f4x_ros.core.field.gaussians import Columns
 from f4x_ros.core.field.gist import Gist, gist_of, joined
 from f4x_ros.core.field.packed import Packed, pack
+from f4x_ros.core.field.places import Corners
 
 _log = logging.getLogger(__name__)
 
@@ -122,11 +123,20 @@ class BlockStore:
     def __contains__(self, code: object) -> bool:
         return code in self._blocks
 
+    @property
+    def codes(self) -> Set[int]:
+        """Of all blocks."""
+        return self._blocks.keys()
+
     # --- which ---------------------------------------------------------------------------------
 
     def met_by(self, frusta: list[Frustum]) -> list[int]:
         """Codes of the blocks that at least one of the frusta may meet."""
         return self._boxes.met_by(frusta)
+
+    def boxes(self, codes: list[int]) -> Corners:
+        """Around all that the Gaussians of some blocks reach."""
+        return self._boxes.corners(codes)
 
     def with_objects(self, ids: Iterable[int]) -> list[int]:
         """Codes of the blocks that hold Gaussians of these tracks."""

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.data import Frustum, met_by_any
+from f4x_ros.core.field.places import Corners
 
 _FIRST = 64  # places to begin with; they double
 
@@ -38,6 +41,11 @@ class BoxIndex:
         place = self._place.pop(code)
         self._corners[place] = np.nan
         self._free.append(place)
+
+    def corners(self, codes: Sequence[int]) -> Corners:
+        """Lowest and highest corners [B, 3] of some boxes; KeyError if one is not there."""
+        both = self._corners[[self._place[code] for code in codes]]
+        return both[:, 0], both[:, 1]
 
     def met_by(self, frusta: list[Frustum]) -> list[int]:
         """Codes of the boxes that at least one of the frusta may meet, in ascending order."""

@@ -14,20 +14,20 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from f4x_ros.core.data import Frustum, met_by_any
+from f4x_ros.core.data import Frustum
 from f4x_ros.core.field.blocks import BlockStore, Pages
 from f4x_ros.core.field.cubes import cube_codes
 from f4x_ros.core.field.gaussians import GaussianSet, past_columns, present_columns
+from f4x_ros.core.field.places import Places, worth_keeping
 
 _log = logging.getLogger(__name__)
 
 _LOOKS = 8  # blocks that one of so many last frames may have seen stay in the working set ...
 _SLACK = 2.0  # ... and others, until there are so many times as many Gaussians ...
 _SPARE = 32768  # ... and so many more: small maps never go to rest
-_LOW_WATER = 0.95  # share of the budget down to which blocks at rest are cleared when it is full
+_LOW_WATER = 0.95  # share of the budget down to which memory is cleared when it is full
 
 
 class GaussianField:
@@ -64,6 +64,9 @@ class GaussianField:
         at_rest = {name: column for name, column in present.items() if name != "adam_m"}
         self.rest = BlockStore((at_rest, past), block_m, self._recoded, lambda: self.edition, pages)
         self.forgotten = 0  # Gaussians dropped for the budget
+        self.waiting = 0  # blocks that were to come last and found no room
+        self._held: frozenset[int] = frozenset()  # cubes that must not go to rest
+        self._tracks: list[int] = []  # that are wanted as a whole
         self._codes: list[Tensor] = []  # matrices [D, D], each from one edition to the next
         self._looks: deque[list[Frustum]] = deque(maxlen=_LOOKS)
         self._frames = 0
@@ -99,11 +102,52 @@ class GaussianField:
         """
         self._looks.append(list(frusta))
         self._frames += 1
+        means = self.present["means"][:0] if held is None else self.present["means"][held]
+        self._held = frozenset(cube_codes(means, self.rest.edge_m).tolist())
         if self._frames % _LOOKS == 0:
-            self.settle(held)
-        codes = self.rest.met_by(list(frusta))
-        codes += [code for code in self.rest.with_objects(ids) if code not in codes]
-        self.bring(codes)
+            self.settle()
+        wanted = self.rest.met_by(list(frusta))
+        self._tracks = list(ids)
+        tracked = self.rest.with_objects(self._tracks)
+        wanted += [code for code in tracked if code not in wanted]
+        coming = self._fitting(wanted)
+        self.waiting = len(wanted) - len(coming)
+        self.bring(coming)
+
+    def _fitting(self, wanted: list[int], reserve: int = 0) -> list[int]:
+        """Those of some blocks at rest that fit beside the working set; with pages, room is made.
+
+        Then what of the working set matters less than they do goes to rest: that which the cameras
+        do not see, and what is farthest from the newest one.
+
+        Args:
+            wanted: blocks at rest.
+            reserve: bytes to leave beside them.
+        """
+        room = int(_LOW_WATER * self.max_bytes) - reserve
+        awake = [
+            sum(n * part.bytes_per_gaussian for n, part in zip(counts, self.parts, strict=True))
+            for counts in (self.rest[code].counts for code in wanted)
+        ]
+        used = sum(part.nbytes for part in self.parts)
+        if self.rest.pages is None or used + sum(awake) <= room or not self._looks:
+            return wanted
+        places = Places(self.parts, self.rest.edge_m)
+        boxes = zip(places.boxes, self.rest.boxes(wanted), strict=True)
+        low, high = (np.concatenate(pair) for pair in boxes)
+        ids = self.present["object_ids"]
+        tracked = torch.isin(ids, torch.tensor(self._tracks, dtype=ids.dtype, device=ids.device))
+        needed = places.among(self._held) | places.with_any(tracked)
+        first = [not self.rest[code].objects.keys().isdisjoint(self._tracks) for code in wanted]
+        stays = worth_keeping(
+            (low, high),
+            np.concatenate([places.nbytes, np.array(awake, np.int64)]),
+            np.concatenate([needed, np.array(first, bool)]),
+            self._looks[-1],
+            room,
+        )
+        self._put(*places.split(~stays[: len(places)]))
+        return [code for code, fits in zip(wanted, stays[len(places) :], strict=True) if fits]
 
     def bring(self, codes: Iterable[int]) -> None:
         """Take blocks at rest back into the working set."""
@@ -112,25 +156,22 @@ class GaussianField:
             self.present.append(*present)
             self.past.append(*past)
 
-    def settle(self, held: Tensor | None, *, full: bool = False) -> None:
+    def settle(self, *, full: bool = False) -> None:
         """Lay blocks to rest that the last frames have not seen, once they are many.
 
         With `full` at once, and all that the last frame has not seen: memory is short.
         """
-        if len(self.present) + len(self.past) <= _SPARE and not full:
+        count = sum(len(part) for part in self.parts)
+        if count <= _SPARE and not full:
             return
-        codes = [cube_codes(part["means"], self.rest.edge_m) for part in self.parts]
-        found, cube = torch.unique(torch.cat(codes), return_inverse=True)
+        places = Places(self.parts, self.rest.edge_m)
         looks = list(self._looks)[-1:] if full else self._looks
-        frusta = [one for look in looks for one in look]
-        seen = torch.from_numpy(self._seen(cube, len(found), frusta)).to(cube.device)
-        if held is not None:
-            seen[cube[: len(held)][held]] = True
-        idle = ~seen[cube]
-        worked_on = len(cube) - int(idle.sum())
-        if len(cube) <= _SLACK * worked_on + _SPARE and not full:
-            return
-        self._put(idle[: len(self.present)], idle[len(self.present) :])
+        busy = places.seen([one for look in looks for one in look])
+        busy |= places.among(self._held)
+        idle = places.split(~busy)
+        worked_on = count - sum(int(part.sum()) for part in idle)
+        if count > _SLACK * worked_on + _SPARE or full:
+            self._put(*idle)
 
     def _put(self, present: Tensor, past: Tensor) -> None:
         """Lay Gaussians to rest (masks [N] of both parts)."""
@@ -138,15 +179,6 @@ class GaussianField:
         self.rest.put(taken[0], taken[1], self.edition)
         self.present.keep(~present)
         self.past.keep(~past)
-
-    def _seen(self, cube: Tensor, count: int, frusta: list[Frustum]) -> NDArray[np.bool_]:
-        """Which of the cubes [count] the frusta may meet; `cube` [N] of each Gaussian."""
-        means = torch.cat([part["means"] for part in self.parts])
-        reach = 3 * torch.cat([part.scales for part in self.parts]).amax(1, keepdim=True)
-        where = cube[:, None].expand(-1, 3)
-        low = means.new_full((count, 3), np.inf).scatter_reduce_(0, where, means - reach, "amin")
-        high = means.new_full((count, 3), -np.inf).scatter_reduce_(0, where, means + reach, "amax")
-        return met_by_any(frusta, low.double().cpu().numpy(), high.double().cpu().numpy())
 
     def whole(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """All columns of all Gaussians, present and past, for writing them down."""
@@ -218,20 +250,24 @@ class GaussianField:
     def enforce_budget(self, reserve: int = 0) -> int:
         """Make room until `reserve` more Gaussians fit; returns how many were forgotten for it.
 
-        The rule: blocks at rest go first, those seen longest ago first. With pages they go to disk
-        and nothing is forgotten; without, they are forgotten, of all of them the past and then the
-        rest. Then goes the past of the working set, oldest death first; then its present
-        Gaussians, those whose contribution was seen longest ago first, the most transparent first
-        among equals. Blocks are cleared down to a low-water mark, so that a full map is not
+        The rule: blocks at rest go first, those seen longest ago first. With pages they go to disk,
+        and after them, as blocks, what of the working set no camera sees and what is farthest from
+        the newest one: nothing is forgotten. Without pages they are forgotten, of all of them the
+        past and then the rest. Then goes the past of the working set, oldest death first; then its
+        present Gaussians, those whose contribution was seen longest ago first, the most transparent
+        first among equals. Memory is cleared down to a low-water mark, so that a full map is not
         searched anew with each frame.
         """
-        excess = self.nbytes + reserve * self.present.bytes_per_gaussian - self.max_bytes
+        reserved = reserve * self.present.bytes_per_gaussian
+        excess = self.nbytes + reserved - self.max_bytes
         if excess <= 0:
             return 0
         before = sum(self.counts)
-        if self.rest.nbytes < excess and self._looks:
-            self.settle(None, full=True)
-            excess = self.nbytes + reserve * self.present.bytes_per_gaussian - self.max_bytes
+        if self.rest.nbytes < excess and self.rest.pages is not None:
+            self._fitting([], reserve=reserved)
+        elif self.rest.nbytes < excess and self._looks:
+            self.settle(full=True)
+        excess = self.nbytes + reserved - self.max_bytes
         excess -= self._clear_rest(excess + int((1 - _LOW_WATER) * self.max_bytes))
         drop = min(len(self.past), max(0, -(-excess // self.past.bytes_per_gaussian)))
         if drop:

@@ -25,6 +25,13 @@ LEARNING_RATES = {
 }
 BETAS = (0.9, 0.99)
 EPS = 1e-15  # as gsplat: gradients of a mean over pixels are tiny
+FALL = 0.999
+"""Share of a second moment that a step leaves of it at least.
+
+It rises by `BETAS` and falls ten times as slowly, between Adam and AMSGrad (Reddi et al., "On the
+Convergence of Adam and Beyond", 2018): a view from afar, whose gradients are small, would otherwise
+soon make steps as long as those of the views that a Gaussian was fitted to.
+"""
 
 
 class Drawn(NamedTuple):
@@ -92,7 +99,7 @@ def adam_step(gaussians: GaussianSet, rows: Tensor, drawn: Drawn, gradients: Dra
     )
     g = torch.cat(flat, 1)
     old_m, old_v = gaussians["adam_m"][rows], gaussians["adam_v"][rows]
-    m, v = torch.lerp(g, old_m, b1), torch.lerp(g.square(), old_v, b2)
+    m, v = torch.lerp(g, old_m, b1), torch.lerp(g.square(), old_v, b2).maximum(FALL * old_v)
     step = torch.where(seen[:, None], m / (v.sqrt() + EPS) * correction[:, None], 0)
     gaussians["steps"][rows] = steps
     gaussians["adam_m"][rows] = torch.where(seen[:, None], m, old_m)
@@ -119,6 +126,7 @@ def native_adam_step(gaussians: GaussianSet, rows: Tensor, drawn: Drawn, gradien
         beta1=BETAS[0],
         beta2=BETAS[1],
         eps=EPS,
+        fall=FALL,
         threads=torch.get_num_threads(),
     )
     native.library().call("f4x_refine_f32", ctypes.byref(step))

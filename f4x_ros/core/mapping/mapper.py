@@ -3,25 +3,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from f4x_ros.core.config import MappingConfig
-from f4x_ros.core.field import NO_PIECE, PARAMETERS, GaussianField, cube_codes
+from f4x_ros.core.field import NO_PIECE, PARAMETERS, GaussianField
 from f4x_ros.core.mapping import insertion
 from f4x_ros.core.mapping.births import RecentViews, birth_times, held_times
 from f4x_ros.core.mapping.keyframes import Keyframes
 from f4x_ros.core.mapping.optimiser import refine
-from f4x_ros.core.mapping.schedule import Schedule, near_keyframes, probes
+from f4x_ros.core.mapping.schedule import Schedule, near_keyframes
 from f4x_ros.core.mapping.sighting import note_seen
+from f4x_ros.core.mapping.surfaces import Surfaces
 from f4x_ros.core.motion import on_its_way, passed_on, rest_s
 from f4x_ros.core.observe import View, apply, seen_through
 from f4x_ros.core.render import RenderOutput, render
 
 _AT_HAND = 16  # latest keyframes near a view whose blocks are brought in with it
+_ABSENT = 0.03  # a keyframe is out of reach if such a share of it shows what is at rest
 _MIN_OPACITY = 0.05  # a Gaussian fainter than this is pruned
 _MAX_SCALE_M = 0.25  # one larger than this is made smaller, ...
 _MAX_SCALE_SHARE = 0.07  # ... unless it is far: up to this share of its distance, ...
@@ -34,6 +36,7 @@ class MappingCounts:
 
     inserted: int = 0
     not_inserted: int = 0  # would have been, but what is in view fills the byte budget
+    waiting: int = 0  # blocks in view that have to stay at rest, because they do not fit
     retired: int = 0
     pruned: int = 0
     forgotten: int = 0
@@ -58,7 +61,7 @@ class Mapper:
         self._schedule = Schedule(config)
         self._recent = RecentViews()
         self._gone: list[Tensor] = []  # pieces of what was seen to be gone, by frame
-        self._cubes: dict[View, frozenset[int]] = {}  # those that each keyframe's surface is in
+        self._surfaces = Surfaces(field.rest.edge_m)
 
     def integrate(
         self, view: View, interval_s: float, ids: Iterable[int], between: Callable[[], None]
@@ -75,17 +78,18 @@ class Mapper:
         with torch.no_grad():
             near = near_keyframes(view, self.keyframes.views)
             counts.forgotten = self.look_at([view, *near[-_AT_HAND:]], interval_s, ids)
-            views = self._schedule.views(
-                view, near[-_AT_HAND:], self._within_reach(), keyframe=bool(counts.keyframe)
-            )
             counts.retired = self._retire(view, interval_s)
             self._insert(view, counts)
+            reachable = self._within_reach()
+            near = [one for one in near[-_AT_HAND:] if one in reachable]
+            views = self._schedule.views(view, near, reachable, keyframe=bool(counts.keyframe))
         between()
         if views and len(self.field.present):
-            refine(self.field, views, self._backend, between)
+            refine(self.field, views, self._backend, between, self._absent(views))
         with torch.no_grad():
             counts.pruned = self._prune(view)
             self._note_seen(view)
+        counts.waiting = self.field.waiting
         counts.working_set = sum(len(part) for part in self.field.parts)
         self._recent.add(view)
         return counts
@@ -108,20 +112,23 @@ class Mapper:
         note_seen(self.field.present, view, self._config.depth_tolerance, self._backend)
 
     def _within_reach(self) -> list[View]:
-        """Keyframes of whose surface nothing is at rest: to refine against them costs no more.
+        """Keyframes of whose surface hardly anything is at rest: to refine them costs no more.
 
         In a small map these are all. In a large one they are those around; what is elsewhere waits
         until the camera is there, so that a frame costs what is in view, however much there is.
         """
-        rest, edge_m = self.field.rest, self.field.rest.edge_m
         views = self.keyframes.views
-        self._cubes = {
-            one: self._cubes[one]
-            if one in self._cubes
-            else frozenset(cube_codes(probes(one), edge_m).tolist())
-            for one in views
-        }
-        return [one for one in views if not any(code in rest for code in self._cubes[one])]
+        self._surfaces.keep(views)
+        at_rest = self.field.rest.codes
+        return [one for one in views if self._surfaces.share_absent(one, at_rest) < _ABSENT]
+
+    def _absent(self, views: Sequence[View]) -> dict[View, Tensor]:
+        """Which pixels [H, W] of views show what is at rest, of those that show any."""
+        if not len(self.field.rest):
+            return {}
+        at_rest = self.field.rest.codes
+        masks = {one: self._surfaces.absent(one, at_rest) for one in dict.fromkeys(views)}
+        return {one: mask for one, mask in masks.items() if mask is not None}
 
     def _restless(self, interval_s: float) -> Tensor | None:
         """Mask [N] of what may still have to go although nobody looks: it moved a moment ago."""
@@ -197,14 +204,11 @@ class Mapper:
         surface = insertion.filled_depth(view, depth, out.alpha)
         needed = (empty | in_front) & (surface > 0)
         pixels, spacing = insertion.choose_pixels(view, needed, self._config)
-        fit = self._room()
-        if fit < len(pixels):  # evenly over the image
-            counts.not_inserted = len(pixels) - fit
-            chosen = torch.arange(fit, device=pixels.device) * len(pixels) // max(1, fit)
-            pixels, spacing = pixels[chosen], spacing[chosen]
-        if not len(pixels):
+        chosen = self._fitting(view, pixels)
+        counts.not_inserted = len(pixels) - len(chosen)
+        if not len(chosen):
             return
-        rows = insertion.new_gaussians(view, surface, pixels, spacing)
+        rows = insertion.new_gaussians(view, surface, pixels[chosen], spacing[chosen])
         empty_s = birth_times(
             self._recent.views,
             [one for one in self.keyframes.views if one is not view],
@@ -213,9 +217,20 @@ class Mapper:
             self._config.depth_tolerance,
         )
         rows["birth_s"] = (empty_s + view.time_s) / 2  # it came in between: most likely half way
-        counts.forgotten += self.field.enforce_budget(reserve=len(pixels))
+        counts.forgotten += self.field.enforce_budget(reserve=len(chosen))
         self.field.present.append(rows)
-        counts.inserted = len(pixels)
+        counts.inserted = len(chosen)
+
+    def _fitting(self, view: View, pixels: Tensor) -> Tensor:
+        """Indices [K] of the pixels [M, 2] for whose Gaussians there is room, evenly spread."""
+        fitting = torch.arange(len(pixels), device=pixels.device)
+        absent = self._absent([view]).get(view)
+        if absent is not None:  # there are Gaussians already
+            fitting = fitting[~absent[pixels[:, 0], pixels[:, 1]]]
+        count, fit = len(fitting), self._room()
+        if fit < count:
+            fitting = fitting[torch.arange(fit, device=pixels.device) * count // max(1, fit)]
+        return fitting
 
     def _room(self) -> int:
         """Gaussians that may be inserted: the budget less what the last view has shown.

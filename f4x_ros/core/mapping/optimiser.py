@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -21,26 +21,41 @@ from f4x_ros.core.render import RenderOutput, cpu, native, render
 _NEAR_M = 0.01  # of the rasteriser
 _RIM_PX = 2.5  # what the rasteriser's blur of a third of a pixel adds to a Gaussian's reach
 _SIGMAS = 4.0  # a Gaussian's reach beyond its mean; it may still grow while it is refined
+_LEAST_PX = 0.4  # standard deviation of a Gaussian that a view can resolve and so refine
+
+
+Pair = tuple[Tensor, Tensor]
 
 
 class InView(NamedTuple):
     """Rows of the working set that a view may show at its time."""
 
-    present: Tensor  # [K] indices
+    present: Tensor  # [K] indices of those that are refined
+    fixed: Tensor  # [F] indices of present ones that are too small for this
     past: Tensor  # [L] indices
+    absent: Tensor | None = None  # [H, W] mask of pixels that show what is not in memory
 
 
 def refine(
-    field: GaussianField, views: Sequence[View], backend: str, between: Callable[[], None]
+    field: GaussianField,
+    views: Sequence[View],
+    backend: str,
+    between: Callable[[], None],
+    absent: Mapping[View, Tensor] | None = None,
 ) -> None:
     """One step against each of the views, in their order; `between` is called after each.
 
     A step moves the present Gaussians that are valid at the view's time and in sight of it, and the
     exposure of the view. What has died since takes part as a constant, so that a thing that moved
-    away still explains the view it was seen in.
+    away still explains the view it was seen in; so does what is too small for the view, because
+    a look from afar would blur what a closer one has resolved. Pixels that show what is
+    not in memory (masks [H, W] in `absent`) teach nothing: other Gaussians would be stretched to
+    fill the gap.
     """
     different = list(dict.fromkeys(views))
     chosen = dict(zip(different, in_view(field, different, backend), strict=True))
+    if absent:
+        chosen |= {one: chosen[one]._replace(absent=mask) for one, mask in absent.items()}
     for view in views:
         step(field, view, chosen[view], backend)
         between()
@@ -51,14 +66,20 @@ def in_view(field: GaussianField, views: Sequence[View], backend: str) -> list[I
     """For each view what it may show; asks the device twice for each of the two tables."""
     rows = _native_rows_in_view if backend == "cpu" else _rows_in_view
     present, past = (rows(part, views) for part in field.parts)
-    return [InView(*pair) for pair in zip(present, past, strict=True)]
+    return [
+        InView(fine, small, torch.cat(both))
+        for (fine, small), both in zip(present, past, strict=True)
+    ]
 
 
-def _rows_in_view(gaussians: GaussianSet, views: Sequence[View]) -> list[Tensor]:
+def _rows_in_view(gaussians: GaussianSet, views: Sequence[View]) -> list[Pair]:
+    """For each view the rows that it may show: those that it resolves, and the others."""
     means, birth_s, death_s = gaussians["means"], gaussians["birth_s"], gaussians["death_s"]
     if not len(gaussians):
-        return [torch.zeros(0, dtype=torch.long, device=means.device)] * len(views)
-    reach = _SIGMAS * gaussians["log_scales"].amax(-1).exp_()
+        nothing = torch.zeros(0, dtype=torch.long, device=means.device)
+        return [(nothing, nothing)] * len(views)
+    largest = gaussians["log_scales"].amax(-1).exp_()
+    reach = _SIGMAS * largest
     shown = []
     for view in views:
         p = means @ view.viewmat[:3, :3].T + view.viewmat[:3, 3]
@@ -69,17 +90,19 @@ def _rows_in_view(gaussians: GaussianSet, views: Sequence[View]) -> list[Tensor]
         )
         inside &= (y > -(z * top + reach * down)) & (y < z * bottom + reach * down)
         inside &= (z > _NEAR_M) & (birth_s < view.time_s) & (view.time_s < death_s)
-        shown.append(inside)
+        small = largest < _LEAST_PX / view.camera.fx * z
+        shown += [inside & ~small, inside & small]
     each = torch.stack(shown)
     rows = each.nonzero()[:, 1]
-    return list(torch.split(rows, each.sum(1).tolist()))
+    parts = torch.split(rows, each.sum(1).tolist())
+    return list(zip(parts[::2], parts[1::2], strict=True))
 
 
-def _native_rows_in_view(gaussians: GaussianSet, views: Sequence[View]) -> list[Tensor]:
+def _native_rows_in_view(gaussians: GaussianSet, views: Sequence[View]) -> list[Pair]:
     """The same in one compiled pass for each view."""
     columns = ("means", "log_scales", "birth_s", "death_s")
     pointers = [gaussians[name].data_ptr() for name in columns]
-    shown = torch.empty(len(gaussians), dtype=torch.bool)
+    shown = torch.empty(len(gaussians), dtype=torch.uint8)
     found = []
     for view in views:
         sides, stretch = _pyramid(view.camera)
@@ -91,12 +114,13 @@ def _native_rows_in_view(gaussians: GaussianSet, views: Sequence[View]) -> list[
             (ctypes.c_float * 2)(*stretch),
             _NEAR_M,
             _SIGMAS,
+            _LEAST_PX / view.camera.fx,
             view.time_s,
             torch.get_num_threads(),
         )
         where = ctypes.c_void_p(shown.data_ptr())
         native.library().call("f4x_in_view_f32", ctypes.byref(given), where)
-        found.append(shown.nonzero()[:, 0])
+        found.append(((shown == 2).nonzero()[:, 0], (shown == 1).nonzero()[:, 0]))
     return found
 
 
@@ -117,10 +141,14 @@ def step(field: GaussianField, view: View, chosen: InView, backend: str) -> Tens
     """One step against a view; returns the loss before it, on the field's device."""
     compiled = backend == "cpu"
     drawn = Drawn.of(field.present, chosen.present, compiled=compiled)
-    gone = Drawn.of(field.past, chosen.past, compiled=compiled) if len(chosen.past) else None
+    others = [
+        Drawn.of(part, rows, compiled=compiled)
+        for part, rows in ((field.present, chosen.fixed), (field.past, chosen.past))
+        if len(rows)
+    ]
     if compiled:
-        return _native_step(field, view, chosen, drawn, gone)
-    return _torch_step(field, view, chosen, drawn, gone, backend)
+        return _native_step(field, view, chosen, drawn, others)
+    return _torch_step(field, view, chosen, drawn, others, backend)
 
 
 def _torch_step(
@@ -128,15 +156,19 @@ def _torch_step(
     view: View,
     chosen: InView,
     drawn: Drawn,
-    gone: Drawn | None,
+    others: Sequence[Drawn],
     backend: str,
 ) -> Tensor:
     """By autograd: on GPUs, without a compiler, and as the specification in tests."""
     leaves = Drawn(*(t.detach().requires_grad_() for t in drawn))
     exposure = view.exposure.values.detach().requires_grad_(view.exposure.learn)
-    out = _draw(_joined(leaves, gone), view, backend)
-    loss = view_loss(out.image, out.depth, out.alpha, view, exposure)
-    learned = [exposure] if view.exposure.learn else []
+    out = _draw(_joined(leaves, others), view, backend)
+    picture = [out.image, out.depth, out.alpha]
+    if chosen.absent is not None:
+        picture = [_where(chosen.absent, one.detach(), one) for one in picture]
+    color, depth, alpha = picture
+    loss = view_loss(color, depth, alpha, view, exposure)
+    learned = [exposure] if view.exposure.learn and chosen.absent is None else []
     gradients = torch.autograd.grad(loss, [*leaves, *learned])
     adam_step(field.present, chosen.present, drawn, Drawn(*gradients[:5]))
     if learned:
@@ -146,26 +178,33 @@ def _torch_step(
 
 @torch.no_grad()
 def _native_step(
-    field: GaussianField, view: View, chosen: InView, drawn: Drawn, gone: Drawn | None
+    field: GaussianField, view: View, chosen: InView, drawn: Drawn, others: Sequence[Drawn]
 ) -> Tensor:
     """The same in a few compiled passes."""
-    whole = _joined(drawn, gone)
+    whole = _joined(drawn, others)
     exposure = view.exposure.values
     shape = (view.viewmat, view.K, *view.size)
     out, backward = cpu.render_for_gradients(*whole, *shape)
     g = loss_gradients(out.image, out.depth, out.alpha, view, exposure)
-    gradients = Drawn(*backward(g.color, g.depth, g.alpha))
-    native_adam_step(field.present, chosen.present, drawn, gradients)
-    if view.exposure.learn:
+    pulls = [g.color, g.depth, g.alpha]
+    if chosen.absent is not None:
+        pulls = [_where(chosen.absent, torch.zeros_like(one), one) for one in pulls]
+    native_adam_step(field.present, chosen.present, drawn, Drawn(*backward(*pulls)))
+    if view.exposure.learn and chosen.absent is None:
         view.exposure.step(g.exposure)
     return torch.tensor(g.loss)
 
 
-def _joined(drawn: Drawn, gone: Drawn | None) -> Drawn:
+def _where(mask: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """One inside a mask [H, W], the other outside; [H, W, ...] each."""
+    return torch.where(mask.view(*mask.shape, *[1] * (one.ndim - 2)), one, other)
+
+
+def _joined(drawn: Drawn, others: Sequence[Drawn]) -> Drawn:
     """Those that are refined first."""
-    if gone is None:
+    if not others:
         return drawn
-    return Drawn(*(torch.cat(pair) for pair in zip(drawn, gone, strict=True)))
+    return Drawn(*(torch.cat(parts) for parts in zip(drawn, *others, strict=True)))
 
 
 def _draw(drawn: Drawn, view: View, backend: str) -> RenderOutput:

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 _LEARNING_RATE = 3e-3
-_PRIOR = 1e-3  # pull towards gain 1 and offset 0 per step: fixes the scale of the field's colours
+# Pull towards gain 1 and offset 0 per step. It fixes the scale of the field's colours, and holds an
+# offset back that would make up for new Gaussians that are not opaque yet, in view after view.
+_PRIOR_GAIN, _PRIOR_OFFSET = 4e-3, 2e-2
 _BETAS = (0.9, 0.99)
 _MAX_VIEWS = 2000  # exposures kept, 4 MB; then a quarter of them goes
 _LEARNING = 200  # the latest are left alone: they still change
@@ -46,8 +48,8 @@ class Exposure:
         spread = self._v.sqrt().mul_((1 - b2**self._steps) ** -0.5).add_(1e-8)
         rate = _LEARNING_RATE / (1 - b1**self._steps)
         self.values = torch.addcdiv(self.values, self._m, spread, value=-rate)
-        self.values[0] += _PRIOR * (1 - self.values[0])
-        self.values[1] *= 1 - _PRIOR
+        self.values[0] += _PRIOR_GAIN * (1 - self.values[0])
+        self.values[1] *= 1 - _PRIOR_OFFSET
 
 
 def apply(values: Tensor, color: Tensor, alpha: Tensor) -> Tensor:

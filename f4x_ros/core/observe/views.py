@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.config import MappingConfig
-from f4x_ros.core.data import Frame, Frustum, PinholeCamera, poses
+from f4x_ros.core.data import Frame, Frustum, PinholeCamera, farthest, poses
 from f4x_ros.core.observe.exposure import Exposure
 from f4x_ros.core.observe.surfaces import nearest_surface
 
@@ -76,5 +76,5 @@ def make_view(
         viewmat=poses.viewmat(frame.T_map_camera, device),
         K=camera.K_tensor(device),
         exposure=exposure,
-        frustum=Frustum(camera, frame.T_map_camera, config.range_m),
+        frustum=Frustum(camera, frame.T_map_camera, config.range_m, farthest(depth)),
     )

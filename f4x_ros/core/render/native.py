@@ -15,7 +15,7 @@ from pathlib import Path
 
 from f4x_ros.core.errors import BadInputError
 
-ABI = 5  # F4X_RAST_ABI in csrc/abi.h
+ABI = 6  # F4X_RAST_ABI in csrc/abi.h
 
 _REMEDY = (
     "reinstall the package with a C++ compiler present, or in a source checkout run"
@@ -113,6 +113,7 @@ class Refine(ctypes.Structure):
         ("beta1", ctypes.c_float),
         ("beta2", ctypes.c_float),
         ("eps", ctypes.c_float),
+        ("fall", ctypes.c_float),
         ("threads", ctypes.c_int32),
     )
 
@@ -131,6 +132,7 @@ class InView(ctypes.Structure):
         ("stretch", ctypes.c_float * 2),
         ("near_m", ctypes.c_float),
         ("sigmas", ctypes.c_float),
+        ("least", ctypes.c_float),
         ("time_s", ctypes.c_double),
         ("threads", ctypes.c_int32),
     )

@@ -14,7 +14,7 @@
 #define F4X_EXPORT
 #endif
 
-#define F4X_RAST_ABI 5
+#define F4X_RAST_ABI 6
 
 #ifdef __cplusplus
 extern "C" {
@@ -65,6 +65,7 @@ typedef struct F4xInView {
     float sides[4];                   /* tangents of left, right, top and bottom, each positive outwards */
     float stretch[2];                 /* how much longer a reach is towards the rim, across and down */
     float near_m, sigmas;
+    float least;                      /* standard deviation / distance from which it can be refined */
     double time_s;
     int32_t threads;
 } F4xInView;
@@ -89,6 +90,7 @@ typedef struct F4xRefine {
     const float *g_means, *g_quats, *g_scales, *g_opacities, *g_colors;
     float rates[5]; /* of the five parameters */
     float beta1, beta2, eps;
+    float fall; /* share of a second moment that a step leaves of it at least */
     int32_t threads;
 } F4xRefine;
 
@@ -111,7 +113,7 @@ F4X_EXPORT int32_t f4x_uplift_f64(const F4xGaussians *, const F4xView *, const v
                        void *sum, void *weight);
 /* gradients [P, 3], [P], [P], [2, 3] and the loss, see mapping/loss.py */
 F4X_EXPORT int32_t f4x_loss_f32(const F4xLoss *, float *g_color, float *g_depth, float *g_alpha, float *g_exposure, double *loss);
-F4X_EXPORT int32_t f4x_in_view_f32(const F4xInView *, uint8_t *shown);
+F4X_EXPORT int32_t f4x_in_view_f32(const F4xInView *, uint8_t *shown); /* 1: too small to refine, 2: the others */
 F4X_EXPORT int32_t f4x_gather_f32(const F4xGather *);
 /* rows whose colours have no gradient were not drawn and stay as they are */
 F4X_EXPORT int32_t f4x_refine_f32(const F4xRefine *);

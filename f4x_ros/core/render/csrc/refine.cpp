@@ -9,11 +9,11 @@
 namespace {
 
 struct Adam {
-    float b1, b2, eps;
+    float b1, b2, eps, fall;
     // Moves one number against its gradient.
     inline void operator()(float& value, float g, float& m, float& v, float scale) const {
         m = b1 * m + (1 - b1) * g;
-        v = b2 * v + (1 - b2) * g * g;
+        v = std::fmax(b2 * v + (1 - b2) * g * g, fall * v);
         value -= scale * m / (std::sqrt(v) + eps);
     }
 };
@@ -21,7 +21,7 @@ struct Adam {
 }  // namespace
 
 extern "C" int32_t f4x_refine_f32(const F4xRefine* r) {
-    const Adam adam = {r->beta1, r->beta2, r->eps};
+    const Adam adam = {r->beta1, r->beta2, r->eps, r->fall};
 #ifdef _OPENMP
 #pragma omp parallel for schedule(static) num_threads(r->threads) if (r->threads > 1)
 #endif

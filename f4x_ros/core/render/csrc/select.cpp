@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which Gaussians a view may show, and their rows as they are drawn: what a training step needs before it draws.
+// Which Gaussians a view may show (1: smaller than it can resolve, 2: the others), and their rows as they are drawn: what a training step needs before it draws.
 #include <cmath>
 
 #include "abi.h"
@@ -15,11 +15,12 @@ extern "C" int32_t f4x_in_view_f32(const F4xInView* in, uint8_t* shown) {
         shown[i] = 0;
         const float z = m[8] * p[0] + m[9] * p[1] + m[10] * p[2] + m[11];
         if (!(z > in->near_m) || !(in->birth_s[i] < in->time_s) || !(in->time_s < in->death_s[i])) continue;
-        const float reach = in->sigmas * std::exp(std::fmax(s[0], std::fmax(s[1], s[2])));
+        const float largest = std::exp(std::fmax(s[0], std::fmax(s[1], s[2]))), reach = in->sigmas * largest;
         const float x = m[0] * p[0] + m[1] * p[1] + m[2] * p[2] + m[3], across = reach * in->stretch[0];
         const float y = m[4] * p[0] + m[5] * p[1] + m[6] * p[2] + m[7], down = reach * in->stretch[1];
-        shown[i] = x > -(z * in->sides[0] + across) && x < z * in->sides[1] + across &&
-                   y > -(z * in->sides[2] + down) && y < z * in->sides[3] + down;
+        const bool inside = x > -(z * in->sides[0] + across) && x < z * in->sides[1] + across &&
+                            y > -(z * in->sides[2] + down) && y < z * in->sides[3] + down;
+        if (inside) shown[i] = largest < in->least * z ? 1 : 2;
     }
     return 0;
 }
