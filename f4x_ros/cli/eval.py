@@ -145,7 +145,7 @@ def _evaluated(
         from f4x_ros.eval.subjects.subject import LibrarySubject
 
         with LibrarySubject(
-            Perception(config), folder, source=source.name, left_out=source.counts
+            Perception(config), folder, source=source.name, left_out=source.left_out.counts
         ) as library:
             return evaluate(source, library, show)
 

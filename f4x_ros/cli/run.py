@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     ) as recorder:
         _process(source, recorder)
         print("measuring the map, writing the results ...", flush=True)
-        report = recorder.finish(source.counts)
+        report = recorder.finish(source.left_out.counts)
     print()
     print(table(report_rows(report)))
     if left_out := left_out_text(report):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from f4x_ros.core.errors import BadInputError
 
 if TYPE_CHECKING:
+    from f4x_ros.core.base import LeftOut
     from f4x_ros.core.data import Frame
     from f4x_ros.io.source import Source
 
@@ -22,7 +23,8 @@ class Part:
 
     Attributes:
         name: of the source.
-        counts: what the whole source has and does not use, by reason.
+        left_out: what the whole source has and does not use.
+        remarks: of the whole source.
 
     Raises:
         ValueError: the part is not within the source.
@@ -36,7 +38,8 @@ class Part:
         if not len(source):
             raise BadInputError(f"source {source.name!r} has no frames, expected at least one")
         self.name = str(source.name)
-        self.counts: dict[str, int] = dict(source.counts)
+        self.left_out: LeftOut = source.left_out
+        self.remarks: list[str] = source.remarks
         self._source = source
         stop = min(len(source), start + count) if count else len(source)
         self._range = range(start, stop)

@@ -17,6 +17,18 @@ class BadInputError(F4xError):
     """A value, a file or a message is not as expected."""
 
 
+class BadSampleError(BadInputError):
+    """One sample of many (a picture, a message, a pose) cannot be used; the others can.
+
+    Attributes:
+        reason: under which it is counted, see `core.base.LeftOut`.
+    """
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
 class NotReadyError(F4xError):
     """What is asked needs something that has not come yet, such as a first frame."""
 

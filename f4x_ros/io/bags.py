@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from f4x_ros.core.base import LeftOut
 from f4x_ros.core.data import Frame, Pose, from_quaternion
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.io.bag_storage import BagStorage, Entry
@@ -43,8 +44,8 @@ class BagSource(Source):
     order of their stamps and paired with depth within ``slop_s``. Poses come from /tf and
     /tf_static (from the image's frame to ``map_frame``) or from a ``PoseStamped`` topic that gives
     the optical frame in the map; between samples they are interpolated. Images whose depth or pose
-    is missing are left out; what was not used is in ``counts``. A bag without depth or without any
-    pose gives frames without.
+    is missing are left out; what was not used is in ``left_out``. A bag without depth or without
+    any pose gives frames without.
 
     Distorted images are rectified with the calibration nearest in time.
     """
@@ -105,7 +106,7 @@ class BagSource(Source):
         self._rectifiers: dict[tuple[Any, ...], Rectifier] = {}
         counts["images_without_pose"] = int((~posed).sum())
         counts["frames_without_pose"] = len(self) if self._poses is None else 0
-        self.counts = counts | {"messages_on_other_topics": self._other_messages()}
+        self.left_out = LeftOut(counts | {"messages_on_other_topics": self._other_messages()})
 
     def close(self) -> None:
         self._bag.close()

@@ -45,7 +45,8 @@ class RgbdFolder(Source):
         self._depths = self._find_depths()
         self._K = _read_matrix(self.path / "K.txt", (3, 3))
         self._poses = self._read_poses()
-        self.counts = {"frames_without_pose": sum(pose is None for pose in self._poses)}
+        without = sum(pose is None for pose in self._poses)
+        self.left_out.add("frames_without_pose", without)
 
     def load(self, index: int) -> Frame:
         rgb = read_rgb(self._images[index])

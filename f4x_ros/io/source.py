@@ -10,6 +10,7 @@ from types import TracebackType
 
 import numpy as np
 
+from f4x_ros.core.base import LeftOut
 from f4x_ros.core.data import Frame
 from f4x_ros.core.errors import BadInputError
 
@@ -27,17 +28,29 @@ class Source(ABC):
     Attributes:
         name: short name for reports and window titles.
         stamps_ns: ``[N]`` int64, stamp of each frame in nanoseconds, known without decoding.
-        counts: what was found but not used, and why, e.g. ``{"images_without_depth": 3}``.
+        left_out: what was found but not used, and why, e.g. 3 ``images_without_depth``.
+        remarks: what people should know of how it is read, in sentences: what was chosen where
+            several would do, what was taken to mean what.
     """
 
     def __init__(self, name: str, stamps_ns: np.ndarray) -> None:
         self.name = name
         self.stamps_ns = np.asarray(stamps_ns, np.int64)
-        self.counts: dict[str, int] = {}
+        self.left_out = LeftOut()
+        self.remarks: list[str] = []
 
     @abstractmethod
     def load(self, index: int) -> Frame:
-        """Decode frame ``index``, which lies in ``0..len(self)-1``."""
+        """Decode frame ``index``, which lies in ``0..len(self)-1``.
+
+        Raises:
+            BadSampleError: this frame cannot be used, the others can.
+        """
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Count by reason of what was left out."""
+        return self.left_out.counts
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing open
         """Release files and caches; the source must not be used afterwards."""

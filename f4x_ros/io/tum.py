@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from f4x_ros.core.base import LeftOut
 from f4x_ros.core.data import Frame, PinholeCamera, Pose, from_quaternion
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.io.images import read_depth, read_rgb
@@ -44,7 +45,7 @@ class TumFolder(Source):
     """Frames of a TUM RGB-D sequence: ``rgb.txt``, ``depth.txt`` and ``groundtruth.txt``.
 
     Each colour image is paired with the depth image and the pose nearest in time, if within
-    ``slop_s``; images for which one is missing are left out and counted in ``counts``. Without
+    ``slop_s``; images for which one is missing are left out and counted in ``left_out``. Without
     ``groundtruth.txt`` the frames have no pose.
 
     The calibration comes from ``calibration.txt`` (``fx fy cx cy``, optionally followed by
@@ -68,7 +69,7 @@ class TumFolder(Source):
         self._K, self._distortion = self._calibration()
         counts = self._associate(int(slop_s * 1e9))
         super().__init__(self.path.name, np.array([f.stamp_ns for f in self._files], np.int64))
-        self.counts = counts
+        self.left_out = LeftOut(counts)
 
     def load(self, index: int) -> Frame:
         files = self._files[index]

@@ -88,7 +88,7 @@ class World(Source):
             stamps_at_rate(frames, RATE_HZ)[self._moments],
         )
         if len(self._moments) < frames:
-            self.counts["frames_dropped_by_sensor"] = frames - len(self._moments)
+            self.left_out.add("frames_dropped_by_sensor", frames - len(self._moments))
         focal = width * _FOCAL_PER_WIDTH
         self.camera = PinholeCamera(width, height, focal, focal, width / 2, height / 2)
         self._cache_root = cache

@@ -29,6 +29,8 @@ class Frame:
         T_map_camera: [4, 4] float64, optical frame to map. None where the pose is unknown.
         frame_id: name of the optical frame.
         map_frame: name of the fixed frame the pose refers to.
+        observed: [H, W] bool, pixels that show something; the others (what undistortion left black,
+            what a mask hides) are neither mapped nor compared. None = all.
 
     Raises:
         ValueError: names the field, the value and what was expected.
@@ -41,6 +43,7 @@ class Frame:
     T_map_camera: Pose | None = None
     frame_id: str = "camera"
     map_frame: str = "map"
+    observed: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if self.stamp_ns < 0:
@@ -58,8 +61,20 @@ class Frame:
             )
         if self.depth is not None:
             object.__setattr__(self, "depth", _checked_depth(self.depth, size))
+        if self.observed is not None:
+            object.__setattr__(self, "observed", _checked_mask(self.observed, size))
+            if self.depth is not None:
+                object.__setattr__(self, "depth", np.where(self.observed, self.depth, 0))
         if self.T_map_camera is not None:
             object.__setattr__(self, "T_map_camera", check_pose("T_map_camera", self.T_map_camera))
+
+
+def _checked_mask(observed: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_] | None:
+    if observed.shape != size or observed.dtype != np.bool_:
+        raise BadInputError(
+            f"observed has shape {observed.shape} and type {observed.dtype}, expected {size} bool"
+        )
+    return None if observed.all() else observed
 
 
 def _checked_depth(depth: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
