@@ -294,7 +294,8 @@ def test_the_unit_of_images_is_told_by_size_and_distance(stamps: str, unit: str)
     [
         "{} nan nan nan nan nan nan nan", "{} 1 0 0 0 0 0 0", "{} 1 0 0 0 0 0.3 0.4",
         "{} 1 0 0 0 0 inf 1", "{} 1 0", "{} lost", "nan 1 0 0 0 0 0.6 0.8", "\0\0\0",
-        "-5 1 0 0 0 0 0.6 0.8",
+        "-5 1 0 0 0 0 0.6 0.8", "1e999999 1 0 0 0 0 0.6 0.8",
+        "99999999999 1 0 0 0 0 0.6 0.8",
     ],
 )  # fmt: skip
 def test_a_row_without_pose_costs_its_frame_and_is_said(plain: Path, row: str) -> None:

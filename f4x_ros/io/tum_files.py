@@ -30,6 +30,8 @@ _FREIBURG = {
 _CALIBRATION_FILE = "calibration.txt"
 # Quaternions are rounded in files, but not to a tenth.
 _LENGTH_TOLERANCE = 0.05
+# Nanoseconds have 19; a number with a large exponent would take all memory as an integer.
+_MOST_DIGITS = 20
 
 
 class Stamped(NamedTuple):
@@ -65,8 +67,8 @@ class TumList:
 
     def _read(self, expected: str) -> None:
         rows = read_rows(self.path)
-        if rows and _stamp(rows[0]) is None and len(rows) > 1:
-            rows = rows[1:]  # a title without "#"
+        if rows and _is_title(rows[0]):
+            rows = rows[1:]
         for row in rows:
             stamp = _stamp(row)
             value = None if stamp is None else self._value(row)
@@ -164,13 +166,21 @@ def read_calibration(folder: Path) -> tuple[str, NDArray[np.float64], NDArray[np
     return str(path), np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), values[4:]
 
 
+def _is_title(row: Row) -> bool:
+    """True for names of columns that no "#" marks; "nan" is none."""
+    words = row.words
+    named = all(word.lower() not in ("nan", "inf", "-nan", "-inf") for word in words)
+    return len(words) > 1 and named and not any(c.isdigit() for c in row.text)
+
+
 def _stamp(row: Row) -> Decimal | None:
     """The first word as an exact number: a float cannot hold this century to a nanosecond."""
     try:
         stamp = Decimal(row.words[0]) if row.words else Decimal("nan")
     except InvalidOperation:
         return None
-    return stamp if stamp.is_finite() and stamp >= 0 else None
+    fits = stamp.is_finite() and stamp >= 0 and stamp.adjusted() <= _MOST_DIGITS
+    return stamp if fits else None
 
 
 def _real_part_first(text: str) -> bool:
