@@ -218,9 +218,8 @@ class _Found:
         )
         nearest = nearest_stamps(times, stamps)
         near = np.abs(stamps[nearest] - times) <= self._slop_ns
-        entries = self._poses.entries
         found = zip(nearest.tolist(), near.tolist(), strict=True)
-        return [entries[at].value if close else None for at, close in found], stamps
+        return [self._poses.pose(at) if close else None for at, close in found], stamps
 
 
 def _range(stamps_ns: NDArray[np.int64]) -> str:

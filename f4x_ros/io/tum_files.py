@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
@@ -110,7 +111,7 @@ class FileList(TumList):
 
 
 class PoseList(TumList):
-    """``groundtruth.txt``: stamp, position and quaternion (xyzw) of the camera; values are poses.
+    """``groundtruth.txt``: values are position and quaternion (xyzw) of the camera, ``[7]``.
 
     Raises:
         BadInputError: no row is understood; it names the first.
@@ -124,17 +125,21 @@ class PoseList(TumList):
             f"({'qw qx qy qz' if self.real_first else 'qx qy qz qw'})"
         )
 
-    def _value(self, row: Row) -> Pose | None:
+    def pose(self, index: int) -> Pose:
+        """The pose of one entry."""
+        numbers = self.entries[index].value
+        return from_quaternion(numbers[:3], numbers[3:])
+
+    def _value(self, row: Row) -> tuple[float, ...] | None:
         try:
-            numbers = np.array([float(word) for word in row.words[1:8]])
+            x, y, z, *q = (float(word) for word in row.words[1:8])
         except ValueError:
             return None
-        if len(numbers) != 7 or not np.isfinite(numbers).all():
+        if len(q) != 4 or not all(map(math.isfinite, (x, y, z))):
             return None
-        quaternion = np.roll(numbers[3:], -1) if self.real_first else numbers[3:]
-        if abs(float(np.linalg.norm(quaternion)) - 1) > _LENGTH_TOLERANCE:
+        if not abs(math.hypot(*q) - 1) <= _LENGTH_TOLERANCE:
             return None
-        return from_quaternion(numbers[:3], quaternion)
+        return (x, y, z, *q[1:], q[0]) if self.real_first else (x, y, z, *q)
 
 
 def read_calibration(folder: Path) -> tuple[str, NDArray[np.float64], NDArray[np.float64]]:
