@@ -125,7 +125,7 @@ def used_and_left_out(source: Source) -> int:
     for index in range(len(source)):
         with suppress(BadSampleError):
             source[index]
-    images = sum(n for reason, n, _ in source.left_out if reason.startswith("image"))
+    images = sum(n for reason, n, _ in source.left_out if reason.startswith("images_"))
     return len(source) + images
 
 

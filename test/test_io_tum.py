@@ -335,7 +335,7 @@ def test_rows_of_a_list_of_files_that_are_not_understood_are_counted(plain: Path
     changed(plain / "rgb.txt", lambda k, w: w[0] if k == 3 else " ".join(w))
     assert seen_numbers(plain) == [k for k in ALL if k != 3]
     source = open_source(plain)
-    assert source.counts == {"image_rows_unusable": 1, "depth_without_image": 1}
+    assert source.counts == {"images_of_unusable_rows": 1, "depth_without_image": 1}
     assert "rgb.txt line 4: " in source.remarks[0]
 
 

@@ -21,7 +21,7 @@ from f4x_ros.io.stamp_units import in_nanoseconds, unit_of_images, unit_that_mee
 from f4x_ros.io.tum_files import FileList, PoseList, TumList, read_calibration
 
 _UNUSABLE_ROWS = {
-    "rgb.txt": "image_rows_unusable",
+    "rgb.txt": "images_of_unusable_rows",
     "depth.txt": "depth_rows_unusable",
     "groundtruth.txt": "pose_rows_unusable",
 }
