@@ -37,7 +37,8 @@ def _missing(path: Path) -> str:
     hint = f" (is {str(folder / close[0])!r} meant?)" if close else ""
     if not names and not folder.is_dir():
         there = next(p for p in folder.parents if p.is_dir())
-        hint = f" (of its folders there is {str(there)!r})" if path.is_absolute() else ""
+        said = path.is_absolute() and there != there.parent
+        hint = f" (of its folders there is {str(there)!r})" if said else ""
     return f"no such file or folder{hint}"
 
 
