@@ -78,14 +78,16 @@ def loss_gradients(
     values = exposure.detach().to(torch.float32).contiguous()
     if absent is None:
         return _gradients(color, depth, alpha, view.rgb8, view.depth, values)
+    nothing = LossGradients(0.0, *(torch.zeros_like(t) for t in (color, depth, alpha, values)))
     counted = ~absent
-    parts = (one[counted] for one in (color, depth, alpha, view.rgb8, view.depth))
-    some = _gradients(*parts, values)
+    if not counted.any():
+        return nothing
+    seen = view.rgb8[counted], view.depth[counted]
+    some = _gradients(color[counted], depth[counted], alpha[counted], *seen, values)
     share = float(counted.float().mean())
-    whole = [torch.zeros_like(one) for one in (color, depth, alpha)]
-    for target, part in zip(whole, (some.color, some.depth, some.alpha), strict=True):
+    for target, part in zip(nothing[1:4], some[1:4], strict=True):
         target[counted] = share * part
-    return LossGradients(share * some.loss, *whole, share * some.exposure)
+    return nothing._replace(loss=share * some.loss, exposure=share * some.exposure)
 
 
 def _gradients(
