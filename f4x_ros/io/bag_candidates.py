@@ -89,6 +89,7 @@ def look(bag: BagStorage, name: str) -> ImageTopic | None:
         return None
     info_topic = f"{without_transport(name).rpartition('/')[0]}/camera_info"
     info = first_message(bag, info_topic) if bag.topics.get(info_topic) == CAMERA_INFO else None
+    shape: tuple[int, int] | None
     if bag.topics[name] == IMAGE:
         sort = _sort_of_encoding(message.encoding, name)
         encoding, shape = message.encoding, (int(message.height), int(message.width))

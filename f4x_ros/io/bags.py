@@ -102,8 +102,6 @@ class BagSource(Source):
         self._bag = BagStorage(Path(path))
         try:
             super().__init__(Path(path).stem, np.zeros(0, np.int64))
-            self.left_out.extend(self._bag.left_out)
-            self.remarks.extend(self._bag.remarks)
             self._open(image, camera_info, depth, pose, map_frame)
         except BaseException:
             self._bag.close()
@@ -166,6 +164,8 @@ class BagSource(Source):
             self.left_out.add("frames_without_pose", len(self))
         self.left_out.add("messages_on_other_topics", self._other_messages())
         self._see_one_frame()
+        self.left_out.extend(self._bag.left_out)
+        self.remarks[:0] = self._bag.remarks
 
     def close(self) -> None:
         self._bag.close()
