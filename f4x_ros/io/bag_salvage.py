@@ -146,9 +146,9 @@ class SalvagedSqlite:
             vfs=_padding().vfs_name,
         )
         try:
-            rows = self._db.execute("SELECT id, name, type FROM topics").fetchall()
-            names = {number: name for number, name, _ in rows}
-            self.topics = {name: kind for _, name, kind in rows}
+            rows: Any = self._db.execute("SELECT id, name, type FROM topics").fetchall()
+            names: dict[int, str] = {number: name for number, name, _ in rows}
+            self.topics: dict[str, str] = {name: kind for _, name, kind in rows}
             self._found: dict[str, list[tuple[int, int]]] = {}
             for number, topic, log_ns in self._rows():
                 if topic in names:
@@ -200,7 +200,7 @@ class _Padded(apsw.VFSFile):
     """A file that is as long as its header says; SQLite would refuse to open a shorter one."""
 
     def xFileSize(self) -> int:
-        there = super().xFileSize()
+        there = int(super().xFileSize())
         if there < _SQLITE_HEAD:
             return there
         head = super().xRead(_SQLITE_HEAD, 0)
