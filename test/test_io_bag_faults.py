@@ -37,9 +37,10 @@ from hypothesis import strategies as st
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
 from f4x_ros.core.errors import BadInputError, BadSampleError
-from f4x_ros.io.bag_storage import typestore
 from f4x_ros.io.bag_topics import CAMERA_INFO, IMAGE, POSE_STAMPED, TF
 from f4x_ros.io.bags import BagSource
+from f4x_ros.io.open import open_source
+from f4x_ros.io.source import Source
 
 COLOR, DEPTH = "/cam/color/image_raw", "/cam/depth/image_rect_raw"
 FRAMES = 6
@@ -62,7 +63,7 @@ def good(frames: int = FRAMES) -> list[Message]:
     return with_tf(recording(frames), frames)
 
 
-def load(source: BagSource) -> list[Any]:
+def load(source: Source) -> list[Any]:
     """All frames; what cannot be used is counted, as those do who loop over a source."""
     frames = []
     for index in range(len(source)):
@@ -115,10 +116,10 @@ def test_rectified_depth_beside_distorted_colour_stays_as_it_is(tmp_path: Path) 
     messages = changed(good(), "/cam/color/camera_info", lambda _, k, m: info(stamp_of(k), d=bent))
     messages = [(t.replace(DEPTH, "/cam/depth/image"), *m) for t, *m in messages]
     flat = ("/cam/depth/camera_info", CAMERA_INFO, START, info(START))
-    (frame, *_), _ = opened(tmp_path / "own", [*messages, flat])  # type: ignore[list-item]
+    (frame, *_), _ = opened(tmp_path / "own", [*messages, flat])
     seen = frame.observed if frame.observed is not None else np.ones((HEIGHT, WIDTH), bool)
     assert frame.depth[seen] == pytest.approx(depth(0)[seen] / 1000)
-    (frame, *_), _ = opened(tmp_path / "like", messages)  # type: ignore[arg-type]
+    (frame, *_), _ = opened(tmp_path / "like", messages)
     assert frame.depth[seen] != pytest.approx(depth(0)[seen] / 1000)
 
 
@@ -299,13 +300,13 @@ def test_of_two_colour_cameras_the_one_in_the_frame_of_the_depth_is_taken(tmp_pa
 
     other = changed(recording(FRAMES), COLOR, left)
     other = [(t.replace("/color/", "/a_left/"), *m) for t, *m in other if "depth" not in t]
-    _, source = opened(tmp_path, [*other, *good()])  # type: ignore[list-item]
+    _, source = opened(tmp_path, [*other, *good()])
     assert source.topics.image == COLOR
 
 
 def test_the_picture_as_it_came_is_taken_before_its_rectified_copy(tmp_path: Path) -> None:
     copies = [("/cam/color/image_rect", *m) for t, *m in recording(FRAMES) if t == COLOR]
-    _, source = opened(tmp_path, [*good(), *copies])  # type: ignore[list-item]
+    _, source = opened(tmp_path, [*good(), *copies])
     assert source.topics.image == COLOR
     assert any("/cam/color/image_rect" in remark for remark in source.remarks)
 
@@ -386,49 +387,16 @@ def test_a_bad_calibration_is_replaced_by_the_nearest_good_one(tmp_path: Path) -
         opened(tmp_path / "all", bad)
 
 
-def stored(path: Path, change: Callable[[str, int, bytes], bytes], **storage: Any) -> Path:
-    """A good bag whose messages are changed after they were made bytes."""
-    store, numbers = typestore(), dict.fromkeys((COLOR, DEPTH), -1)
-    original = store.serialize_cdr
-
-    class Changing:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(store, name)
-
-    changing = Changing()
-
-    def serialize(message: Any, kind: str) -> bytes:
-        data = bytes(original(message, kind))
-        topic = next((t for t in numbers if message is bodies.get(t, {}).get(id(message))), "")
-        if topic:
-            numbers[topic] += 1
-            data = change(topic, numbers[topic], data)
-        return data
-
-    messages = good()
-    bodies: dict[str, dict[int, Any]] = {}
-    for topic, _, _, message in messages:
-        bodies.setdefault(topic, {})[id(message)] = message
-    changing.serialize_cdr = serialize  # type: ignore[attr-defined]
-    import bag_messages
-
-    before = bag_messages.typestore
-    bag_messages.typestore = lambda: changing  # type: ignore[assignment,return-value]
-    try:
-        return write(path, messages, **storage)
-    finally:
-        bag_messages.typestore = before
-
-
 @pytest.mark.parametrize("length", [0, 6, 15, 40, 150])
 @pytest.mark.parametrize("storage", [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
 def test_a_message_cut_short_costs_itself(
     tmp_path: Path, length: int, storage: StoragePlugin
 ) -> None:
-    def shorter(topic: str, k: int, data: bytes) -> bytes:
-        return data[:length] if topic == COLOR and k == 2 else data
+    def shorter(topic: str, at: int, data: bytes) -> bytes:
+        third = stamp_of(2) <= at < stamp_of(3)
+        return data[:length] if topic == COLOR and third else data
 
-    with BagSource(stored(tmp_path / "bag", shorter, storage=storage)) as source:
+    with BagSource(write(tmp_path / "bag", good(), storage, change=shorter)) as source:
         frames = load(source)
     assert [f.stamp_ns for f in frames] == [stamp_of(k) for k in range(FRAMES) if k != 2]
     lost = {"images_unreadable", "images_without_depth"} & source.counts.keys()
@@ -502,11 +470,19 @@ def test_a_hole_in_an_sqlite_file_costs_what_lay_there(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_metadata_is_read(tmp_path: Path) -> None:
-    path = write(tmp_path / "bag", good())
+    messages = good()
+    half = len(messages) // 2
+    path = write(tmp_path / "bag", messages[:half])
+    second = write(tmp_path / "second", messages[half:])
     (path / "metadata.yaml").unlink()
-    with BagSource(path) as source:
+    (path / "bag.mcap").rename(path / "run_0.mcap")
+    (second / "second.mcap").rename(path / "run_1.mcap")
+    with open_source(path) as source:
         assert len(load(source)) == FRAMES
         assert any("one by one" in remark for remark in source.remarks)
+    (path / "run_1.mcap").rename(path / "another_day.mcap")
+    with pytest.raises(BadInputError, match=r"another_day\.mcap"):
+        open_source(path)
 
 
 def test_messages_beside_an_sqlite_file_are_said(tmp_path: Path) -> None:
