@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from bag_messages import (
@@ -37,7 +38,7 @@ from hypothesis import strategies as st
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
 from f4x_ros.core.errors import BadInputError, BadSampleError
-from f4x_ros.io.bag_topics import CAMERA_INFO, IMAGE, POSE_STAMPED, TF
+from f4x_ros.io.bag_topics import CAMERA_INFO, COMPRESSED, IMAGE, POSE_STAMPED, TF
 from f4x_ros.io.bags import BagSource
 from f4x_ros.io.open import open_source
 from f4x_ros.io.source import Source
@@ -252,6 +253,17 @@ def test_odometry_of_a_body_that_nothing_joins_to_the_camera_is_refused(tmp_path
 def test_a_type_that_is_no_pose_is_named_with_those_that_are(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"--pose-topic.*PoseStamped.*Odometry"):
         opened(tmp_path, good(), pose=COLOR)
+
+
+def test_the_pose_of_a_body_is_not_taken_for_the_camera_s(tmp_path: Path) -> None:
+    poses = [("/amcl_pose", *m[1:]) for m in goals()]
+    with pytest.raises(BadInputError, match=r"/amcl_pose \(named like the pose of a robot's body"):
+        opened(tmp_path / "body", recording(FRAMES) + poses)
+    frames, source = opened(
+        tmp_path / "camera", recording(FRAMES) + [("/cam_pose", *m[1:]) for m in poses]
+    )
+    assert len(frames) == FRAMES
+    assert any("/cam_pose is taken for its pose in 'map'" in r for r in source.remarks)
 
 
 def test_two_topics_that_could_be_the_pose_are_listed(tmp_path: Path) -> None:
@@ -490,6 +502,28 @@ def test_messages_beside_an_sqlite_file_are_said(tmp_path: Path) -> None:
     (path / "bag.db3-wal").write_bytes(b"something")
     with BagSource(path) as source:
         assert any("bag.db3-wal" in r and "wal_checkpoint" in r for r in source.remarks)
+
+
+def test_a_file_of_another_system_is_no_bag(tmp_path: Path) -> None:
+    file = write(tmp_path / "bag", good()) / "bag.mcap"
+    file.write_bytes(file.read_bytes().replace(b"ros2", b"ros1", 1))
+    with pytest.raises(BadInputError, match=r"bag\.mcap: expected a ROS 2 bag \(Profile"):
+        BagSource(file)
+
+
+def test_of_compressed_copies_the_one_made_for_depth_is_read(tmp_path: Path) -> None:
+    messages = [m for m in good() if m[0] != DEPTH]
+    for k in range(FRAMES):
+        at = stamp_of(k)
+        lossy = cv2.imencode(".jpg", np.zeros((HEIGHT, WIDTH), np.uint8))[1].tobytes()
+        lossless = bytes(12) + png(depth(k))
+        messages += [
+            (f"{DEPTH}/compressed", COMPRESSED, at, compressed(at, "16UC1; jpeg", lossy)),
+            (f"{DEPTH}/compressedDepth", COMPRESSED, at,
+             compressed(at, "16UC1; compressedDepth png", lossless)),
+        ]  # fmt: skip
+    frames, _ = opened(tmp_path, messages)
+    assert frames[0].depth == pytest.approx(depth(0) / 1000)
 
 
 def test_a_damaged_index_is_gone_without(tmp_path: Path) -> None:
