@@ -609,3 +609,58 @@ def test_frames_used_and_left_out_are_all_there_are(
     # Depth read badly before it was paired costs its image too, which then has none.
     assert images <= len(frames) + lost
     assert len(frames) <= images
+
+
+@settings(
+    max_examples=40, deadline=None, derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)  # fmt: skip
+@given(
+    storage=st.sampled_from(
+        [(StoragePlugin.MCAP, None), (StoragePlugin.MCAP, CompressionMode.STORAGE),
+         (StoragePlugin.SQLITE3, None), (StoragePlugin.SQLITE3, CompressionMode.MESSAGE)]
+    ),
+    spoilt=st.lists(
+        st.tuples(st.floats(0, 1), st.sampled_from(["cut", "zero", "flip", "insert"])),
+        min_size=1, max_size=3,
+    ),
+)  # fmt: skip
+def test_files_spoilt_anywhere_are_read_or_refused_and_nothing_is_lost_silently(
+    tmp_path_factory: pytest.TempPathFactory, storage: Any, spoilt: list[tuple[float, str]]
+) -> None:
+    path = write(tmp_path_factory.mktemp("spoilt") / "bag", good(), *storage)
+    file = next(file for file in path.iterdir() if file.suffix != ".yaml")
+    data = bytearray(file.read_bytes())
+    for part, what in spoilt:
+        at = int(part * (len(data) - 1))
+        if what == "cut":
+            del data[max(at, 100) :]
+        elif what == "zero":
+            data[at : at + 2000] = bytes(len(data[at : at + 2000]))
+        elif what == "flip":
+            data[at] ^= 0x5A
+        else:
+            data[at:at] = bytes(7)
+    file.write_bytes(data)
+    refused = ""
+    try:
+        with BagSource(path) as source:
+            frames = load(source)
+    except BadInputError as error:
+        refused = str(error)
+    if refused:
+        assert str(path) in refused
+    else:
+        assert len(frames) == FRAMES or source.left_out or source.remarks
+
+
+@pytest.mark.parametrize("storage", [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
+def test_a_bag_none_of_whose_images_can_be_read_says_so(
+    tmp_path: Path, storage: StoragePlugin
+) -> None:
+    path = write(
+        tmp_path / "bag", good(), storage,
+        change=lambda topic, _, data: data[:9] if topic == COLOR else data,
+    )  # fmt: skip
+    with pytest.raises(BadInputError, match=f"without a message that can be read: {COLOR}"):
+        BagSource(path)
