@@ -49,13 +49,14 @@ def _print_lines(title: str, lines: list[str]) -> None:
 
 
 def _print_example(path: str, found: Survey) -> None:
-    """A command that names what could be what, where something could."""
+    """A command that names what is what, where several topics could be the same."""
     candidates = next((p.rows for p in found.tables if p.title == "Who could be what"), [])
     flags = {"camera": "--image-topic", "depth": "--depth-topic", "pose": "--pose-topic"}
+    by_role = {role: [row[1] for row in candidates if row[0] == role] for role in flags}
     words = [
         word
-        for role, flag in flags.items()
-        for word in next(([flag, row[1]] for row in candidates if row[0] == role), [])
+        for role, topics in by_role.items()
+        for word in ([flags[role], *topics[:1]] if topics else [])
     ]
-    if words:
+    if any(len(topics) > 1 for topics in by_role.values()):
         print(f"Name what is what, for instance:\n\n  {shlex.join(['f4x', 'run', path, *words])}")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shlex
 import time
 from dataclasses import dataclass, field
@@ -74,9 +75,6 @@ def examine_topics(listen_s: float) -> int:
 
 def _listen(node: Node, listen_s: float) -> list[_Heard]:
     """All topics with publishers, after having listened to those that matter here."""
-    import rclpy
-    from rosidl_runtime_py.utilities import get_message
-
     _spin(node, _DISCOVERY_S)
     heard = []
     for name, kinds in sorted(node.get_topic_names_and_types()):
@@ -90,11 +88,17 @@ def _listen(node: Node, listen_s: float) -> list[_Heard]:
         if one.kind not in _LISTENED_TO:
             continue
         try:
-            node.create_subscription(get_message(one.kind), one.name, _taker(one), _qos(one))
-        except (rclpy.exceptions.InvalidTopicNameException, RuntimeError, ValueError) as error:
-            one.unread = str(error)
+            node.create_subscription(_type(one.kind), one.name, _taker(one), _qos(one))
+        except (ImportError, RuntimeError, ValueError) as error:
+            one.unread = f"cannot be subscribed to ({error})"
     _spin(node, listen_s)
     return heard
+
+
+def _type(kind: str) -> Any:
+    """The class of "sensor_msgs/msg/Image"."""
+    package, _, name = kind.partition("/msg/")
+    return getattr(importlib.import_module(f"{package}.msg"), name)
 
 
 def _taker(one: _Heard) -> Any:

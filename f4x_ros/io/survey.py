@@ -71,6 +71,7 @@ class Timing:
         gaps: where it begins [ns] and how long it is [ns], the longest first.
         back: how often a time does not follow the one before it.
         zeros: samples with time 0.
+        step_ns: the usual distance, the median; 0 where there are fewer than two times.
     """
 
     count: int
@@ -80,6 +81,7 @@ class Timing:
     gaps: tuple[tuple[int, int], ...]
     back: int
     zeros: int
+    step_ns: float = 0.0
 
     def text(self) -> str:
         """First and last in seconds."""
@@ -94,15 +96,16 @@ def timing(stamps_ns: Sequence[int] | NDArray[np.int64]) -> Timing:
     known = stamps[stamps != 0]
     ordered = np.sort(known)
     steps = np.diff(ordered)
-    rate, gaps = 0.0, ()
+    rate, gaps, usual = 0.0, (), 0.0
     if steps.size and ordered[-1] > ordered[0]:
         rate = len(steps) / (float(ordered[-1] - ordered[0]) / 1e9)
-        long = np.flatnonzero(steps > GAP_FACTOR * np.median(steps))
+        usual = float(np.median(steps))
+        long = np.flatnonzero(steps > GAP_FACTOR * usual)
         long = long[np.argsort(-steps[long], kind="stable")]
         gaps = tuple((int(ordered[i]), int(steps[i])) for i in long)
     first, last = (int(ordered[0]), int(ordered[-1])) if ordered.size else (0, 0)
     back, zeros = int((np.diff(known) <= 0).sum()), int((stamps == 0).sum())
-    return Timing(len(stamps), first, last, rate, gaps, back, zeros)
+    return Timing(len(stamps), first, last, rate, gaps, back, zeros, usual)
 
 
 def say_timing(survey: Survey, name: str, times: Timing) -> None:
@@ -117,7 +120,7 @@ def say_timing(survey: Survey, name: str, times: Timing) -> None:
         begin, length = times.gaps[0]
         survey.problems.append(
             f"{name}: {len(times.gaps)} gap{'s' if len(times.gaps) > 1 else ''}, the longest "
-            f"{length / 1e9:.3g} s after {seconds(begin)} s (expected {1 / times.rate_hz:.3g} s)"
+            f"{length / 1e9:.3g} s after {seconds(begin)} s (expected {times.step_ns / 1e9:.3g} s)"
         )
 
 

@@ -14,7 +14,7 @@ from f4x_ros.io.bag_storage import BagStorage, Entry, typestore
 from f4x_ros.io.bag_topics import CAMERA_INFO, COMPRESSED, IMAGE, TF
 from f4x_ros.io.bags import BagSource
 from f4x_ros.io.survey import Survey, Table, Timing, say_timing, timing, try_frames
-from f4x_ros.io.survey_roles import Seen, roles
+from f4x_ros.io.survey_roles import POSES, Seen, roles
 from f4x_ros.io.survey_tf import look_at_transforms
 
 _HEADER = "std_msgs/msg/Header"
@@ -97,7 +97,7 @@ def _topic(bag: BagStorage, survey: Survey, name: str, kind: str) -> _Topic:
     if not entries:
         survey.problems.append(f"{name}: no message")
         return topic
-    if _has_header(kind):
+    if kind in (IMAGE, COMPRESSED, CAMERA_INFO) or (POSES.fullmatch(kind) and _has_header(kind)):
         stamps = bag.stamps(entries)
         topic.stamped = timing(stamps)
         if kind in (IMAGE, COMPRESSED, CAMERA_INFO):

@@ -12,7 +12,8 @@ from f4x_ros.io.ros_images import COLOR_ENCODINGS, DEPTH_ENCODINGS, is_depth_for
 from f4x_ros.io.survey import Survey, Table
 from f4x_ros.io.survey_tf import Tree
 
-_POSES = re.compile(r"(geometry_msgs|nav_msgs)/msg/(Pose\w*Stamped|Odometry|TransformStamped)")
+#: Types that can tell a pose.
+POSES = re.compile(r"(geometry_msgs|nav_msgs)/msg/(Pose\w*Stamped|Odometry|TransformStamped)")
 _NO_CAMERA = re.compile(r"goal|initial_?pose|target|waypoint", re.IGNORECASE)
 _FIXED = ("map", "odom", "world")
 
@@ -58,7 +59,7 @@ def _pose_rows(topics: Sequence[Seen], colors: Sequence[Seen], tree: Tree) -> li
         if (way := _way(tree, frame))
     ]
     images = max((c.count for c in colors), default=0)
-    return rows + [_pose_row(seen, images) for seen in topics if _POSES.fullmatch(seen.kind)]
+    return rows + [_pose_row(seen, images) for seen in topics if POSES.fullmatch(seen.kind)]
 
 
 def _lacking(found: set[str], colors: Sequence[Seen], tree: Tree) -> list[str]:
