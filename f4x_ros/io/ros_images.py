@@ -147,7 +147,8 @@ def metres(pixels: NDArray[Any], what: str) -> NDArray[np.float32]:
         return out
     with np.errstate(over="ignore", invalid="ignore"):
         out = pixels.astype(np.float32)
-        return np.where(np.isfinite(out) & (out > 0), out, np.float32(0))
+        out[~(np.isfinite(out) & (out > 0))] = 0
+    return out
 
 
 _NO_CAMERA_SO_NEAR_M = 0.05
