@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,14 @@ from f4x_ros.core.errors import BadInputError
 _BETWEEN = re.compile(r"[\s,;]+")
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True)
+class Row:
     """A row that is neither blank nor a comment; `line` counts from 1."""
 
     line: int
     text: str
 
-    @property
+    @cached_property
     def words(self) -> list[str]:
         """Separated by blanks, tabs, commas or semicolons."""
         return [word for word in _BETWEEN.split(self.text) if word]
