@@ -220,35 +220,39 @@ def _changes(draw: st.DrawFn) -> tuple[str, _Change]:
     return f"{change.__name__}{tuple(given_values)}", lambda sample: change(sample, *given_values)
 
 
+def _happens(draw: st.DrawFn, samples: list[Sample], done: list[str]) -> list[Sample]:
+    """The samples after something has happened to one of them, or to its whole topic."""
+    index = draw(st.integers(0, len(samples) - 1))
+    what = draw(st.sampled_from(["one", "one", "topic", "drop", "drop_topic", "twice", "swap"]))
+    chosen = samples[index]
+    done.append(f"{what} {index} {chosen.topic}")
+    if what == "drop":
+        return [sample for sample in samples if sample is not chosen]
+    if what == "drop_topic":
+        return [sample for sample in samples if sample.topic != chosen.topic]
+    if what == "twice":
+        return [*samples, copy.deepcopy(chosen)]
+    if what == "swap":
+        other = samples[draw(st.integers(0, len(samples) - 1))]
+        chosen.log_ns, other.log_ns = other.log_ns, chosen.log_ns
+        return samples
+    name, change = draw(_changes())
+    done.append(name)
+    for sample in samples:
+        if sample is chosen or (what == "topic" and sample.topic == chosen.topic):
+            change(sample)
+    return samples
+
+
 @st.composite
 def bags(draw: st.DrawFn, *, damage: bool = True) -> Bag:
     """A good recording to which up to five things happened; `damage`: perhaps to its file, too."""
     good = with_tf(recording(FRAMES), FRAMES)
     samples = [Sample(*copy.deepcopy(message)) for message in good]
-    done = []
+    done: list[str] = []
     for _ in range(draw(st.integers(0, 5))):
-        if not samples:
-            break
-        index = draw(st.integers(0, len(samples) - 1))
-        what = draw(st.sampled_from(["one", "one", "topic", "drop", "drop_topic", "twice", "swap"]))
-        done.append(f"{what} {index} {samples[index].topic}")
-        topic = samples[index].topic
-        if what == "drop":
-            del samples[index]
-        elif what == "drop_topic":
-            samples = [sample for sample in samples if sample.topic != topic]
-        elif what == "twice":
-            samples.insert(index, copy.deepcopy(samples[index]))
-        elif what == "swap":
-            other = draw(st.integers(0, len(samples) - 1))
-            one, two = samples[index], samples[other]
-            one.log_ns, two.log_ns = two.log_ns, one.log_ns
-        else:
-            name, change = draw(_changes())
-            done.append(name)
-            for sample in samples:
-                if sample is samples[index] or (what == "topic" and sample.topic == topic):
-                    change(sample)
+        if samples:
+            samples = _happens(draw, samples, done)
     samples.sort(key=lambda sample: sample.log_ns)
     storage = draw(st.sampled_from([StoragePlugin.MCAP, StoragePlugin.SQLITE3]))
     compression = draw(st.sampled_from([None, None, CompressionMode.MESSAGE]))

@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     perception = Perception(config, prompts)
     stop = options.start + options.frames if options.frames else 0
     source = Part(prepared(opened, stop), options.start, options.frames)
-    say_remarks(source.name, source.remarks)
+    said = say_remarks(source.name, source.remarks)
     out = Path(options.out) if options.out else Path("out") / file_name(source.name)
     with RunRecorder(
         perception, out, holdout_every=options.holdout, source=source.name
@@ -93,6 +93,7 @@ def run(options: argparse.Namespace) -> int:
                 raise
             print(f"f4x: what was mapped cannot be saved: {error}", file=sys.stderr)
             raise failure from error
+    say_remarks(source.name, source.remarks[said:])  # what only the frames have shown
     _print_report(report, feed.why)
     print(f"\nResults are in {out}. Open {recorder.path('story.png')} to see the whole story.")
     if failure is not None:
@@ -100,10 +101,14 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def say_remarks(name: str, remarks: list[str]) -> None:
-    """Print how a source is read: what was chosen, what was taken to mean what."""
+def say_remarks(name: str, remarks: list[str]) -> int:
+    """Print how a source is read: what was chosen, what was taken to mean what; how many it says.
+
+    They go on growing while frames are read.
+    """
     for remark in remarks:
         print(f"{name}: {remark}", flush=True)
+    return len(remarks)
 
 
 def _process(feed: Feed, recorder: RunRecorder, frames: int, name: str) -> BaseException | None:
