@@ -15,10 +15,12 @@ import pytest
 from eval_scene import QUICK, make_frame, write_folder
 
 from f4x_ros.cli import main as cli
+from f4x_ros.cli.sources import topic_options
 from f4x_ros.core.data import Frame
 from f4x_ros.core.errors import BadSampleError
 from f4x_ros.eval.subjects.run_recorder import FILES, RunRecorder
 from f4x_ros.io import write_bag
+from f4x_ros.io.bag_topics import FLAGS
 from f4x_ros.io.rgbd_folder import RgbdFolder
 from f4x_ros.io.source import Source
 
@@ -217,6 +219,10 @@ def bag(recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_bag(RgbdFolder(recording), tmp_path_factory.mktemp("bag") / "bag")
 
 
+def topic_options_of(flag: str) -> dict[str, str]:
+    return topic_options(cli.parser().parse_args(["run", "source", flag, "x"]))
+
+
 def test_topics_are_named_by_flags(
     bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -230,12 +236,14 @@ def test_topics_are_named_by_flags(
     words = [word for pair in flags.items() for word in pair]
     assert run(bag, tmp_path / "out", *words) == 0
     assert report_in(tmp_path / "out")["frames"] == FRAMES
+    for name, flag in FLAGS.items():  # that errors of the reader name
+        assert topic_options_of(flag) == {name: "x"}
     capsys.readouterr()
     for flag in flags:
-        assert run(bag, tmp_path / "none", flag, "/not_there") == 2
+        assert run(bag, tmp_path / "none", flag, "/not_there") == 2  # (of a frame, a slash is none)
         lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("f4x: ")]
         assert len(lines) == 1
-        assert "/not_there" in lines[0]
+        assert "not_there" in lines[0]
     assert not (tmp_path / "none").exists()
 
 

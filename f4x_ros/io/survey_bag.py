@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from f4x_ros.core.errors import F4xError
+from f4x_ros.io.bag_poses import POSE_KINDS
 from f4x_ros.io.bag_storage import BagStorage, Entry, typestore
 from f4x_ros.io.bag_topics import CAMERA_INFO, COMPRESSED, IMAGE, TF
 from f4x_ros.io.bags import BagSource
 from f4x_ros.io.survey import Survey, Table, Timing, say_timing, timing, try_frames
-from f4x_ros.io.survey_roles import POSES, Seen, roles
+from f4x_ros.io.survey_roles import Seen, roles
 from f4x_ros.io.survey_tf import look_at_transforms
 
-_HEADER = "std_msgs/msg/Header"
+_STAMPED = (IMAGE, COMPRESSED, CAMERA_INFO, *POSE_KINDS)  # all begin with a header
 _FAR_NS = 1_000_000_000  # header stamps so far from the times of recording are worth a word
 
 
@@ -97,7 +98,7 @@ def _topic(bag: BagStorage, survey: Survey, name: str, kind: str) -> _Topic:
     if not entries:
         survey.problems.append(f"{name}: no message")
         return topic
-    if kind in (IMAGE, COMPRESSED, CAMERA_INFO) or (POSES.fullmatch(kind) and _has_header(kind)):
+    if kind in _STAMPED:
         stamps = bag.stamps(entries)
         topic.stamped = timing(stamps)
         if kind in (IMAGE, COMPRESSED, CAMERA_INFO):
@@ -132,12 +133,6 @@ def _first(bag: BagStorage, survey: Survey, topic: _Topic) -> Any:
         except F4xError as error:
             survey.problems.append(str(error))
     return None
-
-
-def _has_header(kind: str) -> bool:
-    """Whether messages of the type begin with a header."""
-    fields = typestore().fielddefs.get(kind)
-    return bool(fields and fields[1] and fields[1][0][1][1] == _HEADER)
 
 
 def _what(message: Any, kind: str) -> str:

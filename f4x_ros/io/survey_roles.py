@@ -3,18 +3,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from f4x_ros.io.bag_topics import CAMERA_INFO, COMPRESSED, IMAGE
-from f4x_ros.io.ros_images import COLOR_ENCODINGS, DEPTH_ENCODINGS, is_depth_format
+from f4x_ros.io.bag_candidates import CAMERA_INFO, COMPRESSED, IMAGE, sort_of
+from f4x_ros.io.bag_poses import POSE_KINDS, is_wished
 from f4x_ros.io.survey import Survey, Table
 from f4x_ros.io.survey_tf import Tree
 
-#: Types that can tell a pose.
-POSES = re.compile(r"(geometry_msgs|nav_msgs)/msg/(Pose\w*Stamped|Odometry|TransformStamped)")
-_NO_CAMERA = re.compile(r"goal|initial_?pose|target|waypoint", re.IGNORECASE)
 _FIXED = ("map", "odom", "world")
 
 
@@ -34,8 +30,9 @@ def roles(survey: Survey, topics: Sequence[Seen], tree: Tree) -> Table:
     table = Table("Who could be what", ("role", "topic", "why"))
     infos = [t for t in topics if t.kind == CAMERA_INFO and t.first is not None]
     pictures = [t for t in topics if t.kind in (IMAGE, COMPRESSED) and t.first is not None]
-    colors = [t for t in pictures if is_color(t.kind, t.first)]
-    depths = [t for t in pictures if is_depth(t.kind, t.first)]
+    sorts = {t.topic: sort_of(t.kind, t.first, t.topic) for t in pictures}
+    colors = [t for t in pictures if sorts[t.topic] in ("color", "grey")]
+    depths = [t for t in pictures if sorts[t.topic] == "depth"]
     for seen in colors:
         table.rows.append(("camera", seen.topic, _why_picture(seen, infos, tree)))
     for seen in depths:
@@ -46,7 +43,7 @@ def roles(survey: Survey, topics: Sequence[Seen], tree: Tree) -> Table:
     survey.problems += [
         f"{seen.topic}: encoding {_encoding(seen)!r} is read neither as colour nor as depth"
         for seen in pictures
-        if seen not in colors and seen not in depths
+        if sorts[seen.topic] == "unknown"
     ]
     survey.problems += _lacking({role for role, _, _ in table.rows}, colors, tree)
     return table
@@ -59,7 +56,7 @@ def _pose_rows(topics: Sequence[Seen], colors: Sequence[Seen], tree: Tree) -> li
         if (way := _way(tree, frame))
     ]
     images = max((c.count for c in colors), default=0)
-    return rows + [_pose_row(seen, images) for seen in topics if POSES.fullmatch(seen.kind)]
+    return rows + [_pose_row(seen, images) for seen in topics if seen.kind in POSE_KINDS]
 
 
 def _lacking(found: set[str], colors: Sequence[Seen], tree: Tree) -> list[str]:
@@ -74,20 +71,6 @@ def _lacking(found: set[str], colors: Sequence[Seen], tree: Tree) -> list[str]:
         frames = " or ".join(sorted({repr(c.frame) for c in colors}))
         lines.append(f"no transform leads from {frames} to {', '.join(_FIXED)}")
     return lines
-
-
-def is_color(kind: str, first: Any) -> bool:
-    """Whether an image message is read as colour."""
-    if kind == COMPRESSED:
-        return not is_depth_format(first.format)
-    return first.encoding in COLOR_ENCODINGS and not is_depth(kind, first)
-
-
-def is_depth(kind: str, first: Any) -> bool:
-    """Whether an image message is read as depth."""
-    if kind == COMPRESSED:
-        return is_depth_format(first.format)
-    return first.encoding in DEPTH_ENCODINGS
 
 
 def _encoding(seen: Seen) -> str:
@@ -123,7 +106,7 @@ def _way(tree: Tree, frame: str) -> list[str]:
 
 
 def _pose_row(seen: Seen, images: int) -> tuple[str, str, str]:
-    if _NO_CAMERA.search(seen.topic):
+    if is_wished(seen.topic):
         return "no pose", seen.topic, "its name says that it is a goal or a guess"
     rate = f"{seen.count} samples for {images} pictures, {seen.rate_hz:.1f} Hz"
     return (
