@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from f4x_ros.core.data import Pose, from_quaternion, interpolate, inverse
 
 #: Longest stretch without a sample that is bridged by interpolation [ns].
-MAX_GAP_NS = 500_000_000
+MAX_GAP_NS = 2_000_000_000
+HOLD_NS = 1_000_000_000
 
 
 class PoseTrack:

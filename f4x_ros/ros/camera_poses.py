@@ -4,19 +4,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from typing import Any, NamedTuple
 
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, TransformStamped
 from rclpy.node import Node
 
 from f4x_ros.core.data import Pose
 from f4x_ros.core.errors import F4xError
+from f4x_ros.io.register import same_frame
 from f4x_ros.ros.complaints import Complaints
-from f4x_ros.ros.conversions import pose_from_msg, stamp_ns
+from f4x_ros.ros.conversions import pose_from_msg, pose_from_transform, stamp_ns
 from f4x_ros.ros.parameters import Settings
-from f4x_ros.ros.transforms import TransformBuffer, Transforms, listen
+from f4x_ros.ros.transform_buffer import TransformBuffer, TransformUnavailableError
+from f4x_ros.ros.transforms import TfListener
 
 _CAMERA = "camera"  # the child of the poses that come from a topic
+
+
+class Placement(NamedTuple):
+    """Where the cameras of a frame are."""
+
+    T_map_camera: Pose
+    T_color_depth: Pose | None  # the depth camera's frame; None where it is the same, or unknown
 
 
 class CameraPoses:
@@ -24,7 +33,7 @@ class CameraPoses:
 
     Args:
         node: listens to TF.
-        settings: `map_frame`, `pose_source`, `time_jump_s`.
+        settings: `map_frame`, `pose_source`, `time_jump_s`, `transform_timeout_s`.
         complaints: is told about poses that are none.
         on_new: called when something came that a waiting frame may need.
     """
@@ -32,36 +41,66 @@ class CameraPoses:
     def __init__(
         self, node: Node, settings: Settings, complaints: Complaints, on_new: Callable[[], None]
     ) -> None:
-        self._map_frame: str = settings["map_frame"]
+        self._map_frame: str = settings["map_frame"].lstrip("/")
         self._from_topic = settings["pose_source"] == "topic"
         self._complaints, self._on_new = complaints, on_new
-        self._poses = TransformBuffer(jump_s=settings["time_jump_s"])
-        self._transforms: Transforms = listen(
+        times = {
+            "jump_s": settings["time_jump_s"],
+            "patience_s": settings["transform_timeout_s"],
+        }
+        self._poses = TransformBuffer(**times)
+        self._transforms = TfListener(
             node,
             on_new=on_new,
-            on_bad=partial(complaints.bad_input, "pose", "transforms_rejected"),
-            jump_s=settings["time_jump_s"],
+            on_bad=complaints.bad_transform,
+            on_choice=complaints.several_parents,
+            **times,
         )
+        self._unplaced: set[tuple[str, str]] = set()  # frames that nothing has ever connected
 
-    def take(self, message: PoseStamped) -> None:
-        """A pose of the camera in the map, of a topic."""
-        if message.header.frame_id != self._map_frame:
+    def take(self, message: Any) -> None:
+        """A pose of the camera in the map, of a topic, as one of the messages that have one."""
+        parent, ns = message.header.frame_id.lstrip("/"), stamp_ns(message.header.stamp)
+        if parent != self._map_frame:
             text = f"pose is in frame '{message.header.frame_id}', expected '{self._map_frame}'"
-            self._complaints.bad_input("pose", "poses_rejected", text)
+            self._complaints.bad_pose(ns, text)
             return
         try:
-            pose = pose_from_msg(message.pose)
+            self._poses.add(self._map_frame, _CAMERA, ns, _pose_of(message))
         except F4xError as error:
-            self._complaints.bad_input("pose", "poses_rejected", str(error))
+            self._complaints.bad_pose(ns, f"pose is skipped: {error}")
             return
-        self._poses.add(self._map_frame, _CAMERA, stamp_ns(message.header.stamp), pose)
         self._on_new()
 
-    def camera(self, frame_id: str, ns: int) -> Pose:
-        """`T_map_camera` at a time; raises TransformUnavailableError naming what is missing."""
+    def place(self, color_frame: str, depth_frame: str, ns: int, *, overdue: bool) -> Placement:
+        """Where the cameras are at a time.
+
+        Args:
+            color_frame: of the image.
+            depth_frame: of the depth image.
+            ns: the stamp.
+            overdue: it has been waited long enough: what can be done without is left out, and a
+                slow pose is held.
+
+        Raises:
+            TransformUnavailableError: names what is missing.
+        """
         if self._from_topic:
-            return self._poses.lookup(self._map_frame, _CAMERA, ns)
-        return self._transforms.lookup(self._map_frame, frame_id, ns)
+            camera = self._poses.lookup(self._map_frame, _CAMERA, ns, overdue=overdue)
+        else:
+            camera = self._transforms.lookup(self._map_frame, color_frame, ns, overdue=overdue)
+        if same_frame(color_frame, depth_frame):
+            return Placement(camera, None)
+        pair = (color_frame, depth_frame)
+        try:
+            beside = self._transforms.lookup(color_frame, depth_frame, ns, overdue=overdue)
+        except TransformUnavailableError:
+            # (the next ones do not wait for what has not come by now)
+            if not overdue and pair not in self._unplaced:
+                raise
+            self._unplaced.add(pair)
+            beside = None
+        return Placement(camera, beside)
 
     def view(self, view: PoseStamped) -> Pose | None:
         """`T_map_camera` of the viewpoint asked for; None for the camera's own.
@@ -70,18 +109,24 @@ class CameraPoses:
             ValueError: the pose has no rotation, or values that are not finite.
             TransformUnavailableError: TF does not know the frame then.
         """
-        if not view.header.frame_id:
+        frame = view.header.frame_id.lstrip("/")
+        if not frame:
             return None
         T_frame_view = pose_from_msg(view.pose)
-        if view.header.frame_id == self._map_frame:
+        if frame == self._map_frame:
             return T_frame_view
         ns = stamp_ns(view.header.stamp)
-        return self._transforms.lookup(self._map_frame, view.header.frame_id, ns) @ T_frame_view
-
-    def forget_future(self) -> None:
-        """Time jumped back: what was the future must not be mixed in."""
-        self._transforms.forget_future()
+        there = self._transforms.lookup(self._map_frame, frame, ns, overdue=True)
+        return there @ T_frame_view
 
     def close(self) -> None:
         """Stop listening to TF."""
         self._transforms.close()
+
+
+def _pose_of(message: Any) -> Pose:
+    """[4, 4] of a PoseStamped, PoseWithCovarianceStamped, Odometry or TransformStamped."""
+    if isinstance(message, TransformStamped):
+        return pose_from_transform(message.transform)
+    inner = message.pose
+    return pose_from_msg(getattr(inner, "pose", inner))
