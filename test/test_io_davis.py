@@ -99,7 +99,7 @@ def test_a_mask_of_another_kind_is_named(folder: Path, broken: str) -> None:
 
 
 def test_a_folder_with_intrinsics_is_an_rgbd_folder(folder: Path) -> None:
-    np.savetxt(folder / "K.txt", np.eye(3) * 20)
+    np.savetxt(folder / "K.txt", [[20, 0, 9.5], [0, 20, 5.5], [0, 0, 1]])
     assert type(open_source(folder)).__name__ == "RgbdFolder"
     with pytest.raises(ValueError, match=r"no K\.txt"):
         DavisFolder(folder)

@@ -121,3 +121,76 @@ def test_tree_that_bites_its_tail_comes_to_an_end() -> None:
     tree = TransformTree({}, {("a", "b"): np.eye(4), ("b", "a"): np.eye(4)})
     assert tree.connected("a", "b")
     assert not tree.connected("a", "map")
+
+
+def test_a_slow_correction_is_bridged_and_held_until_its_next_sample_is_due() -> None:
+    slow = track([k * SECOND for k in range(3)], [0, 1, 2])
+    assert slow.at(SECOND // 2)[0, 3] == pytest.approx(0.5)  # type: ignore[index]
+    assert slow.at(2 * SECOND + 9 * SECOND // 10)[0, 3] == 2  # type: ignore[index]
+    assert slow.at(-9 * SECOND // 10)[0, 3] == 0  # type: ignore[index]
+    assert slow.at(2 * SECOND + 13 * SECOND // 10) is None
+    lost = track([0, SECOND, 2 * SECOND, 6 * SECOND], [0, 1, 2, 6])
+    assert lost.at(4 * SECOND) is None
+    # What moves the camera is not held: it would be somewhere else.
+    fast = track([k * SECOND // 10 for k in range(4)], [0, 1, 2, 3])
+    assert fast.at(3 * SECOND // 10 + 30_000_000) is None
+
+
+def test_samples_that_are_no_pose_are_left_out() -> None:
+    nan, zero = [0, 0, 0, np.nan], [0.0] * 4
+    made = PoseTrack(
+        [0, 100, 200, 300, 400],
+        [[0, 0, 0], [9, 0, 0], [9, 0, 0], [np.inf, 0, 0], [4, 0, 0]],
+        [IDENTITY, nan, zero, IDENTITY, IDENTITY],
+    )
+    assert made.rejected_ns.tolist() == [100, 200, 300]
+    assert len(made) == 2
+    assert made.at(100)[0, 3] == pytest.approx(1)  # type: ignore[index]
+
+
+def test_leading_slashes_mean_nothing() -> None:
+    tree = TransformTree({("/map", "base"): track([0], [1])}, {("/base", "/camera"): np.eye(4)})
+    assert tree.frames() == ["base", "camera", "map"]
+    for target, source in (("map", "/camera"), ("/map", "camera")):
+        assert tree.lookup(target, source, 0)[0, 3] == 1  # type: ignore[index]
+
+
+def edges(*pairs: tuple[str, str, float]) -> dict[tuple[str, str], PoseTrack]:
+    return {(p, c): track([0, 100], [x, x]) for p, c, x in pairs}
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_two_parents_the_one_nearer_to_the_fixed_frame_is_used_and_said(turn: int) -> None:
+    moving = dict([*edges(("map", "camera", 1.0), ("odom", "camera", 2.0)).items()][::turn])
+    tree = TransformTree(moving, {("map", "odom"): np.eye(4)})
+    assert tree.lookup("map", "camera", 0)[0, 3] == 1  # type: ignore[index]
+    (remark,) = tree.remarks("map", "camera")
+    for word in ("'camera'", "2 parents", "'map' (2 samples)", "'odom' (2 samples)", "'map' is"):
+        assert word in remark
+    assert not tree.remarks("map", "odom")
+
+
+def test_of_two_parents_the_one_that_leads_to_a_fixed_frame_is_used() -> None:
+    tree = TransformTree(edges(("a_rig", "camera", 1.0), ("odom", "camera", 2.0)), {})
+    assert tree.lookup("odom", "camera", 0)[0, 3] == 2  # type: ignore[index]
+    wanted = TransformTree(
+        edges(("a_rig", "camera", 1.0), ("odom", "camera", 2.0)), {}, fixed=("a_rig",)
+    )
+    assert wanted.lookup("a_rig", "camera", 0)[0, 3] == 1  # type: ignore[index]
+
+
+def test_a_parent_of_a_few_samples_is_not_preferred() -> None:
+    moving = {
+        ("map", "camera"): track([0], [1]),
+        ("odom", "camera"): track(list(range(100)), [2] * 100),
+    }
+    tree = TransformTree(moving, {("map", "odom"): np.eye(4)})
+    assert tree.lookup("map", "camera", 50)[0, 3] == 2  # type: ignore[index]
+
+
+def test_where_a_transform_is_static_and_moving_the_moving_one_counts() -> None:
+    tree = TransformTree(edges(("map", "camera", 3.0)), {("map", "camera"): np.eye(4)})
+    assert tree.lookup("map", "camera", 0)[0, 3] == 3  # type: ignore[index]
+    assert "both static and moving" in tree.remarks("map", "camera")[0]
+    once = TransformTree({("map", "camera"): track([0], [3])}, {("map", "camera"): np.eye(4)})
+    assert once.lookup("map", "camera", SECOND)[0, 3] == 0  # type: ignore[index]

@@ -128,6 +128,7 @@ class BagSource(Source):
             T_map_camera=self._pose_at(stamp),
             frame_id=self._frame_id,
             map_frame=self.map_frame,
+            observed=rectifier.observed,
         )
 
     def _decoded(self, topic: str, entry: Entry, *, depth: bool) -> NDArray[Any]:

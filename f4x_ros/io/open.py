@@ -14,6 +14,7 @@ from f4x_ros.io.davis import DavisFolder, is_davis_folder
 from f4x_ros.io.rgbd_folder import RgbdFolder, is_rgbd_folder
 from f4x_ros.io.source import Source
 from f4x_ros.io.tum import TumFolder, is_tum_folder
+from f4x_ros.io.unopened import describe
 
 
 def open_source(spec: str | Path, **options: Any) -> Source:
@@ -37,12 +38,26 @@ def open_source(spec: str | Path, **options: Any) -> Source:
         return construct(DavisFolder, (path,), options)
     if is_bag(path):
         return construct(BagSource, (path,), options)
-    problem = "layout not recognised" if path.exists() else "no such file or folder"
+    if alone := _only_bag_file(path):
+        source = construct(BagSource, (alone,), options)
+        source.remarks.append(f"{path.name} has no metadata.yaml; its only bag file is read.")
+        return source
     raise BadInputError(
-        f"source {str(spec)!r}: {problem}, expected an RGB-D folder (images/, K.txt), a TUM folder "
-        "(rgb.txt, depth.txt), a DAVIS folder (images/, masks/), a ROS 2 bag (metadata.yaml, "
-        "*.mcap, *.db3) or a drawn world ('demo', 'random:7', 'tabletop:320x240:150:noisy')"
+        f"source {str(spec)!r}: {describe(path, _is_recording)}; expected an RGB-D folder "
+        "(images/, K.txt), a TUM folder (rgb.txt, depth.txt), a DAVIS folder "
+        "(images/, masks/), a ROS 2 bag (metadata.yaml, *.mcap, *.db3) or a drawn world ('demo', "
+        "'random:7', 'tabletop:320x240:150:noisy')"
     )
+
+
+def _is_recording(path: Path) -> bool:
+    return any(is_one(path) for is_one in (is_rgbd_folder, is_tum_folder, is_davis_folder, is_bag))
+
+
+def _only_bag_file(path: Path) -> Path | None:
+    """The bag's file in a folder that lacks what `is_bag` looks for, if there is exactly one."""
+    files = [p for p in path.iterdir() if is_bag(p) and p.is_file()] if path.is_dir() else []
+    return files[0] if len(files) == 1 else None
 
 
 def construct(

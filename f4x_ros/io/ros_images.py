@@ -10,84 +10,164 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.errors import BadInputError
+from f4x_ros.io.compressed_depth import decoded, pixels_from_compressed
 
-#: Encodings of ``sensor_msgs/Image`` that are read as colour, and their channels and order.
-COLOR_ENCODINGS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
-#: Encodings that are read as depth: millimetres (REP-118) and metres.
-DEPTH_ENCODINGS: dict[str, np.dtype[Any]] = {"16UC1": np.dtype("u2"), "32FC1": np.dtype("f4")}
+_U1, _U2 = np.dtype("u1"), np.dtype("u2")
 
-_TO_RGB = {
-    "bgr8": cv2.COLOR_BGR2RGB,
-    "rgba8": cv2.COLOR_RGBA2RGB,
-    "bgra8": cv2.COLOR_BGRA2RGB,
-    "mono8": cv2.COLOR_GRAY2RGB,
+#: How many elements of which type a pixel has, and what makes RGB of it (None: it is RGB).
+_COLOR: dict[str, tuple[int, np.dtype[Any], int | None]] = {
+    "rgb8": (3, _U1, None),
+    "bgr8": (3, _U1, cv2.COLOR_BGR2RGB),
+    "rgba8": (4, _U1, cv2.COLOR_RGBA2RGB),
+    "bgra8": (4, _U1, cv2.COLOR_BGRA2RGB),
+    "mono8": (1, _U1, cv2.COLOR_GRAY2RGB),
+    "rgb16": (3, _U2, None),
+    "bgr16": (3, _U2, cv2.COLOR_BGR2RGB),
+    "rgba16": (4, _U2, cv2.COLOR_RGBA2RGB),
+    "bgra16": (4, _U2, cv2.COLOR_BGRA2RGB),
+    "mono16": (1, _U2, cv2.COLOR_GRAY2RGB),
+    # These do not say what their channels are: as OpenCV stores them.
+    "8UC1": (1, _U1, cv2.COLOR_GRAY2RGB),
+    "8UC3": (3, _U1, cv2.COLOR_BGR2RGB),
+    "8UC4": (4, _U1, cv2.COLOR_BGRA2RGB),
+    "bayer_rggb8": (1, _U1, cv2.COLOR_BayerRGGB2RGB),
+    "bayer_bggr8": (1, _U1, cv2.COLOR_BayerBGGR2RGB),
+    "bayer_gbrg8": (1, _U1, cv2.COLOR_BayerGBRG2RGB),
+    "bayer_grbg8": (1, _U1, cv2.COLOR_BayerGRBG2RGB),
+    "bayer_rggb16": (1, _U2, cv2.COLOR_BayerRGGB2RGB),
+    "bayer_bggr16": (1, _U2, cv2.COLOR_BayerBGGR2RGB),
+    "bayer_gbrg16": (1, _U2, cv2.COLOR_BayerGBRG2RGB),
+    "bayer_grbg16": (1, _U2, cv2.COLOR_BayerGRBG2RGB),
+    "yuv422": (2, _U1, cv2.COLOR_YUV2RGB_UYVY),  # the name of UYVY in ROS
+    "uyvy": (2, _U1, cv2.COLOR_YUV2RGB_UYVY),
+    "yuv422_yuy2": (2, _U1, cv2.COLOR_YUV2RGB_YUY2),
+    "yuyv": (2, _U1, cv2.COLOR_YUV2RGB_YUY2),
+    "nv12": (1, _U1, cv2.COLOR_YUV2RGB_NV12),
+    "nv21": (1, _U1, cv2.COLOR_YUV2RGB_NV21),
 }
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PLANAR = ("nv12", "nv21")
+
+#: Encodings of ``sensor_msgs/Image`` that are read as colour, and their elements per pixel.
+COLOR_ENCODINGS = {name: channels for name, (channels, _, _) in _COLOR.items()}
+#: Those of them that have no colour.
+GREY_ENCODINGS = ("mono8", "mono16", "8UC1")
+#: Those whose channels are taken to be blue, green, red, as OpenCV stores them.
+UNNAMED_ENCODINGS = ("8UC3", "8UC4")
+#: Encodings that are read as depth: whole millimetres (REP-118) and metres.
+DEPTH_ENCODINGS: dict[str, np.dtype[Any]] = {
+    "16UC1": np.dtype("u2"),
+    "mono16": np.dtype("u2"),
+    "16SC1": np.dtype("i2"),
+    "32FC1": np.dtype("f4"),
+    "64FC1": np.dtype("f8"),
+}
 
 
 def color_from_image(message: Any, where: str) -> NDArray[np.uint8]:
-    """``[H, W, 3]`` uint8 RGB of a ``sensor_msgs/Image``; raises ValueError naming its encoding."""
-    channels = COLOR_ENCODINGS.get(message.encoding)
-    if channels is None:
+    """``[H, W, 3]`` uint8 RGB of a ``sensor_msgs/Image``; raises ValueError naming its encoding.
+
+    Of 16 bits the upper 8 are taken.
+    """
+    if message.encoding not in _COLOR:
         raise _wrong_encoding(where, message.encoding, list(COLOR_ENCODINGS))
-    pixels = _rows(message, np.dtype("u1"), channels, where)
-    if message.encoding == "rgb8":
-        return np.array(pixels)
-    return _as_rgb(np.ascontiguousarray(pixels), _TO_RGB[message.encoding])
+    channels, kind, conversion = _COLOR[message.encoding]
+    rows = _planar_rows(message) if message.encoding in _PLANAR else int(message.height)
+    pixels = _rows(message, rows, kind, channels, where)
+    if kind.itemsize > 1:
+        pixels = pixels >> 8
+    pixels = np.ascontiguousarray(pixels, np.uint8)
+    if conversion is None:
+        return pixels.copy()
+    try:
+        return _as_rgb(pixels, conversion)
+    except cv2.error as error:  # an odd width of two pixels that share a colour
+        raise BadInputError(
+            f"{where}: image of {message.width}x{message.height} pixels, expected even numbers "
+            f"for {message.encoding}"
+        ) from error
 
 
 def depth_from_image(message: Any, where: str) -> NDArray[np.float32]:
-    """``[H, W]`` float32 metres, 0 = no reading, of a ``sensor_msgs/Image`` (REP-117, REP-118)."""
+    """``[H, W]`` float32 metres, 0 = no reading, of a ``sensor_msgs/Image`` (REP-117, REP-118).
+
+    Whole numbers are millimetres. What is not finite or below 0 is no reading.
+
+    Raises:
+        ValueError: another encoding, less data than rows, or whole numbers that cannot be
+            millimetres; names ``where``.
+    """
     kind = DEPTH_ENCODINGS.get(message.encoding)
     if kind is None:
         raise _wrong_encoding(where, message.encoding, list(DEPTH_ENCODINGS))
-    pixels = _rows(message, kind, 1, where)[..., 0]
-    return _metres(pixels)
+    pixels = _rows(message, int(message.height), kind, 1, where)[..., 0]
+    return metres(pixels, f"{where}: {message.encoding}")
 
 
 def color_from_compressed(message: Any, where: str) -> NDArray[np.uint8]:
-    """``[H, W, 3]`` uint8 RGB of a ``sensor_msgs/CompressedImage`` (JPEG or PNG)."""
-    data = np.frombuffer(message.data, np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if image is None:
-        raise _wrong_encoding(where, message.format, ["jpeg", "png"])
-    return _as_rgb(image, cv2.COLOR_BGR2RGB)
+    """``[H, W, 3]`` uint8 RGB of a ``sensor_msgs/CompressedImage`` (JPEG, PNG, ...).
+
+    Raises:
+        ValueError: the data is no picture, or ends within it; names the format.
+    """
+    return _as_rgb(decoded(message, cv2.IMREAD_COLOR, where), cv2.COLOR_BGR2RGB)
 
 
 def depth_from_compressed(message: Any, where: str) -> NDArray[np.float32]:
-    """``[H, W]`` float32 metres of a CompressedImage with a 16-bit PNG in millimetres.
+    """``[H, W]`` float32 metres, 0 = no reading, of a CompressedImage with depth.
 
-    ``compressed_depth_image_transport`` puts a header of 12 bytes before the PNG; it is skipped.
-    Its quantised 32FC1 variant is not read.
+    A 16-bit PNG or TIFF in millimetres, a TIFF in metres, or what
+    ``compressed_depth_image_transport`` writes of 16UC1 and of 32FC1: PNG and RVL.
+
+    Raises:
+        ValueError: the data is none of these, or ends within it; names the format.
     """
-    data = bytes(message.data)
-    start = data.find(_PNG_SIGNATURE, 0, 64)
-    pixels = None
-    if start >= 0 and not message.format.startswith("32FC1"):
-        pixels = cv2.imdecode(np.frombuffer(data[start:], np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 2:
-        raise _wrong_encoding(where, message.format, ["16UC1; png", "16UC1; compressedDepth"])
-    return _metres(pixels)
+    return metres(pixels_from_compressed(message, where), f"{where}: {message.format}")
+
+
+def is_depth_format(compressed_format: str) -> bool:
+    """True if the ``format`` of a CompressedImage speaks of depth."""
+    kind = compressed_format.partition(";")[0].strip()
+    return "Depth" in compressed_format or (kind in DEPTH_ENCODINGS and kind != "mono16")
+
+
+def metres(pixels: NDArray[Any], what: str) -> NDArray[np.float32]:
+    """Depth ``[H, W]`` float32 metres, 0 = no reading, of millimetres (integers) or metres.
+
+    Raises:
+        ValueError: whole numbers of metres where millimetres are expected; begins with ``what``.
+    """
+    if pixels.dtype.kind in "ui":
+        out = np.maximum(pixels, 0).astype(np.float32) / np.float32(1000)
+        farthest = float(out.max(initial=0))
+        if 0 < farthest < _NO_CAMERA_SO_NEAR_M:
+            raise BadInputError(
+                f"{what} whose largest value is {farthest * 1000:.0f}, expected millimetres "
+                "(REP-118): is it in metres?"
+            )
+        return out
+    with np.errstate(over="ignore", invalid="ignore"):
+        out = pixels.astype(np.float32)
+        return np.where(np.isfinite(out) & (out > 0), out, np.float32(0))
+
+
+_NO_CAMERA_SO_NEAR_M = 0.05
 
 
 def _as_rgb(image: Any, conversion: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(image, conversion), np.uint8)
 
 
-def is_depth_format(compressed_format: str) -> bool:
-    """True if the ``format`` of a CompressedImage speaks of depth."""
-    return compressed_format.startswith(tuple(DEPTH_ENCODINGS)) or "Depth" in compressed_format
+def _planar_rows(message: Any) -> int:
+    """Rows of brightness and, below them, half as many of colour; `height` counts either."""
+    height = int(message.height)
+    return height * 3 // 2 if len(message.data) >= int(message.step) * height * 3 // 2 else height
 
 
-def _metres(pixels: NDArray[Any]) -> NDArray[np.float32]:
-    if pixels.dtype.kind == "u":
-        return pixels.astype(np.float32) / np.float32(1000)
-    return np.where(np.isfinite(pixels), pixels, 0).astype(np.float32)
-
-
-def _rows(message: Any, kind: np.dtype[Any], channels: int, where: str) -> NDArray[Any]:
+def _rows(
+    message: Any, height: int, kind: np.dtype[Any], channels: int, where: str
+) -> NDArray[Any]:
     """View the data as ``[H, W, channels]``, minding padding at the ends of rows and byte order."""
-    height, width, step = int(message.height), int(message.width), int(message.step)
+    width, step = int(message.width), int(message.step)
     if height < 1 or width < 1:
         raise BadInputError(f"{where}: image of {width}x{height} pixels, expected at least 1x1")
     row = width * channels * kind.itemsize

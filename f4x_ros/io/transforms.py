@@ -3,23 +3,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from f4x_ros.core.data import Pose, from_quaternion, interpolate, inverse
 
+#: Frames that do not move, the best first (REP-105).
+FIXED_FRAMES = ("map", "odom", "world")
 #: Longest stretch without a sample that is bridged by interpolation [ns].
-MAX_GAP_NS = 2_000_000_000
-HOLD_NS = 1_000_000_000
+MAX_GAP_NS = 500_000_000
+#: A transform whose samples lie this far apart (median) is slow, such as a correction of odometry.
+SLOW_PERIOD_NS = 400_000_000
+#: A slow transform is bridged over this many of its periods, and no longer than this [ns].
+SLOW_GAP_PERIODS, MAX_SLOW_GAP_NS = 2.5, 5_000_000_000
+#: A slow one is held before its first and after its last sample for so many of its periods: until
+#: the next is due; and no longer than this [ns].
+SLOW_HOLD_PERIODS, MAX_HOLD_NS = 1.2, 2_000_000_000
+#: Others are held for this [ns].
+HOLD_NS = 20_000_000
+_LEAST_LENGTH = 1e-6  # of a quaternion, as in `from_quaternion`
+_SPARSE = 10
+
+
+class Tolerance(NamedTuple):
+    """How far from its samples a transform is known."""
+
+    gap_ns: int  # longest stretch between two samples that is interpolated
+    hold_ns: int  # how long the nearest sample holds elsewhere
+
+
+def tolerance(stamps_ns: ArrayLike, hold_ns: int = HOLD_NS) -> Tolerance:
+    """That of samples with these stamps ``[N]`` int64, from how often they come.
+
+    A transform that comes at 2.5 Hz or more is what moves the camera: it is bridged for
+    `MAX_GAP_NS` and held for ``hold_ns``. One that comes less often corrects another and changes
+    little between its samples: it is bridged for `SLOW_GAP_PERIODS` and held for
+    `SLOW_HOLD_PERIODS`.
+    """
+    gaps = np.diff(np.unique(np.asarray(stamps_ns, np.int64)))
+    period = float(np.median(gaps)) if gaps.size else 0.0
+    if period < SLOW_PERIOD_NS:
+        return Tolerance(MAX_GAP_NS, hold_ns)
+    return Tolerance(
+        gap_ns=int(np.clip(SLOW_GAP_PERIODS * period, MAX_GAP_NS, MAX_SLOW_GAP_NS)),
+        hold_ns=max(hold_ns, int(min(SLOW_HOLD_PERIODS * period, MAX_HOLD_NS))),
+    )
+
+
+def plain_frame(name: str) -> str:
+    """A frame's name without the leading slashes of ROS 1, which mean nothing."""
+    return name.lstrip("/")
 
 
 class PoseTrack:
     """Samples of one pose over time, in any order of arrival.
 
     Between two samples at most ``max_gap_ns`` apart the pose is interpolated (linear, slerp);
-    elsewhere the nearest sample within ``slop_ns`` is taken.
+    elsewhere the nearest sample within ``slop_ns`` is taken. Samples that are no pose (not finite,
+    a quaternion of length zero) are left out.
+
+    Attributes:
+        rejected_ns: ``[M]`` int64, stamps of the samples that are no pose.
     """
 
     def __init__(
@@ -28,17 +76,31 @@ class PoseTrack:
         positions: ArrayLike,
         quaternions: ArrayLike,
         *,
-        slop_ns: int = 20_000_000,
-        max_gap_ns: int = MAX_GAP_NS,
+        slop_ns: int = HOLD_NS,
+        max_gap_ns: int | None = None,
     ) -> None:
-        """Stamps ``[N]`` int64, positions ``[N, 3]`` metres, quaternions ``[N, 4]`` xyzw."""
+        """Stamps ``[N]`` int64, positions ``[N, 3]`` metres, quaternions ``[N, 4]`` xyzw.
+
+        ``max_gap_ns`` None: gap and hold are those of `tolerance`, and ``slop_ns`` the least hold.
+        """
         stamps = np.asarray(stamps_ns, np.int64).reshape(-1)
         order = np.argsort(stamps, kind="stable")
-        self._stamps = stamps[order]
-        self._positions = np.asarray(positions, np.float64).reshape(-1, 3)[order]
-        self._quaternions = np.asarray(quaternions, np.float64).reshape(-1, 4)[order]
-        self._slop_ns = slop_ns
-        self._max_gap_ns = max_gap_ns
+        positions = np.asarray(positions, np.float64).reshape(-1, 3)[order]
+        quaternions = np.asarray(quaternions, np.float64).reshape(-1, 4)[order]
+        with np.errstate(over="ignore", invalid="ignore"):
+            length = np.linalg.norm(quaternions, axis=1)
+        good = np.isfinite(positions).all(1) & np.isfinite(length) & (length >= _LEAST_LENGTH)
+        self.rejected_ns = stamps[order][~good]
+        self._stamps = stamps[order][good]
+        self._positions = positions[good]
+        self._quaternions = quaternions[good]
+        self._max_gap_ns, self._slop_ns = (
+            tolerance(self._stamps, slop_ns) if max_gap_ns is None else (max_gap_ns, slop_ns)
+        )
+
+    def __len__(self) -> int:
+        """How many samples it has."""
+        return len(self._stamps)
 
     def covers(self, stamp_ns: int) -> bool:
         """True if `at` has an answer."""
@@ -77,16 +139,57 @@ class TransformTree:
     """Frames joined by transforms, each with one parent, as broadcast on /tf and /tf_static."""
 
     def __init__(
-        self, moving: dict[tuple[str, str], PoseTrack], static: dict[tuple[str, str], Pose]
+        self,
+        moving: Mapping[tuple[str, str], PoseTrack],
+        static: Mapping[tuple[str, str], Pose],
+        fixed: Sequence[str] = FIXED_FRAMES,
     ) -> None:
-        """Transforms ``T_parent_child`` keyed by (parent, child); a static one wins."""
-        self._static = {child: (parent, pose) for (parent, child), pose in static.items()}
-        self._moving = {child: (parent, track) for (parent, child), track in moving.items()}
+        """Transforms ``T_parent_child`` keyed by (parent, child).
+
+        Of a frame with several parents one is used throughout, see `choose_parent`; where the same
+        transform is both static and moving (two samples or more), the moving one.
+
+        Args:
+            moving: samples over time.
+            static: what never changes.
+            fixed: the frames that poses are wanted in, the best first.
+        """
+        samples: dict[str, dict[str, int]] = defaultdict(dict)  # by child and parent; 0 = static
+        for (parent, child), track in moving.items():
+            if len(track) > 1 or (parent, child) not in static:
+                samples[plain_frame(child)][plain_frame(parent)] = len(track)
+        for parent, child in static:
+            samples[plain_frame(child)].setdefault(plain_frame(parent), 0)
+        tracks = {(plain_frame(p), plain_frame(c)): track for (p, c), track in moving.items()}
+        still = {(plain_frame(p), plain_frame(c)): pose for (p, c), pose in static.items()}
+        self._static: dict[str, tuple[str, Pose]] = {}
+        self._moving: dict[str, tuple[str, PoseTrack]] = {}
+        self._doubts: dict[str, str] = {}
+        for child, parents in samples.items():
+            parent = choose_parent(child, samples, fixed)
+            if len(parents) > 1:
+                self._doubts[child] = _two_parents(child, parent, parents)
+            if parents[parent]:
+                self._moving[child] = parent, tracks[parent, child]
+                if (parent, child) in still:
+                    self._doubts[child] = (
+                        f"transform {parent!r} -> {child!r} is both static and moving: the moving "
+                        f"one is used ({parents[parent]} samples)"
+                    )
+            elif (parent, child) in still:
+                self._static[child] = parent, still[parent, child]
+            else:
+                self._moving[child] = parent, tracks[parent, child]
 
     def frames(self) -> list[str]:
         """All frame names, sorted."""
         edges = [*self._static.items(), *self._moving.items()]
         return sorted({name for child, (parent, _) in edges for name in (child, parent)})
+
+    def remarks(self, target: str, source: str) -> list[str]:
+        """What is doubtful on the way between two frames, such as one with two parents."""
+        up_target, up_source = self._legs(target, source)
+        return [self._doubts[n] for n in (*up_target, *up_source) if n in self._doubts]
 
     def connected(self, target: str, source: str) -> bool:
         """True if a chain of transforms joins the two frames, whatever the time."""
@@ -133,6 +236,7 @@ class TransformTree:
 
     def _chain(self, name: str) -> Iterator[str]:
         """The frame, its parent, and so on; ends at the root or where the chain bites its tail."""
+        name = plain_frame(name)
         seen: set[str] = set()
         while name not in seen:
             seen.add(name)
@@ -141,6 +245,53 @@ class TransformTree:
             if edge is None:
                 return
             name = edge[0]
+
+
+def choose_parent(
+    child: str, samples: Mapping[str, Mapping[str, int]], fixed: Sequence[str] = FIXED_FRAMES
+) -> str:
+    """The one parent of a frame that is used: the same for the same transforms, in any order.
+
+    First those that lead to the best of the fixed frames; of these, none that has less than a tenth
+    of the samples of another; then the one that leads there in the fewest steps, that has the most
+    samples, that comes first in the alphabet.
+
+    Args:
+        child: the frame.
+        samples: how many samples each parent of each frame has, by child and parent; 0 = static.
+        fixed: the frames that poses are wanted in, the best first.
+    """
+    parents = samples[child]
+    most = max(parents.values())
+
+    def badness(parent: str) -> tuple[int, bool, int, int, str]:
+        rank, steps = _way_up(parent, child, samples, fixed)
+        sparse = 0 < parents[parent] * _SPARSE < most
+        return rank, sparse, steps, -parents[parent], parent
+
+    return min(parents, key=badness)
+
+
+def _way_up(
+    start: str, without: str, samples: Mapping[str, Collection[str]], fixed: Sequence[str]
+) -> tuple[int, int]:
+    """The best fixed frame above a frame (its number; as many as there are if none), and steps."""
+    best = (len(fixed), 0)
+    seen, level, steps = {without}, [start], 0
+    while level:
+        seen.update(level)
+        best = min([best, *((fixed.index(name), steps) for name in level if name in fixed)])
+        level = [p for name in level for p in samples.get(name, ()) if p not in seen]
+        steps += 1
+    return best
+
+
+def _two_parents(child: str, used: str, parents: Mapping[str, int]) -> str:
+    names = [f"{p!r} ({f'{n} samples' if n else 'static'})" for p, n in sorted(parents.items())]
+    return (
+        f"frame {child!r} has {len(parents)} parents: {' and '.join(names)}; {used!r} is used "
+        "throughout, the other is left out"
+    )
 
 
 def nearest_rotation(pose: NDArray[np.float64]) -> Pose:

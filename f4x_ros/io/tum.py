@@ -3,37 +3,22 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.base import LeftOut
-from f4x_ros.core.data import Frame, PinholeCamera, Pose, from_quaternion
+from f4x_ros.core.data import Frame, Pose
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.io.images import read_depth, read_rgb
+from f4x_ros.io.calibration import lens_calibration
+from f4x_ros.io.images import check_size, read_depth, read_rgb, usual_size
 from f4x_ros.io.pairing import nearest_stamps, pair_stamps
+from f4x_ros.io.rectify import Rectifier
 from f4x_ros.io.source import Source
-
-# Published with the benchmark: fx fy cx cy, then k1 k2 p1 p2 k3 of the colour camera. The frames
-# of the third camera come undistorted.
-_FREIBURG = {
-    "1": (517.306408, 516.469215, 318.643040, 255.313989,
-          0.262383, -0.953104, -0.005358, 0.002628, 1.163314),
-    "2": (520.908620, 521.007327, 325.141442, 249.701764,
-          0.231222, -0.784899, -0.003257, -0.000105, 0.917205),
-    "3": (535.4, 539.2, 320.1, 247.6),
-}  # fmt: skip
-
-_CALIBRATION_FILE = "calibration.txt"
-
-
-class _Entry(NamedTuple):
-    stamp_ns: int
-    words: list[str]
+from f4x_ros.io.stamp_units import in_nanoseconds, unit_of_images, unit_that_meets
+from f4x_ros.io.tum_files import FileList, PoseList, TumList, read_calibration
 
 
 def is_tum_folder(path: Path) -> bool:
@@ -45,13 +30,15 @@ class TumFolder(Source):
     """Frames of a TUM RGB-D sequence: ``rgb.txt``, ``depth.txt`` and ``groundtruth.txt``.
 
     Each colour image is paired with the depth image and the pose nearest in time, if within
-    ``slop_s``; images for which one is missing are left out and counted in ``left_out``. Without
-    ``groundtruth.txt`` the frames have no pose.
+    ``slop_s``; images for which one is missing are left out and counted in ``left_out``, like rows
+    that are not understood and files that are not there. Without ``groundtruth.txt`` the frames
+    have no pose. Stamps are seconds; where they are evidently milli-, micro- or nanoseconds they
+    are taken as such, and ``remarks`` says so.
 
     The calibration comes from ``calibration.txt`` (``fx fy cx cy``, optionally followed by
-    OpenCV's ``k1 k2 p1 p2 k3``; pixel centres at integers) or, for folders whose name holds
-    "freiburg1", "2" or "3", from the values published with the benchmark. Colour is undistorted;
-    depth is registered to an undistorted camera already and stays as it is.
+    OpenCV's ``k1 k2 p1 p2 k3 ...``; pixel centres at integers) or, for folders whose name holds
+    "freiburg1", "2" or "3", from the values published with the benchmark. The pixels of depth are
+    those of the colour image, so both are undistorted.
     """
 
     def __init__(
@@ -63,122 +50,162 @@ class TumFolder(Source):
             raise BadInputError(f"{self.path}: expected a folder with rgb.txt and depth.txt")
         if not (depth_units_per_metre > 0 and np.isfinite(depth_units_per_metre)):
             raise BadInputError(f"depth_units_per_metre is {depth_units_per_metre!r}, expected > 0")
-        if not slop_s >= 0:
+        if not 0 <= slop_s < np.inf:
             raise BadInputError(f"slop_s is {slop_s!r}, expected >= 0 seconds")
         self._depth_units = depth_units_per_metre
-        self._K, self._distortion = self._calibration()
-        counts = self._associate(int(slop_s * 1e9))
+        found = _Found(self.path, int(slop_s * 1e9))
+        self._files = found.frames()
         super().__init__(self.path.name, np.array([f.stamp_ns for f in self._files], np.int64))
-        self.left_out = LeftOut(counts)
+        self.left_out, self.remarks = found.left_out, found.remarks
+        where, K, D = read_calibration(self.path)
+        height, width = self._size = usual_size([f.rgb for f in self._files], read_rgb)
+        self._rectifier = Rectifier.of(lens_calibration(where, K, D, width, height), where=where)
+        deep = usual_size([f.depth for f in self._files], self._read_depth)
+        if deep != self._size:
+            raise BadInputError(
+                f"{self.path / 'depth.txt'}: images of {deep[1]}x{deep[0]} pixels, those of "
+                f"rgb.txt have {width}x{height}; expected depth registered to the colour camera"
+            )
 
     def load(self, index: int) -> Frame:
         files = self._files[index]
-        rgb = read_rgb(self.path / files.rgb)
-        if self._distortion.any():
-            rgb = cv2.undistort(rgb, self._K, self._distortion)
+        rgb, depth = read_rgb(files.rgb), self._read_depth(files.depth)
+        check_size(files.rgb, rgb, self._size, "images_of_other_size")
+        check_size(files.depth, depth, self._size, "depth_of_other_size")
         return Frame(
             stamp_ns=files.stamp_ns,
-            rgb=rgb,
-            camera=PinholeCamera.from_opencv(self._K, rgb.shape[1], rgb.shape[0]),
-            depth=read_depth(self.path / files.depth, self._depth_units),
+            rgb=self._rectifier.color(rgb),
+            camera=self._rectifier.camera,
+            depth=self._rectifier.depth(depth),
             T_map_camera=files.pose,
+            observed=self._rectifier.observed,
         )
 
-    def _associate(self, slop_ns: int) -> dict[str, int]:
-        """Fill ``self._files``; returns what was left over."""
-        rgb = _read_list(self.path / "rgb.txt", 2)
-        depth = _read_list(self.path / "depth.txt", 2)
-        times = np.array([entry.stamp_ns for entry in rgb], np.int64)
-        depth_of = pair_stamps(times, [entry.stamp_ns for entry in depth], slop_ns)
-        poses, has_pose = self._poses(times, slop_ns)
-        used = (depth_of >= 0) & has_pose
-        if not used.any():
-            raise BadInputError(
-                f"{self.path}: none of {len(rgb)} images has a depth image"
-                f"{' and a pose' if poses else ''} within {slop_ns / 1e9:g} s"
-            )
-        self._files = [
-            _Files(rgb[i].stamp_ns, rgb[i].words[1], depth[depth_of[i]].words[1], poses.get(i))
-            for i in np.flatnonzero(used).tolist()
-        ]
-        return {
-            "images_without_depth": int((depth_of < 0).sum()),
-            "images_without_pose": int((~has_pose).sum()),
-            "depth_without_image": len(depth) - int((depth_of >= 0).sum()),
-            "frames_without_pose": len(self._files) if not poses else 0,
-        }
-
-    def _poses(
-        self, times: NDArray[np.int64], slop_ns: int
-    ) -> tuple[dict[int, Pose], NDArray[np.bool_]]:
-        """The pose of each image by its number, and whether it has one (or none is needed)."""
-        path = self.path / "groundtruth.txt"
-        if not path.is_file():
-            return {}, np.ones(len(times), bool)
-        entries = _read_list(path, 8)
-        stamps = np.array([entry.stamp_ns for entry in entries], np.int64)
-        nearest = nearest_stamps(times, stamps)
-        near = np.abs(stamps[nearest] - times) <= slop_ns
-        poses = {}
-        for i in np.flatnonzero(near).tolist():
-            numbers = _numbers(path, entries[nearest[i]].words[1:8])
-            poses[i] = from_quaternion(numbers[:3], numbers[3:])
-        return poses, near
-
-    def _calibration(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The 3x3 matrix with pixel centres at integers, and the distortion ``[5]``."""
-        path = self.path / _CALIBRATION_FILE
-        freiburg = re.search(r"freiburg([123])", self.path.resolve().name)
-        if path.is_file():
-            values = _numbers(path, path.read_text().split())
-        elif freiburg:
-            values = np.array(_FREIBURG[freiburg[1]])
-        else:
-            raise BadInputError(
-                f"{path}: missing, expected 'fx fy cx cy [k1 k2 p1 p2 k3]' "
-                "(or a folder name with freiburg1, freiburg2 or freiburg3)"
-            )
-        if len(values) not in (4, 8, 9):
-            raise BadInputError(f"{path}: {len(values)} numbers, expected 4, 8 or 9")
-        fx, fy, cx, cy = values[:4]
-        distortion = np.zeros(5)
-        distortion[: len(values) - 4] = values[4:]
-        return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), distortion
+    def _read_depth(self, path: Path) -> NDArray[np.float32]:
+        return read_depth(path, self._depth_units)
 
 
 class _Files(NamedTuple):
     stamp_ns: int
-    rgb: str
-    depth: str
+    rgb: Path
+    depth: Path
     pose: Pose | None
 
 
-def _read_list(path: Path, words: int) -> list[_Entry]:
-    """Lines that begin with a stamp in seconds, without comments, in the order of time."""
-    entries = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        parts = line.split("#", 1)[0].split()
-        if not parts:
-            continue
-        if len(parts) < words or not re.fullmatch(r"\d+(\.\d+)?", parts[0]):
+class _Found:
+    """What the lists of a folder hold, put together in time."""
+
+    def __init__(self, folder: Path, slop_ns: int) -> None:
+        self.left_out, self.remarks = LeftOut(), list[str]()
+        self._folder, self._slop_ns = folder, slop_ns
+        self._rgb = self._listed("rgb.txt", "images_missing", "image_rows_unusable")
+        self._depth = self._listed("depth.txt", "depth_missing", "depth_rows_unusable")
+        self._poses: PoseList | None = None
+        path = folder / "groundtruth.txt"
+        if path.is_file():
+            self._poses = PoseList(path)
+            self._tell_wrong(self._poses, "pose_rows_unusable")
+            if self._poses.real_first:
+                self.remarks.append(f"{path.name}: quaternions are qw qx qy qz, as its title says.")
+
+    def frames(self) -> list[_Files]:
+        """Files and pose of each image that has all of them, in the order of time."""
+        unit = unit_of_images(self._rgb.stamps)
+        if unit != "seconds":
+            self.remarks.append(f"rgb.txt: stamps are taken for {unit}, expected seconds.")
+        times = self._sorted(self._rgb, unit, "images_with_repeated_stamp")
+        depth_ns = self._sorted(self._depth, self._unit(self._depth, times, unit), None)
+        depth_of = pair_stamps(times, depth_ns, self._slop_ns)
+        poses, pose_ns = self._posed(times, unit)
+        has_depth = depth_of >= 0
+        has_pose = np.array([pose is not None for pose in poses]) | (self._poses is None)
+        used = has_depth & has_pose
+        if not used.any():
             raise BadInputError(
-                f"{path} line {number}: {line!r}, expected a stamp in seconds and "
-                f"{words - 1} more words"
+                f"{self._folder}: none of {len(times)} images has a depth image"
+                f"{' and a pose' if self._poses else ''} within {self._slop_ns / 1e9:g} s; rgb.txt "
+                f"has {_range(times)}, depth.txt {_range(depth_ns)}"
+                + (f", groundtruth.txt {_range(pose_ns)}" if self._poses else "")
             )
-        entries.append(_Entry(_nanoseconds(parts[0]), parts))
-    if not entries:
-        raise BadInputError(f"{path}: expected at least one line with a stamp")
-    return sorted(entries, key=lambda entry: entry.stamp_ns)
+        for reason, lacking in (
+            ("images_without_depth", ~has_depth),
+            ("images_without_pose", has_depth & ~has_pose),
+        ):
+            if lacking.any():
+                self.left_out.add(reason, int(lacking.sum()), int(times[lacking].min()))
+        self.left_out.add("depth_without_image", len(depth_ns) - int(has_depth.sum()))
+        if self._poses is None:
+            self.left_out.add("frames_without_pose", int(used.sum()), int(times[used].min()))
+        images, depths = self._rgb.entries, self._depth.entries
+        return [
+            _Files(int(times[i]), images[i].value, depths[depth_of[i]].value, poses[i])
+            for i in np.flatnonzero(used).tolist()
+        ]
+
+    def _listed(self, name: str, missing: str, unusable: str) -> FileList:
+        """A list of files without those that are not there."""
+        found = FileList(self._folder / name)
+        gone = [not entry.value.is_file() for entry in found.entries]
+        if any(gone):
+            first = found.entries[gone.index(True)]
+            text = f"{found.path} line {first.row.line}: no file {first.value}"
+            if all(gone):
+                raise BadInputError(f"{text}, nor any other that it names")
+            self.remarks.append(f"{text}; {sum(gone)} of {len(gone)} are left out.")
+            self.left_out.add(missing, sum(gone))
+            found.without(gone)
+        self._tell_wrong(found, unusable)
+        return found
+
+    def _tell_wrong(self, found: TumList, reason: str) -> None:
+        if found.wrong:
+            count, total = len(found.wrong), len(found.wrong) + len(found.entries)
+            self.remarks.append(f"{found.wrong[0]}; {count} of {total} rows are left out.")
+            self.left_out.add(reason, count)
+
+    def _unit(self, found: TumList, times: NDArray[np.int64], unit: str) -> str:
+        """The unit of another list than that of the images."""
+        own = unit_that_meets(found.stamps, times, self._slop_ns, unit)
+        if own != "seconds":
+            self.remarks.append(
+                f"{found.path.name}: stamps are taken for {own}, expected seconds; they then meet "
+                "those of rgb.txt."
+            )
+        return own
+
+    def _sorted(self, found: TumList, unit: str, repeated: str | None) -> NDArray[np.int64]:
+        """Put its entries in the order of time; of those with one stamp the first is kept."""
+        stamps = in_nanoseconds(found.stamps, unit)
+        if stamps.max() == np.iinfo(np.int64).max:
+            at = int(stamps.argmax())
+            raise BadInputError(
+                f"{found.path} line {found.entries[at].row.line}: stamp {found.stamps[at]} as "
+                f"{unit} is after the year 2262"
+            )
+        order = np.argsort(stamps, kind="stable")
+        if repeated:
+            order = np.unique(stamps, return_index=True)[1]
+            spare = np.setdiff1d(np.arange(len(stamps)), order)
+            if spare.size:
+                self.left_out.add(repeated, spare.size, int(stamps[spare].min()))
+        found.entries = [found.entries[i] for i in order]
+        return stamps[order]
+
+    def _posed(
+        self, times: NDArray[np.int64], unit: str
+    ) -> tuple[list[Pose | None], NDArray[np.int64]]:
+        """The pose of each image, None if there is none near it in time; and all their stamps."""
+        if self._poses is None:
+            return [None] * len(times), np.empty(0, np.int64)
+        stamps = self._sorted(
+            self._poses, self._unit(self._poses, times, unit), "poses_with_repeated_stamp"
+        )
+        nearest = nearest_stamps(times, stamps)
+        near = np.abs(stamps[nearest] - times) <= self._slop_ns
+        entries = self._poses.entries
+        found = zip(nearest.tolist(), near.tolist(), strict=True)
+        return [entries[at].value if close else None for at, close in found], stamps
 
 
-def _nanoseconds(seconds: str) -> int:
-    """Exact: a float cannot hold the stamps of this century to a nanosecond."""
-    whole, _, fraction = seconds.partition(".")
-    return int(whole) * 1_000_000_000 + int(fraction[:9].ljust(9, "0"))
-
-
-def _numbers(path: Path, words: list[str]) -> NDArray[np.float64]:
-    try:
-        return np.array([float(word) for word in words])
-    except ValueError as error:
-        raise BadInputError(f"{path}: expected numbers ({error})") from error
+def _range(stamps_ns: NDArray[np.int64]) -> str:
+    return f"{stamps_ns.min() / 1e9:.6f} to {stamps_ns.max() / 1e9:.6f} s"
