@@ -33,6 +33,9 @@ class Frame:
     def missing(self) -> str:
         return self.lacks
 
+    def again_s(self) -> float | None:
+        return None
+
     def lacking(self) -> str:
         return self.lacks if self.needs is None else self.needs
 

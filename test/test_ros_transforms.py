@@ -9,10 +9,16 @@ from pytransform3d.transform_manager import NumpyTimeseriesTransform, TemporalTr
 from pytransform3d.transformations import pq_from_transform, transform_from_pq
 from rclpy.time import Time
 
-from f4x_ros.core.data.poses import Pose, from_quaternion, inverse
-from f4x_ros.io.transforms import HOLD_NS
+from f4x_ros.core.data.poses import Pose, from_quaternion, inverse, to_quaternion
+from f4x_ros.io.transforms import HOLD_NS, PoseTrack, TransformTree
 from f4x_ros.ros.conversions import pose_from_transform, transform_msg
-from f4x_ros.ros.transform_buffer import LATEST, TransformBuffer, TransformUnavailableError
+from f4x_ros.ros.transform_buffer import (
+    FOR_EVER_S,
+    GRACE_S,
+    LATEST,
+    TransformBuffer,
+    TransformUnavailableError,
+)
 
 S = 1_000_000_000
 
@@ -161,7 +167,9 @@ def test_one_sample_with_a_wrong_stamp_is_left_out(wrong_s: int) -> None:
 # --- slow edges -----------------------------------------------------------------------------------
 
 
-def slow_and_fast(seconds: float, *, corrections: int = 3, patience_s: float = 0.5) -> Pose:
+def slow_and_fast(
+    seconds: float, *, corrections: int = 3, patience_s: float = 0.5, waited_s: float = 0.0
+) -> Pose:
     """map -> odom (x) once per second, odom -> camera (y) ten times, asked at a time."""
     buffer = TransformBuffer(patience_s=patience_s)
     for t in range(corrections):
@@ -170,7 +178,7 @@ def slow_and_fast(seconds: float, *, corrections: int = 3, patience_s: float = 0
         pose = np.eye(4)
         pose[1, 3] = 0.1 * t
         buffer.add("odom", "camera", 10 * S + t * S // 10, pose)
-    return buffer.lookup("map", "camera", int((10 + seconds) * S))
+    return buffer.lookup("map", "camera", int((10 + seconds) * S), waited_s=waited_s)
 
 
 def test_a_slow_edge_is_interpolated() -> None:
@@ -181,9 +189,10 @@ def test_a_slow_edge_is_held_beyond_its_newest_sample_and_the_fast_one_goes_on()
     assert slow_and_fast(2.7)[:2, 3] == pytest.approx([2.0, 2.7])
 
 
-def test_an_edge_is_held_for_a_while_only() -> None:
+def test_an_edge_is_held_until_its_next_sample_is_due() -> None:
+    assert slow_and_fast(3.1)[:2, 3] == pytest.approx([2.0, 3.1])
     with pytest.raises(TransformUnavailableError, match=r"'map' -> 'odom' .* after the newest"):
-        slow_and_fast(2 + HOLD_NS / S + 0.1)
+        slow_and_fast(3.3)
 
 
 def test_who_can_wait_for_the_next_sample_is_told_to() -> None:
@@ -191,22 +200,62 @@ def test_who_can_wait_for_the_next_sample_is_told_to() -> None:
         slow_and_fast(2.7, patience_s=60)
 
 
+def test_a_correction_that_came_once_is_held_a_moment_after_the_motion_came() -> None:
+    with pytest.raises(TransformUnavailableError) as raised:
+        slow_and_fast(0.7, corrections=1)
+    assert raised.value.after_s == GRACE_S
+    assert slow_and_fast(0.7, corrections=1, waited_s=GRACE_S)[:2, 3] == pytest.approx([0, 0.7])
+
+
+def test_a_single_pose_of_the_camera_is_not_held() -> None:
+    buffer = TransformBuffer()
+    buffer.add("map", "odom", 0, np.eye(4), static=True)
+    buffer.add("odom", "camera", 10 * S, moved(1))
+    with pytest.raises(TransformUnavailableError) as raised:
+        buffer.lookup("map", "camera", 10 * S + S // 10, waited_s=FOR_EVER_S)
+    assert raised.value.after_s is None
+
+
 def test_a_gap_that_is_too_long_is_not_bridged() -> None:
     buffer = TransformBuffer()
-    for t in (10, 20):
+    for t in (*range(10), 19, 20):
         buffer.add("map", "camera", t * S, moved(t))
-    with pytest.raises(TransformUnavailableError, match=r"in a gap of 10\.000 s between two of 2"):
-        buffer.lookup("map", "camera", 15 * S, overdue=True)
+    with pytest.raises(TransformUnavailableError, match=r"in a gap of 10\.000 s between two of 12"):
+        buffer.lookup("map", "camera", 14 * S, waited_s=FOR_EVER_S)
 
 
-def test_when_it_is_overdue_a_fast_edge_is_held_too() -> None:
+def test_when_it_is_overdue_a_fast_edge_is_held_for_a_moment() -> None:
     buffer = TransformBuffer(patience_s=60)
     for t in range(5):
         buffer.add("map", "camera", 10 * S + t * S // 10, moved(t))
-    ns = int(10.45 * S)
+    ns = 10 * S + 4 * S // 10 + HOLD_NS
     with pytest.raises(TransformUnavailableError, match="after the newest"):
         buffer.lookup("map", "camera", ns)
-    assert buffer.lookup("map", "camera", ns, overdue=True)[0, 3] == pytest.approx(4)
+    assert buffer.lookup("map", "camera", ns, waited_s=FOR_EVER_S)[0, 3] == pytest.approx(4)
+    with pytest.raises(TransformUnavailableError, match="after the newest"):
+        buffer.lookup("map", "camera", ns + 1, waited_s=FOR_EVER_S)
+
+
+@pytest.mark.parametrize("seconds", [0.35, 1.0, 1.45, 2.2, 3.1, 3.3])
+def test_the_reader_of_recordings_says_the_same(seconds: float) -> None:
+    ns = int((10 + seconds) * S)
+    slow = [moved(t) for t in range(3)]
+    fast = [np.eye(4) for _ in range(60)]
+    for t, pose in enumerate(fast):
+        pose[1, 3] = 0.1 * t
+    tracks = {}
+    for edge, poses, step in ((("map", "odom"), slow, S), (("odom", "camera"), fast, S // 10)):
+        stamps = [10 * S + t * step for t in range(len(poses))]
+        quaternions = [to_quaternion(p) for p in poses]
+        tracks[edge] = PoseTrack(stamps, [p[:3, 3] for p in poses], quaternions)
+    expected = TransformTree(tracks, {}).lookup("map", "camera", ns)
+    try:
+        found = slow_and_fast(seconds, waited_s=FOR_EVER_S)
+    except TransformUnavailableError:
+        assert expected is None
+    else:
+        assert expected is not None
+        np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
 # --- parents --------------------------------------------------------------------------------------
@@ -245,18 +294,19 @@ def test_a_frame_that_is_given_to_another_parent_follows_it() -> None:
     _, buffer = told()
     buffer.add("map", "shelf", 0, np.eye(4), static=True)
     buffer.add("map", "cup", S, moved(1))
-    for t in (5, 6):
+    for t in (20, 21):
         buffer.add("shelf", "cup", t * S, moved(t))
     assert buffer.lookup("map", "cup", S)[0, 3] == pytest.approx(1)
-    assert buffer.lookup("map", "cup", 6 * S)[0, 3] == pytest.approx(6)
+    assert buffer.lookup("map", "cup", 21 * S)[0, 3] == pytest.approx(21)
 
 
-def test_what_is_static_is_not_moved() -> None:
+def test_what_is_static_is_not_moved_by_a_single_sample() -> None:
     buffer = TransformBuffer()
     buffer.add("map", "camera", S, moved(1))
     buffer.add("map", "camera", 0, moved(2), static=True)
-    buffer.add("map", "camera", S, moved(3))
     assert buffer.lookup("map", "camera", S)[0, 3] == pytest.approx(2)
+    buffer.add("map", "camera", 2 * S, moved(3))
+    assert buffer.lookup("map", "camera", 2 * S)[0, 3] == pytest.approx(3)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,9 @@ class Frame:
     def lacking(self) -> str:
         return self.lacks
 
+    def again_s(self) -> float | None:
+        return None
+
     def run(self) -> None:
         self._run()
 

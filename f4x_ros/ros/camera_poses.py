@@ -12,10 +12,11 @@ from rclpy.node import Node
 from f4x_ros.core.data import Pose
 from f4x_ros.core.errors import F4xError
 from f4x_ros.io.register import same_frame
+from f4x_ros.io.transforms import plain_frame
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.conversions import pose_from_msg, pose_from_transform, stamp_ns
 from f4x_ros.ros.parameters import Settings
-from f4x_ros.ros.transform_buffer import TransformBuffer, TransformUnavailableError
+from f4x_ros.ros.transform_buffer import FOR_EVER_S, TransformBuffer, TransformUnavailableError
 from f4x_ros.ros.transforms import TfListener
 
 _CAMERA = "camera"  # the child of the poses that come from a topic
@@ -41,26 +42,27 @@ class CameraPoses:
     def __init__(
         self, node: Node, settings: Settings, complaints: Complaints, on_new: Callable[[], None]
     ) -> None:
-        self._map_frame: str = settings["map_frame"].lstrip("/")
+        self._map_frame: str = plain_frame(settings["map_frame"])
         self._from_topic = settings["pose_source"] == "topic"
         self._complaints, self._on_new = complaints, on_new
-        times = {
+        rules = {
+            "fixed": self._map_frame,
             "jump_s": settings["time_jump_s"],
             "patience_s": settings["transform_timeout_s"],
         }
-        self._poses = TransformBuffer(**times)
+        self._poses = TransformBuffer(**rules)
         self._transforms = TfListener(
             node,
             on_new=on_new,
             on_bad=complaints.bad_transform,
             on_choice=complaints.several_parents,
-            **times,
+            **rules,
         )
         self._unplaced: set[tuple[str, str]] = set()  # frames that nothing has ever connected
 
     def take(self, message: Any) -> None:
         """A pose of the camera in the map, of a topic, as one of the messages that have one."""
-        parent, ns = message.header.frame_id.lstrip("/"), stamp_ns(message.header.stamp)
+        parent, ns = plain_frame(message.header.frame_id), stamp_ns(message.header.stamp)
         if parent != self._map_frame:
             text = f"pose is in frame '{message.header.frame_id}', expected '{self._map_frame}'"
             self._complaints.bad_pose(ns, text)
@@ -72,31 +74,31 @@ class CameraPoses:
             return
         self._on_new()
 
-    def place(self, color_frame: str, depth_frame: str, ns: int, *, overdue: bool) -> Placement:
+    def place(self, color_frame: str, depth_frame: str, ns: int, *, waited_s: float) -> Placement:
         """Where the cameras are at a time.
 
         Args:
             color_frame: of the image.
             depth_frame: of the depth image.
             ns: the stamp.
-            overdue: it has been waited long enough: what can be done without is left out, and a
-                slow pose is held.
+            waited_s: so long the frame waits; after `FOR_EVER_S` what can be done without is left
+                out.
 
         Raises:
             TransformUnavailableError: names what is missing.
         """
         if self._from_topic:
-            camera = self._poses.lookup(self._map_frame, _CAMERA, ns, overdue=overdue)
+            camera = self._poses.lookup(self._map_frame, _CAMERA, ns, waited_s=waited_s)
         else:
-            camera = self._transforms.lookup(self._map_frame, color_frame, ns, overdue=overdue)
+            camera = self._transforms.lookup(self._map_frame, color_frame, ns, waited_s=waited_s)
         if same_frame(color_frame, depth_frame):
             return Placement(camera, None)
         pair = (color_frame, depth_frame)
         try:
-            beside = self._transforms.lookup(color_frame, depth_frame, ns, overdue=overdue)
+            beside = self._transforms.lookup(color_frame, depth_frame, ns, waited_s=waited_s)
         except TransformUnavailableError:
             # (the next ones do not wait for what has not come by now)
-            if not overdue and pair not in self._unplaced:
+            if waited_s < FOR_EVER_S and pair not in self._unplaced:
                 raise
             self._unplaced.add(pair)
             beside = None
@@ -109,14 +111,14 @@ class CameraPoses:
             ValueError: the pose has no rotation, or values that are not finite.
             TransformUnavailableError: TF does not know the frame then.
         """
-        frame = view.header.frame_id.lstrip("/")
+        frame = plain_frame(view.header.frame_id)
         if not frame:
             return None
         T_frame_view = pose_from_msg(view.pose)
         if frame == self._map_frame:
             return T_frame_view
         ns = stamp_ns(view.header.stamp)
-        there = self._transforms.lookup(self._map_frame, frame, ns, overdue=True)
+        there = self._transforms.lookup(self._map_frame, frame, ns, waited_s=FOR_EVER_S)
         return there @ T_frame_view
 
     def close(self) -> None:

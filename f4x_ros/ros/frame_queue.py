@@ -32,6 +32,9 @@ class FrameJob(Protocol):
     def lacking(self) -> str:
         """After it has waited long enough: what it cannot run without; '' = it can run."""
 
+    def again_s(self) -> float | None:
+        """Seconds until it may miss nothing though nothing comes; None = not that is known."""
+
     def run(self) -> None:
         """Map and publish it."""
 
@@ -115,7 +118,8 @@ class FrameQueue:
         """Seconds until a frame has waited long enough; None if none waits."""
         if not self._frames:
             return None
-        return max(0.0, self._frames[0].deadline - self._clock())
+        again = [s for one in self._frames if (s := one.job.again_s()) is not None]
+        return max(0.0, min([self._frames[0].deadline - self._clock(), *again]))
 
     def hurry(self, wait_s: float) -> None:
         """No frame waits for longer than this from now on: nothing more will come."""

@@ -14,6 +14,7 @@ from f4x_ros.core.data import Frame, Pose
 from f4x_ros.core.errors import BadSampleError, F4xError
 from f4x_ros.io.rectify import Rectifier
 from f4x_ros.io.register import DepthToColor, depth_lens
+from f4x_ros.io.transforms import plain_frame
 from f4x_ros.ros.conversions import stamp_ns
 from f4x_ros.ros.images import depth_from_image_msg, rgb_from_image
 
@@ -34,8 +35,10 @@ _REASONS = {
 class BadFrameError(BadSampleError):
     """A message that cannot be used. `kind` is one of `diagnostics.KINDS`."""
 
-    def __init__(self, kind: str, text: str) -> None:
-        super().__init__(_REASONS[kind], text)
+    def __init__(self, kind: str, cause: Exception | str) -> None:
+        """`cause` is the text, or the error, which may know the reason."""
+        reason = cause.reason if isinstance(cause, BadSampleError) else _REASONS[kind]
+        super().__init__(reason, str(cause))
         self.kind = kind
 
 
@@ -59,7 +62,7 @@ class _Lens:
             try:
                 self._rectifier = Rectifier(info, rectified=rectified, where=self._where)
             except F4xError as error:
-                raise BadFrameError("camera_info", str(error)) from error
+                raise BadFrameError("camera_info", error) from error
             self._key = key
         return self._rectifier
 
@@ -84,7 +87,7 @@ class FrameBuilder:
         depth_topic: str = "depth/image",
         on_remark: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._map_frame, self._camera_frame = map_frame.lstrip("/"), camera_frame.lstrip("/")
+        self._map_frame, self._camera_frame = plain_frame(map_frame), plain_frame(camera_frame)
         self._rectified, self._depth_topic = rectified, depth_topic
         self._color_lens, self._depth_lens = _Lens("camera_info"), _Lens("depth/camera_info")
         self._to_color = DepthToColor(depth_topic)
@@ -92,7 +95,7 @@ class FrameBuilder:
 
     def frame_id(self, image: Image | CompressedImage) -> str:
         """Name of the optical frame: the parameter `camera_frame`, or what the image says."""
-        name: str = self._camera_frame or image.header.frame_id.lstrip("/")
+        name: str = self._camera_frame or plain_frame(image.header.frame_id)
         if not name:
             raise BadFrameError(
                 "image", "image has an empty header.frame_id; set it, or 'camera_frame'"
@@ -128,7 +131,7 @@ class FrameBuilder:
         try:
             rgb = rgb_from_image(image)
         except F4xError as error:
-            raise BadFrameError("image", str(error)) from error
+            raise BadFrameError("image", error) from error
         _check_size(rectifier, rgb)
         metres = self._depth_of(depth, depth_info, rectifier, frame_id, T_color_depth)
         try:
@@ -145,7 +148,7 @@ class FrameBuilder:
         except F4xError as error:
             kinds = {"T_map_camera": "pose", "stamp_ns": "time"}
             kind = next((k for word, k in kinds.items() if word in str(error)), "depth")
-            raise BadFrameError(kind, str(error)) from error
+            raise BadFrameError(kind, error) from error
 
     def _depth_of(
         self,
@@ -175,7 +178,7 @@ class FrameBuilder:
         except BadFrameError:
             raise
         except F4xError as error:
-            raise BadFrameError("depth", str(error)) from error
+            raise BadFrameError("depth", error) from error
         for text in self._to_color.remarks[self._remarks_told :]:
             self._on_remark(text)
         self._remarks_told = len(self._to_color.remarks)

@@ -58,10 +58,7 @@ def depth_from_image_msg(
     """
     if isinstance(message, CompressedImage):
         return depth_from_compressed(message, where)
-    depth = depth_from_image(message, where)
-    if message.encoding in ("16UC1", "mono16"):
-        _check_millimetres(depth, message.encoding, where)
-    return depth
+    return depth_from_image(message, where)
 
 
 def image_msg(pixels: NDArray[Any], encoding: str, header: Header) -> Image:
@@ -109,13 +106,3 @@ def byte_array(values: NDArray[Any]) -> array.array[int]:
     if values.nbytes:
         np.frombuffer(data, np.uint8)[:] = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
     return data
-
-
-def _check_millimetres(depth: NDArray[np.float32], encoding: str, where: str) -> None:
-    """Refuse whole metres in an encoding of millimetres: no camera looks at 5 cm and less only."""
-    farthest = float(depth.max())
-    if 0 < farthest < 0.05:
-        raise BadInputError(
-            f"{where}: {encoding} whose largest value is {farthest * 1000:.0f}, expected "
-            "millimetres (REP-118): is it in metres?"
-        )

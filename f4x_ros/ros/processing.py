@@ -20,7 +20,7 @@ from f4x_ros.ros.outputs import OutputTopics
 from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.questions import Labels
 from f4x_ros.ros.recording import Recording
-from f4x_ros.ros.transform_buffer import TransformUnavailableError
+from f4x_ros.ros.transform_buffer import FOR_EVER_S, TransformUnavailableError
 
 
 class Job:
@@ -37,7 +37,7 @@ class Job:
         self,
         messages: dict[str, Any],
         epoch: int,
-        look_up: Callable[[bool], Placement],
+        look_up: Callable[[float], Placement],
         process: Callable[[Job], None],
     ) -> None:
         self.messages, self.epoch = messages, epoch
@@ -45,27 +45,36 @@ class Job:
         self.since_s = time.monotonic()
         self._look_up, self._process = look_up, process
         self._placement: Placement | None = None
+        self._held_after_s: float | None = None
 
     @property
     def placement(self) -> Placement:
         """Where the cameras are; raises what looking it up raises."""
         if self._placement is None:
-            self._placement = self._look_up(False)
+            self._placement = self._look_up(0.0)
         return self._placement
 
     def missing(self) -> str:
         """Name the transform that is not there yet; '' if it is."""
-        return self._missing(overdue=False)
+        return self._missing(time.monotonic() - self.since_s)
 
     def lacking(self) -> str:
         """Name the transform without which there is no frame; '' where a held one will do."""
-        return self._missing(overdue=True)
+        return self._missing(FOR_EVER_S)
 
-    def _missing(self, *, overdue: bool) -> str:
+    def again_s(self) -> float | None:
+        """Seconds until a transform that is not there will be held; None = not that is known."""
+        if self._held_after_s is None:
+            return None
+        return max(0.0, self.since_s + self._held_after_s - time.monotonic())
+
+    def _missing(self, waited_s: float) -> str:
         try:
             if self._placement is None:
-                self._placement = self._look_up(overdue)
+                self._placement = self._look_up(waited_s)
+            self._held_after_s = None
         except TransformUnavailableError as error:
+            self._held_after_s = error.after_s
             return str(error)
         except Exception:  # whatever it is, `run` meets it again, where it is told
             pass
@@ -140,8 +149,8 @@ class Processing:
             return None
         depth_frame = messages["depth/image"].header.frame_id
 
-        def look_up(overdue: bool) -> Placement:
-            return self._poses.place(frame_id, depth_frame, ns, overdue=overdue)
+        def look_up(waited_s: float) -> Placement:
+            return self._poses.place(frame_id, depth_frame, ns, waited_s=waited_s)
 
         job = Job(messages, self._epoch, look_up, self._process)
         # Look the pose up at once if it is there: a bag that starts again empties the buffer, and

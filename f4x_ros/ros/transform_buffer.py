@@ -2,59 +2,83 @@
 """Transforms as they come in, and where a frame is in another one at a time.
 
 tf2 would do for most of this. What it lacks: a slow edge (a localisation that corrects once per
-second) is held for a while beyond its newest sample, a frame with two parents does not flip between
-them, and all of it as the reader of recordings does, so that a bag gives the same map both ways.
+second) is held until its next sample is due, a frame with two parents does not flip between them,
+and all of it by the rules of the reader of recordings, so that a bag gives the same map both ways.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from f4x_ros.core.data import Pose, check_pose, interpolate, inverse
 from f4x_ros.core.errors import BadInputError, NotReadyError
-from f4x_ros.io.transforms import HOLD_NS, MAX_GAP_NS
+from f4x_ros.io.transforms import (
+    FIXED_FRAMES,
+    MAX_HOLD_NS,
+    Tolerance,
+    choose_parent,
+    plain_frame,
+    tolerance,
+)
 
 LATEST = 0
 """The stamp that asks for the latest transform, as in tf2."""
+FOR_EVER_S = float("inf")
+"""So long waits who has waited long enough."""
+GRACE_S = 0.15
+"""An edge of which only one sample is known is held after so long, if the others have come."""
 
 _NS = 1_000_000_000
+_RECENT = 30  # samples from which it is told how often an edge comes
+_LONG_AGO_NS = 10 * _NS  # a parent from which nothing has come for so long has been left
 
 
 class TransformUnavailableError(NotReadyError):
-    """There is no such transform now; the message names the edge that is missing."""
+    """There is no such transform now; the message names the edge that is missing.
+
+    Attributes:
+        after_s: there will be one, held, for who has waited so long; None = not that is known.
+    """
+
+    def __init__(self, text: str, after_s: float | None = None) -> None:
+        super().__init__(text)
+        self.after_s = after_s
 
 
 class _Edge:
     """Poses of one child in one parent over a bounded time, ascending by stamp."""
 
-    def __init__(self, parent: str, child: str, *, static: bool) -> None:
-        self.parent, self.child, self.static = parent, child, static
+    def __init__(self, parent: str, child: str) -> None:
+        self.parent, self.child = parent, child
+        self.still: Pose | None = None  # from /tf_static
         self.stamps: list[int] = []
         self.poses: list[Pose] = []
-        self.came_s = 0.0  # when the newest sample came, monotonic
+        self.samples = 0  # ever, moving
+        self._tolerance = Tolerance(0, 0)
         self._suspect: tuple[int, Pose] | None = None  # the last sample, if its stamp leapt
+
+    @property
+    def static(self) -> bool:
+        """True if it never moves. A single moving sample beside a static one is no motion."""
+        return self.still is not None and self.samples < 2
 
     def add(self, ns: int, pose: Pose, history_ns: int, jump_ns: int) -> None:
         """Put a sample in its place. One that leaps in time counts when the next confirms it."""
-        if self.static:
-            self.stamps, self.poses = [ns], [pose]
-            return
-        leaps = bool(self.stamps) and not (
-            -jump_ns <= ns - self.stamps[-1] <= max(history_ns, jump_ns)
-        )
-        if leaps:
-            before, self._suspect = self._suspect, (ns, pose)
-            if before is None or abs(ns - before[0]) > max(history_ns, jump_ns):
-                return
-            # A looping bag: what was the future must not be mixed in.
-            self.stamps, self.poses = [before[0]], [before[1]]
+        if self.stamps:
+            ahead = ns - self.stamps[-1]
+            if not -jump_ns <= ahead <= max(history_ns, jump_ns):
+                before, self._suspect = self._suspect, (ns, pose)
+                if before is None or abs(ns - before[0]) > max(history_ns, jump_ns):
+                    return
+                # A looping bag: what was the future must not be mixed in.
+                self.stamps, self.poses = [before[0]], [before[1]]
         self._suspect = None
-        self.came_s = time.monotonic()
+        self.samples += 1
         at = bisect_left(self.stamps, ns)
         if at < len(self.stamps) and self.stamps[at] == ns:
             self.poses[at] = pose
@@ -63,36 +87,43 @@ class _Edge:
         self.poses.insert(at, pose)
         keep = bisect_left(self.stamps, self.stamps[-1] - history_ns)
         del self.stamps[:keep], self.poses[:keep]
+        self._tolerance = tolerance(self.stamps[-_RECENT:])
 
-    def at(self, ns: int, patience_s: float, *, overdue: bool) -> Pose | None:
-        """The pose at a time; None where the samples do not tell (yet).
-
-        Between two samples that are not too far apart it is interpolated. Beyond the newest one it
-        is held for a while, if waiting for the next is of no use: `overdue`, or the edge is slower
-        than anybody waits.
-        """
+    def at(self, ns: int) -> Pose | None:
+        """The pose at a time; None where the samples do not tell (yet)."""
         if self.static:
-            return self.poses[-1]
+            return self.still
         after = bisect_left(self.stamps, ns)
         if after < len(self.stamps) and self.stamps[after] == ns:
             return self.poses[after]
-        if 0 < after < len(self.stamps):
-            first, second = self.stamps[after - 1], self.stamps[after]
-            if second - first <= MAX_GAP_NS:
-                fraction = (ns - first) / (second - first)
-                return interpolate(self.poses[after - 1], self.poses[after], fraction)
-        if after == len(self.stamps) and not (overdue or self._slower_than(patience_s)):
+        if not 0 < after < len(self.stamps):
             return None
-        near = [i for i in (after - 1, after) if 0 <= i < len(self.stamps)]
-        best = min(near, key=lambda i: abs(self.stamps[i] - ns))
-        return self.poses[best] if abs(self.stamps[best] - ns) <= HOLD_NS else None
+        first, second = self.stamps[after - 1], self.stamps[after]
+        if second - first > self._tolerance.gap_ns:
+            return None
+        return interpolate(
+            self.poses[after - 1], self.poses[after], (ns - first) / (second - first)
+        )
 
-    def _slower_than(self, patience_s: float) -> bool:
-        """True if the next sample would come too late for whoever waits so long."""
-        if time.monotonic() - self.came_s > patience_s:
-            return True
-        recent = np.diff(self.stamps[-10:])
-        return bool(recent.size) and float(np.median(recent)) > patience_s * _NS
+    def held(self, ns: int, others_came: bool) -> Pose | None:
+        """The nearest sample where it may stand for a time at which `at` has no answer.
+
+        Of how often a single sample is followed by another nothing is known. Where the other edges
+        of the way know that time, it is one that corrects them now and then.
+        """
+        at = min(range(len(self.stamps)), key=lambda i: abs(self.stamps[i] - ns))
+        single = len(self.stamps) == 1 and others_came
+        hold_ns = MAX_HOLD_NS if single else self._tolerance.hold_ns
+        return self.poses[at] if abs(self.stamps[at] - ns) <= hold_ns else None
+
+    def held_after_s(self, ns: int, patience_s: float, others_came: bool) -> float:
+        """How long to wait for a later sample before it is held."""
+        if ns < self.stamps[0]:
+            return 0.0  # what came before is not sent again
+        if len(self.stamps) == 1:
+            return GRACE_S if others_came else FOR_EVER_S
+        period_s = float(np.median(np.diff(self.stamps[-_RECENT:]))) / _NS
+        return 0.0 if period_s > patience_s else FOR_EVER_S
 
     def outside(self, ns: int) -> str:
         """How far a time lies outside of the samples, for people."""
@@ -110,21 +141,24 @@ class _Edge:
 class TransformBuffer:
     """Transforms of the last seconds. All methods may be called from any thread.
 
-    A frame whose parents are several is looked up through the one that is nearest to the target;
-    the choice does not depend on which sample came last. Leading slashes of names mean nothing.
+    Of a frame with several parents the one is used that `io.transforms.choose_parent` names, not
+    the one that came last. Leading slashes of names mean nothing. How far between and beyond its
+    samples a transform is known, `io.transforms.tolerance` says.
 
     Args:
+        fixed: the frame that poses are wanted in.
         history_s: so long samples are kept.
         jump_s: two samples older than the newest of their edge by more than this are a jump back
             in time: the edge forgets what it had. A single one is left out.
         patience_s: so long frames wait for a transform: edges whose samples come further apart are
             not waited for.
-        on_choice: told, once for each frame, that it has several parents and which one is taken.
+        on_choice: told, whenever that changes, that a frame has several parents and which is used.
     """
 
     def __init__(
         self,
         *,
+        fixed: str = FIXED_FRAMES[0],
         history_s: float = 30.0,
         jump_s: float = 1.0,
         patience_s: float = 0.5,
@@ -132,119 +166,124 @@ class TransformBuffer:
     ) -> None:
         self._history_ns, self._jump_ns = int(history_s * _NS), int(jump_s * _NS)
         self._patience_s, self._on_choice = patience_s, on_choice
-        self._edges: dict[str, dict[str, _Edge]] = {}  # by child and parent, in order of arrival
-        self._chosen: dict[str, str] = {}  # what has been told: child, parent
+        self._fixed = tuple(dict.fromkeys((plain_frame(fixed), *FIXED_FRAMES)))
+        self._edges: dict[str, dict[str, _Edge]] = defaultdict(dict)  # by child and parent
+        self._told: dict[str, str] = {}  # child, and the parent that was said to be used
         self._lock = threading.Lock()
 
     def add(
         self, parent: str, child: str, ns: int, T_parent_child: Pose, *, static: bool = False
     ) -> None:
-        """Store one sample. Where a transform is static and moving, the static one counts.
+        """Store one sample.
 
         Raises:
             ValueError: an empty name, a frame that is its own parent, or an invalid pose.
         """
-        parent, child = parent.lstrip("/"), child.lstrip("/")
+        parent, child = plain_frame(parent), plain_frame(child)
         if not parent or not child or parent == child:
             raise BadInputError(f"transform '{parent}' -> '{child}', expected two different names")
         pose = check_pose(f"transform '{parent}' -> '{child}'", T_parent_child)
         with self._lock:
-            edges = self._edges.setdefault(child, {})
-            edge = edges.get(parent)
-            if edge is None or (static and not edge.static):
-                edge = edges[parent] = _Edge(parent, child, static=static)
-            if static or not edge.static:
+            edge = self._edges[child].setdefault(parent, _Edge(parent, child))
+            if static:
+                edge.still = pose
+            else:
                 edge.add(ns, pose, self._history_ns, self._jump_ns)
 
-    def lookup(self, target: str, source: str, ns: int, *, overdue: bool = False) -> Pose:
+    def lookup(self, target: str, source: str, ns: int, *, waited_s: float = 0.0) -> Pose:
         """`T_target_source` at a time; `LATEST` takes the newest time all edges have in common.
 
-        With `overdue` an edge is held beyond its newest sample, within the tolerance.
+        Args:
+            target: a frame.
+            source: another one.
+            ns: the stamp.
+            waited_s: so long it has been waited for: beyond its newest sample an edge is held, for
+                a while, when waiting for the next is of no more use.
 
         Raises:
             TransformUnavailableError: a frame is unknown, the two are not connected, or an edge has
                 no samples around that time.
         """
-        target, source = target.lstrip("/"), source.lstrip("/")
+        target, source = plain_frame(target), plain_frame(source)
         with self._lock:
-            up_target, up_source, choices = self._legs(target, source, ns)
+            up_target, up_source = self._legs(target, source, ns)
+            way = [*up_target, *up_source]
             if ns == LATEST:
-                ns = _newest_common([*up_target, *up_source])
-            there = self._climb(up_source, ns, overdue)
-            pose = inverse(self._climb(up_target, ns, overdue)) @ there
-        for frame, parent, others in choices:
-            if self._chosen.get(frame) != parent:
-                self._chosen[frame] = parent
-                names = " and ".join(f"'{name}'" for name in others)
-                self._on_choice(
-                    frame, f"frame '{frame}' has {len(others)} parents, {names}: '{parent}' is used"
-                )
-        return pose
+                newest = [edge.stamps[-1] for edge in way if not edge.static]
+                ns = min(newest, default=LATEST)
+            steps = self._steps(way, ns, waited_s)
+            doubts = [text for edge in way if (text := self._doubt(edge))]
+        for child, text in doubts:
+            self._on_choice(child, text)
+        there, back = np.eye(4), np.eye(4)
+        for step in steps[len(up_target) :]:
+            there = step @ there
+        for step in steps[: len(up_target)]:
+            back = step @ back
+        return inverse(back) @ there
 
-    def connected(self, target: str, source: str) -> bool:
-        """True if a chain of transforms joins the two frames, whatever the time."""
-        target, source = target.lstrip("/"), source.lstrip("/")
-        with self._lock:
-            return bool(set(self._ancestors(target, 0)) & set(self._ancestors(source, 0)))
+    def _steps(self, way: list[_Edge], ns: int, waited_s: float) -> list[Pose]:
+        """The pose of each edge at a time."""
+        found = [edge.at(ns) for edge in way]
+        for at, edge in enumerate(way):
+            if found[at] is None:
+                moving = [p for p, e in zip(found, way, strict=True) if not e.static and e != edge]
+                others_came = bool(moving) and all(pose is not None for pose in moving)
+                found[at] = self._held(edge, ns, waited_s, others_came)
+        return [pose for pose in found if pose is not None]
 
-    def _legs(
-        self, target: str, source: str, ns: int
-    ) -> tuple[list[_Edge], list[_Edge], list[tuple[str, str, list[str]]]]:
-        """Edges from target and from source up to where they meet, on the shortest way.
+    def _held(self, edge: _Edge, ns: int, waited_s: float, others_came: bool) -> Pose:
+        held = edge.held(ns, others_came)
+        after_s = edge.held_after_s(ns, self._patience_s, others_came)
+        if held is not None and (waited_s >= after_s or waited_s == FOR_EVER_S):
+            return held
+        worth = held is not None and after_s < FOR_EVER_S
+        raise TransformUnavailableError(edge.outside(ns), after_s if worth else None)
 
-        And the frames on the way that have several parents, with the one taken and all of them.
-        """
-        from_target, from_source = self._ancestors(target, ns), self._ancestors(source, ns)
-        common = [name for name in from_source if name in from_target]
-        if not common:
-            top_target, top_source = list(from_target)[-1], list(from_source)[-1]
+    def _legs(self, target: str, source: str, ns: int) -> tuple[list[_Edge], list[_Edge]]:
+        """Edges to climb from target and from source until both stand at the same frame."""
+        alive = self._alive(ns)
+        names_target, up_target = self._chain(target, alive)
+        names_source, up_source = self._chain(source, alive)
+        common = next((name for name in names_source if name in names_target), None)
+        if common is None:
             known = ", ".join(sorted(self._edges)) or "none"
             raise TransformUnavailableError(
-                f"no transform '{target}' -> '{source}': nothing connects '{top_target}' and "
-                f"'{top_source}' (transforms heard of: {known})"
+                f"no transform '{target}' -> '{source}': nothing connects '{names_target[-1]}' and "
+                f"'{names_source[-1]}' (child frames heard of: {known})"
             )
-        meet = min(common, key=lambda name: len(from_source[name]) + len(from_target[name]))
-        legs = from_target[meet], from_source[meet]
-        choices = [
-            (edge.child, edge.parent, list(self._edges[edge.child]))
-            for leg in legs
-            for edge in leg
-            if len(self._edges[edge.child]) > 1
-        ]
-        return *legs, choices
+        return up_target[: names_target.index(common)], up_source[: names_source.index(common)]
 
-    def _ancestors(self, name: str, ns: int) -> dict[str, list[_Edge]]:
-        """The frame and all above it, nearest first, each with the edges that lead up to it."""
-        found: dict[str, list[_Edge]] = {name: []}
-        for below in (queue := [name]):
-            for edge in self._alive(below, ns):
-                if edge.parent not in found:
-                    found[edge.parent] = [*found[below], edge]
-                    queue.append(edge.parent)
+    def _chain(
+        self, name: str, alive: Mapping[str, Mapping[str, int]]
+    ) -> tuple[list[str], list[_Edge]]:
+        """The frame, its parent, and so on, and the edges; ends where the chain bites its tail."""
+        names, edges = [name], []
+        while name in alive:
+            parent = next(iter(alive[name]))
+            if len(alive[name]) > 1:
+                parent = choose_parent(name, alive, self._fixed)
+            edges.append(self._edges[name][parent])
+            if parent in names:
+                break
+            names.append(name := parent)
+        return names, edges
+
+    def _alive(self, ns: int) -> dict[str, dict[str, int]]:
+        """Samples by child and parent, without parents that ended long before another went on."""
+        found: dict[str, dict[str, int]] = {}
+        for child, edges in self._edges.items():
+            if len(edges) > 1 and ns != LATEST:
+                late = [e for e in edges.values() if e.static or e.stamps[-1] >= ns - _LONG_AGO_NS]
+                edges = {e.parent: e for e in late} or edges
+            found[child] = {p: 0 if e.static else e.samples for p, e in edges.items()}
         return found
 
-    def _alive(self, child: str, ns: int) -> Iterator[_Edge]:
-        """Edges to the parents, without those that ended long before another one went on."""
-        edges = list(self._edges.get(child, {}).values())
-        for edge in edges:
-            ended = not edge.static and ns != LATEST and edge.stamps[-1] < ns - HOLD_NS
-            if not ended or not any(
-                other is not edge and (other.static or other.stamps[-1] >= ns - HOLD_NS)
-                for other in edges
-            ):
-                yield edge
-
-    def _climb(self, edges: list[_Edge], ns: int, overdue: bool) -> Pose:
-        """The transform from the child of the first edge to the parent of the last."""
-        total: Pose = np.eye(4)
-        for edge in edges:
-            step = edge.at(ns, self._patience_s, overdue=overdue)
-            if step is None:
-                raise TransformUnavailableError(edge.outside(ns))
-            total = step @ total
-        return total
-
-
-def _newest_common(edges: list[_Edge]) -> int:
-    newest = [edge.stamps[-1] for edge in edges if not edge.static]
-    return min(newest, default=LATEST)
+    def _doubt(self, edge: _Edge) -> tuple[str, str] | None:
+        """What to say of an edge that was chosen among several, if it was not said yet."""
+        edges, child = self._edges[edge.child], edge.child
+        if len(edges) < 2 or self._told.get(child) == edge.parent:
+            return None
+        self._told[child] = edge.parent
+        names = " and ".join(f"'{name}'" for name in edges)
+        return child, f"frame '{child}' has {len(edges)} parents: {names}; '{edge.parent}' is used"
