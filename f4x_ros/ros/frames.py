@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,9 @@ from f4x_ros.io.register import DepthToColor, depth_lens
 from f4x_ros.io.transforms import plain_frame
 from f4x_ros.ros.conversions import stamp_ns
 from f4x_ros.ros.images import depth_from_image_msg, rgb_from_image
+
+TOPICS = ("image", "camera_info", "depth/image", "depth/camera_info")
+"""What a frame is made of."""
 
 _NS = 1_000_000_000
 _LATE_IN_A_ROW = 5
@@ -45,8 +48,8 @@ class BadFrameError(BadSampleError):
 class _Lens:
     """The rectifier of a calibration, made anew when the calibration changes."""
 
-    def __init__(self, where: str) -> None:
-        self._where = where
+    def __init__(self, where: str, on_remark: Callable[[str], None]) -> None:
+        self._where, self._on_remark = where, on_remark
         self._key: tuple[object, ...] = ()
         self._rectifier: Rectifier | None = None
 
@@ -64,6 +67,8 @@ class _Lens:
             except F4xError as error:
                 raise BadFrameError("camera_info", error) from error
             self._key = key
+            for text in self._rectifier.remarks:
+                self._on_remark(text)
         return self._rectifier
 
 
@@ -74,7 +79,8 @@ class FrameBuilder:
         map_frame: fixed frame.
         camera_frame: optical frame of the images; "" = frame_id of the image.
         rectified: the images are rectified already.
-        depth_topic: full name of the topic of depth, which may tell how it was made.
+        names: full names of the topics `image`, `camera_info`, `depth/image`, `depth/camera_info`,
+            for people; that of depth may tell how it was made.
         on_remark: told what was decided about depth, in sentences.
     """
 
@@ -84,14 +90,16 @@ class FrameBuilder:
         map_frame: str,
         camera_frame: str,
         rectified: bool,
-        depth_topic: str = "depth/image",
+        names: Mapping[str, str] | None = None,
         on_remark: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._map_frame, self._camera_frame = plain_frame(map_frame), plain_frame(camera_frame)
-        self._rectified, self._depth_topic = rectified, depth_topic
-        self._color_lens, self._depth_lens = _Lens("camera_info"), _Lens("depth/camera_info")
-        self._to_color = DepthToColor(depth_topic)
-        self._on_remark, self._remarks_told = on_remark, 0
+        self._rectified, self._on_remark = rectified, on_remark
+        self._names = {name: name for name in TOPICS} | dict(names or {})
+        self._color_lens = _Lens(self._names["camera_info"], on_remark)
+        self._depth_lens = _Lens(self._names["depth/camera_info"], on_remark)
+        self._to_color = DepthToColor(self._names["depth/image"])
+        self._remarks_told = 0
 
     def frame_id(self, image: Image | CompressedImage) -> str:
         """Name of the optical frame: the parameter `camera_frame`, or what the image says."""
@@ -129,10 +137,10 @@ class FrameBuilder:
         frame_id = self.frame_id(image)
         rectifier = self._color_lens.of(info, rectified=self._rectified)
         try:
-            rgb = rgb_from_image(image)
+            rgb = rgb_from_image(image, self._names["image"])
         except F4xError as error:
             raise BadFrameError("image", error) from error
-        _check_size(rectifier, rgb)
+        self._check_size(rectifier, rgb)
         metres = self._depth_of(depth, depth_info, rectifier, frame_id, T_color_depth)
         try:
             return Frame(
@@ -159,10 +167,11 @@ class FrameBuilder:
         T_color_depth: Pose | None,
     ) -> NDArray[np.float32]:
         """Depth [H, W] metres of the rectified colour camera."""
-        lens = depth_lens(self._depth_topic, info)
+        depth_topic = self._names["depth/image"]
+        lens = depth_lens(depth_topic, info)
         own = None if info is None else self._depth_lens.of(info, rectified=lens == "none")
         try:
-            metres = depth_from_image_msg(message)
+            metres = depth_from_image_msg(message, depth_topic)
             if lens == "own" and own is not None:
                 metres = own.depth(metres)
             elif lens == "color" and metres.shape == color.camera.shape:
@@ -184,15 +193,14 @@ class FrameBuilder:
         self._remarks_told = len(self._to_color.remarks)
         return registered
 
-
-def _check_size(rectifier: Rectifier, rgb: NDArray[np.uint8]) -> None:
-    size = (rectifier.camera.height, rectifier.camera.width)
-    if rgb.shape[:2] != size:
-        raise BadFrameError(
-            "camera_info",
-            f"camera_info is for {size[1]}x{size[0]} pixels, expected the size of the image, "
-            f"{rgb.shape[1]}x{rgb.shape[0]}",
-        )
+    def _check_size(self, rectifier: Rectifier, rgb: NDArray[np.uint8]) -> None:
+        height, width = rectifier.camera.shape
+        if rgb.shape[:2] != (height, width):
+            raise BadFrameError(
+                "camera_info",
+                f"{self._names['camera_info']} is for {width}x{height} pixels, expected the size "
+                f"of the image, {rgb.shape[1]}x{rgb.shape[0]}",
+            )
 
 
 class StampOrder:

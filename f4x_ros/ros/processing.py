@@ -14,8 +14,8 @@ from f4x_ros.ros.camera_poses import CameraPoses, Placement
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.conversions import stamp_ns
 from f4x_ros.ros.diagnostics import Health
-from f4x_ros.ros.frames import BadFrameError, FrameBuilder, StampOrder
-from f4x_ros.ros.inputs import DEPTH_INFO
+from f4x_ros.ros.frames import TOPICS, BadFrameError, FrameBuilder, StampOrder
+from f4x_ros.ros.inputs import DEPTH_INFO, depth_info_topic
 from f4x_ros.ros.outputs import OutputTopics
 from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.questions import Labels
@@ -127,7 +127,8 @@ class Processing:
             map_frame=settings["map_frame"],
             camera_frame=settings["camera_frame"],
             rectified=settings["image_rectified"],
-            depth_topic=node.resolve_topic_name("depth/image"),
+            names={name: node.resolve_topic_name(name) for name in TOPICS}
+            | {DEPTH_INFO: node.resolve_topic_name(depth_info_topic(node))},
             on_remark=complaints.remark,
         )
 
