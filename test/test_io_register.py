@@ -184,6 +184,12 @@ def test_depth_is_undistorted_only_where_it_is_distorted(
     assert depth_lens(topic, info) == lens
 
 
+def test_a_fisheye_lens_bends_without_coefficients_too() -> None:
+    info = SimpleNamespace(d=np.zeros(4), distortion_model="equidistant")
+    assert depth_lens("/cam/depth/image_raw", info) == "own"
+    assert depth_lens("/cam/depth/image_rect", info) == "none"
+
+
 def test_a_name_is_read_by_its_words() -> None:
     rectified = ["/c/image_rect", "/c/image_rect_color", "/c/rect/image", "/c/image_rectified"]
     others = ["/c/image_raw", "/direct/image", "/c/unrectified/image", "/corrected"]

@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import apsw
 import numpy as np
 from lz4.frame import LZ4FrameDecompressor  # type: ignore[import-untyped]
 from numpy.typing import NDArray
@@ -27,7 +28,8 @@ from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.base import LeftOut
+from f4x_ros.core.errors import BadInputError, BadSampleError
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -39,6 +41,12 @@ _MCAP_MESSAGE_HEAD = struct.Struct("<BQHIQQ")  # opcode, length, channel, sequen
 _OP_MESSAGE, _OP_MESSAGE_INDEX = 0x05, 0x07
 _CACHED_CHUNKS = 4
 _STAMP_BYTES = 12  # CDR head, seconds, nanoseconds
+
+# What the libraries raise at bytes that are no message, or that cannot be read.
+_DAMAGE = (
+    SerdeError, KeyError, struct.error, IndexError, ValueError, AssertionError, OverflowError,
+    MemoryError, RuntimeError, EOFError, apsw.Error, zstd.ZstdError,
+)  # fmt: skip
 
 
 @lru_cache(maxsize=1)
@@ -71,6 +79,8 @@ class BagStorage:
     def __init__(self, path: Path) -> None:
         """Open a bag folder, ``.mcap`` or ``.db3`` file; raises ValueError if it is no bag."""
         self.path = path
+        self.left_out = LeftOut()
+        self.remarks: list[str] = []
         try:
             self._reader = Reader(path)
             self._reader.open()
@@ -101,14 +111,46 @@ class BagStorage:
         """The stamps ``[N]`` int64 ns in the headers of messages that begin with one."""
         return np.array([_stamp(self._raw(entry, _STAMP_BYTES)) for entry in entries], np.int64)
 
+    def stamped(
+        self, topic: str, reason: str, left_out: LeftOut, remarks: list[str]
+    ) -> tuple[list[Entry], NDArray[np.int64], bool]:
+        """Messages of a topic that can be read at all, and their stamps ``[N]`` int64 ns.
+
+        A stamp of zero is that of a driver without a clock: the time of recording takes its place,
+        and a remark says so. The third value is true where that was done.
+
+        Args:
+            topic: of messages that begin with a header.
+            reason: under which messages that cannot be read are counted.
+            left_out: where they are counted.
+            remarks: takes the remark.
+        """
+        entries, stamps, zeros = [], [], 0
+        for entry in self.index(topic):
+            try:
+                stamp = _stamp(self._raw(entry, _STAMP_BYTES))
+            except _DAMAGE:
+                left_out.add(reason, 1, entry.log_ns)
+                continue
+            zeros += stamp == 0
+            entries.append(entry)
+            stamps.append(stamp or entry.log_ns)
+        if zeros:
+            remarks.append(
+                f"topic {topic}: {zeros} of {len(entries)} messages have a stamp of zero, the time "
+                "of recording is taken"
+            )
+        return entries, np.array(stamps, np.int64), zeros > 0
+
     def message(self, topic: str, entry: Entry) -> Any:
-        """A message as an object with the fields of its type; ValueError if it is damaged."""
+        """A message as an object with the fields of its type; BadSampleError if it is damaged."""
         try:
             return typestore().deserialize_cdr(self._raw(entry, None), self.topics[topic])
-        except (SerdeError, KeyError, struct.error, IndexError, UnicodeDecodeError) as error:
-            raise BadInputError(
+        except _DAMAGE as error:
+            raise BadSampleError(
+                "messages_unreadable",
                 f"{self.path} topic {topic}: message recorded at {entry.log_ns} ns cannot be read "
-                f"as {self.topics[topic]} ({error})"
+                f"as {self.topics[topic]} ({error or type(error).__name__})",
             ) from error
 
     def _raw(self, entry: Entry, limit: int | None) -> bytes:

@@ -3,51 +3,70 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.base import LeftOut
-from f4x_ros.core.data import Frame, Pose, from_quaternion
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.data import Frame, PinholeCamera
+from f4x_ros.core.errors import BadInputError, BadSampleError
+from f4x_ros.io.bag_calibrations import BagCalibrations
+from f4x_ros.io.bag_candidates import COMPRESSED
+from f4x_ros.io.bag_poses import BagPoses
 from f4x_ros.io.bag_storage import BagStorage, Entry
-from f4x_ros.io.bag_topics import COMPRESSED, TF, TF_POSE, choose_topics
-from f4x_ros.io.pairing import nearest_stamps, pair_stamps
+from f4x_ros.io.bag_topics import FLAGS, TF, TF_POSE, choose_topics
+from f4x_ros.io.pairing import pair_stamps
 from f4x_ros.io.rectify import Rectifier
+from f4x_ros.io.register import DepthToColor, depth_lens, named_rectified, same_frame
 from f4x_ros.io.ros_images import (
+    UNNAMED_ENCODINGS,
     color_from_compressed,
     color_from_image,
     depth_from_compressed,
     depth_from_image,
 )
 from f4x_ros.io.source import Source
-from f4x_ros.io.transforms import PoseTrack, TransformTree
+from f4x_ros.io.transforms import plain_frame
 
-_MAP_FRAMES = ("map", "odom", "world")
 _BAG_SUFFIXES = (".mcap", ".db3")
+#: Frames tried, from the start and then spread over the bag, before it is said that none is good.
+_TRIES_AT_START, _TRIES_SPREAD = 10, 40
+#: Stamps that are times of recording lie apart by what a message takes: this part of a period.
+_SLOP_OF_PERIOD = 0.4
 
 
 def is_bag(path: Path) -> bool:
-    """True for a ``.mcap`` or ``.db3`` file and for a folder with a bag's ``metadata.yaml``."""
+    """True for a ``.mcap`` or ``.db3`` file and for a folder with a bag's ``metadata.yaml``.
+
+    A folder that lost its ``metadata.yaml`` is one too if it holds such files.
+    """
     if path.is_dir():
-        return (path / "metadata.yaml").is_file()
+        if (path / "metadata.yaml").is_file():
+            return True
+        return any(file.suffix in _BAG_SUFFIXES for file in path.iterdir())
     return path.is_file() and path.suffix in _BAG_SUFFIXES
+
+
+class _Read(NamedTuple):
+    """A message as read."""
+
+    frame_id: str
+    pixels: NDArray[Any]
 
 
 class BagSource(Source):
     """Frames of a bag: images with the calibration, depth and pose that belong to them.
 
-    Topics are found by type and encoding; name them where several would do. Images are put in the
-    order of their stamps and paired with depth within ``slop_s``. Poses come from /tf and
-    /tf_static (from the image's frame to ``map_frame``) or from a ``PoseStamped`` topic that gives
-    the optical frame in the map; between samples they are interpolated. Images whose depth or pose
-    is missing are left out; what was not used is in ``left_out``. A bag without depth or without
-    any pose gives frames without.
+    Topics are chosen by type, encoding, frame and calibration (`remarks` says which and why); name
+    them where several would do. Images are put in the order of their stamps and paired with depth
+    within ``slop_s``. Poses come from /tf and /tf_static (from the image's frame to ``map_frame``)
+    or from a topic of poses; between samples they are interpolated, see `transforms.tolerance`.
+    Images whose depth or pose is missing are left out; what was not used is in ``left_out``. A bag
+    without depth or without any pose gives frames without.
 
-    Distorted images are rectified with the calibration nearest in time.
+    Distorted images are rectified with the calibration nearest in time. Depth of another camera is
+    registered to the colour camera with both calibrations and the transform between them.
     """
 
     def __init__(
@@ -61,192 +80,247 @@ class BagSource(Source):
         map_frame: str | None = None,
         slop_s: float = 0.02,
     ) -> None:
-        """Index the bag without decoding it.
+        """Index the bag, and decode one frame of it to see that it can be read.
 
         Args:
             path: bag folder, or a ``.mcap`` or ``.db3`` file.
             image: topic of `Image` or `CompressedImage` in colour; None finds it.
             camera_info: topic of its `CameraInfo`; None takes the one beside the image.
-            depth: topic of depth images registered to the colour image; "" forgoes depth.
-            pose: a `PoseStamped` topic, or "tf"; "" forgoes poses.
-            map_frame: fixed frame in /tf; None takes map, odom or world.
+            depth: topic of depth images; None finds it, "" forgoes depth.
+            pose: a topic of poses (`bag_poses.POSE_KINDS`), or "tf"; None finds it, "" forgoes
+                poses.
+            map_frame: fixed frame of the poses; None takes map, odom or world.
             slop_s: how far apart the stamps of things that belong together may be, seconds.
 
         Raises:
-            ValueError: not a bag, or a topic or frame is missing; names it and what is there.
+            ValueError: not a bag, a topic or frame is missing or could be one of several, or no
+                frame can be read; names it and what is there.
         """
         if not slop_s >= 0:
             raise BadInputError(f"slop_s is {slop_s!r}, expected >= 0 seconds")
         self._slop_ns = int(slop_s * 1e9)
         self._bag = BagStorage(Path(path))
         try:
-            self.topics = choose_topics(self._bag, image, camera_info, depth, pose)
-            self._infos = self._bag.index(self.topics.camera_info)
-            if not self._infos:
-                raise BadInputError(f"{path}: topic {self.topics.camera_info} holds no message")
-            images, depths, stamps, counts = self._paired()
-            first = self._bag.message(self.topics.image, images[0])
-            self._frame_id = first.header.frame_id or "camera"
-            self._poses: PoseTrack | TransformTree | None = None
-            self.map_frame = map_frame or _MAP_FRAMES[0]
-            self._open_poses(map_frame)
-            posed = self._has_pose(stamps)
-            if not posed.any():
-                raise BadInputError(
-                    f"{path}: none of {len(stamps)} images has a pose "
-                    f"({self.topics.pose}) at its time, expected samples around their stamps"
-                )
+            super().__init__(Path(path).stem, np.zeros(0, np.int64))
+            self.left_out.extend(self._bag.left_out)
+            self.remarks.extend(self._bag.remarks)
+            self._open(image, camera_info, depth, pose, map_frame)
         except BaseException:
             self._bag.close()
             raise
+
+    def _open(
+        self,
+        image: str | None,
+        camera_info: str | None,
+        depth: str | None,
+        pose: str | None,
+        map_frame: str | None,
+    ) -> None:
+        path = self._bag.path
+        topics = choose_topics(self._bag, image, camera_info, depth)
+        self.remarks.extend(topics.remarks)
+        self._depth_to_color = DepthToColor(topics.depth)
+        self._infos = BagCalibrations(
+            self._bag,
+            topics.camera_info,
+            rectified=named_rectified(topics.image),
+            left_out=self.left_out,
+        )
+        self._depth_infos = None
+        if topics.depth_info:
+            self._depth_infos = BagCalibrations(
+                self._bag,
+                topics.depth_info,
+                rectified=named_rectified(topics.depth),
+                left_out=self.left_out,
+            )
+        images, depths, stamps = self._paired(topics.image, topics.depth)
+        info, _ = self._infos.at(int(stamps[0]))
+        self._frame_id = topics.frame_id or plain_frame(info.header.frame_id) or "camera"
+        self._poses = BagPoses(
+            self._bag,
+            self._frame_id,
+            stamps,
+            pose=pose,
+            map_frame=map_frame,
+            slop_ns=self._slop_ns,
+            left_out=self.left_out,
+            remarks=self.remarks,
+        )
+        self.map_frame = self._poses.map_frame
+        self.topics = topics.with_pose(self._poses.topic)
+        posed = np.array([self._poses.covers(int(stamp)) for stamp in stamps], bool)
+        if not posed.any():
+            raise BadInputError(
+                f"{path}: none of {len(stamps)} images has a pose ({self.topics.pose}) at its "
+                "time, expected samples around their stamps"
+            )
         self._images = [images[i] for i in np.flatnonzero(posed)]
         self._depths = [depths[i] for i in np.flatnonzero(posed)] if depths else []
-        super().__init__(Path(path).stem, stamps[posed])
-        self._info_of = nearest_stamps(self.stamps_ns, self._bag.stamps(self._infos))
-        self._rectifiers: dict[tuple[Any, ...], Rectifier] = {}
-        counts["images_without_pose"] = int((~posed).sum())
-        counts["frames_without_pose"] = len(self) if self._poses is None else 0
-        self.left_out = LeftOut(counts | {"messages_on_other_topics": self._other_messages()})
+        self.stamps_ns = stamps[posed]
+        if not posed.all():
+            lost = int((~posed).sum())
+            self.left_out.add("images_without_pose", lost, int(stamps[~posed][0]))
+        if not self._poses.topic:
+            self.left_out.add("frames_without_pose", len(self))
+        self.left_out.add("messages_on_other_topics", self._other_messages())
+        self._see_one_frame()
 
     def close(self) -> None:
         self._bag.close()
 
     def load(self, index: int) -> Frame:
         stamp = int(self.stamps_ns[index])
-        rectifier = self._rectifier(int(self._info_of[index]))
+        try:
+            _, rectifier = self._infos.at(stamp)
+        except BadInputError as error:
+            raise BadSampleError("images_without_calibration", str(error)) from error
         image = self._decoded(self.topics.image, self._images[index], depth=False)
-        depth = None
-        if self._depths:
-            depth = self._decoded(self.topics.depth, self._depths[index], depth=True)
-            if "rect" not in self.topics.depth and depth.shape == image.shape[:2]:
-                depth = rectifier.depth(depth)
-        return Frame(
-            stamp_ns=stamp,
-            rgb=rectifier.color(image),
-            camera=rectifier.camera,
-            depth=depth,
-            T_map_camera=self._pose_at(stamp),
-            frame_id=self._frame_id,
-            map_frame=self.map_frame,
-            observed=rectifier.observed,
-        )
-
-    def _decoded(self, topic: str, entry: Entry, *, depth: bool) -> NDArray[Any]:
-        message = self._bag.message(topic, entry)
-        where = f"{self._bag.path} topic {topic}"
-        if self._bag.topics[topic] == COMPRESSED:
-            decode = depth_from_compressed if depth else color_from_compressed
-        else:
-            decode = depth_from_image if depth else color_from_image
-        return decode(message, where)
-
-    def _rectifier(self, number: int) -> Rectifier:
-        """For the calibration message of that number; made once for equal calibrations."""
-        topic = self.topics.camera_info
-        info = self._bag.message(topic, self._infos[number])
-        key = (info.width, info.height, info.distortion_model, *info.k, *info.p, *info.d)
-        if key not in self._rectifiers:
-            self._rectifiers[key] = Rectifier(
-                info,
-                rectified="rect" in self.topics.image,
-                where=f"{self._bag.path} topic {topic}",
+        color = rectifier.color(image.pixels)
+        depth = self._depth(index, rectifier) if self._depths else None
+        try:
+            return Frame(
+                stamp_ns=stamp,
+                rgb=color,
+                camera=rectifier.camera,
+                depth=depth,
+                T_map_camera=self._poses.at(stamp),
+                frame_id=self._frame_id,
+                map_frame=self.map_frame,
+                observed=rectifier.observed,
             )
-        return self._rectifiers[key]
+        except BadInputError as error:
+            raise BadSampleError("frames_unusable", f"{self._bag.path}: {error}") from error
 
-    def _paired(self) -> tuple[list[Entry], list[Entry], NDArray[np.int64], dict[str, int]]:
-        """Images in the order of their stamps, their depth images, and what was left over."""
-        images = self._bag.index(self.topics.image)
-        if not images:
-            raise BadInputError(f"{self._bag.path}: topic {self.topics.image} holds no message")
-        stamps, first = np.unique(self._bag.stamps(images), return_index=True)
-        counts = {"images_with_repeated_stamp": len(images) - len(stamps)}
-        images = [images[i] for i in first]
-        if not self.topics.depth:
-            return images, [], stamps, counts
-        depths = self._bag.index(self.topics.depth)
-        index = pair_stamps(stamps, self._bag.stamps(depths), self._slop_ns)
+    def _depth(self, index: int, rectifier: Rectifier) -> NDArray[np.float32]:
+        """Depth ``[H, W]`` metres as the rectified colour camera sees it."""
+        stamp = int(self.stamps_ns[index])
+        frame_id, depth = self._decoded(self.topics.depth, self._depths[index], depth=True)
+        info, own, camera = None, None, None
+        if self._depth_infos is not None:
+            try:
+                info, own = self._depth_infos.at(stamp)
+            except BadInputError as error:
+                raise BadSampleError("depth_without_calibration", str(error)) from error
+            camera = own.camera
+        lens = depth_lens(self.topics.depth, info)
+        if own is not None and lens == "own":
+            depth = own.depth(depth)
+        elif lens == "color" and depth.shape == rectifier.camera.shape:
+            depth = rectifier.depth(depth)
+        return self._registered(stamp, depth, frame_id, camera, rectifier.camera)
+
+    def _registered(
+        self,
+        stamp_ns: int,
+        depth: NDArray[np.float32],
+        frame_id: str,
+        camera: PinholeCamera | None,
+        color_camera: PinholeCamera,
+    ) -> NDArray[np.float32]:
+        place = None
+        if not same_frame(frame_id, self._frame_id):
+            place = self._poses.beside_camera(frame_id, stamp_ns)
+        try:
+            return self._depth_to_color.apply(
+                depth,
+                depth_frame=frame_id,
+                depth_camera=camera,
+                color_frame=self._frame_id,
+                color_camera=color_camera,
+                T_color_depth=place,
+            )
+        except BadInputError as error:
+            raise BadSampleError(
+                "depth_not_registered",
+                f"{self._bag.path}: {error} ({FLAGS['depth']} names another)",
+            ) from error
+
+    def _decoded(self, topic: str, entry: Entry, *, depth: bool) -> _Read:
+        where = f"{self._bag.path} topic {topic}"
+        compressed = self._bag.topics[topic] == COMPRESSED
+        try:
+            message = self._bag.message(topic, entry)
+            if depth:
+                read = depth_from_compressed if compressed else depth_from_image
+                return _Read(plain_frame(message.header.frame_id), read(message, where))
+            decode = color_from_compressed if compressed else color_from_image
+            if not compressed and message.encoding in UNNAMED_ENCODINGS:
+                self._remark(
+                    f"topic {topic}: encoding {message.encoding} does not say the order of its "
+                    "channels: blue, green, red are taken, as OpenCV stores them"
+                )
+            return _Read(plain_frame(message.header.frame_id), decode(message, where))
+        except BadInputError as error:
+            reason = "depth_unreadable" if depth else "images_unreadable"
+            raise BadSampleError(reason, str(error)) from error
+
+    def _see_one_frame(self) -> None:
+        """Say at once, and not for each frame, what is wrong with all of them."""
+        count = len(self)
+        spread = np.linspace(0, count - 1, min(_TRIES_SPREAD, count)).astype(int)
+        first: BadSampleError | None = None
+        for index in dict.fromkeys([*range(min(_TRIES_AT_START, count)), *spread.tolist()]):
+            try:
+                self.load(index)
+                break
+            except BadSampleError as error:
+                first = first or error
+        else:
+            assert first is not None
+            raise BadInputError(str(first)) from first
+        for text in (
+            *self._infos.remarks,
+            *(self._depth_infos.remarks if self._depth_infos else ()),
+            *self._depth_to_color.remarks,
+        ):
+            self._remark(text)
+
+    def _remark(self, text: str) -> None:
+        if text not in self.remarks:
+            self.remarks.append(text)
+
+    def _paired(self, image: str, depth: str) -> tuple[list[Entry], list[Entry], NDArray[np.int64]]:
+        """Images in the order of their stamps, and their depth images; counts what is left over."""
+        path = self._bag.path
+        entries, all_stamps, recorded = self._bag.stamped(
+            image, "images_unreadable", self.left_out, self.remarks
+        )
+        if not entries:
+            raise BadInputError(f"{path}: topic {image} holds no message that can be read")
+        stamps, first = np.unique(all_stamps, return_index=True)
+        repeated = np.setdiff1d(np.arange(len(entries)), first)
+        if repeated.size:
+            self.left_out.add(
+                "images_with_repeated_stamp", len(repeated), int(all_stamps[repeated].min())
+            )
+        images = [entries[i] for i in first]
+        if not depth:
+            return images, [], stamps
+        depths, depth_stamps, depth_recorded = self._bag.stamped(
+            depth, "depth_unreadable", self.left_out, self.remarks
+        )
+        slop_ns = self._slop_ns
+        if (recorded or depth_recorded) and len(stamps) > 1:
+            slop_ns = max(slop_ns, int(_SLOP_OF_PERIOD * np.median(np.diff(stamps))))
+        index = pair_stamps(stamps, depth_stamps, slop_ns)
         paired = np.flatnonzero(index >= 0)
         if not paired.size:
             raise BadInputError(
-                f"{self._bag.path}: none of {len(images)} images on {self.topics.image} has a "
-                f"depth image on {self.topics.depth} within {self._slop_ns / 1e9:g} s"
+                f"{path}: none of {len(images)} images on {image} has a depth image on {depth} "
+                f"within {slop_ns / 1e9:g} s"
             )
-        counts["images_without_depth"] = len(images) - paired.size
-        counts["depth_without_image"] = len(depths) - paired.size
-        return (
-            [images[i] for i in paired],
-            [depths[index[i]] for i in paired],
-            stamps[paired],
-            counts,
-        )
-
-    def _open_poses(self, map_frame: str | None) -> None:
-        if self.topics.pose == TF_POSE:
-            tree = self._read_transforms()
-            names = (map_frame,) if map_frame else _MAP_FRAMES
-            fixed = next((n for n in names if tree.connected(n, self._frame_id)), None)
-            if fixed is None:
-                raise BadInputError(
-                    f"{self._bag.path}: no transform from {self._frame_id!r} to "
-                    f"{' or '.join(repr(n) for n in names)}; frames there: {tree.frames()} "
-                    "(pose='' forgoes poses)"
-                )
-            self._poses, self.map_frame = tree, fixed
-        elif self.topics.pose:
-            self._poses, self.map_frame = self._read_pose_topic()
-
-    def _has_pose(self, stamps: NDArray[np.int64]) -> NDArray[np.bool_]:
-        poses = self._poses
-        if poses is None:
-            return np.ones(len(stamps), bool)
-        if isinstance(poses, PoseTrack):
-            return np.array([poses.covers(int(s)) for s in stamps])
-        return np.array([poses.covers(self.map_frame, self._frame_id, int(s)) for s in stamps])
-
-    def _pose_at(self, stamp_ns: int) -> Pose | None:
-        if isinstance(self._poses, TransformTree):
-            return self._poses.lookup(self.map_frame, self._frame_id, stamp_ns)
-        return None if self._poses is None else self._poses.at(stamp_ns)
-
-    def _read_pose_topic(self) -> tuple[PoseTrack, str]:
-        topic = self.topics.pose
-        entries = self._bag.index(topic)
-        messages = [self._bag.message(topic, entry) for entry in entries]
-        if not messages:
-            raise BadInputError(f"{self._bag.path}: topic {topic} holds no message")
-        samples = [_sample(m.header, m.pose.position, m.pose.orientation) for m in messages]
-        return _track(samples, self._slop_ns), messages[0].header.frame_id or self.map_frame
-
-    def _read_transforms(self) -> TransformTree:
-        moving: dict[tuple[str, str], list[_Sample]] = defaultdict(list)
-        static: dict[tuple[str, str], Pose] = {}
-        for topic in (t for t, kind in self._bag.topics.items() if kind == TF):
-            for entry in self._bag.index(topic):
-                for t in self._bag.message(topic, entry).transforms:
-                    edge = (t.header.frame_id.lstrip("/"), t.child_frame_id.lstrip("/"))
-                    sample = _sample(t.header, t.transform.translation, t.transform.rotation)
-                    if topic.endswith("tf_static"):
-                        static[edge] = from_quaternion(sample[1], sample[2])
-                    else:
-                        moving[edge].append(sample)
-        tracks = {edge: _track(samples, self._slop_ns) for edge, samples in moving.items()}
-        return TransformTree(tracks, static)
+        if lost := len(images) - paired.size:
+            self.left_out.add("images_without_depth", lost, int(stamps[index < 0][0]))
+        if lost := len(depths) - paired.size:
+            alone = np.setdiff1d(np.arange(len(depths)), index[paired])
+            self.left_out.add("depth_without_image", lost, int(depth_stamps[alone].min()))
+        return [images[i] for i in paired], [depths[index[i]] for i in paired], stamps[paired]
 
     def _other_messages(self) -> int:
-        used = {self.topics.image, self.topics.camera_info, self.topics.depth, self.topics.pose}
-        if self.topics.pose == TF_POSE:
+        topics = self.topics
+        used = {topics.image, topics.camera_info, topics.depth, topics.depth_info, topics.pose}
+        if topics.pose == TF_POSE:
             used |= {topic for topic, kind in self._bag.topics.items() if kind == TF}
         return sum(count for topic, count in self._bag.counts.items() if topic not in used)
-
-
-_Sample = tuple[int, list[float], list[float]]  # stamp, position, quaternion xyzw
-
-
-def _sample(header: Any, p: Any, q: Any) -> _Sample:
-    stamp = int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
-    return stamp, [p.x, p.y, p.z], [q.x, q.y, q.z, q.w]
-
-
-def _track(samples: list[_Sample], slop_ns: int) -> PoseTrack:
-    stamps, positions, quaternions = zip(*samples, strict=True)
-    return PoseTrack(stamps, positions, quaternions, slop_ns=slop_ns)

@@ -23,6 +23,7 @@ _SAME_PX = 0.5
 #: Two frames nearer than this, and turned by less than this, are one [m, sine].
 _SAME_PLACE = 1e-4
 
+_BENT_WITHOUT_COEFFICIENTS = ("equidistant", "fisheye")
 _RECTIFIED = re.compile(r"(?<![a-z])(rect|rectified|undistorted)(?![a-z])")
 _REGISTERED = re.compile(r"(?<![a-z])(registered|aligned)(?![a-z])")
 
@@ -39,11 +40,16 @@ def depth_lens(topic: str, info: Any | None) -> Literal["none", "own", "color"]:
     "none": it is rectified already. Else a topic that is named rectified says "none" too. What is
     left is undistorted with its "own" calibration or, where it has none, like the "color" images.
     """
-    if info is not None and not np.any(np.asarray(info.d, np.float64)):
+    if info is not None and not _bends(info):
         return "none"
     if named_rectified(topic):
         return "none"
     return "color" if info is None else "own"
+
+
+def _bends(info: Any) -> bool:
+    model = getattr(info, "distortion_model", "")
+    return model in _BENT_WITHOUT_COEFFICIENTS or bool(np.any(np.asarray(info.d, np.float64)))
 
 
 def same_frame(one: str, other: str) -> bool:
