@@ -19,7 +19,7 @@ from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.transform_buffer import FOR_EVER_S, TransformBuffer, TransformUnavailableError
 from f4x_ros.ros.transforms import TfListener
 
-_CAMERA = "camera"  # the child of the poses that come from a topic
+_CAMERA = "(camera)"  # where a message does not say whose pose it is
 
 
 class Placement(NamedTuple):
@@ -58,6 +58,7 @@ class CameraPoses:
             on_choice=complaints.several_parents,
             **rules,
         )
+        self._child: str | None = None  # whose poses the topic gives
         self._unplaced: set[tuple[str, str]] = set()  # frames that nothing has ever connected
 
     def take(self, message: Any) -> None:
@@ -65,13 +66,19 @@ class CameraPoses:
         parent, ns = plain_frame(message.header.frame_id), stamp_ns(message.header.stamp)
         if parent != self._map_frame:
             text = f"pose is in frame '{message.header.frame_id}', expected '{self._map_frame}'"
-            self._complaints.bad_pose(ns, text)
+            self._complaints.bad_pose("poses_of_other_frames", ns, text)
+            return
+        child = plain_frame(getattr(message, "child_frame_id", "")) or _CAMERA
+        if child != self._child and self._child is not None:
+            text = f"pose is that of '{child}', expected '{self._child}' as before"
+            self._complaints.bad_pose("poses_of_other_frames", ns, text)
             return
         try:
-            self._poses.add(self._map_frame, _CAMERA, ns, _pose_of(message))
+            self._poses.add(self._map_frame, child, ns, _pose_of(message))
         except F4xError as error:
-            self._complaints.bad_pose(ns, f"pose is skipped: {error}")
+            self._complaints.bad_pose("poses_unusable", ns, f"pose is skipped: {error}")
             return
+        self._child = child
         self._on_new()
 
     def place(self, color_frame: str, depth_frame: str, ns: int, *, waited_s: float) -> Placement:
@@ -87,10 +94,7 @@ class CameraPoses:
         Raises:
             TransformUnavailableError: names what is missing.
         """
-        if self._from_topic:
-            camera = self._poses.lookup(self._map_frame, _CAMERA, ns, waited_s=waited_s)
-        else:
-            camera = self._transforms.lookup(self._map_frame, color_frame, ns, waited_s=waited_s)
+        camera = self._camera(color_frame, ns, waited_s)
         if same_frame(color_frame, depth_frame):
             return Placement(camera, None)
         pair = (color_frame, depth_frame)
@@ -103,6 +107,16 @@ class CameraPoses:
             self._unplaced.add(pair)
             beside = None
         return Placement(camera, beside)
+
+    def _camera(self, frame: str, ns: int, waited_s: float) -> Pose:
+        """`T_map_camera`."""
+        if not self._from_topic:
+            return self._transforms.lookup(self._map_frame, frame, ns, waited_s=waited_s)
+        child = self._child or _CAMERA
+        posed = self._poses.lookup(self._map_frame, child, ns, waited_s=waited_s)
+        if child in (_CAMERA, frame):
+            return posed
+        return posed @ self._transforms.lookup(child, frame, ns, waited_s=waited_s)
 
     def view(self, view: PoseStamped) -> Pose | None:
         """`T_map_camera` of the viewpoint asked for; None for the camera's own.

@@ -64,9 +64,13 @@ class Complaints:
         self._health.problem("tf", text)
         self._log(f"tf of {frame}", text)
 
-    def bad_pose(self, stamp_ns: int, text: str) -> None:
-        """A pose of the camera's topic is none."""
-        self.bad_frame("pose", "poses_unusable", stamp_ns, text)
+    def bad_pose(self, reason: str, stamp_ns: int, text: str) -> None:
+        """A pose of the camera's topic cannot be used."""
+        self.bad_frame("pose", reason, stamp_ns, text)
+
+    def bad_calibration(self, stamp_ns: int, text: str) -> None:
+        """A calibration is none; the one before it stays in force, if there is one."""
+        self.bad_frame("camera_info", "calibrations_unusable", stamp_ns, text)
 
     def several_parents(self, frame: str, text: str) -> None:
         """Two programs say where a frame is."""

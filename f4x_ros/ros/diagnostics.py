@@ -29,7 +29,6 @@ FOR_EVER_S = 1e9
 KINDS: dict[str, bytes] = {
     "configuration": ERROR,  # a parameter, the file of prompts, the model: configuring failed
     "activation": ERROR,  # the folder of the report, a QoS override: activating failed
-    "name": ERROR,  # another node has the same name: services and topics mix
     "topic": ERROR,  # nobody publishes an input
     "type": ERROR,  # an input is published with another type than is read
     "qos": ERROR,  # a publisher's QoS does not fit the subscription
@@ -51,7 +50,7 @@ KINDS: dict[str, bytes] = {
     "overload": WARN,  # frames come faster than they are processed
 }
 # What only the diagnostics see, so they log it; the rest is logged when it happens.
-_LOGGED_HERE = ("name", "topic", "type", "qos", "silent", "sync", "stamps", "backend", "overload")
+_LOGGED_HERE = ("topic", "type", "qos", "silent", "sync", "stamps", "backend", "overload")
 # What a frame that comes through has shown to be over.
 _OF_FRAMES = (
     *("camera_info", "time", "pose", "transform", "image", "depth", "processing", "stamps"),
@@ -67,8 +66,11 @@ COUNTERS = (
         for reason in (
             *("images_without_depth", "depth_without_image", "images_without_pose"),
             *("images_with_repeated_stamp", "depth_with_repeated_stamp", "late"),
-            *("images_unreadable", "depth_unreadable", "camera_info_unusable"),
-            *("stamps_unusable", "poses_unusable", "transforms_unusable"),
+            *("images_unreadable", "images_of_other_size", "images_without_calibration"),
+            *("images_without_frame", "depth_unreadable", "depth_of_other_size"),
+            *("depth_without_calibration", "depth_not_registered", "frames_unusable"),
+            *("calibrations_unusable", "poses_unusable", "poses_of_other_frames"),
+            *("transforms_unusable",),
             *("superseded", "queue_full", "failed", "stopped"),
         )
     ),
@@ -251,7 +253,6 @@ class DiagnosticsPublisher:
 
     def publish(self) -> None:
         """Publish now; a new verdict is logged, too."""
-        self._check_name()
         self._before()
         status = self.status()
         message = DiagnosticArray(status=[status])
@@ -278,17 +279,6 @@ class DiagnosticsPublisher:
             message=problem or self._state(),
             values=key_values(values),
         )
-
-    def _check_name(self) -> None:
-        """Two nodes of one name share services and private topics, which nobody wants."""
-        own = self._node.get_fully_qualified_name()
-        named = self._node.get_node_names_and_namespaces()
-        count = sum(f"{space.rstrip('/')}/{name}" == own for name, space in named)
-        if count > 1:
-            text = f"{count} nodes are named '{own}', expected one: end the others, or rename this"
-            self._health.problem("name", f"{text} (--ros-args -r __node:=other)")
-        else:
-            self._health.solved("name")
 
     def _log(self, status: DiagnosticStatus) -> None:
         """Log a verdict when it changes, and what has been put right."""

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from f4x_ros.core.data import Frame, Pose
 from f4x_ros.core.errors import BadSampleError, F4xError
 from f4x_ros.io.rectify import Rectifier
-from f4x_ros.io.register import DepthToColor, depth_lens
+from f4x_ros.io.register import DepthToColor, depth_lens, named_rectified
+from f4x_ros.io.ros_images import UNNAMED_ENCODINGS
 from f4x_ros.io.transforms import plain_frame
 from f4x_ros.ros.conversions import stamp_ns
 from f4x_ros.ros.images import depth_from_image_msg, rgb_from_image
@@ -22,66 +24,87 @@ TOPICS = ("image", "camera_info", "depth/image", "depth/camera_info")
 """What a frame is made of."""
 
 _NS = 1_000_000_000
+_BAD_CALIBRATIONS = 200
+"""So many in a row that cannot be used are not passed over."""
 _LATE_IN_A_ROW = 5
 """So many frames from the past are no disorder of the network: time has jumped."""
 
-# Under which reason a frame is left out, by kind of problem; as the readers of recordings call it.
-_REASONS = {
-    "image": "images_unreadable",
-    "depth": "depth_unreadable",
-    "camera_info": "camera_info_unusable",
-    "pose": "poses_unusable",
-    "time": "stamps_unusable",
-}
-
 
 class BadFrameError(BadSampleError):
-    """A message that cannot be used. `kind` is one of `diagnostics.KINDS`."""
+    """A message that cannot be used.
 
-    def __init__(self, kind: str, cause: Exception | str) -> None:
-        """`cause` is the text, or the error, which may know the reason."""
-        reason = cause.reason if isinstance(cause, BadSampleError) else _REASONS[kind]
-        super().__init__(reason, str(cause))
+    Attributes:
+        kind: one of `diagnostics.KINDS`.
+    """
+
+    def __init__(self, kind: str, reason: str, text: str) -> None:
+        super().__init__(reason, text)
         self.kind = kind
 
 
-class _Lens:
-    """The rectifier of a calibration, made anew when the calibration changes."""
+class _Calibrations:
+    """Rectifiers of the calibrations of one topic, made anew when a calibration changes.
 
-    def __init__(self, where: str, on_remark: Callable[[str], None]) -> None:
-        self._where, self._on_remark = where, on_remark
-        self._key: tuple[object, ...] = ()
-        self._rectifier: Rectifier | None = None
+    One that cannot be used is left out, and the last one that could be stays in force for as many
+    as the reader of bags passes over.
+    """
 
-    def of(self, info: CameraInfo, *, rectified: bool) -> Rectifier:
+    def __init__(
+        self,
+        where: str,
+        *,
+        rectified: bool,
+        on_bad: Callable[[int, str], None],
+        on_remark: Callable[[str], None],
+    ) -> None:
+        self._where, self._rectified = where, rectified
+        self._on_bad, self._on_remark = on_bad, on_remark
+        self._made: tuple[tuple[object, ...], Rectifier] | None = None
+        self._bad_ns: int | None = None  # stamp of the last one that could not be used
+        self._bad_in_a_row = 0
+
+    def of(self, info: CameraInfo) -> Rectifier:
+        """Raises ValueError if it cannot be used, and none before it could."""
         roi = info.roi
         key = (
             *(info.width, info.height, info.distortion_model),
             *(tuple(info.d), tuple(info.k), tuple(info.r), tuple(info.p)),
             *(info.binning_x, info.binning_y),
-            *(roi.x_offset, roi.y_offset, roi.width, roi.height, rectified),
+            *(roi.x_offset, roi.y_offset, roi.width, roi.height),
         )
-        if self._rectifier is None or key != self._key:
-            try:
-                self._rectifier = Rectifier(info, rectified=rectified, where=self._where)
-            except F4xError as error:
-                raise BadFrameError("camera_info", error) from error
-            self._key = key
-            for text in self._rectifier.remarks:
-                self._on_remark(text)
-        return self._rectifier
+        if self._made is not None and key == self._made[0]:
+            self._bad_in_a_row = 0
+            return self._made[1]
+        try:
+            made = Rectifier(info, rectified=self._rectified, where=f"topic {self._where}")
+        except F4xError as error:
+            ns = stamp_ns(info.header.stamp)
+            if ns != self._bad_ns:
+                self._bad_ns = ns
+                self._bad_in_a_row += 1
+                self._on_bad(ns, str(error))
+            if self._made is None or self._bad_in_a_row >= _BAD_CALIBRATIONS:
+                raise
+            return self._made[1]
+        self._made, self._bad_in_a_row = (key, made), 0
+        for text in made.remarks:
+            self._on_remark(text)
+        return made
 
 
 class FrameBuilder:
-    """Decodes, rectifies, registers and checks. What a calibration needs is computed once.
+    """Decodes, rectifies, registers and checks, as the reader of bags does.
+
+    What a calibration needs is computed once.
 
     Args:
         map_frame: fixed frame.
         camera_frame: optical frame of the images; "" = frame_id of the image.
         rectified: the images are rectified already.
-        names: full names of the topics `image`, `camera_info`, `depth/image`, `depth/camera_info`,
-            for people; that of depth may tell how it was made.
-        on_remark: told what was decided about depth, in sentences.
+        names: full names of the topics in `TOPICS`, for people, and as they tell of images that
+            are rectified or registered; None = those in `TOPICS`.
+        on_remark: told what was taken to mean what, in sentences, each once.
+        on_bad_calibration: told stamp and text of each calibration that cannot be used.
     """
 
     def __init__(
@@ -92,21 +115,33 @@ class FrameBuilder:
         rectified: bool,
         names: Mapping[str, str] | None = None,
         on_remark: Callable[[str], None] = lambda text: None,
+        on_bad_calibration: Callable[[int, str], None] = lambda ns, text: None,
     ) -> None:
         self._map_frame, self._camera_frame = plain_frame(map_frame), plain_frame(camera_frame)
-        self._rectified, self._on_remark = rectified, on_remark
         self._names = {name: name for name in TOPICS} | dict(names or {})
-        self._color_lens = _Lens(self._names["camera_info"], on_remark)
-        self._depth_lens = _Lens(self._names["depth/camera_info"], on_remark)
+        self._on_remark, self._remarks = on_remark, set[str]()
+        self._color = _Calibrations(
+            self._names["camera_info"],
+            rectified=rectified or named_rectified(self._names["image"]),
+            on_bad=on_bad_calibration,
+            on_remark=self._remark,
+        )
+        self._depth = _Calibrations(
+            self._names["depth/camera_info"],
+            rectified=named_rectified(self._names["depth/image"]),
+            on_bad=on_bad_calibration,
+            on_remark=self._remark,
+        )
         self._to_color = DepthToColor(self._names["depth/image"])
-        self._remarks_told = 0
 
     def frame_id(self, image: Image | CompressedImage) -> str:
         """Name of the optical frame: the parameter `camera_frame`, or what the image says."""
         name: str = self._camera_frame or plain_frame(image.header.frame_id)
         if not name:
             raise BadFrameError(
-                "image", "image has an empty header.frame_id; set it, or 'camera_frame'"
+                "image",
+                "images_without_frame",
+                f"{self._names['image']} has an empty header.frame_id; set it, or 'camera_frame'",
             )
         return name
 
@@ -135,17 +170,22 @@ class FrameBuilder:
             BadFrameError: names the topic, the value and what was expected.
         """
         frame_id = self.frame_id(image)
-        rectifier = self._color_lens.of(info, rectified=self._rectified)
-        try:
+        with _bad("camera_info", "images_without_calibration"):
+            rectifier = self._color.of(info)
+        with _bad("image", "images_unreadable"):
             rgb = rgb_from_image(image, self._names["image"])
-        except F4xError as error:
-            raise BadFrameError("image", error) from error
-        self._check_size(rectifier, rgb)
+        if isinstance(image, Image) and image.encoding in UNNAMED_ENCODINGS:
+            self._remark(
+                f"topic {self._names['image']}: encoding {image.encoding} does not say the order "
+                "of its channels: blue, green, red are taken, as OpenCV stores them"
+            )
+        with _bad("camera_info", "images_of_other_size"):
+            rgb = rectifier.color(rgb)
         metres = self._depth_of(depth, depth_info, rectifier, frame_id, T_color_depth)
         try:
             return Frame(
                 stamp_ns=stamp_ns(image.header.stamp),
-                rgb=rectifier.color(rgb),
+                rgb=rgb,
                 camera=rectifier.camera,
                 depth=metres,
                 T_map_camera=T_map_camera,
@@ -156,7 +196,7 @@ class FrameBuilder:
         except F4xError as error:
             kinds = {"T_map_camera": "pose", "stamp_ns": "time"}
             kind = next((k for word, k in kinds.items() if word in str(error)), "depth")
-            raise BadFrameError(kind, error) from error
+            raise BadFrameError(kind, "frames_unusable", str(error)) from error
 
     def _depth_of(
         self,
@@ -167,40 +207,44 @@ class FrameBuilder:
         T_color_depth: Pose | None,
     ) -> NDArray[np.float32]:
         """Depth [H, W] metres of the rectified colour camera."""
-        depth_topic = self._names["depth/image"]
-        lens = depth_lens(depth_topic, info)
-        own = None if info is None else self._depth_lens.of(info, rectified=lens == "none")
-        try:
-            metres = depth_from_image_msg(message, depth_topic)
+        topic, own = self._names["depth/image"], None
+        with _bad("depth", "depth_unreadable"):
+            metres = depth_from_image_msg(message, topic)
+        if info is not None:
+            with _bad("camera_info", "depth_without_calibration"):
+                own = self._depth.of(info)
+        lens = depth_lens(topic, info)
+        with _bad("depth", "depth_of_other_size"):
             if lens == "own" and own is not None:
                 metres = own.depth(metres)
             elif lens == "color" and metres.shape == color.camera.shape:
                 metres = color.depth(metres)
-            registered = self._to_color.apply(
+        with _bad("depth", "depth_not_registered"):
+            metres = self._to_color.apply(
                 metres,
-                depth_frame=message.header.frame_id,
+                depth_frame=plain_frame(message.header.frame_id),
                 depth_camera=None if own is None else own.camera,
                 color_frame=color_frame,
                 color_camera=color.camera,
                 T_color_depth=T_color_depth,
             )
-        except BadFrameError:
-            raise
-        except F4xError as error:
-            raise BadFrameError("depth", error) from error
-        for text in self._to_color.remarks[self._remarks_told :]:
-            self._on_remark(text)
-        self._remarks_told = len(self._to_color.remarks)
-        return registered
+        for text in self._to_color.remarks:
+            self._remark(text)
+        return metres
 
-    def _check_size(self, rectifier: Rectifier, rgb: NDArray[np.uint8]) -> None:
-        height, width = rectifier.camera.shape
-        if rgb.shape[:2] != (height, width):
-            raise BadFrameError(
-                "camera_info",
-                f"{self._names['camera_info']} is for {width}x{height} pixels, expected the size "
-                f"of the image, {rgb.shape[1]}x{rgb.shape[0]}",
-            )
+    def _remark(self, text: str) -> None:
+        if text not in self._remarks:
+            self._remarks.add(text)
+            self._on_remark(text)
+
+
+@contextmanager
+def _bad(kind: str, reason: str) -> Iterator[None]:
+    """What is wrong within belongs to a kind of problem, and is left out for a reason."""
+    try:
+        yield
+    except F4xError as error:
+        raise BadFrameError(kind, reason, str(error)) from error
 
 
 class StampOrder:

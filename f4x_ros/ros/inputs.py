@@ -13,6 +13,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from f4x_ros.io.pairing import SLOP_OF_PERIOD
 from f4x_ros.ros.conversions import stamp_ns
 from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.parameters import Settings
@@ -140,6 +141,8 @@ class Inputs:
         def take(message: Any) -> None:
             if topic == "image":
                 self._expect_optional()
+            if any(one.stamped for one in self._inputs):
+                self._pairing.loosen(SLOP_OF_PERIOD)
             for complete in self._pairing.add(topic, stamp_ns(message.header.stamp), message):
                 self._paired += 1
                 self._health.count("paired")

@@ -130,6 +130,7 @@ class Processing:
             names={name: node.resolve_topic_name(name) for name in TOPICS}
             | {DEPTH_INFO: node.resolve_topic_name(depth_info_topic(node))},
             on_remark=complaints.remark,
+            on_bad_calibration=complaints.bad_calibration,
         )
 
     # --- the executor's thread ------------------------------------------------------------------

@@ -53,6 +53,7 @@ class Input:
 
     Attributes:
         received: messages so far.
+        stamped: those of them whose stamp is the time of receipt.
         last_s: when the last one came, or the subscription began, monotonic.
     """
 
@@ -70,7 +71,7 @@ class Input:
     ) -> None:
         self.name = topic if name is None else name
         self.optional, self.once = optional, once
-        self.received = 0
+        self.received = self.stamped = 0
         self.last_s = time.monotonic()
         self._node, self._topic, self._kinds = node, topic, tuple(kinds)
         self._callback, self._health = callback, health
@@ -203,6 +204,7 @@ class Input:
         return False
 
     def _stamp(self, message: Any) -> None:
+        self.stamped += 1
         message.header.stamp = stamp_msg(self._node.get_clock().now().nanoseconds)
         self._health.count("stamps_replaced")
         self._health.problem(

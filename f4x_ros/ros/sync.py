@@ -8,8 +8,10 @@ knows no topic that may be published once.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 from f4x_ros.core.errors import BadInputError
@@ -112,6 +114,8 @@ class StampPairing:
         self._slop_ns, self._jump_ns = int(slop_s * _NS), int(jump_s * _NS)
         self._queue_size = queue_size
         self._pending = {name: _Pending() for name in (main, *partners, *self._latched)}
+        self._share = 0.0
+        self._periods: deque[int] = deque(maxlen=30)  # between messages of the main topic
         self.unpaired = dict.fromkeys((main, *partners), 0)
         self.duplicates = 0
         self.jumps = 0
@@ -135,6 +139,8 @@ class StampPairing:
         elif pending.suspect is not None:  # time goes on as before
             self._lose(topic, pending.suspect[0])
             pending.suspect = None
+        if topic == self._main and 0 <= pending.newest < ns:
+            self._periods.append(ns - pending.newest)
         if topic == self._main and ns < pending.newest:
             # Out of order: partners of this one may still come after later ones.
             for name in self._partners:
@@ -152,6 +158,15 @@ class StampPairing:
             self._needed.add(name)
         else:
             self._needed.discard(name)
+
+    def loosen(self, share: float) -> None:
+        """Stamps are times of receipt: pair up to this share of the main topic's period apart."""
+        self._share = share
+
+    def _slop(self) -> int:
+        if not self._share or len(self._periods) < 1:
+            return self._slop_ns
+        return max(self._slop_ns, int(self._share * median(self._periods)))
 
     def give_up(self) -> None:
         """Nothing more will come: what waits is unpaired. Calibration stays in force."""
@@ -203,7 +218,7 @@ class StampPairing:
         newest = pending.newest if pending.before_leap is None else pending.before_leap
         if newest <= ns:  # what comes next may be nearer
             return None
-        if distance is not None and distance <= self._slop_ns:
+        if distance is not None and distance <= self._slop():
             return True
         if distance is not None:
             self.nearest_miss_s = distance / _NS
