@@ -51,8 +51,13 @@ class PerceptionNode(LifecycleNode):
             state=lambda: self._state,
             details=self._details,
             before=self._check,
-            rate_hz=self.get_parameter("diagnostics.rate_hz").value,
+            rate_hz=self._own_parameters.value("diagnostics.rate_hz"),
         )
+
+    @property
+    def autostart(self) -> bool:
+        """Whether the executable configures and activates it (a misfit: yes, which says it)."""
+        return bool(self._own_parameters.value("autostart"))
 
     # --- lifecycle ------------------------------------------------------------------------------
 
@@ -190,17 +195,19 @@ class PerceptionNode(LifecycleNode):
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until it is told to stop; with `autostart` it configures and activates first."""
     with ros(args):
-        node = PerceptionNode()
+        node = None
         try:
             with until_interrupted():
-                if node.get_parameter("autostart").value:
+                node = PerceptionNode()
+                if node.autostart:
                     started = node.trigger_configure() == TransitionCallbackReturn.SUCCESS
                     if started:
                         node.trigger_activate()
                 rclpy.spin(node)
         finally:
             ignore_interrupts()
-            node.destroy_node()
+            if node is not None:
+                node.destroy_node()
     return 0
 
 
