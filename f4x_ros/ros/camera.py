@@ -68,9 +68,12 @@ class CameraNode(Node):
 
     def run(self) -> int:
         """Publish everything; return the number of frames."""
+        self._wait_for_clock()
         self._wait_for_subscribers()
         sent, begin = 0, time.monotonic()
-        for index in self._indices():
+        indices = self._indices()
+        self.get_logger().info(f"publishing {self._source.name}, {self._pace()}")
+        for index in indices:
             if self._stopped:
                 break
             frame = self._source[index]
@@ -149,6 +152,25 @@ class CameraNode(Node):
         due = begin + sent / rate_hz if rate_hz else 0.0
         while (left := due - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=min(left, 1.0))
+
+    def _pace(self) -> str:
+        """For the log."""
+        rate_hz = self._options["rate_hz"]
+        pace = f"{rate_hz:g} frames a second" if rate_hz else "as fast as it is received"
+        if self._options["pace_topic"]:
+            pace = "each frame when the one before came back"
+        return f"{pace}, again and again until stopped" if self._options["loop"] else pace
+
+    def _wait_for_clock(self) -> None:
+        """Stamps of a clock that does not run would all be 0."""
+        if self._options["stamps"] != "now":
+            return
+        timeout_s = self._options["wait_timeout_s"]
+        if not self._spin_until(lambda: self.get_clock().now().nanoseconds > 0, timeout_s):
+            raise BadInputError(
+                "parameter 'stamps' is 'now' and 'use_sim_time' is true, but nobody published "
+                f"/clock within {timeout_s:g} s"
+            )
 
     def _wait_for_subscribers(self) -> None:
         wanted = self._options["wait_for_subscribers"]

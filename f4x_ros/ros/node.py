@@ -40,6 +40,7 @@ class PerceptionNode(LifecycleNode):
         self._session: Session | None = None
         self._next_track_id = 1  # ids are not given out again by the session after a cleanup
         self._state = "unconfigured"
+        self._has_namesake = False
         # Handlers wait for the worker: in the default group they would hold up every callback.
         group = ReentrantCallbackGroup()
         self.create_service(Query, "~/query", self._on_query, callback_group=group)
@@ -83,7 +84,7 @@ class PerceptionNode(LifecycleNode):
         assert self._session is not None  # configured
         try:
             self._session.activate()
-        except Exception as error:  # OSError, F4xError of report.dir; qos_overrides
+        except Exception as error:  # F4xError of report.dir; qos_overrides
             return self._failure("activation", "activated", error)
         self.health.solved("activation")
         self.health.solved("report")
@@ -131,6 +132,7 @@ class PerceptionNode(LifecycleNode):
     def _failure(self, kind: str, done: str, error: Exception) -> TransitionCallbackReturn:
         """Say why a transition fails. (rclpy would swallow the exception.)"""
         # (what rclpy, a model or a missing library raises may be the user's to put right, too)
+        error = self._own_parameters.named(error)
         text = str(error) if is_expected(error) else f"{type(error).__name__}: {error}"
         self.health.problem(kind, text, hold_s=FOR_EVER_S)
         self.get_logger().error(f"cannot be {done}: {text}")
@@ -184,8 +186,27 @@ class PerceptionNode(LifecycleNode):
     # --- diagnostics ----------------------------------------------------------------------------
 
     def _check(self) -> None:
+        self._look_for_namesakes()
         if self._session is not None:
             self._session.check()
+
+    def _look_for_namesakes(self) -> None:
+        """ROS allows two nodes of one name; then questions are answered by any of them."""
+        own = (self.get_name(), self.get_namespace())
+        count = self.get_node_names_and_namespaces().count(own)
+        if count < 2:
+            self.health.solved("name")
+            self._has_namesake = False
+            return
+        text = (
+            f"{count} nodes are named '{self.get_fully_qualified_name()}': each answers services "
+            "and publishes for the other, too; give one another name (-r __node:=NAME) or "
+            "namespace (of one that was killed, the name is free after some seconds)"
+        )
+        self.health.problem("name", text)
+        if not self._has_namesake:
+            self._has_namesake = True
+            self.get_logger().warning(text)
 
     def _details(self) -> dict[str, object]:
         details = self._session.details() if self._session is not None else {}

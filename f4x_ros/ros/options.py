@@ -92,10 +92,17 @@ def descriptor_of(option: Option) -> ParameterDescriptor:
 
 def misfit(option: Option, value: Any) -> str:
     """The sentence about a value that does not fit."""
-    text = repr(value)
-    if len(text) > _LONGEST:
-        text = f"{text[:_LONGEST]}... ({len(text)} letters)"
-    return f"parameter '{option.name}' is {text}, expected {expected(option)}"
+    return f"parameter '{option.name}' is {shown(value)}, expected {expected(option)}"
+
+
+def shown(value: Any) -> str:
+    """A value as a message repeats it, however long it is."""
+    return shortened(repr(value))
+
+
+def shortened(text: str) -> str:
+    """A text as a message repeats it."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text)} letters)"
 
 
 def expected(option: Option) -> str:

@@ -7,12 +7,14 @@ with its name, and `ros2 param set` can repair it.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -20,7 +22,11 @@ from rclpy.parameter import Parameter
 from f4x_ros.core.ask import read_prompts
 from f4x_ros.core.config import Config
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.ros.options import Option, checked, declare, unknown
+from f4x_ros.ros.options import Option, checked, declare, shortened, shown, unknown
+
+_FOLDERS = ("report.dir", "map.dir")
+_SLOWEST_HZ = 1e-6
+_LONGEST_FRAME = 256  # letters
 
 OPTIONS: tuple[Option, ...] = (
     Option("prompts", [""], "standing queries, in the order of their labels; '' is left out"),
@@ -38,7 +44,9 @@ OPTIONS: tuple[Option, ...] = (
     Option("pose_source", "tf", "where the camera's pose comes from", choices=("tf", "topic")),
     Option("image_rectified", False, "the images are rectified already: use P of camera_info"),
     Option("sync.slop_s", 0.02, "image and depth pair up to this far apart", low=0, high=1),
-    Option("sync.queue_size", 30, "messages per topic that wait for their partners", low=1),
+    Option(
+        "sync.queue_size", 30, "messages per topic that wait for their partners", low=1, high=10_000
+    ),
     Option(
         "frames",
         "newest",
@@ -46,7 +54,7 @@ OPTIONS: tuple[Option, ...] = (
         "other, for recordings of which nothing may be lost",
         choices=("newest", "all"),
     ),
-    Option("queue_size", 10, "frames that wait for the map or for their pose", low=1),
+    Option("queue_size", 10, "frames that wait for the map or for their pose", low=1, high=10_000),
     Option("transform_timeout_s", 0.5, "a frame waits so long for its pose", low=0, high=60),
     Option("time_jump_s", 1.0, "stamps going back by more than this are a jump", low=0),
     Option(
@@ -114,6 +122,17 @@ class NodeParameters:
         except BadInputError:
             return option.default
 
+    def named(self, error: Exception) -> Exception:
+        """An error of a file as one of the parameter that names its folder; others as they are."""
+        if not isinstance(error, OSError) or not isinstance(error.filename, str):
+            return error
+        file = Path(error.filename)
+        for name in _FOLDERS:
+            folder = Path(value := self.value(name)).expanduser().absolute()
+            if value and (folder.is_relative_to(file) or file.is_relative_to(folder)):
+                return _not_a_folder(name, value, error)
+        return error
+
     def read(self) -> Settings:
         """All values.
 
@@ -136,8 +155,8 @@ class NodeParameters:
                 prompts += read_prompts(path)
             except ValueError as error:
                 raise BadInputError(
-                    f"parameter 'prompts_file' is '{path}', expected a text file with one prompt "
-                    f"per line ({error})"
+                    f"parameter 'prompts_file' is {shown(path)}, expected a text file with one "
+                    f"prompt per line ({shortened(str(error))})"
                 ) from error
         thresholds = options.pop("thresholds")
         if not any(thresholds):
@@ -175,6 +194,14 @@ def listed(prompts: Any) -> Any:
     return [part.strip() for part in prompts.split(",") if part.strip()]
 
 
+def _not_a_folder(name: str, value: str, error: OSError) -> BadInputError:
+    """The sentence about a parameter that names a folder which cannot be used."""
+    return BadInputError(
+        f"parameter '{name}' is {shown(value)}, expected a folder that can be written "
+        f"({error.strerror or error})"
+    )
+
+
 def _check_together(values: Mapping[str, Any]) -> None:
     """What a range does not say."""
     if values["report.holdout_every"] == 1:
@@ -182,11 +209,27 @@ def _check_together(values: Mapping[str, Any]) -> None:
             "parameter 'report.holdout_every' is 1, expected 0 (all frames are mapped) or at least "
             "2 (of 1, none would be)"
         )
-    if not values["map_frame"].strip("/ "):
+    for name, value in values.items():
+        if name.endswith(".rate_hz") and 0 < value < _SLOWEST_HZ:
+            raise BadInputError(
+                f"parameter '{name}' is {value:g}, expected 0 (every frame) or at least "
+                f"{_SLOWEST_HZ:g}"
+            )
+    for name in ("map_frame", "camera_frame"):
+        value = values[name]
+        blank = name == "map_frame" and not value.strip("/ ")
+        if blank or len(value) > _LONGEST_FRAME or not value.isprintable():
+            raise BadInputError(
+                f"parameter '{name}' is {shown(value)}, expected the name of a frame, "
+                f"{_LONGEST_FRAME} letters at most"
+            )
+    memory = psutil.virtual_memory().total
+    if values["field.max_bytes"] > memory:
         raise BadInputError(
-            f"parameter 'map_frame' is '{values['map_frame']}', expected the name of a frame"
+            f"parameter 'field.max_bytes' is {values['field.max_bytes']}, expected at most "
+            f"{memory}, the memory of this machine"
         )
-    for name in ("report.dir", "map.dir"):
+    for name in _FOLDERS:
         if values[name]:
             _check_folder(name, values[name])
 
@@ -195,8 +238,13 @@ def _check_folder(name: str, value: str) -> None:
     """A folder that is there or can be made, and written to."""
     path = Path(value).expanduser().absolute()
     there = next(p for p in (path, *path.parents) if os.path.lexists(p))
-    said = f"parameter '{name}' is '{value}', expected a folder"
-    if not there.is_dir():
-        raise BadInputError(f"{said}; {'it' if there == path else there} is none")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise BadInputError(f"{said} that can be written; {there} cannot")
+    try:
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{there} is a file")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"{there} cannot be written")
+        path.stat()  # (a name may be too long)
+    except FileNotFoundError:  # it can be made
+        pass
+    except OSError as error:
+        raise _not_a_folder(name, value, error) from error
