@@ -76,6 +76,10 @@ class PerceptionNode(LifecycleNode):
         # the interpreter to itself: 150 ms in which no callback runs.
         gc.freeze()
         self._state = "inactive"
+        if not settings.prompts:
+            self.get_logger().info(
+                "no prompts: no masks and no objects until ~/set_prompts (~/query works)"
+            )
         self.get_logger().info(f"configured in {time.monotonic() - begin:.1f} s")
         return super().on_configure(state)
 
