@@ -28,6 +28,7 @@ FOR_EVER_S = 1e9
 # present is the message of the status; all are among its values.
 KINDS: dict[str, bytes] = {
     "configuration": ERROR,  # a parameter, the file of prompts, the model: configuring failed
+    "name": WARN,  # another node of the same name is in the graph
     "activation": ERROR,  # the folder of the report, a QoS override: activating failed
     "topic": ERROR,  # nobody publishes an input
     "type": ERROR,  # an input is published with another type than is read
