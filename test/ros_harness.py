@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -243,6 +244,8 @@ def running(
         thread.join()
         _nodes.remove(node)
         node.destroy_node()
+        del node, executor, run
+        gc.collect()  # rclpy's nodes are in cycles: until then the graph has a second of this name
 
 
 def stamps(messages: list[Any]) -> list[int]:

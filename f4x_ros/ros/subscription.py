@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from rclpy.event_handler import SubscriptionEventCallbacks
@@ -75,14 +75,13 @@ class Input:
         self.last_s = time.monotonic()
         self._node, self._topic, self._kinds = node, topic, tuple(kinds)
         self._callback, self._health = callback, health
-        self._kind = self._kinds[0]
         self._misfit: str | None = None  # the policy of a publisher that does not fit
         self._repaired = False
         self._others_named = False
         self._seen: deque[int] = deque(maxlen=4 * _DEPTH)  # source times, where there are two ears
         self._subscriptions: list[Subscription[Any]] = []
+        self._kind = self._fitting(self._types()) or self._kinds[0]
         self._subscribe()
-        self.adapt()
 
     def publishers(self) -> int:
         """Publishers that are seen in the ROS graph, of whatever type."""
@@ -90,7 +89,7 @@ class Input:
 
     def resolved(self) -> str:
         """Full name of the topic, after remapping."""
-        return self._subscriptions[0].topic_name
+        return self._node.resolve_topic_name(self._topic)
 
     def adapt(self) -> None:
         """Subscribe by the type that the topic has, if it is another one that is read."""
@@ -98,7 +97,7 @@ class Input:
         if not types or type_name(self._kind) in types:
             self._name_others(types)
             return
-        fits = next((kind for kind in self._kinds if type_name(kind) in types), None)
+        fits = self._fitting(types)
         if fits is not None:
             self._node.get_logger().info(
                 f"'{self.resolved()}' has type {type_name(fits)}: it is read as such"
@@ -137,6 +136,10 @@ class Input:
         for one in self._subscriptions:
             self._node.destroy_subscription(one)
         self._subscriptions = []
+
+    def _fitting(self, types: Collection[str]) -> type | None:
+        """The first of the types that are read that a topic has."""
+        return next((kind for kind in self._kinds if type_name(kind) in types), None)
 
     def _types(self) -> dict[str, str]:
         """Types of the topic in the ROS graph, with the first node that publishes each."""
