@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import subprocess
 import sys
@@ -53,7 +52,6 @@ def test_a_second_node_of_the_same_name_is_noticed_until_it_is_gone(
         while others:
             others.pop().destroy_node()
     try:
-        gc.collect()  # (its state machine keeps a lifecycle node in the graph until then)
         eventually(lambda: "name" not in problems(first))
     finally:
         first.destroy_node()
@@ -104,6 +102,29 @@ def test_an_executable_can_be_stopped_while_it_imports(
         rest = process.stderr.read()
         assert process.wait(PATIENCE_S) == 0
     assert rest == "thing: stopped while starting\n"
+
+
+def test_the_command_can_be_stopped_while_it_imports() -> None:
+    code = """
+import sys
+class Stuck:
+    def find_spec(self, name, path=None, target=None):
+        if name == "f4x_ros.cli.main":
+            print("importing", flush=True)
+            import time; time.sleep(600)
+sys.meta_path.insert(0, Stuck())
+from f4x_ros.cli.start import main
+sys.exit(main())
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "importing\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == "f4x: interrupted\n"
+        assert process.wait(PATIENCE_S) == 130
 
 
 def test_the_executables_say_that_they_start_before_they_import(root: Path) -> None:

@@ -456,10 +456,9 @@ def test_a_folder_that_cannot_be_written_is_named(
 ) -> None:
     (tmp_path / "file").write_text("")
     with running(client, report__dir=str(tmp_path / "file" / "report")) as run:
-        run.client.change_state("configure")
-        with pytest.raises(RuntimeError, match=r"cannot activate: activation: .*file"):
-            run.client.change_state("activate")
-        assert run.client.state() == "inactive"
+        with pytest.raises(RuntimeError, match=r"cannot configure: .*'report.dir' is .*is a file"):
+            run.client.change_state("configure")
+        assert run.client.state() == "unconfigured"
 
 
 def test_a_disk_that_fills_up_ends_the_report_and_not_the_map(

@@ -28,7 +28,6 @@ FOR_EVER_S = 1e9
 # present is the message of the status; all are among its values.
 KINDS: dict[str, bytes] = {
     "configuration": ERROR,  # a parameter, the file of prompts, the model: configuring failed
-    "name": WARN,  # another node of the same name is in the graph
     "activation": ERROR,  # the folder of the report, a QoS override: activating failed
     "topic": ERROR,  # nobody publishes an input
     "type": ERROR,  # an input is published with another type than is read
@@ -49,6 +48,7 @@ KINDS: dict[str, bytes] = {
     "prompts": WARN,  # a prompt was refused
     "report": WARN,  # the report could not be written
     "overload": WARN,  # frames come faster than they are processed
+    "name": WARN,  # another node of the same name is in the graph
 }
 # What only the diagnostics see, so they log it; the rest is logged when it happens.
 _LOGGED_HERE = ("topic", "type", "qos", "silent", "sync", "stamps", "backend", "overload")

@@ -124,6 +124,11 @@ class PerceptionNode(LifecycleNode):
     def destroy_node(self) -> None:
         """End the thread, then destroy the node."""
         self._end()
+        # rclpy leaves it, and with it the node stays in the graph until somebody collects garbage:
+        # for the next one of this name it would be a namesake.
+        machine = getattr(self, "_state_machine", None)
+        if machine is not None:
+            machine.destroy_when_not_in_use()
         super().destroy_node()
 
     def _end(self) -> None:
