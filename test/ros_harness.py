@@ -244,7 +244,7 @@ def running(
         thread.join()
         _nodes.remove(node)
         node.destroy_node()
-        del node, executor, run
+        del node, executor, run.node
         gc.collect()  # rclpy's nodes are in cycles: until then the graph has a second of this name
 
 

@@ -144,6 +144,7 @@ def test_depth_of_another_camera_is_registered_or_refused_with_both_frames(
         with running(client, remap=topics, transform_timeout_s=2.0) as run:
             run.client.start()
             robot.wait_until_heard()
+            run.counted("received.depth/camera_info")
             robot.send(0, depth=from_beside)
             run.says("depth:", "frame 'depth_eye'", "the colour camera 'eye'", "/tf_static")
             run.counted("dropped.depth_not_registered")

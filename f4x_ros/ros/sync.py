@@ -79,7 +79,8 @@ class StampPairing:
     are waited for only while they are expected, see `expect`. A message waits while a better
     partner may still come, at most until `queue_size` messages wait; what never finds its partners
     is counted in `unpaired`. One stamp that leaps, after which time goes on as before, costs its
-    own message only; two are a jump of time. Not thread-safe: call it from one executor.
+    own message only; two, or those of a whole set, are a jump of time. Not thread-safe: call it
+    from one executor.
 
     `on_lost` is told topic, stamp and cause ("unpaired" or "repeated") of each message that goes.
 
@@ -124,21 +125,8 @@ class StampPairing:
     def add(self, topic: str, ns: int, message: Any) -> list[dict[str, Any]]:
         """Take one message; return the sets (by topic) that are complete now, ascending in time."""
         pending = self._pending[topic]
-        if ns < pending.newest - self._jump_ns and topic not in self._latched:
-            if pending.continues(ns, self._jump_ns):
-                assert pending.before_leap is not None
-                leapt_ns = pending.last
-                if pending.drop_last():
-                    self._lose(topic, leapt_ns)
-                pending.newest = pending.before_leap
-            elif pending.suspect is None:  # the next one tells whether time has jumped
-                pending.suspect = (ns, message)
-                return []
-            else:
-                self._jump()
-        elif pending.suspect is not None:  # time goes on as before
-            self._lose(topic, pending.suspect[0])
-            pending.suspect = None
+        if topic not in self._latched and not self._goes_on(topic, ns, message):
+            return self._take_ready()
         if topic == self._main and 0 <= pending.newest < ns:
             self._periods.append(ns - pending.newest)
         if topic == self._main and ns < pending.newest:
@@ -151,6 +139,28 @@ class StampPairing:
         ready = self._take_ready()
         self._bound()
         return ready
+
+    def _goes_on(self, topic: str, ns: int, message: Any) -> bool:
+        """Judge a stamp against those before it; False if the message is kept elsewhere."""
+        pending = self._pending[topic]
+        if ns >= pending.newest - self._jump_ns:
+            if pending.suspect is not None:  # time goes on as before
+                self._lose(topic, pending.suspect[0])
+                pending.suspect = None
+            return True
+        if pending.continues(ns, self._jump_ns):
+            assert pending.before_leap is not None
+            leapt_ns = pending.last
+            if pending.drop_last():
+                self._lose(topic, leapt_ns)
+            pending.newest = pending.before_leap
+            return True
+        first = pending.suspect is None  # the next one tells whether time has jumped
+        if first:
+            pending.suspect = (ns, message)
+        if not first or self._agreed():
+            self._jump()
+        return not first
 
     def expect(self, name: str, expected: bool) -> None:
         """Whether sets wait for the first message of an optional topic."""
@@ -179,6 +189,12 @@ class StampPairing:
                 if pending.suspect is not None:
                     self._lose(name, pending.suspect[0])
                     pending.suspect = None
+
+    def _agreed(self) -> bool:
+        """True if a whole set came of another time."""
+        suspects = [self._pending[name].suspect for name in (self._main, *self._partners)]
+        stamps = [suspect[0] for suspect in suspects if suspect is not None]
+        return len(stamps) == len(suspects) and max(stamps) - min(stamps) <= self._slop()
 
     def _jump(self) -> None:
         """Begin anew, with what has come of the new time."""

@@ -96,6 +96,8 @@ class _Edge:
         after = bisect_left(self.stamps, ns)
         if after < len(self.stamps) and self.stamps[after] == ns:
             return self.poses[after]
+        if self._suspect is not None and self._suspect[0] == ns:
+            return self._suspect[1]  # a frame that leapt with it
         if not 0 < after < len(self.stamps):
             return None
         first, second = self.stamps[after - 1], self.stamps[after]
