@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 from rclpy.node import Node
 
+from f4x_ros.core.base import LeftOut
 from f4x_ros.core.data import Frame, Outputs, Percept
 from f4x_ros.core.perception import Perception
-from f4x_ros.ros.complaints import Complaints
+from f4x_ros.ros.complaints import LOST_IN_STREAM, Complaints
 from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.parameters import Settings
 
 if TYPE_CHECKING:
     from f4x_ros.eval.subjects.run_recorder import RunRecorder
-
-_DROPPED = "dropped."  # first letters of the counters of what came and was not processed
 
 
 class Recording:
@@ -43,7 +42,7 @@ class Recording:
         self._node, self._settings, self._health = node, settings, health
         self._complaints, self._perception = complaints, perception
         self._recorder: RunRecorder | None = None
-        self._dropped_before: Counter[str] = Counter()
+        self._before = LeftOut()  # what was left out before the report began
 
     @property
     def runs(self) -> bool:
@@ -57,7 +56,7 @@ class Recording:
         # Imported here: it draws pictures and videos, which nobody else needs.
         from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
-        self._dropped_before = self._dropped()
+        self._before = self._health.all_left_out()
         self._recorder = RunRecorder(
             self._perception,
             self._settings["report.dir"],
@@ -90,8 +89,9 @@ class Recording:
         if recorder is None:
             return
         try:
-            left_out = self._dropped() - self._dropped_before
-            report = recorder.finish(left_out, dropped=left_out.total())
+            left_out = self._left_out()
+            dropped = sum(left_out[reason] for reason in LOST_IN_STREAM)
+            report = recorder.finish(left_out, dropped=dropped)
         except Exception as error:  # the disk; whatever: the node goes on
             self._complaints.no_report(error)
         else:
@@ -105,13 +105,6 @@ class Recording:
             self._recorder.close()
             self._recorder = None
 
-    def _dropped(self) -> Counter[str]:
-        """What came and was not processed so far, by reason."""
-        counts = self._health.counts()
-        return Counter(
-            {
-                name.removeprefix(_DROPPED): count
-                for name, count in counts.items()
-                if name.startswith(_DROPPED)
-            }
-        )
+    def _left_out(self) -> Counter[str]:
+        """What came and was not processed while the report was open, by reason."""
+        return Counter(self._health.all_left_out().counts) - Counter(self._before.counts)
