@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from f4x_ros.cli.prompts import KNOWS, chosen_prompts, speaker
+from f4x_ros.cli.prompts import KNOWS, chosen_prompts, speaker, use_prompts
 from f4x_ros.cli.sources import SOURCE_HELP
 from f4x_ros.cli.table import table
 
@@ -62,7 +62,8 @@ def run(options: argparse.Namespace) -> int:
     from f4x_ros.eval.subjects.report import left_out_text, report_rows
     from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
-    perception = Perception(config, prompts)
+    perception = Perception(config)
+    use_prompts(perception, prompts, keep_all=options.prompts_file is not None)
     stop = options.start + options.frames if options.frames else 0
     source = Part(prepared(opened, stop), options.start, options.frames)
     out = Path(options.out) if options.out else Path("out") / file_name(source.name)
