@@ -340,6 +340,28 @@ def test_depth_is_found_under_other_names(
     assert frames[1].depth == pytest.approx(depth(1) / 1000, abs=1e-6)
 
 
+def test_depth_of_an_encoding_that_is_not_read_is_not_just_left_out(tmp_path: Path) -> None:
+    def odd(_: str, k: int, message: Any) -> Any:
+        return image(stamp_of(k), "32SC1", depth(k).astype("<i4"))
+
+    messages = changed(good(), DEPTH, odd)
+    with pytest.raises(BadInputError, match=rf"topic {DEPTH} has the encoding '32SC1', expected"):
+        opened(tmp_path / "found", messages)
+    frames, source = opened(tmp_path / "forgone", messages, depth="")
+    assert frames[0].depth is None
+    assert any(DEPTH in remark and "'32SC1'" in remark for remark in source.remarks)
+
+
+def test_where_no_image_has_a_pose_it_is_said_which_transform_is_known_when(tmp_path: Path) -> None:
+    def late(_: str, k: int, message: Any) -> Any:
+        message.transforms[0].header.stamp.sec += 100
+        return message
+
+    found = r"none of 6 images .* 1600000000.000 to .* 'map' -> 'base' has 7 samples from 16000000"
+    with pytest.raises(BadInputError, match=found):
+        opened(tmp_path, changed(good(), "/tf", late))
+
+
 def test_channels_without_names_are_said(tmp_path: Path) -> None:
     def unnamed(_: str, k: int, message: Any) -> Any:
         return image(stamp_of(k), "8UC3", rgb(k)[..., ::-1])

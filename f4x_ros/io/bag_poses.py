@@ -105,6 +105,10 @@ class BagPoses:
         """True if `at` has an answer, or nothing was asked for."""
         return not self.topic or self._poses.covers(self.map_frame, self._camera, stamp_ns)
 
+    def lacking(self, stamp_ns: int) -> str:
+        """Which transform is not known then, in words."""
+        return self._poses.lacking(self.map_frame, self._camera, stamp_ns)
+
     def at(self, stamp_ns: int) -> Pose | None:
         """``T_map_camera`` at a time; None where it is not known."""
         if not self.topic:

@@ -157,7 +157,8 @@ class BagSource(Source):
         if not posed.any():
             raise BadInputError(
                 f"{path}: none of {len(stamps)} images has a pose ({self.topics.pose}) at its "
-                "time, expected samples around their stamps"
+                f"time, {stamps[0] / 1e9:.3f} to {stamps[-1] / 1e9:.3f} s: "
+                f"{self._poses.lacking(int(stamps[0]))}"
             )
         self._images = [images[i] for i in np.flatnonzero(posed)]
         self._depths = [depths[i] for i in np.flatnonzero(posed)] if depths else []
@@ -196,7 +197,10 @@ class BagSource(Source):
                 observed=rectifier.observed,
             )
         except BadInputError as error:
-            raise BadSampleError("frames_unusable", f"{self._bag.path}: {error}") from error
+            topics = " and ".join(filter(None, (self.topics.image, self.topics.depth)))
+            raise BadSampleError(
+                "frames_unusable", f"{self._bag.path} topics {topics}: {error}"
+            ) from error
 
     def _depth(self, index: int, rectifier: Rectifier) -> NDArray[np.float32]:
         """Depth ``[H, W]`` metres as the rectified colour camera sees it."""

@@ -102,6 +102,13 @@ class PoseTrack:
         """How many samples it has."""
         return len(self._stamps)
 
+    def described(self) -> str:
+        """How many samples there are, and from when to when."""
+        if not len(self):
+            return "no samples"
+        first, last = self._stamps[0] / 1e9, self._stamps[-1] / 1e9
+        return f"{len(self)} samples from {first:.3f} to {last:.3f} s"
+
     def covers(self, stamp_ns: int) -> bool:
         """True if `at` has an answer."""
         return self._bracket(stamp_ns) is not None
@@ -201,6 +208,16 @@ class TransformTree:
         names = [*up_target, *up_source]
         moving = [self._moving[name][1] for name in names if name not in self._static]
         return self.connected(target, source) and all(t.covers(stamp_ns) for t in moving)
+
+    def lacking(self, target: str, source: str, stamp_ns: int) -> str:
+        """Which transform has no answer then, and when it has; "" if all have one."""
+        up_target, up_source = self._legs(target, source)
+        for name in (*up_target, *up_source):
+            if name not in self._moving or self._moving[name][1].covers(stamp_ns):
+                continue
+            parent, track = self._moving[name]
+            return f"transform {parent!r} -> {name!r} has {track.described()}"
+        return ""
 
     def lookup(self, target: str, source: str, stamp_ns: int) -> Pose | None:
         """``T_target_source`` at a time, or None if a part of the chain is not known then."""
