@@ -214,6 +214,7 @@ ALL = list(range(12))
         lambda text: text.replace("\n", "   # a remark\n\n").encode(),
         lambda text: ("# color images\n# file: 'x.bag'\n" + text).encode(),
         lambda text: ("timestamp what follows\n" + text).encode(),
+        lambda text: ("# Küche\n" + text).encode("latin-1"),
         lambda text: "\n".join(reversed(text.splitlines())).encode(),
         lambda text: text.replace("/", "\\").encode(),
         lambda text: "\n".join(f"{float(r.split()[0]):.18e} {r.split(' ', 1)[1]}"
