@@ -59,10 +59,11 @@ class ImageTopic:
         return (float(self.info.width), float(self.info.height), *np.asarray(self.info.k).tolist())
 
     @property
-    def last_resort(self) -> tuple[bool, bool, bool, str]:
+    def last_resort(self) -> tuple[int, bool, bool, str]:
         """Of copies of one picture the least is used: plain, not mixed of a mosaic, as it came."""
         return (
-            self.name.endswith(_TRANSPORTS),
+            (without_transport(self.name) != self.name)
+            * (2 - ("compressedDepth" in self.encoding)),
             self.encoding.startswith("bayer"),
             named_rectified(self.name) == (self.sort != "depth"),
             self.name,

@@ -24,6 +24,7 @@ _OP_SCHEMA, _OP_CHANNEL, _OP_MESSAGE, _OP_CHUNK = 0x03, 0x04, 0x05, 0x06
 _RECORD = struct.Struct("<BQ")  # opcode, length
 _MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
 _CHUNK = struct.Struct("<QQQII")  # start, end, size unpacked, checksum, length of the next
+_LONGEST_PROFILE = 64  # bytes read of the first record, which names it
 _CACHED_CHUNKS = 4
 #: So many rows in a row that cannot be read are the end of an SQLite file.
 _ROWS_LOST_AT_END = 10_000
@@ -47,6 +48,7 @@ class SalvagedMcap:
             self._channels: dict[int, tuple[str, str]] = {}  # topic and type
             self._found: dict[str, list[tuple[int, Any]]] = {}
             self._cache: OrderedDict[int, bytes] = OrderedDict()
+            self._check_profile()
             self._scan()
         except BaseException:
             self._bio.close()
@@ -74,6 +76,13 @@ class SalvagedMcap:
             body = records[start : start + _RECORD.unpack_from(records, offset)[1]]
         data = body[_MESSAGE.size :]
         return data if limit is None else data[:limit]
+
+    def _check_profile(self) -> None:
+        """Raise ValueError at messages of other systems, which are no ROS 2 messages."""
+        head = BytesIO(self._bio.read(_LONGEST_PROFILE)[_RECORD.size :])
+        profile = _text(head)
+        if profile not in ("ros2", ""):
+            raise ValueError(f"its profile is {profile!r}, expected 'ros2'")
 
     def _scan(self) -> None:
         position = len(_MAGIC)
@@ -146,9 +155,9 @@ class SalvagedSqlite:
             vfs=_padding().vfs_name,
         )
         try:
-            rows = self._db.execute("SELECT id, name, type FROM topics").fetchall()
-            names = {number: name for number, name, _ in rows}
-            self.topics = {name: kind for _, name, kind in rows}
+            rows: Any = self._db.execute("SELECT id, name, type FROM topics").fetchall()
+            names: dict[int, str] = {number: name for number, name, _ in rows}
+            self.topics: dict[str, str] = {name: kind for _, name, kind in rows}
             self._found: dict[str, list[tuple[int, int]]] = {}
             for number, topic, log_ns in self._rows():
                 if topic in names:
@@ -200,7 +209,7 @@ class _Padded(apsw.VFSFile):
     """A file that is as long as its header says; SQLite would refuse to open a shorter one."""
 
     def xFileSize(self) -> int:
-        there = super().xFileSize()
+        there = int(super().xFileSize())
         if there < _SQLITE_HEAD:
             return there
         head = super().xRead(_SQLITE_HEAD, 0)

@@ -36,10 +36,10 @@ _LEAST_TO_REPAIR = 1024  # bytes; in less there is nothing
 # What the libraries raise at bytes that are no message, or that cannot be read.
 _DAMAGE = (
     SerdeError, KeyError, struct.error, IndexError, ValueError, AssertionError, OverflowError,
-    MemoryError, apsw.Error, *UNPACKING_ERRORS,
+    MemoryError, OSError, apsw.Error, *UNPACKING_ERRORS,
 )  # fmt: skip
 # What they raise at a file that is no whole bag.
-_NO_BAG = (ReaderError, FileNotFoundError, TypeError, OSError, *_DAMAGE)
+_NO_BAG = (ReaderError, TypeError, *_DAMAGE)
 _SALVAGED: dict[str, type[SalvagedMcap] | type[SalvagedSqlite]]
 _SALVAGED = {".mcap": SalvagedMcap, ".db3": SalvagedSqlite}
 _REPAIR = {

@@ -136,6 +136,7 @@ def metres(pixels: NDArray[Any], what: str) -> NDArray[np.float32]:
     Raises:
         ValueError: whole numbers of metres where millimetres are expected; begins with ``what``.
     """
+    out: NDArray[np.float32]
     if pixels.dtype.kind in "ui":
         out = np.maximum(pixels, 0).astype(np.float32) / np.float32(1000)
         farthest = float(out.max(initial=0))
