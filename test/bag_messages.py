@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,9 @@ def write(
     messages: list[Message],
     storage: StoragePlugin = StoragePlugin.MCAP,
     compression: CompressionMode | None = None,
+    change: Callable[[str, int, bytes], bytes] = lambda _, __, data: data,
 ) -> Path:
+    """A bag folder; `change(topic, record time, data)` spoils the bytes of messages."""
     writer = Writer(path, version=8, storage_plugin=storage)
     if compression is not None:
         writer.set_compression(compression, CompressionFormat.ZSTD)
@@ -121,7 +124,8 @@ def write(
         for topic, kind, at, message in messages:
             if topic not in connections:
                 connections[topic] = writer.add_connection(topic, kind, typestore=typestore())
-            writer.write(connections[topic], at, typestore().serialize_cdr(message, kind))
+            data = change(topic, at, bytes(typestore().serialize_cdr(message, kind)))
+            writer.write(connections[topic], at, data)
     return path
 
 

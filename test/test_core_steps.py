@@ -134,7 +134,8 @@ def test_what_was_not_seen_stays_as_it_was(step) -> None:
         assert not torch.equal(gaussians[name][3], before[name][3]), name
 
 
-def test_compiled_loss_has_the_gradients_of_the_torch_one() -> None:
+@pytest.mark.parametrize("masked", [False, True])
+def test_compiled_loss_has_the_gradients_of_the_torch_one(masked: bool) -> None:
     generator = torch.Generator().manual_seed(0)
     view = a_view()
     color = torch.rand(32, 48, 3, generator=generator)
@@ -142,9 +143,10 @@ def test_compiled_loss_has_the_gradients_of_the_torch_one() -> None:
     alpha[0] = 0.01
     depth = alpha * 3 * torch.rand(32, 48, generator=generator)
     leaves = [t.clone().requires_grad_() for t in (color, depth, alpha, view.exposure.values)]
-    loss = view_loss(*leaves[:3], view, leaves[3])
+    absent = torch.rand(32, 48, generator=generator) < 0.3 if masked else None
+    loss = view_loss(*leaves[:3], view, leaves[3], absent)
     expected = torch.autograd.grad(loss, leaves)
-    found = loss_gradients(color, depth, alpha, view, view.exposure.values)
+    found = loss_gradients(color, depth, alpha, view, view.exposure.values, absent)
     assert found.loss == pytest.approx(float(loss.detach()), rel=1e-5)
     for one, other in zip(found[1:], expected, strict=True):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-9)
@@ -203,7 +205,7 @@ def test_pixels_of_what_is_not_in_memory_teach_nothing(backend: str) -> None:
     exposure = view.exposure.values.clone()
     optimiser.refine(field, [view], backend, lambda: None, {view: everywhere})
     assert all(torch.equal(field.present[name], old) for name, old in before.items())
-    assert torch.equal(view.exposure.values, exposure)
+    assert torch.allclose(view.exposure.values, exposure, atol=1e-3)  # pulled by its prior alone
     left = everywhere.clone()
     left[:, 24:] = False
     optimiser.refine(field, [view], backend, lambda: None, {view: left})

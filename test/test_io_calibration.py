@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 from bag_messages import make
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from f4x_ros.core.errors import BadInputError, BadSampleError
 from f4x_ros.io.calibration import lens_calibration
@@ -79,6 +81,7 @@ def changed(matrix: np.ndarray, **at: float) -> np.ndarray:
         ({"k": np.full(9, np.nan)}, r"k is \[nan, .*expected finite numbers"),
         ({"k": changed(K, k02=np.inf)}, r"k is \[140, 0, inf.*expected finite numbers"),
         ({"k": np.zeros(9), "p": np.zeros(12)}, "camera focal lengths are fx=0.0, fy=0.0.*in k"),
+        ({"k": np.zeros(9)}, "camera focal lengths are fx=0.0, fy=0.0.*in k"),
         ({"k": np.zeros(9), "d": [0.1] * 5}, "camera focal lengths are fx=0.0, fy=0.0.*in k"),
         ({"k": changed(K, k00=-140)}, "focal lengths are fx=-140"),
         ({"k": changed(K, k00=1.1, k11=1.1)}, "k has focal lengths 1.1 and 1.1, expected 8 to 1"),
@@ -92,6 +95,7 @@ def changed(matrix: np.ndarray, **at: float) -> np.ndarray:
         ({"r": np.eye(3) * 2}, r"r is \[2, 0, .*expected a rotation"),
         ({"r": np.diag([1, 1, -1])}, "expected a rotation"),
         ({"width": 0}, "camera size is 0x120"),
+        ({"binning_x": 200}, "binning is 200x0, expected at most the 160x120 pixels"),
         ({"roi": {"width": 100, "height": 120, "x_offset": 80}}, r"roi is 100x120 at \(80, 0\)"),
     ],
 )
@@ -187,12 +191,14 @@ def test_an_r_of_zeros_is_none() -> None:
     assert np.array_equal(rectifier(r=np.zeros(9)).color(noise()), noise())
 
 
-def test_p_stands_in_for_a_k_of_zeros_where_nothing_is_distorted_and_it_is_said() -> None:
-    made = rectifier(k=np.zeros(9), p=projection(P))
-    assert made.camera.fx == 120
-    assert made.remarks == (
-        "topic /eye/camera_info: k is zero; the lens has no distortion, so p is taken instead.",
-    )
+def test_a_model_without_coefficients_is_said_to_be_taken_for_none() -> None:
+    for model in ("cat_eye", "equidistant"):
+        assert rectifier(d=[], distortion_model=model).remarks == (
+            f"topic /eye/camera_info: distortion_model '{model}' without d is taken for no "
+            "distortion.",
+        )
+    for model in ("plumb_bob", "rational_polynomial", "", "none"):
+        assert rectifier(d=[], distortion_model=model).remarks == ()
 
 
 def test_binning_and_region_of_interest_are_applied() -> None:
@@ -227,3 +233,48 @@ def test_a_lens_read_from_a_file_is_checked_alike() -> None:
         lens_calibration("calibration.txt", K, [np.nan] * 4, WIDTH, HEIGHT)
     made = Rectifier.of(lens_calibration("x", K, FREIBURG1, WIDTH, HEIGHT), where="x")
     assert np.array_equal(made.color(noise()), rectifier(d=FREIBURG1).color(noise()))
+
+
+ODD = st.sampled_from(
+    [np.nan, np.inf, -np.inf, 0.0, -0.0, -1.0, 1e-3, 0.5, 1.0, 60.0, 140.0, 1e6, 1e300, -1e300]
+)
+MODELS = ["plumb_bob", "rational_polynomial", "equidistant", "fisheye", "", "none", "cat_eye"]
+
+
+def spoilt(matrix: np.ndarray, at: dict[int, float]) -> np.ndarray:
+    flat = np.array(matrix, np.float64).reshape(-1)
+    for place, value in at.items():
+        flat[place % flat.size] = value
+    return flat
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    k=st.dictionaries(st.integers(0, 8), ODD, max_size=3),
+    p=st.dictionaries(st.integers(0, 11), ODD, max_size=2),
+    r=st.dictionaries(st.integers(0, 8), ODD, max_size=1),
+    d=st.lists(st.one_of(ODD, st.floats(-0.3, 0.3)), max_size=15),
+    model=st.sampled_from(MODELS),
+    size=st.sampled_from([(WIDTH, HEIGHT), (WIDTH, HEIGHT), (0, 0), (1, 1), (40, 2000)]),
+    binning=st.sampled_from([0, 1, 2, 200]),
+    rectified=st.booleans(),
+)
+def test_any_calibration_is_refused_by_name_or_shows_an_image(
+    k: Any, p: Any, r: Any, d: list[float], model: str, size: Any, binning: int, rectified: bool
+) -> None:
+    fields = {"k": spoilt(K, k), "p": spoilt(projection(P), p), "r": spoilt(TURN, r), "d": d}
+    fields |= {"distortion_model": model, "width": size[0], "height": size[1]}
+    try:
+        made = rectifier(rectified=rectified, binning_x=binning, **fields)
+    except BadInputError as error:
+        refused = str(error)
+    else:
+        height, width = made.camera.shape
+        assert np.isfinite(made.camera.K).all()
+        shown = made.color(np.full((height, width, 3), 200, np.uint8))[..., 0]
+        observed = np.ones(shown.shape, bool) if made.observed is None else made.observed
+        assert observed.mean() >= 0.25
+        assert (shown[observed] == 200).all()
+        return
+    assert refused.startswith("topic /eye/camera_info: ")
+    assert "expected" in refused or "another size" in refused

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from f4x_ros.core.config import Config
+from f4x_ros.core.errors import BadSampleError
 from f4x_ros.core.perception import Perception
 from f4x_ros.io import START_NS
 from f4x_ros.io.davis import DavisFolder
@@ -76,6 +77,31 @@ def test_a_missing_mask_is_named(folder: Path) -> None:
     (folder / "masks/00001.png").unlink()
     with pytest.raises(ValueError, match=r"masks: 2 masks whose names do not match the 3"):
         open_source(folder)
+
+
+def test_names_without_leading_zeros_are_in_their_order(folder: Path) -> None:
+    for name, suffix in (("images", "jpg"), ("masks", "png")):
+        for k in range(3):
+            (folder / f"{name}/{k:05d}.{suffix}").rename(folder / f"{name}/{k + 9}.{suffix}")
+    source = opened(folder)
+    for k, frame in enumerate(source):
+        assert frame.rgb == pytest.approx(40 * k, abs=2)
+        assert np.array_equal(source.moving_mask(k), mask_of(k) > 0)
+
+
+@pytest.mark.parametrize("broken", ["size", "cut"])
+def test_a_bad_picture_costs_its_frame(folder: Path, broken: str) -> None:
+    path = folder / "images/00001.jpg"
+    if broken == "size":
+        cv2.imwrite(str(path), np.zeros((5, 7, 3), np.uint8))
+    else:
+        path.write_bytes(path.read_bytes()[:-40])
+    source = opened(folder)
+    assert len([source[0], source[2]]) == 2
+    with pytest.raises(
+        BadSampleError, match=r"00001\.jpg: (7x5 pixels, expected 20x12|not a whole)"
+    ):
+        source[1]
 
 
 def test_a_folder_without_images_is_refused(folder: Path) -> None:

@@ -385,7 +385,8 @@ def test_depth_of_which_none_can_be_used_is_an_error_at_once(rgbd: Path) -> None
     assert not isinstance(e.value, BadSampleError)
     for path in (rgbd / "depth").iterdir():
         path.unlink()
-    with pytest.raises(BadInputError, match=r"depth: expected 16-bit PNG images, found none"):
+    (rgbd / "depth/0.npy").write_bytes(b"x")
+    with pytest.raises(BadInputError, match=r"depth: expected 16-bit PNG .*none; .* such as 0.npy"):
         open_source(rgbd)
 
 

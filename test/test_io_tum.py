@@ -214,6 +214,7 @@ ALL = list(range(12))
         lambda text: text.replace("\n", "   # a remark\n\n").encode(),
         lambda text: ("# color images\n# file: 'x.bag'\n" + text).encode(),
         lambda text: ("timestamp what follows\n" + text).encode(),
+        lambda text: ("# Küche\n" + text).encode("latin-1"),
         lambda text: "\n".join(reversed(text.splitlines())).encode(),
         lambda text: text.replace("/", "\\").encode(),
         lambda text: "\n".join(f"{float(r.split()[0]):.18e} {r.split(' ', 1)[1]}"
@@ -294,7 +295,8 @@ def test_the_unit_of_images_is_told_by_size_and_distance(stamps: str, unit: str)
     [
         "{} nan nan nan nan nan nan nan", "{} 1 0 0 0 0 0 0", "{} 1 0 0 0 0 0.3 0.4",
         "{} 1 0 0 0 0 inf 1", "{} 1 0", "{} lost", "nan 1 0 0 0 0 0.6 0.8", "\0\0\0",
-        "-5 1 0 0 0 0 0.6 0.8",
+        "-5 1 0 0 0 0 0.6 0.8", "1e999999 1 0 0 0 0 0.6 0.8",
+        "99999999999 1 0 0 0 0 0.6 0.8",
     ],
 )  # fmt: skip
 def test_a_row_without_pose_costs_its_frame_and_is_said(plain: Path, row: str) -> None:
@@ -334,7 +336,7 @@ def test_rows_of_a_list_of_files_that_are_not_understood_are_counted(plain: Path
     changed(plain / "rgb.txt", lambda k, w: w[0] if k == 3 else " ".join(w))
     assert seen_numbers(plain) == [k for k in ALL if k != 3]
     source = open_source(plain)
-    assert source.counts == {"image_rows_unusable": 1, "depth_without_image": 1}
+    assert source.counts == {"images_of_unusable_rows": 1, "depth_without_image": 1}
     assert "rgb.txt line 4: " in source.remarks[0]
 
 

@@ -49,8 +49,10 @@ class BagCalibrations:
         Raises:
             ValueError: none of the nearest can be used; what is wrong with the nearest.
         """
-        numbers = np.argsort(np.abs(self._stamps - stamp_ns), kind="stable")[:_TRIES]
-        for number in map(int, numbers):
+        away = np.abs(self._stamps - stamp_ns)
+        nearest = int(np.argmin(away))
+        others = np.argsort(away, kind="stable")[:_TRIES] if nearest in self._bad else [nearest]
+        for number in map(int, others):
             if number in self._bad:
                 continue
             try:
@@ -60,7 +62,9 @@ class BagCalibrations:
                 unread = isinstance(error, BadSampleError)
                 reason = "calibrations_unreadable" if unread else "calibrations_unusable"
                 self._left_out.add(reason, 1, int(self._stamps[number]))
-        raise self._bad[int(numbers[0])]
+        if len(others) == 1 < len(away):
+            return self.at(stamp_ns)  # now the others are tried
+        raise self._bad[nearest]
 
     def _use(self, number: int) -> tuple[Any, Rectifier]:
         """Made once for equal calibrations."""

@@ -59,10 +59,11 @@ class ImageTopic:
         return (float(self.info.width), float(self.info.height), *np.asarray(self.info.k).tolist())
 
     @property
-    def last_resort(self) -> tuple[bool, bool, bool, str]:
+    def last_resort(self) -> tuple[int, bool, bool, str]:
         """Of copies of one picture the least is used: plain, not mixed of a mosaic, as it came."""
         return (
-            self.name.endswith(_TRANSPORTS),
+            (without_transport(self.name) != self.name)
+            * (2 - ("compressedDepth" in self.encoding)),
             self.encoding.startswith("bayer"),
             named_rectified(self.name) == (self.sort != "depth"),
             self.name,
@@ -89,6 +90,7 @@ def look(bag: BagStorage, name: str) -> ImageTopic | None:
         return None
     info_topic = f"{without_transport(name).rpartition('/')[0]}/camera_info"
     info = first_message(bag, info_topic) if bag.topics.get(info_topic) == CAMERA_INFO else None
+    shape: tuple[int, int] | None
     if bag.topics[name] == IMAGE:
         sort = _sort_of_encoding(message.encoding, name)
         encoding, shape = message.encoding, (int(message.height), int(message.width))
@@ -115,6 +117,13 @@ def first_message(bag: BagStorage, topic: str) -> Any | None:
         except BadSampleError:  # counted where frames are loaded
             continue
     return None
+
+
+def sort_of(kind: str, message: Any, topic: str) -> Sort:
+    """What a message of an image topic, of type `kind`, is taken for."""
+    if kind == IMAGE:
+        return _sort_of_encoding(message.encoding, topic)
+    return _sort_of_format(message, topic)[0]
 
 
 def _named_depth(topic: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -33,9 +33,16 @@ POSE_KINDS = (POSE_STAMPED, _WITH_COVARIANCE, _ODOMETRY, _TRANSFORM)
 
 #: Where somebody shall go, or is taken to start: never where the camera is.
 _WISHED = re.compile(r"goal|target|way_?point|initial_?pose|setpoint|desired|clicked|destin")
+#: Where the body of a robot is, which is not where its camera is.
+_BODY = re.compile(r"(?<![a-z])(amcl|robot|base)(?![a-z])")
 
 _Sample = tuple[int, list[float], list[float]]  # stamp, position, quaternion xyzw
 _Samples = dict[tuple[str, str], list[_Sample]]  # by parent and child
+
+
+def is_wished(topic: str) -> bool:
+    """True if the name of a topic says that its poses are wished or guessed, no camera's."""
+    return bool(_WISHED.search(topic.lower()))
 
 
 class BagPoses:
@@ -91,6 +98,10 @@ class BagPoses:
             self.topic, self.map_frame = TF_POSE, found
         elif pose is None and (chosen := self._only_topic(stamps_ns)):
             self._use_topic(chosen)
+            self._remark(
+                f"no transform joins the camera {self._camera!r} to a fixed frame: topic {chosen} "
+                f"is taken for its pose in {self.map_frame!r}"
+            )
         elif TF in bag.topics.values():
             raise self._no_transform(stamps_ns)
         remarks.extend(self._poses.remarks(self.map_frame, self._camera))
@@ -226,8 +237,10 @@ class BagPoses:
     def _doubt(self, topic: str, stamps_ns: NDArray[np.int64]) -> str:
         """Why a topic is not taken for the camera's pose by itself; "" if it is."""
         kind = self._bag.topics[topic]
-        if _WISHED.search(topic.lower()):
+        if is_wished(topic):
             return "named like a goal or a first guess"
+        if kind in (POSE_STAMPED, _WITH_COVARIANCE) and _BODY.search(topic.lower()):
+            return "named like the pose of a robot's body"
         if kind in (_ODOMETRY, _TRANSFORM):
             first = next((m for _, m in self._messages(topic, "", limit=1)), None)
             child = plain_frame(first.child_frame_id) if first else ""
@@ -255,16 +268,16 @@ class BagPoses:
 
     def _messages(
         self, topic: str, reason: str, limit: int | None = None
-    ) -> Sequence[tuple[int, Any]]:
+    ) -> Iterator[tuple[int, Any]]:
         """Record time and message of all that can be read; the others are counted."""
-        out = []
         for entry in self._bag.index(topic)[:limit]:
             try:
-                out.append((entry.log_ns, self._bag.message(topic, entry)))
+                message = self._bag.message(topic, entry)
             except BadSampleError:
                 if reason:
                     self._left_out.add(reason, 1, entry.log_ns)
-        return out
+                continue
+            yield entry.log_ns, message
 
     def _remark(self, text: str) -> None:
         if text not in self._remarks:

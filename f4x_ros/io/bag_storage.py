@@ -10,43 +10,42 @@ the stamp.
 from __future__ import annotations
 
 import struct
-import sys
-from collections import OrderedDict
-from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import apsw
 import numpy as np
-from lz4.frame import LZ4FrameDecompressor  # type: ignore[import-untyped]
+import yaml
 from numpy.typing import NDArray
 from rosbags.rosbag2 import Reader, ReaderError
-from rosbags.rosbag2.storage_mcap import ChunkInfo, McapReader
-from rosbags.rosbag2.storage_sqlite3 import Sqlite3Reader
 from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
 from f4x_ros.core.base import LeftOut
 from f4x_ros.core.errors import BadInputError, BadSampleError
+from f4x_ros.io.bag_chunks import UNPACKING_ERRORS, ZSTD_MAGIC, unpacked_message
+from f4x_ros.io.bag_files import BagFile, open_file
+from f4x_ros.io.bag_salvage import SalvagedMcap, SalvagedSqlite
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-_MCAP_CHUNK_HEAD = 9 + 40  # opcode and length, then the fields before the records
-_MCAP_MESSAGE_HEAD = struct.Struct("<BQHIQQ")  # opcode, length, channel, sequence, log, publish
-_OP_MESSAGE, _OP_MESSAGE_INDEX = 0x05, 0x07
-_CACHED_CHUNKS = 4
 _STAMP_BYTES = 12  # CDR head, seconds, nanoseconds
+_LEAST_TO_REPAIR = 1024  # bytes; in less there is nothing
 
 # What the libraries raise at bytes that are no message, or that cannot be read.
 _DAMAGE = (
     SerdeError, KeyError, struct.error, IndexError, ValueError, AssertionError, OverflowError,
-    MemoryError, RuntimeError, EOFError, apsw.Error, zstd.ZstdError,
+    MemoryError, OSError, apsw.Error, *UNPACKING_ERRORS,
 )  # fmt: skip
+# What they raise at a file that is no whole bag.
+_NO_BAG = (ReaderError, TypeError, *_DAMAGE)
+_SALVAGED: dict[str, type[SalvagedMcap] | type[SalvagedSqlite]]
+_SALVAGED = {".mcap": SalvagedMcap, ".db3": SalvagedSqlite}
+_REPAIR = {
+    ".mcap": "'mcap recover FILE -o NEW' may repair it",
+    ".db3": "'sqlite3 FILE .recover | sqlite3 NEW' may repair it",
+}
 
 
 @lru_cache(maxsize=1)
@@ -63,49 +62,150 @@ class Entry(NamedTuple):
     position: Any  # place in that file
 
 
-class _File(Protocol):
-    def entries(self, topic: str) -> Iterator[tuple[int, Any]]:
-        """Record time [ns] and position of each message of a topic."""
-        ...
-
-    def read(self, position: Any, limit: int | None) -> bytes:
-        """The message at a position, or its first ``limit`` bytes."""
-        ...
-
-
 class BagStorage:
-    """An open bag: its topics, and any message of them by number."""
+    """An open bag: its topics, and any message of them by number.
+
+    Files that are damaged or were not closed are read as far as they go.
+
+    Attributes:
+        topics: type by topic.
+        counts: how many messages of each topic there are.
+        left_out: what could not be read, as far as that is known.
+        remarks: what is wrong with the bag, in sentences.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open a bag folder, ``.mcap`` or ``.db3`` file; raises ValueError if it is no bag."""
         self.path = path
         self.left_out = LeftOut()
         self.remarks: list[str] = []
+        self.topics: dict[str, str] = {}
+        self.counts: dict[str, int] = {}
+        self._files: list[BagFile] = []
+        self._indexed: dict[str, list[Entry]] = {}
+        self._instead: dict[int, int] = {}  # what is read in place of a file with a damaged index
+        self._closing = ExitStack()
         try:
-            self._reader = Reader(path)
-            self._reader.open()
-        except (ReaderError, FileNotFoundError, KeyError) as error:
-            raise BadInputError(f"{path}: expected a ROS 2 bag ({error})") from error
-        self.topics: dict[str, str] = {c.topic: c.msgtype for c in self._reader.connections}
-        self.counts: dict[str, int] = dict.fromkeys(self.topics, 0)
-        for connection in self._reader.connections:
-            self.counts[connection.topic] += connection.msgcount
-        storage: Any = self._reader.storage
-        self._files = [_open_file(part) for part in getattr(storage, "storages", [storage])]
-        self._packed = storage.metadata.compression_mode == "message"
+            try:
+                self._open(Reader(path))
+            except _NO_BAG as error:
+                if isinstance(error, PermissionError):
+                    raise
+                self._salvage(error)
+            self._note_wal()
+            self._whole = len(self._files)
+        except BaseException:
+            self._closing.close()
+            raise
 
     def close(self) -> None:
         """Close the files."""
-        self._reader.close()
+        self._closing.close()
+
+    def _open(self, reader: Reader) -> None:
+        """Add the files of a bag, or of one of its files, that is whole."""
+        reader.open()
+        self._closing.callback(reader.close)
+        for connection in reader.connections:
+            topic = connection.topic
+            self.topics.setdefault(topic, connection.msgtype)
+            self.counts[topic] = self.counts.get(topic, 0) + connection.msgcount
+        storage: Any = reader.storage
+        self._files += [open_file(part) for part in getattr(storage, "storages", [storage])]
+
+    def _salvage(self, error: Exception) -> None:
+        """Read what is there of each file; raises ValueError where nothing is."""
+        parts = [self.path]
+        if self.path.is_dir():
+            parts = sorted(p for p in self.path.iterdir() if p.suffix in _SALVAGED)
+        notes = [part for part in parts if not self._salvage_file(part)]
+        if not self.topics:
+            hint = "".join(
+                f"; {_REPAIR[p.suffix].replace('FILE', str(p))}"
+                for p in parts
+                if p.suffix in _SALVAGED and p.is_file() and p.stat().st_size > _LEAST_TO_REPAIR
+            )
+            raise BadInputError(f"{self.path}: expected a ROS 2 bag ({error}){hint}") from error
+        self.remarks += [f"{part} cannot be read at all and is left out" for part in notes]
+        if self.path.is_dir():
+            if not self.remarks:
+                self.remarks.append(f"{self.path}: its files were read one by one ({error})")
+            self._count_lost()
+
+    def _salvage_file(self, path: Path) -> bool:
+        """Add a file, whole or not; False if nothing is in it."""
+        try:
+            self._open(Reader(path))
+            return True
+        except _NO_BAG as whole:
+            if isinstance(whole, PermissionError):
+                raise
+            error = whole
+        try:
+            file = _SALVAGED[path.suffix](path)
+        except _NO_BAG:
+            return False
+        self._closing.callback(file.close)
+        found = {topic: sum(1 for _ in file.entries(topic)) for topic in file.topics}
+        if not any(found.values()):
+            return False
+        self._files.append(file)
+        for topic, kind in file.topics.items():
+            self.topics.setdefault(topic, kind)
+            self.counts[topic] = self.counts.get(topic, 0) + found[topic]
+        self.remarks.append(
+            f"{path} is damaged or was not closed ({error}): {sum(found.values())} messages of it "
+            f"are there, what follows is lost; {_REPAIR[path.suffix].replace('FILE', str(path))}"
+        )
+        return True
+
+    def _count_lost(self) -> None:
+        """Messages that ``metadata.yaml`` knows of and the files no more."""
+        try:
+            about = yaml.safe_load((self.path / "metadata.yaml").read_text())
+            written = int(about["rosbag2_bagfile_information"]["message_count"])
+        except (OSError, yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError):
+            return  # written when a recording ends well: mostly it is not there
+        self.left_out.add("messages_lost_with_the_file", written - sum(self.counts.values()))
+
+    def _note_wal(self) -> None:
+        """Say that messages lie beside an SQLite file that was not closed."""
+        folder = self.path if self.path.is_dir() else self.path.parent
+        for wal in sorted(folder.glob("*.db3-wal")):
+            base = wal.with_name(wal.name.removesuffix("-wal"))
+            if wal.stat().st_size and base in (self.path, self.path / base.name):
+                self.remarks.append(
+                    f"{wal} holds messages that are not read; \"sqlite3 {base} 'PRAGMA "
+                    "wal_checkpoint'\" moves them into the bag"
+                )
 
     def index(self, topic: str) -> list[Entry]:
         """All messages of a topic in the order they were recorded."""
-        found = [
-            Entry(log_ns, number, position)
-            for number, file in enumerate(self._files)
-            for log_ns, position in file.entries(topic)
-        ]
-        return sorted(found, key=lambda entry: entry.log_ns)
+        if topic not in self._indexed:
+            found = [
+                Entry(log_ns, at, position)
+                for number in range(self._whole)
+                for at, log_ns, position in self._entries(number, topic)
+            ]
+            self._indexed[topic] = sorted(found, key=lambda entry: entry.log_ns)
+            lost = self.counts.get(topic, 0) - len(found)
+            self.left_out.add("messages_lost_with_the_file", lost)
+        return self._indexed[topic]
+
+    def _entries(self, number: int, topic: str) -> list[tuple[int, int, Any]]:
+        """File, record time and position; where the index of a file is damaged, without it."""
+        if number not in self._instead:
+            try:
+                return [(number, *entry) for entry in self._files[number].entries(topic)]
+            except _DAMAGE as error:
+                path = self._files[number].path
+                file = _SALVAGED[path.suffix](path)
+                self._closing.callback(file.close)
+                self._instead[number] = len(self._files)
+                self._files.append(file)
+                self.remarks.append(f"{path}: read without its index, which is damaged ({error})")
+        at = self._instead[number]
+        return [(at, *entry) for entry in self._files[at].entries(topic)]
 
     def stamps(self, entries: list[Entry]) -> NDArray[np.int64]:
         """The stamps ``[N]`` int64 ns in the headers of messages that begin with one."""
@@ -155,16 +255,10 @@ class BagStorage:
 
     def _raw(self, entry: Entry, limit: int | None) -> bytes:
         file = self._files[entry.file]
-        if not self._packed:
-            return file.read(entry.position, limit)
-        return zstd.decompress(file.read(entry.position, None))[:limit]
-
-
-def _open_file(storage: Any) -> _File:
-    if isinstance(storage, McapReader):
-        return _McapFile(storage)
-    assert isinstance(storage, Sqlite3Reader)
-    return _SqliteFile(storage)
+        data = file.read(entry.position, limit)
+        if not data.startswith(ZSTD_MAGIC):  # a CDR message begins with 0
+            return data
+        return unpacked_message(file.read(entry.position, None))[:limit]
 
 
 def _stamp(head: bytes) -> int:
@@ -174,112 +268,3 @@ def _stamp(head: bytes) -> int:
     order = "<" if head[1] & 1 else ">"
     seconds, nanoseconds = struct.unpack_from(f"{order}iI", head, 4)
     return int(seconds) * 1_000_000_000 + int(nanoseconds)
-
-
-class _SqliteFile:
-    """Messages are rows; their first bytes are read through SQLite's incremental blob access."""
-
-    def __init__(self, storage: Sqlite3Reader) -> None:
-        assert storage.dbconn is not None
-        self._db = storage.dbconn
-        self._ids = {connection.topic: connection.id for connection in storage.connections}
-
-    def entries(self, topic: str) -> Iterator[tuple[int, int]]:
-        query = "SELECT timestamp, id FROM messages WHERE topic_id = ? ORDER BY timestamp, id"
-        yield from self._db.execute(query, (self._ids.get(topic, -1),))
-
-    def read(self, position: int, limit: int | None) -> bytes:
-        blob = self._db.blob_open("main", "messages", "data", position, False)
-        try:
-            return blob.read(-1 if limit is None else min(limit, blob.length()))
-        finally:
-            blob.close()
-
-
-class _McapFile:
-    """Messages lie in chunks, which may be compressed, or (preset "fastwrite") bare in the file.
-
-    A position is the number of the chunk (-1: none) and the offset in its uncompressed records.
-    """
-
-    def __init__(self, storage: McapReader) -> None:
-        assert storage.bio is not None
-        assert storage.statistics is not None
-        self._storage, self._bio = storage, storage.bio
-        self._counts = storage.statistics.channel_message_counts
-        self._cache: OrderedDict[int, bytes] = OrderedDict()
-
-    def entries(self, topic: str) -> Iterator[tuple[int, tuple[int, int]]]:
-        channels = {c.id for c in self._storage.connections if c.topic == topic}
-        found = list(self._indexed(channels) if self._storage.chunks else self._scanned(channels))
-        expected = sum(self._counts.get(channel, 0) for channel in channels)
-        if len(found) != expected:
-            raise BadInputError(
-                f"{self._storage.path}: the index lists {len(found)} of {expected} messages of "
-                f"{topic}, expected all ('mcap recover' rebuilds an index)"
-            )
-        yield from found
-
-    def _indexed(self, channels: set[int]) -> Iterator[tuple[int, tuple[int, int]]]:
-        for number, chunk in enumerate(self._storage.chunks):
-            for channel in sorted(channels & chunk.message_index_offsets.keys()):
-                self._bio.seek(chunk.message_index_offsets[channel])
-                opcode, _, _, size = struct.unpack("<BQHI", self._bio.read(15))
-                if opcode != _OP_MESSAGE_INDEX:
-                    raise BadInputError(f"{self._storage.path}: damaged message index")
-                for log_ns, offset in struct.iter_unpack("<QQ", self._bio.read(size)):
-                    yield log_ns, (number, offset)
-
-    def _scanned(self, channels: set[int]) -> Iterator[tuple[int, tuple[int, int]]]:
-        """Go from record to record, skipping what they hold."""
-        position = self._storage.data_start
-        while position < self._storage.data_end:
-            self._bio.seek(position)
-            head = self._bio.read(_MCAP_MESSAGE_HEAD.size)
-            opcode, length = struct.unpack_from("<BQ", head)
-            if opcode == _OP_MESSAGE:
-                _, _, channel, _, log_ns, _ = _MCAP_MESSAGE_HEAD.unpack(head)
-                if channel in channels:
-                    yield log_ns, (-1, position)
-            position += 9 + length
-
-    def read(self, position: tuple[int, int], limit: int | None) -> bytes:
-        number, offset = position
-        head = self._records(number, offset, _MCAP_MESSAGE_HEAD.size)
-        size = _MCAP_MESSAGE_HEAD.unpack(head)[1] - (_MCAP_MESSAGE_HEAD.size - 9)
-        wanted = size if limit is None else min(limit, size)
-        data = self._records(number, offset + _MCAP_MESSAGE_HEAD.size, wanted)
-        if len(data) != wanted:
-            raise BadInputError(f"{self._storage.path}: ends within a message")
-        return data
-
-    def _records(self, number: int, offset: int, size: int) -> bytes:
-        """Bytes of a chunk's records, or of the file itself."""
-        chunk = self._storage.chunks[number] if number >= 0 else None
-        if chunk is not None and chunk.compression:
-            return self._unpacked(number, chunk, offset + size)[offset : offset + size]
-        start = 0 if chunk is None else chunk.chunk_start_offset + _MCAP_CHUNK_HEAD
-        self._bio.seek(start + offset)
-        return self._bio.read(size)
-
-    def _unpacked(self, number: int, chunk: ChunkInfo, upto: int) -> bytes:
-        """The first ``upto`` bytes, or more, of a compressed chunk."""
-        known = self._cache.pop(number, b"")
-        if len(known) < upto:
-            self._bio.seek(chunk.chunk_start_offset + _MCAP_CHUNK_HEAD + len(chunk.compression))
-            known = _decompress(self._bio.read(chunk.compressed_size), chunk.compression, upto)
-        self._cache[number] = known
-        while len(self._cache) > _CACHED_CHUNKS:
-            self._cache.popitem(last=False)
-        return known
-
-
-def _decompress(data: bytes, compression: str, upto: int) -> bytes:
-    """Decompress no more than needed for the first ``upto`` bytes."""
-    if compression not in ("zstd", "lz4"):
-        raise BadInputError(f"chunk compression {compression!r}, expected zstd or lz4")
-    engine = zstd.ZstdDecompressor() if compression == "zstd" else LZ4FrameDecompressor()
-    out = bytearray(engine.decompress(data, max_length=upto))
-    while len(out) < upto and not engine.eof and not engine.needs_input:
-        out += engine.decompress(b"", max_length=upto - len(out))
-    return bytes(out)

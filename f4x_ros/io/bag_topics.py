@@ -73,7 +73,7 @@ def choose_topics(
     else:
         colors = [_named_image(bag, "image", image)] if image else []
     if not colors:
-        raise missing(bag, "image", " or ".join(IMAGE_KINDS), _unread(there))
+        raise missing(bag, "image", " or ".join(IMAGE_KINDS), _unread(bag, there))
     depths: Sequence[ImageTopic | None]
     if depth is None:
         depths = _without_copies([t for t in there if t.sort == "depth" and t.name != image])
@@ -119,11 +119,18 @@ def _named_image(bag: BagStorage, option: str, name: str) -> ImageTopic:
     return found
 
 
-def _unread(there: Sequence[ImageTopic]) -> str:
+def _unread(bag: BagStorage, there: Sequence[ImageTopic]) -> str:
+    """Why topics of images are none of those that could be meant, as a note on an error."""
+    note = ""
     unknown = [f"{t.name} ({t.encoding!r})" for t in there if t.sort == "unknown"]
-    if not unknown:
-        return ""
-    return f"; encodings that are not read: {', '.join(unknown)}; read are {list(COLOR_ENCODINGS)}"
+    if unknown:
+        read = list(COLOR_ENCODINGS)
+        note += f"; encodings that are not read: {', '.join(unknown)}; read are {read}"
+    known = {topic.name for topic in there}
+    empty = [t for t, kind in bag.topics.items() if kind in IMAGE_KINDS and t not in known]
+    if empty:
+        note += f"; without a message that can be read: {', '.join(sorted(empty))}"
+    return "; ".join([note, *bag.remarks])
 
 
 def _without_copies(topics: list[ImageTopic]) -> list[ImageTopic]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ from f4x_ros.io.source import Source
 from f4x_ros.io.transforms import plain_frame
 
 _BAG_SUFFIXES = (".mcap", ".db3")
+_PART = re.compile(r"(.+)_\d+")
 #: Frames tried, from the start and then spread over the bag, before it is said that none is good.
 _TRIES_AT_START, _TRIES_SPREAD = 10, 40
 
@@ -37,13 +39,16 @@ _TRIES_AT_START, _TRIES_SPREAD = 10, 40
 def is_bag(path: Path) -> bool:
     """True for a ``.mcap`` or ``.db3`` file and for a folder with a bag's ``metadata.yaml``.
 
-    A folder that lost its ``metadata.yaml`` is one too if it holds such files.
+    A folder that lost it is one too if it holds the parts of one split bag: `name_0.mcap`,
+    `name_1.mcap`, ...
     """
-    if path.is_dir():
-        if (path / "metadata.yaml").is_file():
-            return True
-        return any(file.suffix in _BAG_SUFFIXES for file in path.iterdir())
-    return path.is_file() and path.suffix in _BAG_SUFFIXES
+    if not path.is_dir():
+        return path.is_file() and path.suffix in _BAG_SUFFIXES
+    if (path / "metadata.yaml").is_file():
+        return True
+    files = [file for file in path.iterdir() if file.suffix in _BAG_SUFFIXES]
+    parts = [_PART.fullmatch(file.stem) for file in files]
+    return len(files) > 1 and len({part and part[1] for part in parts} - {None}) == 1 and all(parts)
 
 
 class _Read(NamedTuple):
@@ -100,8 +105,6 @@ class BagSource(Source):
         self._bag = BagStorage(Path(path))
         try:
             super().__init__(Path(path).stem, np.zeros(0, np.int64))
-            self.left_out.extend(self._bag.left_out)
-            self.remarks.extend(self._bag.remarks)
             self._open(image, camera_info, depth, pose, map_frame)
         except BaseException:
             self._bag.close()
@@ -164,6 +167,8 @@ class BagSource(Source):
             self.left_out.add("frames_without_pose", len(self))
         self.left_out.add("messages_on_other_topics", self._other_messages())
         self._see_one_frame()
+        self.left_out.extend(self._bag.left_out)
+        self.remarks[:0] = self._bag.remarks
 
     def close(self) -> None:
         self._bag.close()

@@ -87,7 +87,11 @@ def calibration_of_info(info: Any, *, rectified: bool, where: str) -> Calibratio
     projection: Projection = "pinhole"
     remarks: tuple[str, ...] = ()
     if not rectified:
-        projection, D = _checked_distortion(where, str(info.distortion_model), D)
+        model = str(info.distortion_model)
+        if not D.size and _MODELS.get(model) != "pinhole" and model.lower() not in _NO_MODEL:
+            said = f"distortion_model {model!r} without d is taken for no distortion"
+            remarks = (f"{where}: {said}.",)
+        projection, D = _checked_distortion(where, model, D)
         R = _checked_rotation(where, np.array(info.r, np.float64).reshape(3, 3))
     turned = not np.array_equal(R, np.eye(3))
     if rectified and P.any():
@@ -96,9 +100,6 @@ def calibration_of_info(info: Any, *, rectified: bool, where: str) -> Calibratio
         raise BadInputError(
             f"{where}: p is zero and d is {_text(D)}, expected the matrix p of the rectified image"
         )
-    elif not K.any() and P.any() and not D.any() and projection == "pinhole" and not turned:
-        field, K = "p", P
-        remarks = (f"{where}: k is zero; the lens has no distortion, so p is taken instead.",)
     else:
         field = "k"
     K = checked_matrix(where, field, K, *size)
@@ -187,7 +188,8 @@ def _checked_distortion(
 
 def _checked_rotation(where: str, R: NDArray[np.float64]) -> NDArray[np.float64]:
     """A rotation; zeros, as uncalibrated drivers send them, are none."""
-    off = np.abs(R @ R.T - np.eye(3)).max() if np.isfinite(R).all() else np.inf
+    with np.errstate(all="ignore"):  # of numbers that are no rotation
+        off = np.abs(R @ R.T - np.eye(3)).max() if np.isfinite(R).all() else np.inf
     if not R.any() or np.abs(R - np.eye(3)).max() < 1e-9:
         return np.eye(3)
     if not off < 1e-3 or np.linalg.det(R) < 0:
@@ -208,11 +210,17 @@ def _reduced(
             f"width x height, {width}x{height}"
         )
     binning = np.array([max(1, int(info.binning_x)), max(1, int(info.binning_y))], float)
+    shape = int(region[0] // binning[0]), int(region[1] // binning[1])
+    if min(shape) < 1:
+        raise BadInputError(
+            f"{where}: binning is {info.binning_x}x{info.binning_y}, expected at most the "
+            f"{region[0]}x{region[1]} pixels there are"
+        )
     reduced = K.copy()
     # The centre of a pixel that is binned from two lies between theirs.
     reduced[:2, 2] = (K[:2, 2] - [x, y] + 0.5) / binning - 0.5
     reduced[:2, :2] = K[:2, :2] / binning[:, None]
-    return reduced, (int(region[0] // binning[0]), int(region[1] // binning[1]))
+    return reduced, shape
 
 
 def _either(counts: tuple[int, ...]) -> str:

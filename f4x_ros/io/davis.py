@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from f4x_ros.core.data import Frame, PinholeCamera
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.io.images import list_images, read_rgb
+from f4x_ros.io.images import check_size, list_images, other_files, read_rgb, usual_size
 from f4x_ros.io.source import Source, stamps_at_rate
 
 #: Horizontal field of view of the nominal camera.
@@ -28,7 +28,8 @@ def is_davis_folder(path: Path) -> bool:
 class DavisFolder(Source):
     """Colour frames with the true mask of what moves, from a folder laid out as follows.
 
-    - ``images/*.jpg`` (or png): colour; the order of the sorted names is the order in time.
+    - ``images/*.jpg`` (or png): colour; the natural order of the names (2 before 10) is the order
+      in time.
     - ``masks/*.png``: one channel, 255 where the object that moves is, 0 elsewhere; same names and
       size as the images. It is the one object that was annotated (DAVIS 2016, Perazzi et al.,
       "A benchmark dataset and evaluation methodology for video object segmentation", CVPR 2016);
@@ -54,9 +55,12 @@ class DavisFolder(Source):
                 f"{len(self._images)} of images/, expected the same names in both"
             )
         super().__init__(self.path.name, stamps_at_rate(len(self._images), rate_hz))
+        self.remarks += other_files(self.path / "images") + other_files(self.path / "masks")
+        self._size = usual_size(self._images, read_rgb)
 
     def load(self, index: int) -> Frame:
         rgb = read_rgb(self._images[index])
+        check_size(self._images[index], rgb, self._size, "images_of_other_size")
         height, width = rgb.shape[:2]
         return Frame(
             stamp_ns=int(self.stamps_ns[index]), rgb=rgb, camera=nominal_camera(width, height)

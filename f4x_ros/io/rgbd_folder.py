@@ -58,7 +58,10 @@ class RgbdFolder(Source):
             raise BadInputError(f"{self.path}: expected a folder with images/ and K.txt")
         images = list_images(self.path / "images")
         if not images:
-            raise BadInputError(f"{self.path / 'images'}: expected PNG or JPEG images, found none")
+            raise BadInputError(
+                f"{self.path / 'images'}: expected PNG or JPEG images, found none"
+                f"{_though(self.path / 'images')}"
+            )
         remarks: list[str] = []
         depths = self._find_depths(images, remarks)
         poses, slots = self._read_poses(images, remarks)
@@ -108,8 +111,8 @@ class RgbdFolder(Source):
         offered = list_images(folder)
         if not offered:
             raise BadInputError(
-                f"{folder}: expected 16-bit PNG images, found none (without the folder the frames "
-                "have no depth)"
+                f"{folder}: expected 16-bit PNG images, found none{_though(folder)} (without the "
+                "folder the frames have no depth)"
             )
         depths, remark = match_names(images, offered)
         remarks += [remark] if remark else []
@@ -190,6 +193,10 @@ class RgbdFolder(Source):
                 f"{depths[0].parent}: {width}x{height} pixels, images/ has "
                 f"{self._size[1]}x{self._size[0]}; expected depth registered to the colour camera"
             )
+
+
+def _though(folder: Path) -> str:
+    return "".join(f"; {sentence.rstrip('.')}" for sentence in other_files(folder))
 
 
 def _first_number(numbers: list[int], count: int) -> int | None:

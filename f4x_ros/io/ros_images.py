@@ -136,6 +136,7 @@ def metres(pixels: NDArray[Any], what: str) -> NDArray[np.float32]:
     Raises:
         ValueError: whole numbers of metres where millimetres are expected; begins with ``what``.
     """
+    out: NDArray[np.float32]
     if pixels.dtype.kind in "ui":
         out = np.maximum(pixels, 0).astype(np.float32) / np.float32(1000)
         farthest = float(out.max(initial=0))
@@ -147,7 +148,8 @@ def metres(pixels: NDArray[Any], what: str) -> NDArray[np.float32]:
         return out
     with np.errstate(over="ignore", invalid="ignore"):
         out = pixels.astype(np.float32)
-        return np.where(np.isfinite(out) & (out > 0), out, np.float32(0))
+        out[~(np.isfinite(out) & (out > 0))] = 0
+    return out
 
 
 _NO_CAMERA_SO_NEAR_M = 0.05

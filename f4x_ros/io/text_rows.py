@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,14 @@ from f4x_ros.core.errors import BadInputError
 _BETWEEN = re.compile(r"[\s,;]+")
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True)
+class Row:
     """A row that is neither blank nor a comment; `line` counts from 1."""
 
     line: int
     text: str
 
-    @property
+    @cached_property
     def words(self) -> list[str]:
         """Separated by blanks, tabs, commas or semicolons."""
         return [word for word in _BETWEEN.split(self.text) if word]
@@ -36,24 +38,20 @@ class Row(NamedTuple):
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Rows of a text file, without comments (#); any line ends, with or without byte order mark.
-
-    Raises:
-        BadInputError: it is no text.
-    """
+    """Rows of a text file, without comments (#); any line ends, with or without byte order mark."""
     lines = enumerate(read_text(path).splitlines(), start=1)
     rows = (Row(number, re.split(r"(?:^|\s)#", line)[0].strip()) for number, line in lines)
     return [row for row in rows if row.text]
 
 
 def read_text(path: Path) -> str:
-    """Text in UTF-8, or in UTF-16 with a byte order mark; raises BadInputError if it is neither."""
+    """Text in UTF-8, in UTF-16 with a byte order mark, else in the one-byte encoding of old."""
     data = path.read_bytes()
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         return data.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInputError(f"{path}: no text ({error.reason}), expected UTF-8") from error
+    except UnicodeDecodeError:
+        return data.decode("latin-1")  # an umlaut in a comment
 
 
 def read_matrix(path: Path, size: int) -> NDArray[np.float64]:

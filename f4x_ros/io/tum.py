@@ -20,6 +20,12 @@ from f4x_ros.io.source import Source
 from f4x_ros.io.stamp_units import in_nanoseconds, unit_of_images, unit_that_meets
 from f4x_ros.io.tum_files import FileList, PoseList, TumList, read_calibration
 
+_UNUSABLE_ROWS = {
+    "rgb.txt": "images_of_unusable_rows",
+    "depth.txt": "depth_rows_unusable",
+    "groundtruth.txt": "pose_rows_unusable",
+}
+
 
 def is_tum_folder(path: Path) -> bool:
     """True if ``path`` has the lists ``rgb.txt`` and ``depth.txt``."""
@@ -98,13 +104,13 @@ class _Found:
     def __init__(self, folder: Path, slop_ns: int) -> None:
         self.left_out, self.remarks = LeftOut(), list[str]()
         self._folder, self._slop_ns = folder, slop_ns
-        self._rgb = self._listed("rgb.txt", "images_missing", "image_rows_unusable")
-        self._depth = self._listed("depth.txt", "depth_missing", "depth_rows_unusable")
+        self._rgb = self._listed("rgb.txt", "images_missing")
+        self._depth = self._listed("depth.txt", "depth_missing")
         self._poses: PoseList | None = None
         path = folder / "groundtruth.txt"
         if path.is_file():
             self._poses = PoseList(path)
-            self._tell_wrong(self._poses, "pose_rows_unusable")
+            self._tell_misread(self._poses)
             if self._poses.real_first:
                 self.remarks.append(f"{path.name}: quaternions are qw qx qy qz, as its title says.")
 
@@ -142,9 +148,10 @@ class _Found:
             for i in np.flatnonzero(used).tolist()
         ]
 
-    def _listed(self, name: str, missing: str, unusable: str) -> FileList:
+    def _listed(self, name: str, missing: str) -> FileList:
         """A list of files without those that are not there."""
         found = FileList(self._folder / name)
+        self._tell_misread(found)
         gone = [not entry.value.is_file() for entry in found.entries]
         if any(gone):
             first = found.entries[gone.index(True)]
@@ -154,14 +161,17 @@ class _Found:
             self.remarks.append(f"{text}; {sum(gone)} of {len(gone)} are left out.")
             self.left_out.add(missing, sum(gone))
             found.without(gone)
-        self._tell_wrong(found, unusable)
         return found
 
-    def _tell_wrong(self, found: TumList, reason: str) -> None:
-        if found.wrong:
-            count, total = len(found.wrong), len(found.wrong) + len(found.entries)
-            self.remarks.append(f"{found.wrong[0]}; {count} of {total} rows are left out.")
-            self.left_out.add(reason, count)
+    def _tell_misread(self, found: TumList) -> None:
+        if wrong := found.wrong:
+            total = len(wrong) + len(found.entries)
+            self._tell_wrong(found.path, wrong[0], len(wrong), total)
+
+    def _tell_wrong(self, path: Path, first: str, count: int, total: int) -> None:
+        """Count rows of a list that are not used, and say the first."""
+        self.remarks.append(f"{first}; {count} of {total} rows are left out.")
+        self.left_out.add(_UNUSABLE_ROWS[path.name], count)
 
     def _unit(self, found: TumList, times: NDArray[np.int64], unit: str) -> str:
         """The unit of another list than that of the images."""
@@ -176,12 +186,18 @@ class _Found:
     def _sorted(self, found: TumList, unit: str, repeated: str | None) -> NDArray[np.int64]:
         """Put its entries in the order of time; of those with one stamp the first is kept."""
         stamps = in_nanoseconds(found.stamps, unit)
-        if stamps.max() == np.iinfo(np.int64).max:
-            at = int(stamps.argmax())
-            raise BadInputError(
+        beyond = stamps == np.iinfo(np.int64).max
+        if beyond.any():
+            at = int(beyond.argmax())
+            text = (
                 f"{found.path} line {found.entries[at].row.line}: stamp {found.stamps[at]} as "
                 f"{unit} is after the year 2262"
             )
+            if beyond.all():
+                raise BadInputError(text)
+            self._tell_wrong(found.path, text, int(beyond.sum()), len(beyond))
+            found.without(beyond)
+            stamps = stamps[~beyond]
         order = np.argsort(stamps, kind="stable")
         if repeated:
             order = np.unique(stamps, return_index=True)[1]
@@ -202,9 +218,8 @@ class _Found:
         )
         nearest = nearest_stamps(times, stamps)
         near = np.abs(stamps[nearest] - times) <= self._slop_ns
-        entries = self._poses.entries
         found = zip(nearest.tolist(), near.tolist(), strict=True)
-        return [entries[at].value if close else None for at, close in found], stamps
+        return [self._poses.pose(at) if close else None for at, close in found], stamps
 
 
 def _range(stamps_ns: NDArray[np.int64]) -> str:

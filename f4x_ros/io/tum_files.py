@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
@@ -30,6 +31,8 @@ _FREIBURG = {
 _CALIBRATION_FILE = "calibration.txt"
 # Quaternions are rounded in files, but not to a tenth.
 _LENGTH_TOLERANCE = 0.05
+# Nanoseconds have 19; a number with a large exponent would take all memory as an integer.
+_MOST_DIGITS = 20
 
 
 class Stamped(NamedTuple):
@@ -65,8 +68,8 @@ class TumList:
 
     def _read(self, expected: str) -> None:
         rows = read_rows(self.path)
-        if rows and _stamp(rows[0]) is None and len(rows) > 1:
-            rows = rows[1:]  # a title without "#"
+        if rows and _is_title(rows[0]):
+            rows = rows[1:]
         for row in rows:
             stamp = _stamp(row)
             value = None if stamp is None else self._value(row)
@@ -108,7 +111,7 @@ class FileList(TumList):
 
 
 class PoseList(TumList):
-    """``groundtruth.txt``: stamp, position and quaternion (xyzw) of the camera; values are poses.
+    """``groundtruth.txt``: values are position and quaternion (xyzw) of the camera, ``[7]``.
 
     Raises:
         BadInputError: no row is understood; it names the first.
@@ -122,17 +125,21 @@ class PoseList(TumList):
             f"({'qw qx qy qz' if self.real_first else 'qx qy qz qw'})"
         )
 
-    def _value(self, row: Row) -> Pose | None:
+    def pose(self, index: int) -> Pose:
+        """The pose of one entry."""
+        numbers = self.entries[index].value
+        return from_quaternion(numbers[:3], numbers[3:])
+
+    def _value(self, row: Row) -> tuple[float, ...] | None:
         try:
-            numbers = np.array([float(word) for word in row.words[1:8]])
+            x, y, z, *q = (float(word) for word in row.words[1:8])
         except ValueError:
             return None
-        if len(numbers) != 7 or not np.isfinite(numbers).all():
+        if len(q) != 4 or not all(map(math.isfinite, (x, y, z))):
             return None
-        quaternion = np.roll(numbers[3:], -1) if self.real_first else numbers[3:]
-        if abs(float(np.linalg.norm(quaternion)) - 1) > _LENGTH_TOLERANCE:
+        if not abs(math.hypot(*q) - 1) <= _LENGTH_TOLERANCE:
             return None
-        return from_quaternion(numbers[:3], quaternion)
+        return (x, y, z, *q[1:], q[0]) if self.real_first else (x, y, z, *q)
 
 
 def read_calibration(folder: Path) -> tuple[str, NDArray[np.float64], NDArray[np.float64]]:
@@ -164,13 +171,21 @@ def read_calibration(folder: Path) -> tuple[str, NDArray[np.float64], NDArray[np
     return str(path), np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), values[4:]
 
 
+def _is_title(row: Row) -> bool:
+    """True for names of columns that no "#" marks; "nan" is none."""
+    words = row.words
+    named = all(word.lower() not in ("nan", "inf", "-nan", "-inf") for word in words)
+    return len(words) > 1 and named and not any(c.isdigit() for c in row.text)
+
+
 def _stamp(row: Row) -> Decimal | None:
     """The first word as an exact number: a float cannot hold this century to a nanosecond."""
     try:
         stamp = Decimal(row.words[0]) if row.words else Decimal("nan")
     except InvalidOperation:
         return None
-    return stamp if stamp.is_finite() and stamp >= 0 else None
+    fits = stamp.is_finite() and stamp >= 0 and stamp.adjusted() <= _MOST_DIGITS
+    return stamp if fits else None
 
 
 def _real_part_first(text: str) -> bool:

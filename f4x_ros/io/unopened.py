@@ -10,7 +10,7 @@ from pathlib import Path
 from f4x_ros.io.images import is_picture
 
 _VIDEO = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
-_PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
+_PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst", ".zstd", ".lz4")
 _MAP = (".f4x", ".ply", ".npz", ".pt", ".pth", ".safetensors")
 _BAG = (".mcap", ".db3")
 _NO_POSES = "colour alone, without the depth, calibration and poses that a map is made from"
@@ -21,7 +21,11 @@ def describe(path: Path, is_recording: Callable[[Path], bool]) -> str:
     try:
         if not path.exists():
             return _missing(path)
-        return _folder(path, is_recording) if path.is_dir() else _file(path)
+        if path.is_dir():
+            return _folder(path, is_recording)
+        if is_recording(path.parent):
+            return f"it is a part of the recording {str(path.parent)!r}, which is to be named"
+        return _file(path)
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
 
@@ -33,14 +37,15 @@ def _missing(path: Path) -> str:
     hint = f" (is {str(folder / close[0])!r} meant?)" if close else ""
     if not names and not folder.is_dir():
         there = next(p for p in folder.parents if p.is_dir())
-        hint = f" (of its folders there is {str(there)!r})" if path.is_absolute() else ""
+        said = path.is_absolute() and there != there.parent
+        hint = f" (of its folders there is {str(there)!r})" if said else ""
     return f"no such file or folder{hint}"
 
 
 def _file(path: Path) -> str:
     suffix = path.suffix.lower()
     head = path.open("rb").read(16)
-    if suffix == ".bag" or head.startswith(b"#ROSBAG"):
+    if path.name.endswith((".bag", ".bag.active")) or head.startswith(b"#ROSBAG"):
         return (
             f"it is a ROS 1 bag; make a ROS 2 bag of it with 'rosbags-convert --src {path.name} "
             f"--dst {path.stem}'"

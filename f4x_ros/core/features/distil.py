@@ -25,7 +25,7 @@ from f4x_ros.core.features.heads import Heads
 from f4x_ros.core.features.looks import R2, Look, look
 from f4x_ros.core.features.silhouettes import pixel_weights
 from f4x_ros.core.field import GaussianField, GaussianSet, uplift_view
-from f4x_ros.core.observe import View
+from f4x_ros.core.observe import View, reduced
 
 MAX_WEIGHT = 200.0  # pixels behind a latent are counted up to this, so that it can still change
 _MULTIPLICATIONS = 40e6  # what learning the codec from an image may take, about ...
@@ -143,6 +143,8 @@ class Distiller:
         # All looks at all parts of a view have the same say in the mean over many frames.
         pixels = view.camera.width * view.camera.height / (size[0] * size[1])
         weights *= pixels if shown.whole else pixels / self._close_looks
+        if view.observed is not None:
+            weights *= reduced(view.observed[shown.pixels], size)
         taught = latent_image(shares, size)
         camera = shown.camera(view.camera, (size[1], size[0]))
         share = (size[0] * size[1]) / (shown.width * shown.height)

@@ -28,8 +28,15 @@ ALPHA_WEIGHT = 0.02
 _LEAST_ALPHA, _LEAST_DEPTH_M = 0.05, 0.3  # as in csrc/loss.cpp
 
 
-def view_loss(color: Tensor, depth: Tensor, alpha: Tensor, view: View, exposure: Tensor) -> Tensor:
-    """The loss, a number.
+def view_loss(
+    color: Tensor,
+    depth: Tensor,
+    alpha: Tensor,
+    view: View,
+    exposure: Tensor,
+    absent: Tensor | None = None,
+) -> Tensor:
+    """The loss, a number: means over all pixels, to which those that are absent add nothing.
 
     Args:
         color: rendered [H, W, 3].
@@ -37,13 +44,16 @@ def view_loss(color: Tensor, depth: Tensor, alpha: Tensor, view: View, exposure:
         alpha: [H, W].
         view: what was seen.
         exposure: gain and offset [2, 3].
+        absent: [H, W] mask of pixels that do not count.
     """
-    error = apply(exposure, color, alpha) - view.rgb
+    counts = torch.ones_like(alpha) if absent is None else (~absent).to(alpha)
+    error = (apply(exposure, color, alpha) - view.rgb) * counts[..., None]
     color_loss = error.abs().mean() + SQUARED_WEIGHT * error.square().mean()
     expected = depth / alpha.clamp(min=_LEAST_ALPHA)
     relative = (expected - view.depth).abs() / view.depth.clamp(min=_LEAST_DEPTH_M)
-    depth_loss = (relative * (view.depth > 0)).mean()
-    return color_loss + DEPTH_WEIGHT * depth_loss + ALPHA_WEIGHT * (1 - alpha).mean()
+    depth_loss = (relative * (view.depth > 0) * counts).mean()
+    clear = ((1 - alpha) * counts).mean()
+    return color_loss + DEPTH_WEIGHT * depth_loss + ALPHA_WEIGHT * clear
 
 
 class LossGradients(NamedTuple):
@@ -57,21 +67,38 @@ class LossGradients(NamedTuple):
 
 
 def loss_gradients(
-    color: Tensor, depth: Tensor, alpha: Tensor, view: View, exposure: Tensor
+    color: Tensor,
+    depth: Tensor,
+    alpha: Tensor,
+    view: View,
+    exposure: Tensor,
+    absent: Tensor | None = None,
 ) -> LossGradients:
     """`view_loss` with its gradients; float32 on the CPU, dense."""
-    rgb, seen, values = (
-        t.contiguous() for t in (view.rgb8, view.depth, exposure.detach().to(torch.float32))
-    )
-    gradients = tuple(torch.empty_like(t) for t in (color, depth, alpha, values))
-    given = native.Loss(
+    values = exposure.detach().to(torch.float32).contiguous()
+    if absent is None:
+        return _gradients(color, depth, alpha, view.rgb8, view.depth, values)
+    nothing = LossGradients(0.0, *(torch.zeros_like(t) for t in (color, depth, alpha, values)))
+    counted = ~absent
+    if not counted.any():
+        return nothing
+    seen = view.rgb8[counted], view.depth[counted]
+    some = _gradients(color[counted], depth[counted], alpha[counted], *seen, values)
+    share = float(counted.float().mean())
+    for target, part in zip(nothing[1:4], some[1:4], strict=True):
+        target[counted] = share * part
+    return nothing._replace(loss=share * some.loss, exposure=share * some.exposure)
+
+
+def _gradients(
+    color: Tensor, depth: Tensor, alpha: Tensor, rgb8: Tensor, seen: Tensor, exposure: Tensor
+) -> LossGradients:
+    """Of any number of pixels."""
+    given = [one.contiguous() for one in (color, depth, alpha, rgb8, seen, exposure)]
+    gradients = tuple(torch.empty_like(t) for t in (color, depth, alpha, exposure))
+    work = native.Loss(
         alpha.numel(),
-        color.data_ptr(),
-        depth.data_ptr(),
-        alpha.data_ptr(),
-        rgb.data_ptr(),
-        seen.data_ptr(),
-        values.data_ptr(),
+        *(one.data_ptr() for one in given),
         SQUARED_WEIGHT,
         DEPTH_WEIGHT,
         ALPHA_WEIGHT,
@@ -79,5 +106,5 @@ def loss_gradients(
     )
     loss = ctypes.c_double()
     pointers = (ctypes.c_void_p(t.data_ptr()) for t in gradients)
-    native.library().call("f4x_loss_f32", ctypes.byref(given), *pointers, ctypes.byref(loss))
+    native.library().call("f4x_loss_f32", ctypes.byref(work), *pointers, ctypes.byref(loss))
     return LossGradients(loss.value, *gradients)

@@ -123,12 +123,16 @@ class Mapper:
         return [one for one in views if self._surfaces.share_absent(one, at_rest) < _ABSENT]
 
     def _absent(self, views: Sequence[View]) -> dict[View, Tensor]:
-        """Which pixels [H, W] of views show what is at rest, of those that show any."""
-        if not len(self.field.rest):
-            return {}
+        """Which pixels [H, W] of views show what is at rest, or nothing at all, if any do."""
+        masks: dict[View, Tensor] = {}
         at_rest = self.field.rest.codes
-        masks = {one: self._surfaces.absent(one, at_rest) for one in dict.fromkeys(views)}
-        return {one: mask for one, mask in masks.items() if mask is not None}
+        for one in dict.fromkeys(views):
+            resting = self._surfaces.absent(one, at_rest) if at_rest else None
+            nothing = None if one.observed is None else ~one.observed
+            found = [mask for mask in (resting, nothing) if mask is not None]
+            if found:
+                masks[one] = torch.stack(found).any(0)
+        return masks
 
     def _restless(self, interval_s: float) -> Tensor | None:
         """Mask [N] of what may still have to go although nobody looks: it moved a moment ago."""
@@ -203,6 +207,8 @@ class Mapper:
         empty, in_front = insertion.unexplained(view, color, depth, out.alpha, self._config)
         surface = insertion.filled_depth(view, depth, out.alpha)
         needed = (empty | in_front) & (surface > 0)
+        if view.observed is not None:
+            needed &= view.observed
         pixels, spacing = insertion.choose_pixels(view, needed, self._config)
         chosen = self._fitting(view, pixels)
         counts.not_inserted = len(pixels) - len(chosen)

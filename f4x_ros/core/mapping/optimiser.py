@@ -33,7 +33,9 @@ class InView(NamedTuple):
     present: Tensor  # [K] indices of those that are refined
     fixed: Tensor  # [F] indices of present ones that are too small for this
     past: Tensor  # [L] indices
-    absent: Tensor | None = None  # [H, W] mask of pixels that show what is not in memory
+    absent: Tensor | None = (
+        None  # [H, W] mask of pixels that show nothing, or what is not in memory
+    )
 
 
 def refine(
@@ -48,9 +50,9 @@ def refine(
     A step moves the present Gaussians that are valid at the view's time and in sight of it, and the
     exposure of the view. What has died since takes part as a constant, so that a thing that moved
     away still explains the view it was seen in; so does what is too small for the view, because
-    a look from afar would blur what a closer one has resolved. Pixels that show what is
-    not in memory (masks [H, W] in `absent`) teach nothing: other Gaussians would be stretched to
-    fill the gap.
+    a look from afar would blur what a closer one has resolved. Pixels that show nothing,
+    or what is not in memory (masks [H, W] in `absent`), teach nothing: Gaussians would be stretched
+    to fill the gap.
     """
     different = list(dict.fromkeys(views))
     chosen = dict(zip(different, in_view(field, different, backend), strict=True))
@@ -163,12 +165,8 @@ def _torch_step(
     leaves = Drawn(*(t.detach().requires_grad_() for t in drawn))
     exposure = view.exposure.values.detach().requires_grad_(view.exposure.learn)
     out = _draw(_joined(leaves, others), view, backend)
-    picture = [out.image, out.depth, out.alpha]
-    if chosen.absent is not None:
-        picture = [_where(chosen.absent, one.detach(), one) for one in picture]
-    color, depth, alpha = picture
-    loss = view_loss(color, depth, alpha, view, exposure)
-    learned = [exposure] if view.exposure.learn and chosen.absent is None else []
+    loss = view_loss(out.image, out.depth, out.alpha, view, exposure, chosen.absent)
+    learned = [exposure] if view.exposure.learn else []
     gradients = torch.autograd.grad(loss, [*leaves, *learned])
     adam_step(field.present, chosen.present, drawn, Drawn(*gradients[:5]))
     if learned:
@@ -185,19 +183,12 @@ def _native_step(
     exposure = view.exposure.values
     shape = (view.viewmat, view.K, *view.size)
     out, backward = cpu.render_for_gradients(*whole, *shape)
-    g = loss_gradients(out.image, out.depth, out.alpha, view, exposure)
-    pulls = [g.color, g.depth, g.alpha]
-    if chosen.absent is not None:
-        pulls = [_where(chosen.absent, torch.zeros_like(one), one) for one in pulls]
-    native_adam_step(field.present, chosen.present, drawn, Drawn(*backward(*pulls)))
-    if view.exposure.learn and chosen.absent is None:
+    g = loss_gradients(out.image, out.depth, out.alpha, view, exposure, chosen.absent)
+    gradients = Drawn(*backward(g.color, g.depth, g.alpha))
+    native_adam_step(field.present, chosen.present, drawn, gradients)
+    if view.exposure.learn:
         view.exposure.step(g.exposure)
     return torch.tensor(g.loss)
-
-
-def _where(mask: Tensor, one: Tensor, other: Tensor) -> Tensor:
-    """One inside a mask [H, W], the other outside; [H, W, ...] each."""
-    return torch.where(mask.view(*mask.shape, *[1] * (one.ndim - 2)), one, other)
 
 
 def _joined(drawn: Drawn, others: Sequence[Drawn]) -> Drawn:

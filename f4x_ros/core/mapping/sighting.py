@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.field import GaussianSet, uplift_view
-from f4x_ros.core.observe import View, hidden
+from f4x_ros.core.observe import View, hidden, reduced
 
 _LEAST_PX = 0.2  # that a Gaussian must draw to count as seen
 
@@ -33,5 +33,8 @@ def _drawn_px(present: GaussianSet, view: View, backend: str) -> Tensor:
     half = view.camera.scaled(0.5)
     share = half.width * half.height / (view.camera.width * view.camera.height)
     nothing = view.depth.new_zeros(*half.shape, 0)
-    _, weight = uplift_view(present, view, half, share, nothing, backend=backend)
+    weights = None
+    if view.observed is not None:
+        weights = reduced(view.observed, (half.height, half.width))
+    _, weight = uplift_view(present, view, half, share, nothing, weights, backend=backend)
     return weight / share

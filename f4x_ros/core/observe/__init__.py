@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from f4x_ros.core.observe.exposure import Exposure, ExposureTrack, apply
 from f4x_ros.core.observe.free_space import Sights, hidden, seen_through, sights
-from f4x_ros.core.observe.views import View, make_view
+from f4x_ros.core.observe.views import View, make_view, reduced
 
 __all__ = [
     "Exposure",
@@ -19,6 +19,7 @@ __all__ = [
     "apply",
     "hidden",
     "make_view",
+    "reduced",
     "seen_through",
     "sights",
 ]

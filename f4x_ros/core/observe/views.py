@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from f4x_ros.core.config import MappingConfig
 from f4x_ros.core.data import Frame, Frustum, PinholeCamera, farthest, poses
@@ -18,6 +19,8 @@ from f4x_ros.core.observe.surfaces import nearest_surface
 
 MIN_DEPTH_M = 0.05
 """A nearer reading is none: nothing is judged or drawn so close to the camera."""
+
+_WHOLLY = 0.999  # share of a pixel that was observed, but for rounding
 
 
 @dataclass(eq=False)
@@ -33,6 +36,7 @@ class View:
     K: Tensor  # [3, 3] float32
     exposure: Exposure
     frustum: Frustum  # what of the map it may show
+    observed: Tensor | None = None  # [H, W] bool, pixels that show something; None = all
 
     @property
     def rgb(self) -> Tensor:
@@ -50,12 +54,19 @@ class View:
         return self.camera.width, self.camera.height
 
 
+def reduced(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """Share [h, w] float32 of a mask [H, W] in each pixel of another size (height, width)."""
+    share: Tensor = interpolate(mask[None, None].float(), size, mode="area")[0, 0]
+    return share
+
+
 def make_view(
     frame: Frame, time_s: float, config: MappingConfig, device: torch.device, exposure: Exposure
 ) -> View:
     """Reduce a frame to `config.resolution` columns: colour by area, depth by nearest reading.
 
-    Depth below `MIN_DEPTH_M` or beyond `config.max_depth_m` becomes 0, no reading.
+    Depth below `MIN_DEPTH_M` or beyond `config.max_depth_m` becomes 0, no reading. A pixel of which
+    a part was not observed was not observed.
     """
     assert frame.depth is not None
     assert frame.T_map_camera is not None
@@ -65,6 +76,11 @@ def make_view(
     if size != (frame.camera.width, frame.camera.height):
         rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
         depth = cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST).astype(np.float32)
+    observed = frame.observed
+    if observed is not None:
+        whole = cv2.resize(observed.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        observed = whole > _WHOLLY
+        depth = np.where(observed, depth, np.float32(0))
     used = (depth >= MIN_DEPTH_M) & (depth <= config.max_depth_m)
     depth = np.where(used, depth, np.float32(0))
     return View(
@@ -77,4 +93,5 @@ def make_view(
         K=camera.K_tensor(device),
         exposure=exposure,
         frustum=Frustum(camera, frame.T_map_camera, config.range_m, farthest(depth)),
+        observed=None if observed is None else torch.from_numpy(observed).to(device),
     )
