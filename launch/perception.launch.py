@@ -4,15 +4,21 @@
 With no robot:   ros2 launch f4x_ros perception.launch.py camera:=demo rviz:=true
 On a robot:      ros2 launch f4x_ros perception.launch.py image_topic:=/camera/color/image_raw \
                      camera_info_topic:=/camera/color/camera_info \
-                     depth_topic:=/camera/aligned_depth_to_color/image_raw
+                     depth_topic:=/camera/aligned_depth_to_color/image_raw prompts:="red mug, sofa"
 """
 
-from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument
-from launch.conditions import IfCondition
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution, PythonExpression
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import LifecycleNode, Node
+from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
+
+try:
+    from f4x_ros.cli.prompts import DEMO, EXAMPLES, speaker
+except ImportError:  # `ros2` runs in another environment than the nodes; they say what they lack
+    DEMO, EXAMPLES, speaker = {}, {}, str
 
 # With a namespace, each robot has its transforms on topics of its own, as in nav2.
 TF_REMAPPINGS = [("/tf", "tf"), ("/tf_static", "tf_static")]
@@ -20,16 +26,36 @@ TF_REMAPPINGS = [("/tf", "tf"), ("/tf_static", "tf_static")]
 # perception.rviz names the node's topics absolutely; under a namespace they are relative to it.
 RVIZ_TOPICS = ["overlay", "moving", "cloud", "map_cloud", "markers"]
 
+# Arguments that are parameters of the node where they are given; else params_file has its say.
+PARAMETERS = {
+    "prompts": "prompts",
+    "prompts_file": "prompts_file",
+    "extractor": "features.extractor",
+    "pose_source": "pose_source",
+    "map_frame": "map_frame",
+    "report_dir": "report.dir",
+}
+SHARE = FindPackageShare("f4x_ros")
+PARAMS_FILE = PathJoinSubstitution([SHARE, "config", "perception.yaml"])
+YES_OR_NO = ["true", "false", "True", "False"]
+
 
 def declare_arguments() -> list[DeclareLaunchArgument]:
     """Return every launch argument, with its description (`--show-args`)."""
-    share = FindPackageShare("f4x_ros")
     described = {
         "namespace": ("", "namespace of the nodes, their topics and their /tf"),
-        "params_file": (
-            PathJoinSubstitution([share, "config", "perception.yaml"]),
-            "YAML file with the parameters of the perception node",
+        "prompts": (
+            "",
+            "what to look for, with commas in between: 'red mug, sofa'; empty: what params_file "
+            "says, and with `camera` and no params_file of yours, things that may be there",
         ),
+        "prompts_file": ("", "text file with one prompt per line, added to the prompts"),
+        "extractor": (
+            "",
+            "model that understands the prompts (embedded, color, openclip, ...); "
+            "empty: what params_file says",
+        ),
+        "params_file": (PARAMS_FILE, "YAML file with the parameters of the perception node"),
         "use_sim_time": ("false", "true: take the time from /clock (simulation, bags)"),
         "autostart": (
             "true",
@@ -38,14 +64,24 @@ def declare_arguments() -> list[DeclareLaunchArgument]:
         "log_level": ("info", "debug, info, warn, error or fatal"),
         "image_topic": ("image", "topic of the colour image (sensor_msgs/Image)"),
         "camera_info_topic": ("camera_info", "topic of its calibration (sensor_msgs/CameraInfo)"),
-        "depth_topic": (
-            "depth/image",
-            "topic of the depth registered to the colour image (32FC1 metres or 16UC1 millimetres)",
-        ),
+        "depth_topic": ("depth/image", "topic of the depth (32FC1 metres or 16UC1 millimetres)"),
         "pose_topic": (
             "pose",
-            "topic of the camera's pose (geometry_msgs/PoseStamped), read where the parameter "
-            "pose_source is `topic` instead of `tf`",
+            "topic of the camera's pose (geometry_msgs/PoseStamped), read where pose_source is "
+            "`topic` instead of `tf`",
+        ),
+        "pose_source": (
+            "",
+            "where the camera's pose comes from, tf or topic; empty: what params_file says",
+        ),
+        "map_frame": (
+            "",
+            "fixed frame of the map (map, odom, ...); empty: what params_file says",
+        ),
+        "report_dir": (
+            "",
+            "folder for what `f4x run` leaves, written when the node ends; empty: what "
+            "params_file says",
         ),
         "camera": (
             "",
@@ -56,66 +92,125 @@ def declare_arguments() -> list[DeclareLaunchArgument]:
             "5.0",
             "frames per second of `camera`; 0.0: as fast as they are received",
         ),
+        "loop": (
+            "true",
+            "true: `camera` begins again at its end, until Ctrl-C, with the stamps of the clock; "
+            "false: it plays once, with its own stamps",
+        ),
         "rviz": ("false", "true: start RViz, too"),
         "rviz_config": (
-            PathJoinSubstitution([share, "config", "perception.rviz"]),
+            PathJoinSubstitution([SHARE, "config", "perception.rviz"]),
             "configuration file of RViz",
         ),
     }
+    choices = dict.fromkeys(("use_sim_time", "autostart", "loop", "rviz"), YES_OR_NO)
     return [
-        DeclareLaunchArgument(name, default_value=default, description=description)
+        DeclareLaunchArgument(
+            name, default_value=default, description=description, choices=choices.get(name)
+        )
         for name, (default, description) in described.items()
     ]
 
 
-def generate_launch_description() -> LaunchDescription:
-    """Describe the node, the optional camera and the optional RViz."""
-    argument = LaunchConfiguration
+def start(context: LaunchContext) -> list[object]:
+    """Describe the node, the optional camera and the optional RViz, of the arguments as given."""
+    said = context.launch_configurations
     common = {
-        "namespace": argument("namespace"),
+        "namespace": said["namespace"],
         "output": "screen",
-        "ros_arguments": ["--log-level", argument("log_level")],
+        "ros_arguments": ["--log-level", said["log_level"]],
     }
-    sim_time = {"use_sim_time": argument("use_sim_time")}
+    sim_time = {"use_sim_time": is_true(said["use_sim_time"])}
     image_topics = [
-        ("image", argument("image_topic")),
-        ("camera_info", argument("camera_info_topic")),
-        ("depth/image", argument("depth_topic")),
+        ("image", said["image_topic"]),
+        ("camera_info", said["camera_info_topic"]),
+        ("depth/image", said["depth_topic"]),
     ]
-    perception = LifecycleNode(
-        package="f4x_ros",
-        executable="perception",
-        name="perception",
-        parameters=[
-            argument("params_file"),
-            {**sim_time, "autostart": argument("autostart")},
-        ],
-        remappings=[*TF_REMAPPINGS, *image_topics, ("pose", argument("pose_topic"))],
-        **common,
+    given = {PARAMETERS[name]: said[name] for name in PARAMETERS if said[name]}
+    actions: list[object] = []
+    if examples := examples_for(
+        said, is_default=said["params_file"] == PARAMS_FILE.perform(context)
+    ):
+        given["prompts"] = examples
+        actions.append(LogInfo(msg=f"No prompts given, looking for: {examples} (prompts:=...)"))
+    actions.append(
+        LifecycleNode(
+            package="f4x_ros",
+            executable="perception",
+            name="perception",
+            parameters=[
+                said["params_file"],
+                {**sim_time, "autostart": is_true(said["autostart"])},
+                {name: as_text(value) for name, value in given.items()},
+            ],
+            remappings=[*TF_REMAPPINGS, *image_topics, ("pose", said["pose_topic"])],
+            **common,
+        )
     )
-    camera = Node(
-        package="f4x_ros",
-        executable="camera",
-        name="camera",
-        parameters=[
-            {**sim_time, "source": argument("camera"), "rate_hz": argument("camera_rate_hz")}
-        ],
-        remappings=[*TF_REMAPPINGS, *image_topics],
-        # (a comparison by PythonExpression, as ROS 2 Humble has no NotEqualsSubstitution)
-        condition=IfCondition(PythonExpression(['"', argument("camera"), '" != ""'])),
-        **common,
-    )
-    rviz = Node(
+    if said["camera"]:
+        loop = is_true(said["loop"])
+        actions.append(
+            Node(
+                package="f4x_ros",
+                executable="camera",
+                name="camera",
+                parameters=[
+                    {
+                        **sim_time,
+                        "source": as_text(said["camera"]),
+                        "rate_hz": LaunchConfiguration("camera_rate_hz"),
+                        "loop": loop,
+                        # (a jump back in time would begin a new map with each round)
+                        "stamps": "now" if loop else "original",
+                    }
+                ],
+                remappings=[*TF_REMAPPINGS, *image_topics],
+                **common,
+            )
+        )
+    if is_true(said["rviz"]):
+        actions.append(rviz(said["rviz_config"], sim_time, common))
+    return actions
+
+
+def rviz(config: str, sim_time: dict[str, bool], common: dict[str, object]) -> object:
+    """RViz; where it is not installed, words: the node is of use without."""
+    try:
+        get_package_prefix("rviz2")
+    except PackageNotFoundError:
+        return LogInfo(msg="rviz:=true, but the package rviz2 is not installed: going on without")
+    return Node(
         package="rviz2",
         executable="rviz2",
         name="rviz2",
-        arguments=["-d", argument("rviz_config")],
+        arguments=["-d", config],
         parameters=[sim_time],
         remappings=[
             *TF_REMAPPINGS,
             *((f"/perception/{topic}", f"perception/{topic}") for topic in RVIZ_TOPICS),
         ],
-        condition=IfCondition(argument("rviz")),
         **common,
     )
-    return LaunchDescription([*declare_arguments(), perception, camera, rviz])
+
+
+def examples_for(said: dict[str, str], *, is_default: bool) -> str:
+    """What to look for where there is a camera of ours and nobody said anything about prompts."""
+    if not said["camera"] or said["prompts"] or said["prompts_file"] or not is_default:
+        return ""
+    known = DEMO if said["camera"].split(":")[0] == "demo" else EXAMPLES
+    return ", ".join(known.get(speaker(said["extractor"] or "embedded"), ()))
+
+
+def as_text(value: str) -> ParameterValue:
+    """A text stays one: launch would make a number of '7' and a list of '[a]'."""
+    return ParameterValue(value, value_type=str)
+
+
+def is_true(value: str) -> bool:
+    """Tell yes from no, as launch writes it."""
+    return value.lower() == "true"
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Describe the arguments, and what is started with them."""
+    return LaunchDescription([*declare_arguments(), OpaqueFunction(function=start)])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import runpy
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,12 @@ NODE = EXECUTE_PROCESS | {
     *("ros_arguments", "arguments"),
 }
 KEYWORDS = {
-    "launch": {"LaunchDescription": set()},
+    "launch": {"LaunchContext": set(), "LaunchDescription": set()},
     "launch.actions": {
         "DeclareLaunchArgument": {"default_value", "description", "choices", "condition"},
         "GroupAction": {"scoped", "forwarding", "launch_configurations", "condition"},
+        "LogInfo": {"msg", "condition"},
+        "OpaqueFunction": {"function", "args", "kwargs", "condition"},
         "SetEnvironmentVariable": {"condition"},
     },
     "launch.conditions": {"IfCondition": set(), "UnlessCondition": set()},
@@ -40,6 +42,7 @@ KEYWORDS = {
     },
     "launch_ros": {},
     "launch_ros.actions": {"Node": NODE, "LifecycleNode": NODE},
+    "launch_ros.parameter_descriptions": {"ParameterValue": {"value_type"}},
     "launch_ros.substitutions": {"FindPackageShare": set()},
 }
 
@@ -59,9 +62,45 @@ class Entity:
     def kind(self) -> str:
         return type(self).__name__
 
+    def perform(self, context: Context) -> str:
+        return str(evaluate(self, context.launch_configurations))
 
-def install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the stand-ins be imported until the end of the test."""
+
+class Context:
+    """What a launch file looks into when it is carried out."""
+
+    def __init__(self, arguments: dict[str, str]) -> None:
+        self.launch_configurations = Seen(arguments)
+
+
+class Seen(dict[str, str]):
+    """Remembers what was asked for."""
+
+    def __init__(self, arguments: dict[str, str]) -> None:
+        super().__init__(arguments)
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.names.add(name)
+        return super().__getitem__(name)
+
+
+def install(monkeypatch: pytest.MonkeyPatch, packages: Sequence[str] = ("rviz2",)) -> None:
+    """Let the stand-ins be imported until the end of the test; `packages` are installed."""
+    try:
+        import ament_index_python.packages as index
+    except ImportError:  # an environment without ROS
+        index = types.ModuleType("ament_index_python.packages")
+        index.PackageNotFoundError = KeyError  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "ament_index_python", types.ModuleType("index"))
+        monkeypatch.setitem(sys.modules, "ament_index_python.packages", index)
+
+    def prefix(package: str) -> str:
+        if package not in packages:
+            raise index.PackageNotFoundError(package)
+        return f"prefix:{package}"
+
+    monkeypatch.setattr(index, "get_package_prefix", prefix, raising=False)
     for module_name, classes in KEYWORDS.items():
         module = types.ModuleType(module_name)
         for name, allowed in classes.items():
@@ -94,6 +133,8 @@ def evaluate(thing: Any, arguments: dict[str, str]) -> Any:
         return thing
     if thing.kind == "LaunchConfiguration":
         return arguments[thing.args[0]]
+    if thing.kind == "ParameterValue":
+        return thing.kwargs["value_type"](thing.args[0])
     if thing.kind == "IfCondition":
         return evaluate(thing.args[0], arguments).lower() in ("true", "1")
     if thing.kind == "PythonExpression":

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -114,9 +115,11 @@ class Robot:
 
         def heard() -> bool:
             ears = [s for node in _nodes for s in node.subscriptions if s.topic_name in topics]
-            return all(p.get_subscription_count() for p in publishers) and all(
-                ear.get_publisher_count() for ear in ears
-            )
+            hearing = {ear.topic_name for ear in ears if ear.get_publisher_count()}
+            # (one of the two ears for what may be latched hears latching publishers only)
+            return all(p.get_subscription_count() for p in publishers) and hearing >= {
+                ear.topic_name for ear in ears
+            }
 
         eventually(heard)
 
@@ -241,6 +244,8 @@ def running(
         thread.join()
         _nodes.remove(node)
         node.destroy_node()
+        del node, executor, run.node
+        gc.collect()  # rclpy's nodes are in cycles: until then the graph has a second of this name
 
 
 def stamps(messages: list[Any]) -> list[int]:

@@ -85,7 +85,9 @@ def test_run_says_at_its_end_what_it_left_out_and_why(
     (tum / "calibration.txt").write_text("60 60 31.5 23.5\n")
     arguments = ["run", str(tum), "--out", str(tmp_path / "out"), "--holdout", "0"]
     assert cli.main([*arguments, *QUICKLY]) == 0
-    assert "Left out of sequence: 1 images_without_depth.\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Left out of sequence:\n  1 image without depth" in said
+    assert "Only 3 of 4 frames were used: 1 image without depth." in said
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["left_out"] == {"images_without_depth": 1}
     assert (report["frames"], report["frames_dropped"]) == (3, 0)

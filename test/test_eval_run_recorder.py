@@ -7,6 +7,9 @@ import csv
 import errno
 import json
 import os
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,10 +18,16 @@ import pytest
 from eval_scene import CAMERA, QUICK, STEP_NS, make_frame
 from fabricated import track
 
+from f4x_ros.core.base import LeftOut
 from f4x_ros.core.perception import Perception
-from f4x_ros.eval.subjects.held_out import HeldOut
+from f4x_ros.eval.subjects.held_out import HeldOut, Quality
 from f4x_ros.eval.subjects.history import Paths
-from f4x_ros.eval.subjects.report import report_rows, write_report
+from f4x_ros.eval.subjects.report import (
+    few_used_text,
+    left_out_lines,
+    report_rows,
+    write_report,
+)
 from f4x_ros.eval.subjects.run_recorder import FILES, RunRecorder
 
 FRAMES = 8
@@ -50,6 +59,8 @@ def test_the_report_is_json_with_plausible_numbers(results: Path) -> None:
     assert report["frames_mapped"] == FRAMES - 2
     assert report["frames_dropped"] == 4
     assert report.pop("left_out") == {"queue_full": 3, "no_transform": 1}
+    assert report.pop("left_out_first_ns") == {}
+    assert report.pop("remarks") == []
     assert report["features"] == "color"
     assert report["latent_cosine_color"] > 0.999
     assert dict(report_rows(report))["latent cosine"] == "1.000 color"
@@ -168,25 +179,83 @@ def test_a_full_disk_is_named_and_nothing_half_written_is_left(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_fills_up_late_leaves_no_part_of_the_set(
+def test_a_disk_that_fills_up_late_leaves_the_map_where_it_mixes_with_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, rgb: np.ndarray) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    recorder = record(tmp_path / "new", 2)
+    out = tmp_path / "new"
+    record(out, 2, holdout_every=0).finish()
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    recorder = record(out, 2)
     monkeypatch.setattr("f4x_ros.eval.subjects.run_recorder.save_png", full)
     with pytest.raises(OSError, match="No space left") as caught:
         recorder.finish()  # the map has been written by then
-    assert caught.value.filename == str(tmp_path / "new" / "story.png")
-    assert list((tmp_path / "new").iterdir()) == []
+    assert caught.value.filename == str(out / "story.png")
+    assert str(out / "rescued") in str(caught.value)
+    assert sorted(path.name for path in (out / "rescued").iterdir()) == ["map.f4x", "map.ply"]
+    assert Perception.load(out / "rescued" / "map.f4x").gaussians > 0
+    assert {p.name: p.read_bytes() for p in out.iterdir() if p.is_file()} == before
+    recorder = record(out, 2)
+    with pytest.raises(OSError, match="rescued-2"):
+        recorder.finish()
 
 
-def test_a_run_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "report.json").write_text("{}")  # of an earlier run: it would be of other files
+def test_a_run_that_is_given_up_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("{}")  # of an earlier run, of the files beside it
     with record(tmp_path, 2):
         pass
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_finished_run_replaces_the_report_after_the_other_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "report.json").write_text("old")
+    recorder = record(tmp_path, 2)
+    moved, really = [], os.replace
+
+    def watched(source: Path, target: Path) -> None:
+        if Path(target).parent == tmp_path:
+            moved.append(Path(target).name)
+            assert not (tmp_path / "report.json").exists()
+        really(source, target)
+
+    monkeypatch.setattr(os, "replace", watched)
+    recorder.finish()
+    assert moved[-1] == "report.json"
+    assert sorted(moved) == sorted(FILES)
+
+
+def test_folders_of_killed_runs_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    program = (
+        "import os, sys, pathlib\n"
+        "from f4x_ros.eval.subjects.unfinished import UnfinishedFolder\n"
+        "folder = UnfinishedFolder(pathlib.Path(sys.argv[1]))\n"
+        "(folder.path / 'map.f4x').write_text('half')\n"
+        "print(folder.path, flush=True)\n"
+        "sys.stdin.readline()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        hidden = Path(other.stdout.readline().strip())
+        with record(tmp_path, 1):
+            assert (hidden / "map.f4x").exists()
+            assert len(list(tmp_path.glob(".unfinished-*"))) == 2
+        other.kill()
+        other.wait()
+    assert hidden.exists()
+    without_lock = tmp_path / ".unfinished-of-somebody"
+    without_lock.mkdir()
+    with record(tmp_path, 1):
+        assert not hidden.exists()
+    assert [path.name for path in tmp_path.iterdir()] == [without_lock.name]
 
 
 def test_a_map_that_was_reset_is_measured_by_its_own_frames_only(tmp_path: Path) -> None:
@@ -206,3 +275,57 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no frame has been processed"):
         RunRecorder(Perception(QUICK), tmp_path).finish()
     assert list(tmp_path.iterdir()) == []
+
+
+# --- what shows nothing --------------------------------------------------------------------------
+
+
+def test_pixels_that_show_nothing_are_not_compared(tmp_path: Path) -> None:
+    perception = Perception(QUICK)
+    for index in range(4):
+        perception.process(make_frame(index))
+    frame = make_frame(3)
+    observed = np.ones(frame.rgb.shape[:2], bool)
+    observed[:, :20] = False
+    black = frame.rgb.copy()
+    black[~observed] = 0
+    depth = frame.depth.copy()
+    depth[~observed] = 9.0
+
+    def measured(rgb: np.ndarray, depth: np.ndarray, seen: np.ndarray | None) -> Quality:
+        held_out = HeldOut()
+        held_out.add(replace(frame, rgb=rgb, depth=depth, observed=seen))
+        return held_out.evaluate(perception)
+
+    masked = measured(black, depth, observed)
+    assert masked == measured(frame.rgb, frame.depth, observed)
+    all_of_it = measured(black, depth, None)
+    assert masked.psnr_db > all_of_it.psnr_db + 5
+    nothing = measured(black, depth, np.zeros_like(observed))
+    assert nothing == (None, None, 0)
+
+
+def test_what_was_left_out_is_reported_with_reasons_stamps_and_how_it_was_read(
+    tmp_path: Path,
+) -> None:
+    left_out = LeftOut()
+    left_out.add("images_without_pose", 8, 1_700_000_000_500_000_000)
+    left_out.add("messages_on_other_topics", 1)
+    with record(tmp_path, 2) as recorder:
+        report = recorder.finish(
+            left_out, frames_there=10, remarks=["the slash means nothing"], ended_early="no power"
+        )
+    written = json.loads((tmp_path / "report.json").read_text())
+    assert written["left_out"] == {"images_without_pose": 8, "messages_on_other_topics": 1}
+    assert written["left_out_first_ns"] == {"images_without_pose": 1_700_000_000_500_000_000}
+    assert written["frames_there"] == 10
+    assert written["remarks"] == ["the slash means nothing"]
+    assert written["ended_early"] == "no power"
+    assert left_out_lines(report, {"images_without_pose": "TF is silent"}) == [
+        "8 images without pose, the first at 1700000000.500000000 s: TF is silent",
+        "1 message on other topics",
+    ]
+    few = "Only 2 of 10 frames were used: 8 images without pose."
+    assert few_used_text(report) == few
+    assert few_used_text(report | {"frames": 9}) == ""
+    assert few_used_text(report | {"frames_there": None}) == ""

@@ -81,6 +81,7 @@ def changed(matrix: np.ndarray, **at: float) -> np.ndarray:
         ({"k": np.full(9, np.nan)}, r"k is \[nan, .*expected finite numbers"),
         ({"k": changed(K, k02=np.inf)}, r"k is \[140, 0, inf.*expected finite numbers"),
         ({"k": np.zeros(9), "p": np.zeros(12)}, "camera focal lengths are fx=0.0, fy=0.0.*in k"),
+        ({"k": np.zeros(9)}, "camera focal lengths are fx=0.0, fy=0.0.*in k"),
         ({"k": np.zeros(9), "d": [0.1] * 5}, "camera focal lengths are fx=0.0, fy=0.0.*in k"),
         ({"k": changed(K, k00=-140)}, "focal lengths are fx=-140"),
         ({"k": changed(K, k00=1.1, k11=1.1)}, "k has focal lengths 1.1 and 1.1, expected 8 to 1"),
@@ -190,12 +191,14 @@ def test_an_r_of_zeros_is_none() -> None:
     assert np.array_equal(rectifier(r=np.zeros(9)).color(noise()), noise())
 
 
-def test_p_stands_in_for_a_k_of_zeros_where_nothing_is_distorted_and_it_is_said() -> None:
-    made = rectifier(k=np.zeros(9), p=projection(P))
-    assert made.camera.fx == 120
-    assert made.remarks == (
-        "topic /eye/camera_info: k is zero; the lens has no distortion, so p is taken instead.",
-    )
+def test_a_model_without_coefficients_is_said_to_be_taken_for_none() -> None:
+    for model in ("cat_eye", "equidistant"):
+        assert rectifier(d=[], distortion_model=model).remarks == (
+            f"topic /eye/camera_info: distortion_model '{model}' without d is taken for no "
+            "distortion.",
+        )
+    for model in ("plumb_bob", "rational_polynomial", "", "none"):
+        assert rectifier(d=[], distortion_model=model).remarks == ()
 
 
 def test_binning_and_region_of_interest_are_applied() -> None:

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import launch_standins as standins
 import pytest
 
+from f4x_ros.cli.prompts import DEMO, EXAMPLES
+
+Start = Callable[..., dict[str, Any]]
 LAUNCH_FILE = Path(__file__).resolve().parents[1] / "launch" / "perception.launch.py"
 
 
@@ -22,51 +26,143 @@ def declared(entities: list[Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def nodes(entities: list[Any]) -> dict[str, Any]:
-    return {e.kwargs["name"]: e for e in entities if e.kind in ("Node", "LifecycleNode")}
-
-
-@pytest.fixture
 def defaults(declared: dict[str, Any]) -> dict[str, str]:
     return {n: standins.evaluate(e.kwargs["default_value"], {}) for n, e in declared.items()}
 
 
-def started(nodes: dict[str, Any], arguments: dict[str, str]) -> set[str]:
-    return {
-        name
-        for name, node in nodes.items()
-        if standins.evaluate(node.kwargs.get("condition", True), arguments)
+def starter(entities: list[Any]) -> Start:
+    """What is started with some arguments, by name."""
+    (function,) = (e.kwargs["function"] for e in entities if e.kind == "OpaqueFunction")
+    known = {
+        e.args[0]: standins.evaluate(e.kwargs["default_value"], {})
+        for e in entities
+        if e.kind == "DeclareLaunchArgument"
     }
+
+    def start(**given: str) -> dict[str, Any]:
+        assert given.keys() <= known.keys()
+        made = function(standins.Context({**known, **given}))
+        return {e.kwargs.get("name", "words"): e for e in made}
+
+    return start
+
+
+@pytest.fixture
+def start(entities: list[Any]) -> Start:
+    return starter(entities)
+
+
+EVERYTHING = {"camera": "demo", "rviz": "true"}
+
+
+def parameters(node: Any, arguments: dict[str, str]) -> dict[str, Any]:
+    """Those given beside the file."""
+    found: dict[str, Any] = {}
+    for part in node.kwargs["parameters"]:
+        if isinstance(part, dict):
+            found |= {name: standins.evaluate(value, arguments) for name, value in part.items()}
+    return found
 
 
 def test_every_argument_is_described(declared: dict[str, Any]) -> None:
     asked = {"params_file", "namespace", "use_sim_time", "rviz", "autostart", "camera", "log_level"}
+    asked |= {"prompts", "prompts_file", "extractor", "loop", "pose_source", "map_frame"}
     assert asked <= declared.keys()
     assert [n for n, e in declared.items() if len(e.kwargs.get("description", "")) < 10] == []
 
 
 def test_every_argument_is_used_and_every_used_one_declared(
-    entities: list[Any], declared: dict[str, Any]
+    entities: list[Any], declared: dict[str, Any], defaults: dict[str, str]
 ) -> None:
-    used = {e.args[0] for e in standins.walk(entities) if e.kind == "LaunchConfiguration"}
-    assert used == declared.keys()
+    (function,) = (e.kwargs["function"] for e in entities if e.kind == "OpaqueFunction")
+    context = standins.Context({**defaults, **EVERYTHING})
+    made = function(context)
+    used = {e.args[0] for e in standins.walk(made) if e.kind == "LaunchConfiguration"}
+    assert used | context.launch_configurations.names == declared.keys()
 
 
-def test_only_the_node_starts_by_default(nodes: dict[str, Any], defaults: dict[str, str]) -> None:
-    assert started(nodes, defaults) == {"perception"}
+def test_only_the_node_starts_by_default(start: Start) -> None:
+    assert start().keys() == {"perception"}
 
 
-def test_camera_and_rviz_start_when_asked_for(
-    nodes: dict[str, Any], defaults: dict[str, str]
+def test_camera_and_rviz_start_when_asked_for(start: Start) -> None:
+    assert start(**EVERYTHING).keys() == {"perception", "camera", "rviz2", "words"}
+
+
+def test_without_rviz_on_the_machine_the_rest_starts_and_words_say_so(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    arguments = {**defaults, "camera": "demo", "rviz": "true"}
-    assert started(nodes, arguments) == {"perception", "camera", "rviz2"}
+    standins.install(monkeypatch, packages=())
+    made = starter(standins.describe(LAUNCH_FILE).args[0])(rviz="true")
+    assert made.keys() == {"perception", "words"}
+    assert "rviz2 is not installed" in made["words"].kwargs["msg"]
+
+
+def test_the_demo_looks_for_what_is_in_it_and_says_so(
+    start: Start, defaults: dict[str, str]
+) -> None:
+    made = start(camera="demo")
+    given = parameters(made["perception"], defaults)
+    assert given["prompts"].split(", ") == list(DEMO["embedded"])
+    assert given["prompts"] in made["words"].kwargs["msg"]
+    other = parameters(start(camera="demo", extractor="color")["perception"], defaults)
+    assert other["prompts"].split(", ") == list(DEMO["color"])
+    assert other["features.extractor"] == "color"
+
+
+def test_a_recording_is_asked_for_what_is_in_any_room(
+    start: Start, defaults: dict[str, str]
+) -> None:
+    given = parameters(start(camera="/some/bag")["perception"], defaults)
+    assert given["prompts"].split(", ") == list(EXAMPLES["embedded"])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"camera": "demo", "prompts_file": "mine.txt"},
+        {"camera": "demo", "params_file": "mine.yaml"},
+        {"camera": "demo", "extractor": "dinov2"},
+    ],
+)
+def test_nothing_is_looked_for_that_is_another_file_s_to_say(
+    start: Start, defaults: dict[str, str], said: dict[str, str]
+) -> None:
+    made = start(**said)
+    assert "prompts" not in parameters(made["perception"], defaults)
+    assert "words" not in made
+
+
+def test_prompts_that_are_given_reach_the_node_as_text(
+    start: Start, defaults: dict[str, str]
+) -> None:
+    made = start(camera="demo", prompts="children's toy, 7", report_dir="7")
+    given = parameters(made["perception"], defaults)
+    assert given["prompts"] == "children's toy, 7"
+    assert given["report.dir"] == "7"
+    assert "words" not in made
+
+
+def test_what_is_not_given_is_left_to_the_file(start: Start, defaults: dict[str, str]) -> None:
+    given = parameters(start()["perception"], defaults)
+    assert given.keys() == {"use_sim_time", "autostart"}
+    assert start(params_file="mine.yaml")["perception"].kwargs["parameters"][0] == "mine.yaml"
+
+
+def test_the_camera_goes_on_unless_told_not_to(start: Start, defaults: dict[str, str]) -> None:
+    forever = parameters(start(camera="demo")["camera"], defaults)
+    once = parameters(start(camera="demo", loop="False")["camera"], defaults)
+    # with the stamps of the recording, each round would begin with a jump back in time
+    assert (forever["loop"], forever["stamps"]) == (True, "now")
+    assert (once["loop"], once["stamps"]) == (False, "original")
 
 
 def test_the_executables_and_files_exist(
-    root: Path, nodes: dict[str, Any], defaults: dict[str, str]
+    root: Path, start: Start, defaults: dict[str, str]
 ) -> None:
-    ours = [n.kwargs["executable"] for n in nodes.values() if n.kwargs["package"] == "f4x_ros"]
+    nodes = [n for n in start(**EVERYTHING).values() if "package" in n.kwargs]
+    ours = [n.kwargs["executable"] for n in nodes if n.kwargs["package"] == "f4x_ros"]
     assert sorted(ours) == ["camera", "perception"]
     assert [name for name in ours if not (root / "scripts" / name).exists()] == []
     assert (root / defaults["params_file"].removeprefix("share:f4x_ros/")).exists()
@@ -74,43 +170,49 @@ def test_the_executables_and_files_exist(
 
 
 def test_the_node_is_a_lifecycle_node_that_starts_itself_unless_told_not_to(
-    nodes: dict[str, Any], defaults: dict[str, str]
+    start: Start, defaults: dict[str, str]
 ) -> None:
-    node = nodes["perception"]
-    (overrides,) = (p for p in node.kwargs["parameters"] if isinstance(p, dict))
+    node = start()["perception"]
     assert node.kind == "LifecycleNode"
-    assert standins.evaluate(overrides["autostart"], defaults) == "true"
+    assert parameters(node, defaults)["autostart"] is True
+    assert parameters(start(autostart="false")["perception"], defaults)["autostart"] is False
     assert "namespace" in node.kwargs  # LifecycleNode asks for it in Humble
 
 
-def test_tf_follows_the_namespace_everywhere(nodes: dict[str, Any]) -> None:
-    for node in nodes.values():
-        assert "namespace" in node.kwargs
+def test_tf_follows_the_namespace_everywhere(start: Start) -> None:
+    made = start(**EVERYTHING, prompts="mug", namespace="robot")
+    assert len(made) == 3
+    for node in made.values():
+        assert node.kwargs["namespace"] == "robot"
         assert ("/tf", "tf") in node.kwargs["remappings"]
         assert ("/tf_static", "tf_static") in node.kwargs["remappings"]
 
 
-def test_camera_and_node_meet_on_the_same_topics(nodes: dict[str, Any]) -> None:
-    def topics(name: str) -> dict[str, str]:
-        pairs = dict(nodes[name].kwargs["remappings"])
-        return {k: v.args[0] for k, v in pairs.items() if isinstance(v, standins.Entity)}
-
-    published = {
-        "image": "image_topic",
-        "camera_info": "camera_info_topic",
-        "depth/image": "depth_topic",
-    }
-    assert topics("camera") == published
-    assert topics("perception") == {**published, "pose": "pose_topic"}
+def test_camera_and_node_meet_on_the_same_topics(start: Start) -> None:
+    made = start(camera="demo", image_topic="/a", camera_info_topic="/b", depth_topic="/c")
+    published = {"image": "/a", "camera_info": "/b", "depth/image": "/c"}
+    of_camera = dict(made["camera"].kwargs["remappings"])
+    of_node = dict(made["perception"].kwargs["remappings"])
+    assert published.items() <= of_camera.items()
+    assert {**published, "pose": "pose"}.items() <= of_node.items()
 
 
-def test_the_executables_know_the_parameters_they_are_given(nodes: dict[str, Any]) -> None:
+def test_the_executables_know_the_parameters_they_are_given(
+    start: Start, defaults: dict[str, str]
+) -> None:
     pytest.importorskip("rclpy", reason="no ROS 2 here")
-    from f4x_ros.ros import camera, parameters
+    from f4x_ros.core.config import Config
+    from f4x_ros.ros import camera as camera_node
+    from f4x_ros.ros.parameters import OPTIONS
 
-    for name, options in (("camera", camera.OPTIONS), ("perception", parameters.OPTIONS)):
-        given = {k for p in nodes[name].kwargs["parameters"] if isinstance(p, dict) for k in p}
-        assert given - {"use_sim_time"} <= {option.name for option in options}
+    texts = ("prompts", "prompts_file", "extractor", "pose_source", "map_frame", "report_dir")
+    made = start(camera="demo", **dict.fromkeys(texts, "x"))
+    known = {o.name for o in OPTIONS} | {p.name for p in Config.parameters()}
+    given = parameters(made["perception"], defaults).keys() - {"use_sim_time"}
+    assert len(given) == len(texts) + 1
+    assert given <= known
+    of_camera = parameters(made["camera"], defaults).keys() - {"use_sim_time"}
+    assert of_camera <= {o.name for o in camera_node.OPTIONS}
 
 
 def test_an_unknown_keyword_is_caught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -118,7 +220,7 @@ def test_an_unknown_keyword_is_caught(monkeypatch: pytest.MonkeyPatch, tmp_path:
     broken = tmp_path / "broken.launch.py"
     broken.write_text(LAUNCH_FILE.read_text().replace("remappings=", "remapings="))
     with pytest.raises(TypeError, match="remapings"):
-        standins.describe(broken)
+        starter(standins.describe(broken).args[0])()
 
 
 def test_the_real_launch_ros_resolves_it() -> None:
@@ -130,6 +232,10 @@ def test_the_real_launch_ros_resolves_it() -> None:
     for entity in description.entities:
         if type(entity).__name__ == "DeclareLaunchArgument":
             entity.visit(context)
-        elif entity.condition is None:
-            # resolves the executable, the parameter file and the remappings
-            entity._perform_substitutions(context)
+    context.launch_configurations["camera"] = "demo"
+    (function,) = (e for e in description.entities if type(e).__name__ == "OpaqueFunction")
+    made = function.execute(context)
+    assert len(made) == 3
+    for entity in made[1:]:
+        # resolves the executable, the parameter file and the remappings
+        entity._perform_substitutions(context)

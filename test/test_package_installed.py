@@ -76,9 +76,9 @@ def test_the_embedded_weights_are_part_of_it() -> None:
 
 def test_the_commands_are_declared() -> None:
     commands = {e.name: e.value for e in metadata.entry_points(group="console_scripts")}
-    assert commands["f4x"] == "f4x_ros.cli.main:main"
-    assert commands["f4x-perception"] == "f4x_ros.ros.node:main"
-    assert commands["f4x-camera"] == "f4x_ros.ros.camera:main"
+    assert commands["f4x"] == "f4x_ros.cli.start:main"
+    assert commands["f4x-perception"] == "f4x_ros.ros.start:perception"
+    assert commands["f4x-camera"] == "f4x_ros.ros.start:camera"
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_stamps_that_never_pair_are_named(client: PerceptionClient, robot: Robot
         for i in range(8):
             robot.send(i, depth=late)
         run.says("sync:", "never pair, the nearest differ by 0.040 s (parameter sync.slop_s)")
-        run.counted("dropped.unpaired.image")
+        run.counted("dropped.images_without_depth")
 
 
 def test_a_missing_transform_is_named_with_its_edge(client: PerceptionClient, robot: Robot) -> None:
@@ -63,7 +63,7 @@ def test_a_missing_transform_is_named_with_its_edge(client: PerceptionClient, ro
         run.client.start()
         robot.wait_until_heard()
         robot.send(0, tf=False)
-        run.counted("dropped.no_transform")
+        run.counted("dropped.images_without_pose")
         run.says("transform:", "'map' -> 'eye'")
         later = itertools.count(1)
 

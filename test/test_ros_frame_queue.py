@@ -24,9 +24,20 @@ class Clock:
 class Frame:
     name: int
     lacks: str = ""
+    needs: str | None = None  # when it has waited long enough; None = the same
+
+    @property
+    def ns(self) -> int:
+        return self.name
 
     def missing(self) -> str:
         return self.lacks
+
+    def again_s(self) -> float | None:
+        return None
+
+    def lacking(self) -> str:
+        return self.lacks if self.needs is None else self.needs
 
     def run(self) -> None:
         raise AssertionError("a queue runs nothing")
@@ -53,6 +64,9 @@ class Queue:
         assert job is None or isinstance(job, Frame)
         return None if job is None else job.name
 
+    def hurry(self, wait_s: float) -> None:
+        self._frames.hurry(wait_s)
+
     def left_s(self) -> float | None:
         return self._frames.left_s()
 
@@ -63,8 +77,8 @@ class Queue:
         self._count(self._frames.clear())
 
     def _count(self, drops: Any) -> None:
-        self.drops += [cause for cause, _ in drops]
-        self.reasons += [reason for _, reason in drops]
+        self.drops += [drop.cause for drop in drops]
+        self.reasons += [drop.reason for drop in drops]
 
 
 LATE = "no transform 'map' -> 'eye'"
@@ -216,3 +230,25 @@ def test_every_frame_is_taken_once_or_counted_and_order_is_kept(
 def test_a_bad_option_is_named(policy: Any, size: int, words: str) -> None:
     with pytest.raises(BadInputError, match=words):
         FrameQueue(policy, size, 0.5)
+
+
+@pytest.mark.parametrize("policy", ["newest", "all"])
+def test_a_frame_that_can_do_without_what_it_waited_for_runs_in_the_end(policy: Policy) -> None:
+    queue = Queue(policy)
+    queue.push(1, 2, lacks="a newer pose")
+    queue.frames[1].needs = ""
+    assert queue.take() is None
+    queue.clock.now += 0.5
+    assert queue.take() == 1
+    assert queue.take() is None
+    assert (queue.drops, queue.reasons) == (["not_ready"], ["a newer pose"])
+
+
+def test_when_nothing_more_comes_frames_wait_no_longer_than_that() -> None:
+    queue = Queue("all", wait_s=60.0)
+    queue.push(1, lacks="a pose")
+    queue.hurry(1.0)
+    assert queue.left_s() == pytest.approx(1.0)
+    queue.clock.now += 1.0
+    assert queue.take() is None
+    assert queue.drops == ["not_ready"]

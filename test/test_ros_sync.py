@@ -87,6 +87,41 @@ def test_a_jump_back_starts_anew_and_mixes_nothing() -> None:
     assert sync.unpaired["image"] == 1
 
 
+@pytest.mark.parametrize("wrong", [900_000, -900_000])
+@pytest.mark.parametrize("spoilt", ["image", "depth"])
+def test_one_stamp_that_leaps_costs_its_own_message(spoilt: str, wrong: int) -> None:
+    lost: list[tuple[str, int, str]] = []
+    sync = pairing(on_lost=lambda topic, ns, cause: lost.append((topic, ns // MS, cause)))
+    start = 1_000_000
+    messages = [("info", start)]
+    for i in range(6):
+        for topic in ("image", "depth"):
+            leap = wrong if (topic, i) == (spoilt, 3) else 0
+            messages.append((topic, start + 100 * i + leap))
+    found = play(sync, messages)
+    assert [i for i, _, _ in found] == [start + 100 * i for i in (0, 1, 2, 4, 5)]
+    sync.give_up()
+    other = "depth" if spoilt == "image" else "image"
+    expected = [(spoilt, start + 300 + wrong, "unpaired"), (other, start + 300, "unpaired")]
+    assert sorted(lost) == sorted(expected)
+    assert sync.jumps == 0
+
+
+def test_an_optional_topic_is_waited_for_only_while_it_is_expected() -> None:
+    sync = pairing(optional=["depth_info"])
+    messages = [("info", 0), ("image", 0), ("depth", 0)]
+    assert play(sync, messages) == [(0, 0, 0)]
+    sync.expect("depth_info", True)
+    assert play(sync, [("image", 100), ("depth", 100)]) == []
+    (found,) = sync.add("depth_info", 100 * MS, 7)
+    assert (found["image"], found["depth_info"]) == (100, 7)
+    sync = pairing(optional=["depth_info"])
+    sync.expect("depth_info", True)
+    assert play(sync, messages) == []
+    sync.expect("depth_info", False)
+    assert len(play(sync, [("image", 100), ("depth", 100)])) == 2
+
+
 def test_what_waits_at_the_end_is_unpaired() -> None:
     sync = pairing()
     play(sync, [("info", 0), ("image", 100), ("depth", 200), ("depth", 201)])

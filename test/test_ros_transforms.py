@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import sys
-from typing import Any
-
 import numpy as np
 import pytest
-import rclpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytransform3d.transform_manager import NumpyTimeseriesTransform, TemporalTransformManager
 from pytransform3d.transformations import pq_from_transform, transform_from_pq
-from rclpy.context import Context
-from rclpy.node import Node
 from rclpy.time import Time
 
-from f4x_ros.core.data.poses import Pose, from_quaternion, inverse
+from f4x_ros.core.data.poses import Pose, from_quaternion, inverse, to_quaternion
+from f4x_ros.io.transforms import HOLD_NS, PoseTrack, TransformTree
 from f4x_ros.ros.conversions import pose_from_transform, transform_msg
-from f4x_ros.ros.transforms import LATEST, TransformBuffer, TransformUnavailableError, listen
+from f4x_ros.ros.transform_buffer import (
+    FOR_EVER_S,
+    GRACE,
+    LATEST,
+    TransformBuffer,
+    TransformUnavailableError,
+)
 
 S = 1_000_000_000
 
@@ -85,14 +86,14 @@ def test_a_sample_is_given_back_unchanged() -> None:
 @pytest.mark.parametrize(
     ("ns", "words"),
     [
-        (3 * S, r"'map' -> 'camera' at 3\.000000: it is 1\.000 s after the newest of 2"),
-        (S // 2, r"'map' -> 'camera' at 0\.500000: it is 0\.500 s before the oldest of 2"),
+        (13 * S, r"'map' -> 'camera' at 13\.000000: it is 2\.000 s after the newest of 2"),
+        (5 * S, r"'map' -> 'camera' at 5\.000000: it is 5\.000 s before the oldest of 2"),
     ],
 )
 def test_nothing_is_extrapolated_and_the_edge_is_named(ns: int, words: str) -> None:
     buffer = TransformBuffer()
-    buffer.add("map", "camera", S, moved(1))
-    buffer.add("map", "camera", 2 * S, moved(2))
+    buffer.add("map", "camera", 10 * S, moved(1))
+    buffer.add("map", "camera", 11 * S, moved(2))
     buffer.add("camera", "tool", 0, moved(9), static=True)
     with pytest.raises(TransformUnavailableError, match=words):
         buffer.lookup("map", "tool", ns)
@@ -129,7 +130,7 @@ def test_history_is_bounded() -> None:
     buffer = TransformBuffer(history_s=2)
     for t in range(100):
         buffer.add("map", "camera", t * S, moved(t))
-    assert len(buffer._edges["camera"].stamps) == 3
+    assert len(buffer._edges["camera"]["map"].stamps) == 3
     with pytest.raises(TransformUnavailableError, match="before the oldest"):
         buffer.lookup("map", "camera", 90 * S)
 
@@ -152,13 +153,160 @@ def test_a_jump_back_forgets_the_future() -> None:
         buffer.lookup("map", "camera", 10 * S)
 
 
-def test_a_new_parent_replaces_the_old_one() -> None:
+@pytest.mark.parametrize("wrong_s", [-900, 900])
+def test_one_sample_with_a_wrong_stamp_is_left_out(wrong_s: int) -> None:
     buffer = TransformBuffer()
-    buffer.add("a", "camera", S, moved(1))
-    buffer.add("b", "camera", S, moved(2))
-    assert buffer.lookup("b", "camera", S)[0, 3] == pytest.approx(2)
-    with pytest.raises(TransformUnavailableError):
-        buffer.lookup("a", "camera", S)
+    for t in (1000, 1001):
+        buffer.add("map", "camera", t * S, moved(t))
+    buffer.add("map", "camera", (1001 + wrong_s) * S, moved(77))
+    assert buffer.lookup("map", "camera", int(1000.5 * S))[0, 3] == pytest.approx(1000.5)
+    buffer.add("map", "camera", 1002 * S, moved(1002))
+    assert buffer.lookup("map", "camera", int(1001.5 * S))[0, 3] == pytest.approx(1001.5)
+
+
+# --- slow edges -----------------------------------------------------------------------------------
+
+
+def slow_and_fast(
+    seconds: float, *, corrections: int = 3, patience_s: float = 0.5, waited_s: float = 0.0
+) -> Pose:
+    """map -> odom (x) once per second, odom -> camera (y) ten times, asked at a time."""
+    buffer = TransformBuffer(patience_s=patience_s)
+    for t in range(corrections):
+        buffer.add("map", "odom", (10 + t) * S, moved(t))
+    for t in range(60):
+        pose = np.eye(4)
+        pose[1, 3] = 0.1 * t
+        buffer.add("odom", "camera", 10 * S + t * S // 10, pose)
+    return buffer.lookup("map", "camera", int((10 + seconds) * S), waited_s=waited_s)
+
+
+def test_a_slow_edge_is_interpolated() -> None:
+    assert slow_and_fast(1.5)[:2, 3] == pytest.approx([1.5, 1.5])
+
+
+def test_a_slow_edge_is_held_beyond_its_newest_sample_and_the_fast_one_goes_on() -> None:
+    assert slow_and_fast(2.7)[:2, 3] == pytest.approx([2.0, 2.7])
+
+
+def test_an_edge_is_held_until_its_next_sample_is_due() -> None:
+    assert slow_and_fast(3.1)[:2, 3] == pytest.approx([2.0, 3.1])
+    with pytest.raises(TransformUnavailableError, match=r"'map' -> 'odom' .* after the newest"):
+        slow_and_fast(3.3)
+
+
+def test_who_can_wait_for_the_next_sample_is_told_to() -> None:
+    with pytest.raises(TransformUnavailableError, match=r"it is 0\.700 s after the newest of 3"):
+        slow_and_fast(2.7, patience_s=60)
+
+
+def test_a_correction_that_came_once_is_held_a_moment_after_the_motion_came() -> None:
+    with pytest.raises(TransformUnavailableError) as raised:
+        slow_and_fast(0.7, corrections=1)
+    assert raised.value.after_s == GRACE * 0.5
+    assert slow_and_fast(0.7, corrections=1, waited_s=GRACE * 0.5)[:2, 3] == pytest.approx([0, 0.7])
+
+
+def test_a_single_pose_of_the_camera_is_not_held() -> None:
+    buffer = TransformBuffer()
+    buffer.add("map", "odom", 0, np.eye(4), static=True)
+    buffer.add("odom", "camera", 10 * S, moved(1))
+    with pytest.raises(TransformUnavailableError) as raised:
+        buffer.lookup("map", "camera", 10 * S + S // 10, waited_s=FOR_EVER_S)
+    assert raised.value.after_s is None
+
+
+def test_a_gap_that_is_too_long_is_not_bridged() -> None:
+    buffer = TransformBuffer()
+    for t in (*range(10), 19, 20):
+        buffer.add("map", "camera", t * S, moved(t))
+    with pytest.raises(TransformUnavailableError, match=r"in a gap of 10\.000 s between two of 12"):
+        buffer.lookup("map", "camera", 14 * S, waited_s=FOR_EVER_S)
+
+
+def test_when_it_is_overdue_a_fast_edge_is_held_for_a_moment() -> None:
+    buffer = TransformBuffer(patience_s=60)
+    for t in range(5):
+        buffer.add("map", "camera", 10 * S + t * S // 10, moved(t))
+    ns = 10 * S + 4 * S // 10 + HOLD_NS
+    with pytest.raises(TransformUnavailableError, match="after the newest"):
+        buffer.lookup("map", "camera", ns)
+    assert buffer.lookup("map", "camera", ns, waited_s=FOR_EVER_S)[0, 3] == pytest.approx(4)
+    with pytest.raises(TransformUnavailableError, match="after the newest"):
+        buffer.lookup("map", "camera", ns + 1, waited_s=FOR_EVER_S)
+
+
+@pytest.mark.parametrize("seconds", [0.35, 1.0, 1.45, 2.2, 3.1, 3.3])
+def test_the_reader_of_recordings_says_the_same(seconds: float) -> None:
+    ns = int((10 + seconds) * S)
+    slow = [moved(t) for t in range(3)]
+    fast = [np.eye(4) for _ in range(60)]
+    for t, pose in enumerate(fast):
+        pose[1, 3] = 0.1 * t
+    tracks = {}
+    for edge, poses, step in ((("map", "odom"), slow, S), (("odom", "camera"), fast, S // 10)):
+        stamps = [10 * S + t * step for t in range(len(poses))]
+        quaternions = [to_quaternion(p) for p in poses]
+        tracks[edge] = PoseTrack(stamps, [p[:3, 3] for p in poses], quaternions)
+    expected = TransformTree(tracks, {}).lookup("map", "camera", ns)
+    try:
+        found = slow_and_fast(seconds, waited_s=FOR_EVER_S)
+    except TransformUnavailableError:
+        assert expected is None
+    else:
+        assert expected is not None
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+# --- parents --------------------------------------------------------------------------------------
+
+
+def told() -> tuple[dict[str, str], TransformBuffer]:
+    said: dict[str, str] = {}
+    return said, TransformBuffer(on_choice=said.__setitem__)
+
+
+@pytest.mark.parametrize("order", ["direct first", "detour first"])
+def test_of_two_parents_the_one_nearest_to_the_map_is_used_and_said(order: str) -> None:
+    said, buffer = told()
+    buffer.add("map", "odom", 0, np.eye(4), static=True)
+    samples = [("map", 1.0, 0), ("odom", 5.0, 1)]
+    for t in range(3):
+        for parent, x, later in samples if order == "direct first" else samples[::-1]:
+            buffer.add(parent, "camera", t * S + later, moved(x))
+        assert buffer.lookup("map", "camera", t * S)[0, 3] == pytest.approx(1)
+    assert list(said) == ["camera"]
+    assert "'map'" in said["camera"]
+    assert "'odom'" in said["camera"]
+    assert said["camera"].endswith("'map' is used")
+
+
+def test_a_parent_that_leads_nowhere_is_no_choice() -> None:
+    said, buffer = told()
+    buffer.add("map", "odom", 0, np.eye(4), static=True)
+    buffer.add("vision", "camera", S, moved(9))
+    buffer.add("odom", "camera", S, moved(1))
+    assert buffer.lookup("map", "camera", S)[0, 3] == pytest.approx(1)
+    assert "'vision'" in said["camera"]
+
+
+def test_a_frame_that_is_given_to_another_parent_follows_it() -> None:
+    _, buffer = told()
+    buffer.add("map", "shelf", 0, np.eye(4), static=True)
+    buffer.add("map", "cup", S, moved(1))
+    for t in (20, 21):
+        buffer.add("shelf", "cup", t * S, moved(t))
+    assert buffer.lookup("map", "cup", S)[0, 3] == pytest.approx(1)
+    assert buffer.lookup("map", "cup", 21 * S)[0, 3] == pytest.approx(21)
+
+
+def test_what_is_static_is_not_moved_by_a_single_sample() -> None:
+    buffer = TransformBuffer()
+    buffer.add("map", "camera", S, moved(1))
+    buffer.add("map", "camera", 0, moved(2), static=True)
+    assert buffer.lookup("map", "camera", S)[0, 3] == pytest.approx(2)
+    buffer.add("map", "camera", 2 * S, moved(3))
+    assert buffer.lookup("map", "camera", 2 * S)[0, 3] == pytest.approx(3)
 
 
 @pytest.mark.parametrize(
@@ -182,63 +330,6 @@ def test_leading_slashes_of_old_publishers_do_not_matter() -> None:
 
 
 # --- tf2_ros --------------------------------------------------------------------------------------
-
-
-class FakeTf2:
-    """What `Tf2Transforms` uses of tf2_ros, with its documented signatures."""
-
-    class TransformException(Exception):  # noqa: N818 (its name there)
-        pass
-
-    def __init__(self) -> None:
-        fake = self
-        self.asked: list[tuple[str, str, int]] = []
-        self.cleared = self.unregistered = False
-
-        class Buffer:
-            def __init__(self, cache_time: object = None, node: object = None) -> None:
-                self.cache_time = cache_time
-
-            def lookup_transform(
-                self, target_frame: str, source_frame: str, time: Any, timeout: Any = None
-            ) -> Any:
-                fake.asked.append((target_frame, source_frame, time.nanoseconds))
-                if source_frame == "gripper":
-                    raise fake.TransformException("frame does not exist")
-                return transform_msg(moved(3), time.nanoseconds, target_frame, source_frame)
-
-            def clear(self) -> None:
-                fake.cleared = True
-
-        class TransformListener:
-            def __init__(self, buffer: Buffer, node: object, **options: object) -> None:
-                self.buffer = buffer
-
-            def unregister(self) -> None:
-                fake.unregistered = True
-
-        self.Buffer, self.TransformListener = Buffer, TransformListener
-
-
-def test_tf2_ros_is_used_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = FakeTf2()
-    monkeypatch.setitem(sys.modules, "tf2_ros", fake)
-    context = Context()
-    rclpy.init(context=context)
-    node = Node("tf_user", context=context)
-    timers = len(list(node.timers))
-    found = listen(node, on_new=lambda: None, on_bad=print, jump_s=1.0)
-    np.testing.assert_allclose(found.lookup("map", "camera", 5 * S), moved(3))
-    assert fake.asked == [("map", "camera", 5 * S)]
-    with pytest.raises(TransformUnavailableError, match=r"'map' -> 'gripper' at 5.0.* not exist"):
-        found.lookup("map", "gripper", 5 * S)
-    found.forget_future()
-    assert fake.cleared
-    found.close()
-    assert fake.unregistered
-    assert len(list(node.timers)) == timers
-    node.destroy_node()
-    rclpy.shutdown(context=context)
 
 
 def test_the_real_tf2_ros_agrees_with_ours() -> None:

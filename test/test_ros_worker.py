@@ -30,12 +30,18 @@ class Frame:
     """A job that waits for its transform and runs a function."""
 
     def __init__(self, run: Callable[[], Any], lacks: str = "") -> None:
-        self._run, self.lacks = run, lacks
+        self._run, self.lacks, self.ns = run, lacks, 0
         self.looked_at = threading.Event()
 
     def missing(self) -> str:
         self.looked_at.set()
         return self.lacks
+
+    def lacking(self) -> str:
+        return self.lacks
+
+    def again_s(self) -> float | None:
+        return None
 
     def run(self) -> None:
         self._run()
@@ -57,8 +63,8 @@ def make(log: Log) -> Iterator[Make]:
         made.append(
             Worker(
                 FrameQueue(policy, queue_size, wait_s),
-                on_drop=lambda cause, reason: log.drops.append((cause, reason)),
-                on_error=log.errors.append,
+                on_drop=lambda cause, reason, ns: log.drops.append((cause, reason)),
+                on_error=lambda error, ns: log.errors.append(error),
             )
         )
         return made[-1]
@@ -178,7 +184,7 @@ def test_the_executor_is_woken_when_a_task_is_done(log: Log) -> None:
     worker = Worker(
         FrameQueue("all", 1, 1.0),
         on_drop=lambda cause, reason: None,
-        on_error=log.errors.append,
+        on_error=lambda error, ns: log.errors.append(error),
         wake_executor=woken.set,
     )
     worker.call(lambda: None)

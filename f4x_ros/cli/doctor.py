@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Say what works here and what is missing.
+"""Say what works here and what is missing; of a recording or of live topics, what is in there.
 
-Each line is ok, or missing with what to do about it. Exit code 0 if the core can work, else 1.
+Without an argument: each line is ok, or missing with what to do about it; exit code 0 if the core
+can work, else 1. With RECORDING: what is in it, what is wrong with it, and the command that maps
+it; exit code 0 if it can be mapped, else 1. With --topics: the same of the topics of a running ROS
+system; exit code 0 if the node has all it needs, else 1.
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from f4x_ros.cli.sources import add_topic_arguments, flags_of, topic_options
 from f4x_ros.cli.table import table
+from f4x_ros.core.errors import BadInputError
 
 
 class Line(NamedTuple):
@@ -30,11 +35,39 @@ class Line(NamedTuple):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """There are none."""
+    """Declare the arguments."""
+    parser.add_argument(
+        "recording", nargs="?", help="look into this: an RGB-D or TUM folder, or a ROS 2 bag"
+    )
+    parser.add_argument(
+        "--topics", action="store_true", help="look at the topics of the running ROS system"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=2.0, metavar="S",
+        help="with --topics, listen so long (default: 2)",
+    )  # fmt: skip
+    add_topic_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print all lines; 0 if the core can work, else 1."""
+    """Print what was asked for; 0 if all is well, else 1."""
+    chosen = topic_options(options)
+    if options.recording is not None and options.topics:
+        raise BadInputError(f"--topics and '{options.recording}', expected one of them")
+    if options.topics:
+        from f4x_ros.cli.doctor_topics import examine_topics
+
+        return examine_topics(options.seconds)
+    if options.recording is not None:
+        from f4x_ros.cli.doctor_recording import examine
+
+        return examine(options.recording, chosen)
+    if chosen:
+        raise BadInputError(f"{flags_of(chosen)[0]} is given, expected a recording with it")
+    return _examine_installation()
+
+
+def _examine_installation() -> int:
     lines: list[Line] = []
     for check in (_system, _torch, _backends, _extractors, _libraries, _ros):
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from f4x_ros.cli.errors import CommandError
+from f4x_ros.cli.sources import add_topic_arguments, flags_of, open_recording, topic_options
 from f4x_ros.cli.table import table
 from f4x_ros.core.errors import BadInputError
 
@@ -48,19 +49,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an option, e.g. mapping.iterations=8; may be given several times",
     )  # fmt: skip
     parser.add_argument("--config", metavar="FILE", help="options in YAML, or ROS parameters")
+    add_topic_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     from f4x_ros.cli.settings import read_settings
     from f4x_ros.eval.metrics.libraries import check_libraries
-    from f4x_ros.sim import open_source
 
     check_libraries()
     config, _ = read_settings(options.config, options.assignments)
     specs = options.sources or list(_DEFAULT)
     # All that may be wrong is said before hours are spent.
-    opened = [open_source(spec) for spec in specs]
+    chosen = topic_options(options)
+    if chosen and options.ros:
+        raise BadInputError(
+            f"{flags_of(chosen)[0]} with --ros: expected one of them, as the node "
+            "of --ros gets the topics of our own camera"
+        )
+    opened = [open_recording(spec, chosen) for spec in specs]
     folders = _folders(Path(options.out).expanduser(), [source.name for source in opened])
     keep = _new_baseline(options.write_baseline)
     if not options.ros:
@@ -125,10 +132,12 @@ def _evaluated(
     source: Source, spec: str, config: Config, folder: Path, *, over_ros: bool
 ) -> Evaluation:
     from f4x_ros.cli.progress import progress_bar
+    from f4x_ros.cli.run import say_remarks
     from f4x_ros.cli.sources import prepared
     from f4x_ros.eval.protocol.evaluate import evaluate
 
     source = prepared(source)
+    say_remarks(source.name, source.remarks)
     with progress_bar(len(source), source.name) as bar:
 
         def show(done: int) -> None:
@@ -145,7 +154,7 @@ def _evaluated(
         from f4x_ros.eval.subjects.subject import LibrarySubject
 
         with LibrarySubject(
-            Perception(config), folder, source=source.name, left_out=source.left_out.counts
+            Perception(config), folder, source=source.name, recording=source
         ) as library:
             return evaluate(source, library, show)
 

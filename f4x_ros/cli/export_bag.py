@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from f4x_ros.cli.sources import SOURCE_HELP
+from f4x_ros.cli.sources import SOURCE_HELP, add_topic_arguments, topic_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--storage", choices=("mcap", "sqlite3"), help="default: by name, or mcap")
     parser.add_argument("--start", type=int, default=0, metavar="N", help="first frame")
     parser.add_argument("--frames", type=int, default=0, metavar="N", help="so many; 0 = all")
+    add_topic_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -23,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     from f4x_ros.cli.sources import open_part
     from f4x_ros.io import write_bag
 
-    source = open_part(options.source, options.start, options.frames)
+    source = open_part(options.source, options.start, options.frames, topic_options(options))
     with progress_bar(len(source), "writing") as bar:
 
         def show(done: int, total: int) -> None:

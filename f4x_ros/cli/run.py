@@ -2,23 +2,29 @@
 """Map a recording without ROS.
 
 Leaves a video, a picture that tells the whole story, the map (for f4x and for splat viewers), the
-tracks and a report.
+tracks and a report. A frame that cannot be used costs itself and is counted; what was mapped until
+an error or Ctrl-C is kept.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from f4x_ros.cli.prompts import KNOWS, chosen_prompts, speaker
-from f4x_ros.cli.sources import SOURCE_HELP
+from f4x_ros.cli.sources import SOURCE_HELP, add_topic_arguments, topic_options
 from f4x_ros.cli.table import table
 
 if TYPE_CHECKING:
-    from f4x_ros.cli.sources import Part
+    from collections.abc import Mapping
+
+    from f4x_ros.core.data import Frame
+    from f4x_ros.eval.subjects.feed import Feed
+    from f4x_ros.eval.subjects.report import Report
     from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
 
@@ -42,16 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an option, e.g. mapping.iterations=8; may be given several times",
     )  # fmt: skip
     parser.add_argument("--config", metavar="FILE", help="options in YAML, or ROS parameters")
+    add_topic_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     from f4x_ros.cli.settings import read_settings
-    from f4x_ros.cli.sources import Part, prepared
-    from f4x_ros.sim import open_source
+    from f4x_ros.cli.sources import Part, open_recording, prepared
 
     config, configured = read_settings(options.config, options.assignments)
-    opened = open_source(options.source)
+    opened = open_recording(options.source, topic_options(options))
     Part(opened, options.start, options.frames)  # says what is wrong before anything is loaded
     extractor = config.features.extractor
     prompts = chosen_prompts(options.prompt, options.prompts_file, configured, extractor)
@@ -59,38 +65,65 @@ def run(options: argparse.Namespace) -> int:
         print(KNOWS[speaker(extractor)])
 
     from f4x_ros.core.perception import Perception
-    from f4x_ros.eval.subjects.report import left_out_text, report_rows
+    from f4x_ros.eval.subjects.feed import Feed
     from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
     perception = Perception(config, prompts)
     stop = options.start + options.frames if options.frames else 0
     source = Part(prepared(opened, stop), options.start, options.frames)
+    said = say_remarks(source.name, source.remarks)
     out = Path(options.out) if options.out else Path("out") / file_name(source.name)
     with RunRecorder(
         perception, out, holdout_every=options.holdout, source=source.name
     ) as recorder:
-        _process(source, recorder)
+        feed = Feed(source)
+        failure = _process(feed, recorder, len(source), source.name)
+        if failure is not None and not recorder.frames:
+            raise failure  # what lies in the folder stays as it is
         print("measuring the map, writing the results ...", flush=True)
-        report = recorder.finish(source.left_out.counts)
-    print()
-    print(table(report_rows(report)))
-    if left_out := left_out_text(report):
-        print(f"\nLeft out of {source.name}: {left_out}.")
+        try:
+            report = recorder.finish(
+                feed.left_out,
+                frames_there=source.frames_there,
+                remarks=source.remarks,
+                ended_early=_in_a_line(failure),
+            )
+        except OSError as error:
+            if failure is None:
+                raise
+            print(f"f4x: what was mapped cannot be saved: {error}", file=sys.stderr)
+            raise failure from error
+    say_remarks(source.name, source.remarks[said:])  # what only the frames have shown
+    _print_report(report, feed.why)
     print(f"\nResults are in {out}. Open {recorder.path('story.png')} to see the whole story.")
+    if failure is not None:
+        raise failure
     return 0
 
 
-def _process(source: Part, recorder: RunRecorder) -> None:
+def say_remarks(name: str, remarks: list[str]) -> int:
+    """Print how a source is read: what was chosen, what was taken to mean what; how many it says.
+
+    They go on growing while frames are read.
+    """
+    for remark in remarks:
+        print(f"{name}: {remark}", flush=True)
+    return len(remarks)
+
+
+def _process(feed: Feed, recorder: RunRecorder, frames: int, name: str) -> BaseException | None:
+    """Map all frames; returns what ended that before the last one, if anything did."""
     import psutil
 
     from f4x_ros.cli.progress import progress_bar
 
     process = psutil.Process()
     shown_at = 0.0
-    with progress_bar(len(source), source.name) as bar:
-        for index in range(len(source)):
-            percept = recorder.process(source[index])
-            bar.update()
+    with progress_bar(frames, name) as bar:
+
+        def map_one(frame: Frame) -> None:
+            nonlocal shown_at
+            percept = recorder.process(frame)
             if time.monotonic() - shown_at > 0.5:
                 shown_at = time.monotonic()
                 bar.set_postfix_str(
@@ -99,6 +132,44 @@ def _process(source: Part, recorder: RunRecorder) -> None:
                     f"{process.memory_info().rss / 1e6:.0f} MB",
                     refresh=False,
                 )
+
+        try:
+            feed.run(map_one, lambda done: bar.update(done - bar.n))
+        except (Exception, KeyboardInterrupt) as error:  # whatever it is: what is mapped is kept
+            if recorder.frames:
+                bar.write(
+                    f"ended after {recorder.frames} frames: {_in_a_line(error)}", file=sys.stderr
+                )
+            return error
+    return None
+
+
+def _in_a_line(failure: BaseException | None) -> str:
+    """Why a run ended before its last frame; "" if it did not."""
+    from f4x_ros.core.errors import F4xError
+
+    if failure is None:
+        return ""
+    if isinstance(failure, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(failure, (F4xError, OSError)):
+        return str(failure)
+    return f"internal error ({type(failure).__name__}: {failure})"
+
+
+def _print_report(report: Report, why: Mapping[str, str]) -> None:
+    """The numbers, then what is missing: people read the end."""
+    from f4x_ros.eval.subjects.report import few_used_text, left_out_lines, report_rows
+
+    print()
+    print(table(report_rows(report)))
+    if lines := left_out_lines(report, why):
+        print(f"\nLeft out of {report['source']}:")
+        print("\n".join(f"  {line}" for line in lines))
+    if report["ended_early"]:
+        print(f"\nThe run ended before its last frame: {report['ended_early']}.")
+    if few := few_used_text(report, why):
+        print(f"\n{few}")
 
 
 def file_name(name: str) -> str:

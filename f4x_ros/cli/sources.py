@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A part of a source, drawn beforehand where it is a drawn world."""
+"""Opening sources: the topics that are named, a part of the frames, drawn worlds beforehand."""
 
 from __future__ import annotations
 
+import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from f4x_ros.core.errors import BadInputError
@@ -17,6 +19,73 @@ SOURCE_HELP = (
     "or TUM folder, or a ROS 2 bag"
 )
 
+#: Flags that name what is what in a bag, the options of `BagSource` they stand for, and their help.
+_TOPIC_FLAGS = {
+    "--image-topic": ("image", "colour pictures"),
+    "--depth-topic": ("depth", 'depth pictures; "" forgoes depth'),
+    "--info-topic": ("camera_info", "calibration of the colour pictures"),
+    "--pose-topic": ("pose", "the camera's pose, or the word tf"),
+    "--fixed-frame": ("map_frame", "frame of the map"),
+}
+
+
+def add_topic_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags that name topics and the fixed frame of a bag; without one it is found."""
+    group = parser.add_argument_group("what is what in a ROS 2 bag (found where it is clear)")
+    for flag, (_, text) in _TOPIC_FLAGS.items():
+        metavar = "FRAME" if flag == "--fixed-frame" else "TOPIC"
+        group.add_argument(flag, metavar=metavar, help=text)
+
+
+def topic_options(options: argparse.Namespace) -> dict[str, str]:
+    """The options of `BagSource` that were given by flags."""
+    given = {
+        name: getattr(options, flag.removeprefix("--").replace("-", "_"), None)
+        for flag, (name, _) in _TOPIC_FLAGS.items()
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def flags_of(chosen: dict[str, str]) -> list[str]:
+    """The words of the command line that name these topics."""
+    return [
+        word
+        for flag, (name, _) in _TOPIC_FLAGS.items()
+        if name in chosen
+        for word in (flag, chosen[name])
+    ]
+
+
+def open_recording(spec: str, chosen: dict[str, str]) -> Source:
+    """Open a source; `chosen` (`topic_options`) is for bags alone.
+
+    Raises:
+        BadInputError: the source is not as expected, or topics are named and it is no bag.
+    """
+    from f4x_ros.sim import open_source
+
+    check_chosen(spec, chosen)
+    return open_source(spec, **chosen)
+
+
+def check_chosen(spec: str, chosen: dict[str, str]) -> None:
+    """Raise BadInputError if topics are named and the source is there and no bag."""
+    from f4x_ros.io.bags import BagSource
+    from f4x_ros.io.open import reader_of
+    from f4x_ros.sim import open_source
+
+    if not chosen:
+        return
+    found = reader_of(Path(spec).expanduser())
+    if found is None:
+        open_source(spec).close()  # says what it is instead, unless it is a drawn world
+    elif found[0] is BagSource:
+        return
+    flag, value = flags_of(chosen)[:2]
+    raise BadInputError(
+        f"{flag} is '{value}', but source '{spec}' is no ROS 2 bag: only a bag has topics"
+    )
+
 
 class Part:
     """Frames `start` to `start + count - 1` of a source (count 0 = to the end).
@@ -25,6 +94,7 @@ class Part:
         name: of the source.
         left_out: what the whole source has and does not use.
         remarks: of the whole source.
+        frames_there: frames of the part, and pictures of the source of which none could be made.
 
     Raises:
         ValueError: the part is not within the source.
@@ -43,6 +113,8 @@ class Part:
         self._source = source
         stop = min(len(source), start + count) if count else len(source)
         self._range = range(start, stop)
+        self.frames_there: int = len(self) + source.frames_there - len(source)
+        self.stamps_ns = source.stamps_ns[start:stop]
 
     def __len__(self) -> int:
         return len(self._range)
@@ -52,15 +124,18 @@ class Part:
         return frame
 
 
-def open_part(spec: str, start: int = 0, count: int = 0) -> Part:
+def open_part(
+    spec: str, start: int = 0, count: int = 0, chosen: dict[str, str] | None = None
+) -> Part:
     """Open a part of a source; of a drawn world, draw what is missing and show it.
+
+    `chosen` are topics of a bag, see `topic_options`.
 
     Raises:
         ValueError: the source or the part is not as expected.
     """
-    from f4x_ros.sim import open_source
-
-    return Part(prepared(open_source(spec), start + count if count else 0), start, count)
+    opened = open_recording(spec, chosen or {})
+    return Part(prepared(opened, start + count if count else 0), start, count)
 
 
 def prepared(source: Source, stop: int = 0) -> Source:

@@ -23,8 +23,8 @@ class FieldConfig:
     max_bytes: int = option(
         256_000_000,
         "bytes all per-Gaussian tensors together may take; the oldest past goes first",
-        low=100_000,
-    )
+        low=100_000, high=1 << 44,
+    )  # fmt: skip
     latent_dim: int = option(
         32, "numbers of the compact feature of a Gaussian, all extractors together", low=1, high=64
     )
@@ -52,7 +52,10 @@ class MappingConfig:
         27, "optimisation steps more for each keyframe, over some frames", low=0, high=1000
     )
     resolution: int = option(
-        320, "width in pixels the map is optimised at; larger images are reduced to it", low=32
+        320,
+        "width in pixels the map is optimised at; larger images are reduced to it",
+        low=32,
+        high=16384,
     )
     fine_px: int = option(2, "spacing of new Gaussians where the image has texture", low=1, high=32)
     coarse_px: int = option(6, "spacing of new Gaussians where it has none", low=1, high=64)
@@ -60,19 +63,21 @@ class MappingConfig:
     depth_tolerance: float = option(
         0.025, "difference from measured depth that is a contradiction, share of the depth", low=0
     )
-    max_depth_m: float = option(20.0, "farther readings are not used", low=0.1)
+    max_depth_m: float = option(20.0, "farther readings are not used", low=0.1, high=1e6)
     range_m: float = option(
-        40.0, "what is mapped farther from the camera than this takes no part in a frame", low=1
-    )
+        40.0, "what is mapped farther from the camera than this takes no part in a frame", low=1,
+        high=1e6,
+    )  # fmt: skip
     free_space_views: int = option(
-        1, "frames in a row that must see through a Gaussian before it belongs to the past", low=1
-    )
+        1, "frames in a row that must see through a Gaussian before it belongs to the past", low=1,
+        high=1000,
+    )  # fmt: skip
     unseen_mover_s: float = option(
         0.1,
         "seconds out of sight, 2.5 frames at least, after which what moved is no longer there",
         low=0,
     )
-    keyframes: int = option(160, "keyframes kept for optimisation", low=1)
+    keyframes: int = option(160, "keyframes kept for optimisation", low=1, high=1_000_000)
     keyframe_distance_m: float = option(0.05, "camera motion that makes a keyframe", low=0)
     keyframe_angle_rad: float = option(0.05, "camera turn that makes a keyframe", low=0)
     exposure: bool = option(True, "estimate gain and offset of each keyframe's colours")

@@ -119,6 +119,13 @@ def first_message(bag: BagStorage, topic: str) -> Any | None:
     return None
 
 
+def sort_of(kind: str, message: Any, topic: str) -> Sort:
+    """What a message of an image topic, of type `kind`, is taken for."""
+    if kind == IMAGE:
+        return _sort_of_encoding(message.encoding, topic)
+    return _sort_of_format(message, topic)[0]
+
+
 def named_depth(topic: str) -> bool:
     """True if a topic calls what is on it depth, by one of its words."""
     return bool(re.search(r"(?<![a-z])depth(?![a-z])", topic.lower()))

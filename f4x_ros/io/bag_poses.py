@@ -40,6 +40,11 @@ _Sample = tuple[int, list[float], list[float]]  # stamp, position, quaternion xy
 _Samples = dict[tuple[str, str], list[_Sample]]  # by parent and child
 
 
+def is_wished(topic: str) -> bool:
+    """True if the name of a topic says that its poses are wished or guessed, no camera's."""
+    return bool(_WISHED.search(topic.lower()))
+
+
 class BagPoses:
     """Poses of the camera by time, and how other frames stand to it.
 
@@ -236,7 +241,7 @@ class BagPoses:
     def _doubt(self, topic: str, stamps_ns: NDArray[np.int64]) -> str:
         """Why a topic is not taken for the camera's pose by itself; "" if it is."""
         kind = self._bag.topics[topic]
-        if _WISHED.search(topic.lower()):
+        if is_wished(topic):
             return "named like a goal or a first guess"
         if kind in (POSE_STAMPED, _WITH_COVARIANCE) and _BODY.search(topic.lower()):
             return "named like the pose of a robot's body"

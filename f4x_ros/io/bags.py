@@ -17,7 +17,7 @@ from f4x_ros.io.bag_candidates import COMPRESSED
 from f4x_ros.io.bag_poses import BagPoses
 from f4x_ros.io.bag_storage import BagStorage, Entry
 from f4x_ros.io.bag_topics import FLAGS, TF, TF_POSE, choose_topics
-from f4x_ros.io.pairing import pair_stamps
+from f4x_ros.io.pairing import SLOP_OF_PERIOD, pair_stamps
 from f4x_ros.io.rectify import Rectifier
 from f4x_ros.io.register import DepthToColor, depth_lens, named_rectified, same_frame
 from f4x_ros.io.ros_images import (
@@ -34,8 +34,6 @@ _BAG_SUFFIXES = (".mcap", ".db3")
 _PART = re.compile(r"(.+)_\d+")
 #: Frames tried, from the start and then spread over the bag, before it is said that none is good.
 _TRIES_AT_START, _TRIES_SPREAD = 10, 40
-#: Stamps that are times of recording lie apart by what a message takes: this part of a period.
-_SLOP_OF_PERIOD = 0.4
 
 
 def is_bag(path: Path) -> bool:
@@ -312,7 +310,7 @@ class BagSource(Source):
         )
         slop_ns = self._slop_ns
         if (recorded or depth_recorded) and len(stamps) > 1:
-            slop_ns = max(slop_ns, int(_SLOP_OF_PERIOD * np.median(np.diff(stamps))))
+            slop_ns = max(slop_ns, int(SLOP_OF_PERIOD * np.median(np.diff(stamps))))
         index = pair_stamps(stamps, depth_stamps, slop_ns)
         paired = np.flatnonzero(index >= 0)
         if not paired.size:

@@ -87,7 +87,11 @@ def calibration_of_info(info: Any, *, rectified: bool, where: str) -> Calibratio
     projection: Projection = "pinhole"
     remarks: tuple[str, ...] = ()
     if not rectified:
-        projection, D = _checked_distortion(where, str(info.distortion_model), D)
+        model = str(info.distortion_model)
+        if not D.size and _MODELS.get(model) != "pinhole" and model.lower() not in _NO_MODEL:
+            said = f"distortion_model {model!r} without d is taken for no distortion"
+            remarks = (f"{where}: {said}.",)
+        projection, D = _checked_distortion(where, model, D)
         R = _checked_rotation(where, np.array(info.r, np.float64).reshape(3, 3))
     turned = not np.array_equal(R, np.eye(3))
     if rectified and P.any():
@@ -96,9 +100,6 @@ def calibration_of_info(info: Any, *, rectified: bool, where: str) -> Calibratio
         raise BadInputError(
             f"{where}: p is zero and d is {_text(D)}, expected the matrix p of the rectified image"
         )
-    elif not K.any() and P.any() and not D.any() and projection == "pinhole" and not turned:
-        field, K = "p", P
-        remarks = (f"{where}: k is zero; the lens has no distortion, so p is taken instead.",)
     else:
         field = "k"
     K = checked_matrix(where, field, K, *size)

@@ -6,6 +6,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+#: Stamps that are times of recording lie apart by what a message takes: this part of a period.
+SLOP_OF_PERIOD = 0.4
+
 
 def nearest_stamps(wanted: ArrayLike, offered: ArrayLike) -> NDArray[np.int64]:
     """Index ``[N]`` of the offered stamp nearest to each wanted one, -1 if none is offered.

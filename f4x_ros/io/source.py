@@ -28,7 +28,9 @@ class Source(ABC):
     Attributes:
         name: short name for reports and window titles.
         stamps_ns: ``[N]`` int64, stamp of each frame in nanoseconds, known without decoding.
-        left_out: what was found but not used, and why, e.g. 3 ``images_without_depth``.
+        left_out: what was found but not used, and why, e.g. 3 ``images_without_depth``. Reasons
+            that begin with ``images_`` count pictures that are no frame of the source; one that
+            lacks several things is counted once.
         remarks: what people should know of how it is read, in sentences: what was chosen where
             several would do, what was taken to mean what.
     """
@@ -51,6 +53,12 @@ class Source(ABC):
     def counts(self) -> dict[str, int]:
         """Count by reason of what was left out."""
         return self.left_out.counts
+
+    @property
+    def frames_there(self) -> int:
+        """Frames of the source, and pictures of which none could be made."""
+        missing = sum(count for reason, count, _ in self.left_out if reason.startswith("images_"))
+        return len(self) + missing
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing open
         """Release files and caches; the source must not be used afterwards."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from rclpy.duration import Duration
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.exceptions import NameValidationException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -23,7 +23,7 @@ from f4x_ros.msg import TrackArray
 from f4x_ros.ros.conversions import camera_info_msg, header, stamp_ns, transform_msg
 from f4x_ros.ros.images import image_msg
 from f4x_ros.ros.middleware import ignore_interrupts, ros, until_interrupted
-from f4x_ros.ros.parameters import Option, checked, descriptor_of
+from f4x_ros.ros.options import Option, checked, declare, unknown
 from f4x_ros.sim import open_source
 
 _ACK_TIMEOUT = Duration(seconds=10)
@@ -52,14 +52,7 @@ class CameraNode(Node):
     def __init__(self, **kwargs: Any) -> None:
         """Keyword arguments are those of `rclpy.node.Node`."""
         super().__init__("camera", **kwargs)
-        try:
-            for option in OPTIONS:
-                self.declare_parameter(option.name, option.default, descriptor_of(option))
-        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-            raise BadInputError(str(error)) from error
-        self._options = {o.name: checked(o, self.get_parameter(o.name).value) for o in OPTIONS}
-        if not self._options["source"]:
-            raise BadInputError("parameter 'source' is '', expected a folder, a bag or 'demo'")
+        self._options = self._read_options()
         self._source = open_source(self._options["source"])
         qos = QoSProfile(depth=10)
         self._image = self.create_publisher(Image, "image", qos)
@@ -69,17 +62,18 @@ class CameraNode(Node):
         self._returned_ns = -1
         self._stopped = False
         if self._options["pace_topic"]:
-            self.create_subscription(
-                TrackArray, self._options["pace_topic"], self._on_returned, qos
-            )
+            self._listen(self._options["pace_topic"])
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
 
     def run(self) -> int:
         """Publish everything; return the number of frames."""
+        self._wait_for_clock()
         self._wait_for_subscribers()
         sent, begin = 0, time.monotonic()
-        for index in self._indices():
+        indices = self._indices()
+        self.get_logger().info(f"publishing {self._source.name}, {self._pace()}")
+        for index in indices:
             if self._stopped:
                 break
             frame = self._source[index]
@@ -99,6 +93,28 @@ class CameraNode(Node):
         self._source.close()
         self._executor.shutdown()
         self.destroy_node()
+
+    def _read_options(self) -> dict[str, Any]:
+        """The parameters by name; BadInputError for one that is unknown or does not fit."""
+        misfits = [text for option in OPTIONS if (text := declare(self, option))]
+        if strangers := unknown(self, [option.name for option in OPTIONS]):
+            known = ", ".join(option.name for option in OPTIONS)
+            misfits.append(f"{'; '.join(strangers)}, expected one of {known}")
+        if misfits:
+            raise BadInputError("; ".join(misfits))
+        options = {o.name: checked(o, self.get_parameter(o.name).value) for o in OPTIONS}
+        if not options["source"]:
+            raise BadInputError("parameter 'source' is '', expected a folder, a bag or 'demo'")
+        return options
+
+    def _listen(self, topic: str) -> None:
+        """Hear of the frames that come back."""
+        try:
+            self.create_subscription(TrackArray, topic, self._on_returned, 10)
+        except NameValidationException as error:
+            raise BadInputError(
+                f"parameter 'pace_topic' is '{topic}', expected the name of a topic ({error})"
+            ) from error
 
     def _indices(self) -> Iterator[int]:
         start, count, length = self._options["start"], self._options["count"], len(self._source)
@@ -135,7 +151,26 @@ class CameraNode(Node):
             self._wait_for_delivery()
         due = begin + sent / rate_hz if rate_hz else 0.0
         while (left := due - time.monotonic()) > 0:
-            self._executor.spin_once(timeout_sec=left)
+            self._executor.spin_once(timeout_sec=min(left, 1.0))
+
+    def _pace(self) -> str:
+        """For the log."""
+        rate_hz = self._options["rate_hz"]
+        pace = f"{rate_hz:g} frames a second" if rate_hz else "as fast as it is received"
+        if self._options["pace_topic"]:
+            pace = "each frame when the one before came back"
+        return f"{pace}, again and again until stopped" if self._options["loop"] else pace
+
+    def _wait_for_clock(self) -> None:
+        """Stamps of a clock that does not run would all be 0."""
+        if self._options["stamps"] != "now":
+            return
+        timeout_s = self._options["wait_timeout_s"]
+        if not self._spin_until(lambda: self.get_clock().now().nanoseconds > 0, timeout_s):
+            raise BadInputError(
+                "parameter 'stamps' is 'now' and 'use_sim_time' is true, but nobody published "
+                f"/clock within {timeout_s:g} s"
+            )
 
     def _wait_for_subscribers(self) -> None:
         wanted = self._options["wait_for_subscribers"]

@@ -4,19 +4,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from typing import Any, NamedTuple
 
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, TransformStamped
 from rclpy.node import Node
 
 from f4x_ros.core.data import Pose
 from f4x_ros.core.errors import F4xError
+from f4x_ros.io.register import same_frame
+from f4x_ros.io.transforms import plain_frame
 from f4x_ros.ros.complaints import Complaints
-from f4x_ros.ros.conversions import pose_from_msg, stamp_ns
+from f4x_ros.ros.conversions import pose_from_msg, pose_from_transform, stamp_ns
 from f4x_ros.ros.parameters import Settings
-from f4x_ros.ros.transforms import TransformBuffer, Transforms, listen
+from f4x_ros.ros.transform_buffer import FOR_EVER_S, TransformBuffer, TransformUnavailableError
+from f4x_ros.ros.transforms import TfListener
 
-_CAMERA = "camera"  # the child of the poses that come from a topic
+_CAMERA = "(camera)"  # where a message does not say whose pose it is
+
+
+class Placement(NamedTuple):
+    """Where the cameras of a frame are."""
+
+    T_map_camera: Pose
+    T_color_depth: Pose | None  # the depth camera's frame; None where it is the same, or unknown
 
 
 class CameraPoses:
@@ -24,7 +34,7 @@ class CameraPoses:
 
     Args:
         node: listens to TF.
-        settings: `map_frame`, `pose_source`, `time_jump_s`.
+        settings: `map_frame`, `pose_source`, `time_jump_s`, `transform_timeout_s`.
         complaints: is told about poses that are none.
         on_new: called when something came that a waiting frame may need.
     """
@@ -32,36 +42,81 @@ class CameraPoses:
     def __init__(
         self, node: Node, settings: Settings, complaints: Complaints, on_new: Callable[[], None]
     ) -> None:
-        self._map_frame: str = settings["map_frame"]
+        self._map_frame: str = plain_frame(settings["map_frame"])
         self._from_topic = settings["pose_source"] == "topic"
         self._complaints, self._on_new = complaints, on_new
-        self._poses = TransformBuffer(jump_s=settings["time_jump_s"])
-        self._transforms: Transforms = listen(
+        rules = {
+            "fixed": self._map_frame,
+            "jump_s": settings["time_jump_s"],
+            "patience_s": settings["transform_timeout_s"],
+        }
+        self._poses = TransformBuffer(**rules)
+        self._transforms = TfListener(
             node,
             on_new=on_new,
-            on_bad=partial(complaints.bad_input, "pose", "transforms_rejected"),
-            jump_s=settings["time_jump_s"],
+            on_bad=complaints.bad_transform,
+            on_choice=complaints.several_parents,
+            **rules,
         )
+        self._child: str | None = None  # whose poses the topic gives
+        self._unplaced: set[tuple[str, str]] = set()  # frames that nothing has ever connected
 
-    def take(self, message: PoseStamped) -> None:
-        """A pose of the camera in the map, of a topic."""
-        if message.header.frame_id != self._map_frame:
+    def take(self, message: Any) -> None:
+        """A pose of the camera in the map, of a topic, as one of the messages that have one."""
+        parent, ns = plain_frame(message.header.frame_id), stamp_ns(message.header.stamp)
+        if parent != self._map_frame:
             text = f"pose is in frame '{message.header.frame_id}', expected '{self._map_frame}'"
-            self._complaints.bad_input("pose", "poses_rejected", text)
+            self._complaints.bad_pose("poses_of_other_frames", ns, text)
+            return
+        child = plain_frame(getattr(message, "child_frame_id", "")) or _CAMERA
+        if child != self._child and self._child is not None:
+            text = f"pose is that of '{child}', expected '{self._child}' as before"
+            self._complaints.bad_pose("poses_of_other_frames", ns, text)
             return
         try:
-            pose = pose_from_msg(message.pose)
+            self._poses.add(self._map_frame, child, ns, _pose_of(message))
         except F4xError as error:
-            self._complaints.bad_input("pose", "poses_rejected", str(error))
+            self._complaints.bad_pose("poses_unusable", ns, f"pose is skipped: {error}")
             return
-        self._poses.add(self._map_frame, _CAMERA, stamp_ns(message.header.stamp), pose)
+        self._child = child
         self._on_new()
 
-    def camera(self, frame_id: str, ns: int) -> Pose:
-        """`T_map_camera` at a time; raises TransformUnavailableError naming what is missing."""
-        if self._from_topic:
-            return self._poses.lookup(self._map_frame, _CAMERA, ns)
-        return self._transforms.lookup(self._map_frame, frame_id, ns)
+    def place(self, color_frame: str, depth_frame: str, ns: int, *, waited_s: float) -> Placement:
+        """Where the cameras are at a time.
+
+        Args:
+            color_frame: of the image.
+            depth_frame: of the depth image.
+            ns: the stamp.
+            waited_s: so long the frame waits; after `FOR_EVER_S` what can be done without is left
+                out.
+
+        Raises:
+            TransformUnavailableError: names what is missing.
+        """
+        camera = self._camera(color_frame, ns, waited_s)
+        if same_frame(color_frame, depth_frame):
+            return Placement(camera, None)
+        pair = (color_frame, depth_frame)
+        try:
+            beside = self._transforms.lookup(color_frame, depth_frame, ns, waited_s=waited_s)
+        except TransformUnavailableError:
+            # (the next ones do not wait for what has not come by now)
+            if waited_s < FOR_EVER_S and pair not in self._unplaced:
+                raise
+            self._unplaced.add(pair)
+            beside = None
+        return Placement(camera, beside)
+
+    def _camera(self, frame: str, ns: int, waited_s: float) -> Pose:
+        """`T_map_camera`."""
+        if not self._from_topic:
+            return self._transforms.lookup(self._map_frame, frame, ns, waited_s=waited_s)
+        child = self._child or _CAMERA
+        posed = self._poses.lookup(self._map_frame, child, ns, waited_s=waited_s)
+        if child in (_CAMERA, frame):
+            return posed
+        return posed @ self._transforms.lookup(child, frame, ns, waited_s=waited_s)
 
     def view(self, view: PoseStamped) -> Pose | None:
         """`T_map_camera` of the viewpoint asked for; None for the camera's own.
@@ -70,18 +125,24 @@ class CameraPoses:
             ValueError: the pose has no rotation, or values that are not finite.
             TransformUnavailableError: TF does not know the frame then.
         """
-        if not view.header.frame_id:
+        frame = plain_frame(view.header.frame_id)
+        if not frame:
             return None
         T_frame_view = pose_from_msg(view.pose)
-        if view.header.frame_id == self._map_frame:
+        if frame == self._map_frame:
             return T_frame_view
         ns = stamp_ns(view.header.stamp)
-        return self._transforms.lookup(self._map_frame, view.header.frame_id, ns) @ T_frame_view
-
-    def forget_future(self) -> None:
-        """Time jumped back: what was the future must not be mixed in."""
-        self._transforms.forget_future()
+        there = self._transforms.lookup(self._map_frame, frame, ns, waited_s=FOR_EVER_S)
+        return there @ T_frame_view
 
     def close(self) -> None:
         """Stop listening to TF."""
         self._transforms.close()
+
+
+def _pose_of(message: Any) -> Pose:
+    """[4, 4] of a PoseStamped, PoseWithCovarianceStamped, Odometry or TransformStamped."""
+    if isinstance(message, TransformStamped):
+        return pose_from_transform(message.transform)
+    inner = message.pose
+    return pose_from_msg(getattr(inner, "pose", inner))

@@ -13,12 +13,20 @@ from f4x_ros.ros.diagnostics import FOR_EVER_S, Health
 from f4x_ros.ros.frame_queue import DropCause
 
 _LOG_PERIOD_S = 5.0
+# How frames that go are counted. What readers of recordings leave out too is called as they do.
 _DROPS: dict[DropCause, str] = {
     "superseded": "superseded",
     "queue_full": "queue_full",
-    "not_ready": "no_transform",
+    "not_ready": "images_without_pose",
     "stopped": "stopped",
 }
+LOST_IN_STREAM = ("superseded", "queue_full", "stopped")
+"""Reasons for which a recording would have lost nothing: the stream went on without waiting."""
+NO_FRAMES = (
+    *("depth_without_image", "depth_with_repeated_stamp", "calibrations_unusable"),
+    *("poses_unusable", "poses_of_other_frames", "transforms_unusable"),
+)
+"""Reasons that count what is no frame."""
 
 
 def is_expected(error: Exception) -> bool:
@@ -37,11 +45,16 @@ def traceback_of(error: Exception) -> str:
 
 
 class Complaints:
-    """Tells `health` and the node's log. Any thread may call it."""
+    """Tells `health` and the node's log. Any thread may call it.
+
+    Attributes:
+        remarks: how the topics are read, in sentences.
+    """
 
     def __init__(self, node: Node, health: Health) -> None:
         self._node, self._health = node, health
         self._log_at: dict[str, float] = {}
+        self.remarks: list[str] = []
 
     def bad_input(self, kind: str, counter: str, text: str) -> None:
         """Something is not as expected; `kind` is one of `diagnostics.KINDS`, '' counts nothing."""
@@ -50,25 +63,56 @@ class Complaints:
         self._health.problem(kind, text)
         self._log(kind, text)
 
-    def dropped(self, cause: DropCause, reason: str) -> None:
+    def bad_frame(self, kind: str, reason: str, stamp_ns: int, text: str) -> None:
+        """A frame cannot be used; `reason` is counted among what is left out."""
+        self._health.left_out(reason, stamp_ns=stamp_ns)
+        self.bad_input(kind, "", text)
+
+    def bad_transform(self, frame: str, stamp_ns: int, text: str) -> None:
+        """A transform is none. It may be that of a frame that nobody needs."""
+        self._health.left_out("transforms_unusable", stamp_ns=stamp_ns)
+        self._health.problem("tf", text)
+        self._log(f"tf of {frame}", text)
+
+    def bad_pose(self, reason: str, stamp_ns: int, text: str) -> None:
+        """A pose of the camera's topic cannot be used."""
+        self.bad_frame("pose", reason, stamp_ns, text)
+
+    def bad_calibration(self, stamp_ns: int, text: str) -> None:
+        """A calibration is none; the one before it stays in force, if there is one."""
+        self.bad_frame("camera_info", "calibrations_unusable", stamp_ns, text)
+
+    def several_parents(self, frame: str, text: str) -> None:
+        """Two programs say where a frame is."""
+        self._health.problem("parents", text, hold_s=FOR_EVER_S)
+        self.remarks.append(text)
+        self._log(f"parents of {frame}", text)
+
+    def remark(self, text: str) -> None:
+        """What people should know of how the topics are read; for the report, too."""
+        self.remarks.append(text)
+        self._node.get_logger().info(text)
+
+    def dropped(self, cause: DropCause, reason: str, stamp_ns: int) -> None:
         """The worker dropped a frame."""
-        self._health.count(f"dropped.{_DROPS[cause]}")
+        self._health.left_out(_DROPS[cause], stamp_ns=stamp_ns)
         if cause == "queue_full":
             self._health.problem("overload", f"frames are dropped: {reason} (queue_size)")
         elif cause == "not_ready":
             self.bad_input("transform", "", reason)
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: Exception, stamp_ns: int) -> None:
         """A frame failed inside the map: the worker goes on with the next."""
-        self.bad_input("processing", "dropped.failed", text_of(error))
+        self.bad_frame("processing", "failed", stamp_ns, text_of(error))
         if not is_expected(error):
             self._log("traceback", traceback_of(error))
 
-    def no_report(self, error: Exception) -> None:
-        """The report could not be written."""
+    def no_report(self, error: Exception, left_out: str = "") -> None:
+        """The report could not be written; `left_out` says what was not mapped."""
+        text = f"{error} (left out: {left_out})" if left_out else str(error)
         self._health.count("reports_failed")
-        self._health.problem("report", f"report.dir: {error}", hold_s=FOR_EVER_S)
-        self._log("report", f"there is no report: {error}")
+        self._health.problem("report", f"report.dir: {text}", hold_s=FOR_EVER_S)
+        self._log("report", f"there is no report: {text}")
 
     def _log(self, kind: str, text: str) -> None:
         """Warn, but about each kind of problem only every few seconds."""

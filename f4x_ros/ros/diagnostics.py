@@ -14,6 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
+from f4x_ros.core.base import LeftOut
 from f4x_ros.core.errors import BadInputError
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -29,6 +30,7 @@ KINDS: dict[str, bytes] = {
     "configuration": ERROR,  # a parameter, the file of prompts, the model: configuring failed
     "activation": ERROR,  # the folder of the report, a QoS override: activating failed
     "topic": ERROR,  # nobody publishes an input
+    "type": ERROR,  # an input is published with another type than is read
     "qos": ERROR,  # a publisher's QoS does not fit the subscription
     "silent": ERROR,  # there is a publisher, but nothing comes
     "camera_info": ERROR,  # calibration that is no calibration
@@ -39,19 +41,50 @@ KINDS: dict[str, bytes] = {
     "image": ERROR,  # encoding, size
     "depth": ERROR,  # encoding, size, unit
     "processing": ERROR,  # the map refused a frame or failed
+    "parents": WARN,  # two programs say where a frame is
+    "tf": WARN,  # a transform that is none, perhaps of a frame that nobody needs
+    "stamps": WARN,  # header stamps of zero
     "backend": WARN,  # the map is drawn more slowly than it could be
     "prompts": WARN,  # a prompt was refused
     "report": WARN,  # the report could not be written
     "overload": WARN,  # frames come faster than they are processed
+    "name": WARN,  # another node of the same name is in the graph
 }
 # What only the diagnostics see, so they log it; the rest is logged when it happens.
-_LOGGED_HERE = ("topic", "qos", "silent", "sync", "backend", "overload")
+_LOGGED_HERE = ("topic", "type", "qos", "silent", "sync", "stamps", "backend", "overload")
+# What a frame that comes through has shown to be over.
+_OF_FRAMES = (
+    *("camera_info", "time", "pose", "transform", "image", "depth", "processing", "stamps"),
+    "overload",
+)
+LEFT_OUT = "dropped."
+"""First letters of the counters of what came and was not processed."""
+# All counters, so that those which are 0 are seen, too.
+COUNTERS = (
+    *("received.image", "received.camera_info", "received.depth/image", "paired", "processed"),
+    *(
+        LEFT_OUT + reason
+        for reason in (
+            *("images_without_depth", "depth_without_image", "images_without_pose"),
+            *("images_with_repeated_stamp", "depth_with_repeated_stamp", "late"),
+            *("images_unreadable", "images_of_other_size", "images_without_calibration"),
+            *("images_without_frame", "depth_unreadable", "depth_of_other_size"),
+            *("depth_without_calibration", "depth_not_registered", "frames_unusable"),
+            *("calibrations_unusable", "poses_unusable", "poses_of_other_frames"),
+            *("transforms_unusable",),
+            *("superseded", "queue_full", "failed", "stopped"),
+        )
+    ),
+    *("stamps_replaced", "time_jumps", "queries", "queries_refused", "segments"),
+    *("segments_refused", "prompts_refused", "services_failed", "reports_failed"),
+)
 
 
 @dataclass
 class _Problem:
     text: str
     until: float  # monotonic seconds
+    overcome: bool = False  # a frame has come through since
 
 
 class _RecentMax:
@@ -79,8 +112,11 @@ class Health:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter(dict.fromkeys(COUNTERS, 0))
+        self._left_out = LeftOut()
+        self._left_out_of_report = LeftOut()
         self._problems: dict[str, _Problem] = {}
+        self._solved: list[str] = []
         self._latencies_ms: deque[float] = deque(maxlen=300)
         self._finished: deque[float] = deque(maxlen=300)
         self._latest_callback_ms = _RecentMax()
@@ -91,6 +127,28 @@ class Health:
         with self._lock:
             self._counts[name] += by
 
+    def left_out(self, reason: str, count: int = 1, stamp_ns: int | None = None) -> None:
+        """Something came and is not used: counted with its first stamp, see `core.base.LeftOut`."""
+        with self._lock:
+            self._left_out.add(reason, count, stamp_ns)
+            self._left_out_of_report.add(reason, count, stamp_ns)
+            self._counts[LEFT_OUT + reason] += count
+
+    def all_left_out(self) -> LeftOut:
+        """What was left out so far."""
+        with self._lock:
+            return _copy(self._left_out)
+
+    def left_out_of_report(self) -> LeftOut:
+        """What was left out since `begin_report`."""
+        with self._lock:
+            return _copy(self._left_out_of_report)
+
+    def begin_report(self) -> None:
+        """From now on things are left out of another report."""
+        with self._lock:
+            self._left_out_of_report = LeftOut()
+
     def problem(self, kind: str, text: str, *, hold_s: float = HOLD_S) -> None:
         """Report something wrong; `kind` is one of KINDS."""
         if kind not in KINDS:
@@ -99,9 +157,30 @@ class Health:
             self._problems[kind] = _Problem(text, self._clock() + hold_s)
 
     def solved(self, kind: str) -> None:
-        """Take a problem back."""
+        """Take a problem back: it has been put right."""
         with self._lock:
-            self._problems.pop(kind, None)
+            if self._problems.pop(kind, None) is not None:
+                self._solved.append(kind)
+
+    def forget(self, *kinds: str) -> None:
+        """Take problems back that can no longer be seen, solved or not."""
+        with self._lock:
+            for kind in kinds:
+                self._problems.pop(kind, None)
+
+    def take_solved(self) -> list[str]:
+        """Kinds of problem that have been put right since the last call."""
+        with self._lock:
+            self._expire()
+            solved, self._solved = self._solved, []
+            return solved
+
+    def _expire(self) -> None:
+        """Let go what was reported long enough ago; solved only if a frame shows that it is."""
+        now = self._clock()
+        for kind in [k for k, p in self._problems.items() if p.until < now]:
+            if self._problems.pop(kind).overcome:
+                self._solved.append(kind)
 
     def called_back(self, late_ms: float) -> None:
         """A callback ran, so long after the middleware had its message."""
@@ -113,6 +192,9 @@ class Health:
         with self._lock:
             self._oldest_published_ms.add(self._clock(), age_ms)
             self._counts["processed"] += 1
+            for kind in _OF_FRAMES:
+                if kind in self._problems:
+                    self._problems[kind].overcome = True
             self._latencies_ms.append(latency_ms)
             self._finished.append(self._clock())
 
@@ -124,12 +206,8 @@ class Health:
     def problems(self) -> list[tuple[str, str]]:
         """(kind, text) of what is wrong now, the first thing first."""
         with self._lock:
-            now = self._clock()
-            return [
-                (kind, self._problems[kind].text)
-                for kind in KINDS
-                if kind in self._problems and self._problems[kind].until >= now
-            ]
+            self._expire()
+            return [(k, self._problems[k].text) for k in KINDS if k in self._problems]
 
     def verdict(self) -> tuple[bytes, str]:
         """Level and message of the first thing that is wrong."""
@@ -163,6 +241,12 @@ class Health:
         }
 
 
+def _copy(left_out: LeftOut) -> LeftOut:
+    copy = LeftOut()
+    copy.extend(left_out)
+    return copy
+
+
 class DiagnosticsPublisher:
     """Publishes a DiagnosticStatus regularly, by the wall clock (/clock may stand still)."""
 
@@ -181,7 +265,8 @@ class DiagnosticsPublisher:
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = node.create_timer(1.0 / rate_hz, self.publish, clock=steady)
-        self._said: str | None = None
+        self._said: str | None = None  # kind of the verdict that was logged last
+        self._open = set(KINDS) - set(_LOGGED_HERE)  # kinds of which people may have read
 
     def publish(self) -> None:
         """Publish now; a new verdict is logged, too."""
@@ -197,6 +282,10 @@ class DiagnosticsPublisher:
         level, problem = self._health.verdict()
         values: dict[str, object] = {"state": self._state()}
         values |= self._health.counts()
+        values |= {
+            f"first_{LEFT_OUT}{reason}": f"{ns / 1e9:.3f}"
+            for reason, ns in self._health.all_left_out().first_ns.items()
+        }
         values |= self._health.speed()
         values |= self._details()
         values |= {f"problem.{kind}": text for kind, text in self._health.problems()}
@@ -209,20 +298,23 @@ class DiagnosticsPublisher:
         )
 
     def _log(self, status: DiagnosticStatus) -> None:
-        """Log a verdict when it changes."""
+        """Log a verdict when it changes, and what has been put right."""
+        logger = self._node.get_logger()
+        for solved in self._health.take_solved():
+            if solved in self._open:
+                logger.info(f"{solved}: no longer a problem")
+            self._open -= {solved} & set(_LOGGED_HERE)
         kind = status.message.split(":", 1)[0] if status.level != OK else None
         if kind == self._said:
             return
-        logger = self._node.get_logger()
+        self._said = kind
         if kind in _LOGGED_HERE:
+            self._open.add(kind)
             # (rclpy allows one severity per line of code)
             if status.level == ERROR:
                 logger.error(status.message)
             else:
                 logger.warning(status.message)
-        elif kind is None:
-            logger.info(f"{self._said}: no longer a problem")
-        self._said = kind
 
 
 def key_values(values: Mapping[str, object]) -> Sequence[KeyValue]:

@@ -15,13 +15,25 @@ DropCause = Literal["superseded", "queue_full", "not_ready", "stopped"]
 
 
 class FrameJob(Protocol):
-    """A frame on its way to the map."""
+    """A frame on its way to the map.
+
+    Attributes:
+        ns: its stamp.
+    """
+
+    ns: int
 
     def missing(self) -> str:
-        """What may still come and without which it cannot run (its transform); '' = nothing.
+        """What may still come and is worth waiting for (its transform); '' = nothing.
 
         Called often, from any thread: it is short and takes no lock for long. Once '' always ''.
         """
+
+    def lacking(self) -> str:
+        """After it has waited long enough: what it cannot run without; '' = it can run."""
+
+    def again_s(self) -> float | None:
+        """Seconds until it may miss nothing though nothing comes; None = not that is known."""
 
     def run(self) -> None:
         """Map and publish it."""
@@ -32,6 +44,7 @@ class Drop(NamedTuple):
 
     cause: DropCause
     reason: str
+    ns: int  # stamp of the frame
 
 
 @dataclass(eq=False)
@@ -80,8 +93,8 @@ class FrameQueue:
         self._frames.append(_Waiting(job, self._clock() + self._wait_s))
         drops = self._supersede() if self._newest else []
         while len(self._frames) > self._size:
-            del self._frames[1 if self._newest else 0]
-            drops.append(Drop("queue_full", f"more than {self._size} frames were waiting"))
+            gone = self._frames.pop(1 if self._newest else 0).job
+            drops.append(Drop("queue_full", f"more than {self._size} frames were waiting", gone.ns))
         return drops
 
     def take(self) -> tuple[FrameJob | None, list[Drop]]:
@@ -89,24 +102,34 @@ class FrameQueue:
         drops = self._supersede() if self._newest else []
         while self._frames:
             first = self._frames[0]
+            overdue = self._clock() >= first.deadline
             missing = first.job.missing()
+            if missing and not overdue:
+                break
+            if missing:
+                missing = first.job.lacking()
             if not missing:
                 return self._frames.pop(0).job, drops
-            if self._clock() < first.deadline:
-                break
             del self._frames[0]
-            drops.append(Drop("not_ready", missing))
+            drops.append(Drop("not_ready", missing, first.job.ns))
         return None, drops
 
     def left_s(self) -> float | None:
         """Seconds until a frame has waited long enough; None if none waits."""
         if not self._frames:
             return None
-        return max(0.0, self._frames[0].deadline - self._clock())
+        again = [s for one in self._frames if (s := one.job.again_s()) is not None]
+        return max(0.0, min([self._frames[0].deadline - self._clock(), *again]))
+
+    def hurry(self, wait_s: float) -> None:
+        """No frame waits for longer than this from now on: nothing more will come."""
+        latest = self._clock() + wait_s
+        for waiting in self._frames:
+            waiting.deadline = min(waiting.deadline, latest)
 
     def clear(self) -> list[Drop]:
         """All go, since the node stops."""
-        drops = [Drop("stopped", "the node stopped")] * len(self._frames)
+        drops = [Drop("stopped", "the node stopped", one.job.ns) for one in self._frames]
         self._frames = []
         return drops
 
@@ -114,6 +137,7 @@ class FrameQueue:
         """Let go what is older than the newest frame that is ready."""
         for at in range(len(self._frames) - 1, 0, -1):
             if not self._frames[at].job.missing():
+                gone = self._frames[:at]
                 del self._frames[:at]
-                return [Drop("superseded", "a newer frame was ready")] * at
+                return [Drop("superseded", "a newer frame was ready", one.job.ns) for one in gone]
         return []

@@ -3,112 +3,248 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from f4x_ros.core.data import Frame, Pose
-from f4x_ros.core.errors import BadInputError, F4xError
+from f4x_ros.core.errors import BadSampleError, F4xError
 from f4x_ros.io.rectify import Rectifier
+from f4x_ros.io.register import DepthToColor, depth_lens, named_rectified
+from f4x_ros.io.ros_images import UNNAMED_ENCODINGS
+from f4x_ros.io.transforms import plain_frame
 from f4x_ros.ros.conversions import stamp_ns
 from f4x_ros.ros.images import depth_from_image_msg, rgb_from_image
 
+TOPICS = ("image", "camera_info", "depth/image", "depth/camera_info")
+"""What a frame is made of."""
+
 _NS = 1_000_000_000
+_BAD_CALIBRATIONS = 200
+"""So many in a row that cannot be used are not passed over."""
 _LATE_IN_A_ROW = 5
 """So many frames from the past are no disorder of the network: time has jumped."""
 
 
-class BadFrameError(BadInputError):
-    """A message that cannot be used. `kind` is one of `diagnostics.KINDS`."""
+class BadFrameError(BadSampleError):
+    """A message that cannot be used.
 
-    def __init__(self, kind: str, text: str) -> None:
-        super().__init__(text)
+    Attributes:
+        kind: one of `diagnostics.KINDS`.
+    """
+
+    def __init__(self, kind: str, reason: str, text: str) -> None:
+        super().__init__(reason, text)
         self.kind = kind
 
 
+class _Calibrations:
+    """Rectifiers of the calibrations of one topic, made anew when a calibration changes.
+
+    One that cannot be used is left out, and the last one that could be stays in force for as many
+    as the reader of bags passes over.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        *,
+        rectified: bool,
+        on_bad: Callable[[int, str], None],
+        on_remark: Callable[[str], None],
+    ) -> None:
+        self._where, self._rectified = where, rectified
+        self._on_bad, self._on_remark = on_bad, on_remark
+        self._made: tuple[tuple[object, ...], Rectifier] | None = None
+        self._bad_ns: int | None = None  # stamp of the last one that could not be used
+        self._bad_in_a_row = 0
+
+    def of(self, info: CameraInfo) -> Rectifier:
+        """Raises ValueError if it cannot be used, and none before it could."""
+        roi = info.roi
+        key = (
+            *(info.width, info.height, info.distortion_model),
+            *(tuple(info.d), tuple(info.k), tuple(info.r), tuple(info.p)),
+            *(info.binning_x, info.binning_y),
+            *(roi.x_offset, roi.y_offset, roi.width, roi.height),
+        )
+        if self._made is not None and key == self._made[0]:
+            self._bad_in_a_row = 0
+            return self._made[1]
+        try:
+            made = Rectifier(info, rectified=self._rectified, where=f"topic {self._where}")
+        except F4xError as error:
+            ns = stamp_ns(info.header.stamp)
+            if ns != self._bad_ns:
+                self._bad_ns = ns
+                self._bad_in_a_row += 1
+                self._on_bad(ns, str(error))
+            if self._made is None or self._bad_in_a_row >= _BAD_CALIBRATIONS:
+                raise
+            return self._made[1]
+        self._made, self._bad_in_a_row = (key, made), 0
+        for text in made.remarks:
+            self._on_remark(text)
+        return made
+
+
 class FrameBuilder:
-    """Decodes, rectifies and checks. The maps of a distorted camera are computed once."""
+    """Decodes, rectifies, registers and checks, as the reader of bags does.
 
-    def __init__(self, *, map_frame: str, camera_frame: str, rectified: bool) -> None:
-        self._map_frame, self._camera_frame, self._rectified = map_frame, camera_frame, rectified
-        self._calibration: tuple[object, ...] | None = None
-        self._rectifier: Rectifier | None = None
+    What a calibration needs is computed once.
 
-    def frame_id(self, image: Image) -> str:
+    Args:
+        map_frame: fixed frame.
+        camera_frame: optical frame of the images; "" = frame_id of the image.
+        rectified: the images are rectified already.
+        names: full names of the topics in `TOPICS`, for people, and as they tell of images that
+            are rectified or registered; None = those in `TOPICS`.
+        on_remark: told what was taken to mean what, in sentences, each once.
+        on_bad_calibration: told stamp and text of each calibration that cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        map_frame: str,
+        camera_frame: str,
+        rectified: bool,
+        names: Mapping[str, str] | None = None,
+        on_remark: Callable[[str], None] = lambda text: None,
+        on_bad_calibration: Callable[[int, str], None] = lambda ns, text: None,
+    ) -> None:
+        self._map_frame, self._camera_frame = plain_frame(map_frame), plain_frame(camera_frame)
+        self._names = {name: name for name in TOPICS} | dict(names or {})
+        self._on_remark, self._remarks = on_remark, set[str]()
+        self._color = _Calibrations(
+            self._names["camera_info"],
+            rectified=rectified or named_rectified(self._names["image"]),
+            on_bad=on_bad_calibration,
+            on_remark=self._remark,
+        )
+        self._depth = _Calibrations(
+            self._names["depth/camera_info"],
+            rectified=named_rectified(self._names["depth/image"]),
+            on_bad=on_bad_calibration,
+            on_remark=self._remark,
+        )
+        self._to_color = DepthToColor(self._names["depth/image"])
+
+    def frame_id(self, image: Image | CompressedImage) -> str:
         """Name of the optical frame: the parameter `camera_frame`, or what the image says."""
-        name = self._camera_frame or image.header.frame_id
+        name: str = self._camera_frame or plain_frame(image.header.frame_id)
         if not name:
             raise BadFrameError(
-                "image", "image has an empty header.frame_id; set it, or 'camera_frame'"
+                "image",
+                "images_without_frame",
+                f"{self._names['image']} has an empty header.frame_id; set it, or 'camera_frame'",
             )
         return name
 
-    def build(self, image: Image, info: CameraInfo, depth: Image, T_map_camera: Pose) -> Frame:
+    def build(
+        self,
+        image: Image | CompressedImage,
+        info: CameraInfo,
+        depth: Image | CompressedImage,
+        T_map_camera: Pose,
+        *,
+        depth_info: CameraInfo | None = None,
+        T_color_depth: Pose | None = None,
+    ) -> Frame:
         """A frame with the stamp of the image.
+
+        Args:
+            image: colour.
+            info: its calibration.
+            depth: of the same camera, or of another one.
+            T_map_camera: of the colour camera, [4, 4].
+            depth_info: calibration of depth; None = nobody publishes one.
+            T_color_depth: the frame of depth in that of the image, [4, 4]; None = the same, or not
+                known.
 
         Raises:
             BadFrameError: names the topic, the value and what was expected.
         """
         frame_id = self.frame_id(image)
-        rectifier = self._rectify(info)
-        try:
-            rgb = rgb_from_image(image)
-        except F4xError as error:
-            raise BadFrameError("image", str(error)) from error
-        try:
-            metres = depth_from_image_msg(depth)
-        except F4xError as error:
-            raise BadFrameError("depth", str(error)) from error
-        _check_sizes(rectifier, rgb, metres)
+        with _bad("camera_info", "images_without_calibration"):
+            rectifier = self._color.of(info)
+        with _bad("image", "images_unreadable"):
+            rgb = rgb_from_image(image, self._names["image"])
+        if isinstance(image, Image) and image.encoding in UNNAMED_ENCODINGS:
+            self._remark(
+                f"topic {self._names['image']}: encoding {image.encoding} does not say the order "
+                "of its channels: blue, green, red are taken, as OpenCV stores them"
+            )
+        with _bad("camera_info", "images_of_other_size"):
+            rgb = rectifier.color(rgb)
+        metres = self._depth_of(depth, depth_info, rectifier, frame_id, T_color_depth)
         try:
             return Frame(
                 stamp_ns=stamp_ns(image.header.stamp),
-                rgb=rectifier.color(rgb),
+                rgb=rgb,
                 camera=rectifier.camera,
-                depth=rectifier.depth(metres),
+                depth=metres,
                 T_map_camera=T_map_camera,
                 frame_id=frame_id,
                 map_frame=self._map_frame,
+                observed=rectifier.observed,
             )
         except F4xError as error:
             kinds = {"T_map_camera": "pose", "stamp_ns": "time"}
             kind = next((k for word, k in kinds.items() if word in str(error)), "depth")
-            raise BadFrameError(kind, str(error)) from error
+            raise BadFrameError(kind, "frames_unusable", str(error)) from error
 
-    def _rectify(self, info: CameraInfo) -> Rectifier:
-        calibration = (
-            info.width,
-            info.height,
-            info.distortion_model,
-            tuple(info.k),
-            tuple(info.p),
-            tuple(info.d),
-        )
-        if self._rectifier is None or calibration != self._calibration:
-            try:
-                self._rectifier = Rectifier(info, rectified=self._rectified, where="camera_info")
-            except F4xError as error:
-                raise BadFrameError("camera_info", str(error)) from error
-            self._calibration = calibration
-        return self._rectifier
+    def _depth_of(
+        self,
+        message: Image | CompressedImage,
+        info: CameraInfo | None,
+        color: Rectifier,
+        color_frame: str,
+        T_color_depth: Pose | None,
+    ) -> NDArray[np.float32]:
+        """Depth [H, W] metres of the rectified colour camera."""
+        topic, own = self._names["depth/image"], None
+        with _bad("depth", "depth_unreadable"):
+            metres = depth_from_image_msg(message, topic)
+        if info is not None:
+            with _bad("camera_info", "depth_without_calibration"):
+                own = self._depth.of(info)
+        lens = depth_lens(topic, info)
+        with _bad("depth", "depth_of_other_size"):
+            if lens == "own" and own is not None:
+                metres = own.depth(metres)
+            elif lens == "color" and metres.shape == color.camera.shape:
+                metres = color.depth(metres)
+        with _bad("depth", "depth_not_registered"):
+            metres = self._to_color.apply(
+                metres,
+                depth_frame=plain_frame(message.header.frame_id),
+                depth_camera=None if own is None else own.camera,
+                color_frame=color_frame,
+                color_camera=color.camera,
+                T_color_depth=T_color_depth,
+            )
+        for text in self._to_color.remarks:
+            self._remark(text)
+        return metres
+
+    def _remark(self, text: str) -> None:
+        if text not in self._remarks:
+            self._remarks.add(text)
+            self._on_remark(text)
 
 
-def _check_sizes(rectifier: Rectifier, rgb: NDArray[np.uint8], depth: NDArray[np.float32]) -> None:
-    size = (rectifier.camera.height, rectifier.camera.width)
-    if rgb.shape[:2] != size:
-        raise BadFrameError(
-            "camera_info",
-            f"camera_info is for {size[1]}x{size[0]} pixels, expected the size of the image, "
-            f"{rgb.shape[1]}x{rgb.shape[0]}",
-        )
-    if depth.shape != size:
-        raise BadFrameError(
-            "depth",
-            f"depth/image is {depth.shape[1]}x{depth.shape[0]}, expected {size[1]}x{size[0]} as "
-            "the image: register depth to the colour camera",
-        )
+@contextmanager
+def _bad(kind: str, reason: str) -> Iterator[None]:
+    """What is wrong within belongs to a kind of problem, and is left out for a reason."""
+    try:
+        yield
+    except F4xError as error:
+        raise BadFrameError(kind, reason, str(error)) from error
 
 
 class StampOrder:
@@ -117,13 +253,24 @@ class StampOrder:
     def __init__(self, jump_s: float) -> None:
         self._jump_ns = int(jump_s * _NS)
         self._last: int | None = None
+        self._before_leap: int | None = None  # the one before the last, if the last leapt ahead
         self._late = 0
 
-    def check(self, ns: int) -> Literal["next", "late", "jump"]:
-        """Judge the next stamp. After "jump" the caller calls `restart` if it starts anew."""
+    def check(self, ns: int) -> Literal["next", "resumed", "late", "jump"]:
+        """Judge the next stamp.
+
+        "resumed": the one before had leapt ahead alone, and time goes on from before it. After
+        "jump" the caller calls `restart` if it starts anew.
+        """
         if self._last is None or ns > self._last:
+            leaps = self._last is not None and ns > self._last + self._jump_ns
+            self._before_leap = self._last if leaps else None
             self._last, self._late = ns, 0
             return "next"
+        before = self._before_leap
+        if before is not None and before < ns <= before + self._jump_ns:
+            self._before_leap, self._last, self._late = None, ns, 0
+            return "resumed"
         self._late += 1
         if self._last - ns > self._jump_ns or self._late > _LATE_IN_A_ROW:
             return "jump"
@@ -135,4 +282,4 @@ class StampOrder:
 
     def restart(self, ns: int) -> None:
         """Take this stamp for the first."""
-        self._last, self._late = ns, 0
+        self._before_leap, self._last, self._late = None, ns, 0

@@ -1,27 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`sensor_msgs/Image` to arrays and back: by cv_bridge where it works, else by numpy.
+"""Images of topics to arrays and back.
 
-Both ways give the same arrays (a test compares them). The encodings and their checks are those of
-`f4x_ros.io.ros_images`, so a bag and a live topic are read alike.
+What is read, and how, is in `f4x_ros.io.ros_images`, so that a bag and a live topic are read alike
+(cv_bridge, of a ROS installation, knows fewer encodings and has no words for what is wrong).
 """
 
 from __future__ import annotations
 
 import array
-import logging
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.io.ros_images import (
-    COLOR_ENCODINGS,
-    DEPTH_ENCODINGS,
+    color_from_compressed,
     color_from_image,
+    depth_from_compressed,
     depth_from_image,
 )
 
@@ -35,42 +33,32 @@ _PUBLISHED: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
 }
 
 
-def rgb_from_image(message: Image, where: str = "image") -> NDArray[np.uint8]:
-    """Colour [H, W, 3] uint8 RGB of rgb8, bgr8, rgba8, bgra8 or mono8.
+def rgb_from_image(message: Image | CompressedImage, where: str = "image") -> NDArray[np.uint8]:
+    """Colour [H, W, 3] uint8 RGB of an image, raw or compressed.
 
     Raises:
-        ValueError: another encoding, no pixels, or less data than rows; names `where`.
+        ValueError: an encoding that is not read, no pixels, less data than rows, or a picture that
+            cannot be decoded; names `where`.
     """
-    bridge = working_cv_bridge()
-    if bridge is None or message.encoding not in COLOR_ENCODINGS:
-        return color_from_image(message, where)
-    # cv_bridge has no words for what is wrong: the numpy path says it.
-    decoded = _by_cv_bridge(bridge, message, "rgb8")
-    return color_from_image(message, where) if decoded is None else decoded
+    if isinstance(message, CompressedImage):
+        return color_from_compressed(message, where)
+    return color_from_image(message, where)
 
 
-def depth_from_image_msg(message: Image, where: str = "depth/image") -> NDArray[np.float32]:
-    """Depth [H, W] float32 metres, 0 = no reading, of 16UC1 (millimetres) or 32FC1 (metres).
+def depth_from_image_msg(
+    message: Image | CompressedImage, where: str = "depth/image"
+) -> NDArray[np.float32]:
+    """Depth [H, W] float32 metres, 0 = no reading, of an image, raw or compressed.
 
-    NaN and infinite readings become 0 (REP-117, REP-118).
+    Whole numbers are millimetres, others metres; NaN, infinite and negative readings become 0
+    (REP-117, REP-118).
 
     Raises:
-        ValueError: another encoding, no pixels, less data than rows, or 16UC1 that cannot be
-            millimetres; names `where`.
+        ValueError: as `rgb_from_image`, or whole numbers that cannot be millimetres.
     """
-    bridge = working_cv_bridge()
-    decoded = None
-    if bridge is not None and message.encoding in DEPTH_ENCODINGS:
-        decoded = _by_cv_bridge(bridge, message, "passthrough")
-    if decoded is None:
-        depth = depth_from_image(message, where)
-    elif decoded.dtype == np.uint16:
-        depth = decoded.astype(np.float32) / np.float32(1000)
-    else:
-        depth = np.where(np.isfinite(decoded), decoded, 0).astype(np.float32)
-    if message.encoding == "16UC1":
-        _check_millimetres(depth, where)
-    return depth
+    if isinstance(message, CompressedImage):
+        return depth_from_compressed(message, where)
+    return depth_from_image(message, where)
 
 
 def image_msg(pixels: NDArray[Any], encoding: str, header: Header) -> Image:
@@ -118,45 +106,3 @@ def byte_array(values: NDArray[Any]) -> array.array[int]:
     if values.nbytes:
         np.frombuffer(data, np.uint8)[:] = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
     return data
-
-
-@lru_cache(maxsize=1)
-def working_cv_bridge() -> Any | None:
-    """A `cv_bridge.CvBridge` that survived a round trip; None where there is none.
-
-    An import proves little: its compiled half fails only when it is called, for instance when it
-    was built against another NumPy.
-    """
-    pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    message = image_msg(pixels, "rgb8", Header())
-    message.encoding = "bgr8"
-    try:
-        from cv_bridge import CvBridge
-
-        bridge = CvBridge()
-        works = np.array_equal(bridge.imgmsg_to_cv2(message, "rgb8"), pixels[..., ::-1])
-    except ImportError:
-        return None
-    except Exception as error:  # whatever a broken binary raises
-        logging.getLogger(__name__).warning("cv_bridge does not work, numpy is used: %s", error)
-        return None
-    return bridge if works else None
-
-
-def _by_cv_bridge(bridge: Any, message: Image, encoding: str) -> NDArray[Any] | None:
-    """The decoded image; None where cv_bridge does not take it."""
-    try:
-        decoded = np.array(bridge.imgmsg_to_cv2(message, encoding))
-    except Exception:  # CvBridgeError, TypeError, cv2.error, ... by version
-        return None
-    return decoded if decoded.size else None
-
-
-def _check_millimetres(depth: NDArray[np.float32], where: str) -> None:
-    """Refuse whole metres in an encoding of millimetres: no camera looks at 5 cm and less only."""
-    farthest = float(depth.max())
-    if 0 < farthest < 0.05:
-        raise BadInputError(
-            f"{where}: 16UC1 whose largest value is {farthest * 1000:.0f}, expected millimetres "
-            "(REP-118): is it in metres?"
-        )

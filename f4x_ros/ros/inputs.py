@@ -4,107 +4,49 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from geometry_msgs.msg import PoseStamped
-from rclpy.event_handler import SubscriptionEventCallbacks
+from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped, TransformStamped
+from nav_msgs.msg import Odometry
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.subscription import MessageInfo, Subscription
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from f4x_ros.io.pairing import SLOP_OF_PERIOD
 from f4x_ros.ros.conversions import stamp_ns
 from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.parameters import Settings
+from f4x_ros.ros.subscription import Input
 from f4x_ros.ros.sync import StampPairing
 
 _SILENT_S = 3.0
 """A publisher from which nothing came for so long is silent."""
 _NEVER_PAIRED = 5
 """So many images and as many depth images without a pair are a pattern."""
+_ADAPT_S = 0.2
+"""So often the graph is asked for the type of a topic from which nothing has come yet."""
 
-# Reliable where all publishers are, since best effort loses large images; best effort where one of
-# them is, since they would not match otherwise. The middleware decides when the subscription is
-# made; `Input.repair` makes it again when a publisher came later.
-_QOS = QoSProfile(
-    depth=10,
-    reliability=ReliabilityPolicy.BEST_AVAILABLE,
-    durability=DurabilityPolicy.VOLATILE,
-)
-
-
-class Input:
-    """One subscription that adapts to its publishers."""
-
-    def __init__(
-        self, node: Node, topic: str, kind: Any, callback: Callable[[Any], None], health: Health
-    ) -> None:
-        self.topic = topic
-        self.received = 0
-        self.last_s = time.monotonic()
-        self._node, self._kind, self._callback, self._health = node, kind, callback, health
-        self._misfit: str | None = None  # the policy of a publisher that does not fit
-        self._repaired = False
-        self._subscription = self._subscribe()
-
-    def publishers(self) -> int:
-        """Publishers that are seen in the ROS graph."""
-        return self._node.count_publishers(self._subscription.topic_name)
-
-    def resolved(self) -> str:
-        """Full name of the topic, after remapping."""
-        return self._subscription.topic_name
-
-    def repair(self) -> str | None:
-        """Subscribe again if the QoS did not fit; what is wrong if that did not help."""
-        if self._misfit is None:
-            return None
-        if not self._repaired:
-            self._node.get_logger().info(
-                f"'{self.resolved()}': a publisher offers another {self._misfit}, adapting to it"
-            )
-            self._misfit, self._repaired = None, True
-            self._node.destroy_subscription(self._subscription)
-            self._subscription = self._subscribe()
-            return None
-        requested = self._subscription.qos_profile.reliability.name
-        return (
-            f"a publisher of '{self.resolved()}' offers an incompatible {self._misfit} "
-            f"(requested: {requested}); remove the qos_overrides of the subscription"
-        )
-
-    def close(self) -> None:
-        """Unsubscribe."""
-        self._node.destroy_subscription(self._subscription)
-
-    def _subscribe(self) -> Subscription[Any]:
-        return self._node.create_subscription(
-            self._kind,
-            self.topic,
-            self._on_message,
-            QoSProfile(depth=_QOS.depth, reliability=_QOS.reliability, durability=_QOS.durability),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_misfit),
-        )
-
-    def _on_message(self, message: Any, info: MessageInfo) -> None:
-        came_ns = info["received_timestamp"]
-        if came_ns:  # (a middleware may not say it)
-            self._health.called_back((time.time_ns() - came_ns) / 1e6)
-        self.received += 1
-        self.last_s = time.monotonic()
-        self._health.count(f"received.{self.topic}")
-        self._callback(message)
-
-    def _on_misfit(self, event: Any) -> None:
-        self._misfit = qos_policy_name_from_kind(event.last_policy_kind).lower()
+DEPTH_INFO = "depth/camera_info"
+_TRANSPORTS = ("/compressed", "/compressedDepth")
+_KINDS: dict[str, tuple[type, ...]] = {
+    "image": (Image, CompressedImage),
+    "camera_info": (CameraInfo,),
+    "depth/image": (Image, CompressedImage),
+}
+_POSES = (PoseStamped, PoseWithCovarianceStamped, Odometry, TransformStamped)
+# How what never found its partners is called, as by the readers of recordings.
+_UNPAIRED = {"image": "images_without_depth", "depth/image": "depth_without_image"}
+_REPEATED = {"image": "images_with_repeated_stamp", "depth/image": "depth_with_repeated_stamp"}
+_OWN_KINDS = ("topic", "type", "qos", "silent", "sync", "stamps")
 
 
 class Inputs:
-    """Image, calibration, depth and, if asked for, pose; complete sets go to `on_set`."""
+    """Image, calibration, depth and, if asked for, pose; complete sets go to `on_set`.
+
+    A set has the messages by topic. `depth/camera_info`, the calibration of a depth camera of its
+    own, is in it where somebody publishes it.
+    """
 
     def __init__(
         self,
@@ -112,59 +54,95 @@ class Inputs:
         settings: Settings,
         health: Health,
         on_set: Callable[[dict[str, Any]], None],
-        on_pose: Callable[[PoseStamped], None],
+        on_pose: Callable[[Any], None],
     ) -> None:
-        self._health, self._on_set = health, on_set
+        self._node, self._health, self._on_set = node, health, on_set
         self._pairing = StampPairing(
             "image",
             partners=["depth/image"],
             latched=["camera_info"],
+            optional=[DEPTH_INFO],
             slop_s=settings["sync.slop_s"],
             queue_size=settings["sync.queue_size"],
             jump_s=settings["time_jump_s"],
+            on_lost=self._lost,
         )
         self._paired = 0
-        self._told: Counter[str] = Counter()  # of what was not paired
-        self._pairing_needs = ("image", "depth/image")
-        kinds = {"image": Image, "camera_info": CameraInfo, "depth/image": Image}
         self._inputs: list[Input] = []
         try:
-            for topic, kind in kinds.items():
-                self._inputs.append(Input(node, topic, kind, self._taker(topic), health))
+            for topic, kinds in _KINDS.items():
+                self._listen(topic, kinds, self._taker(topic), once=topic == "camera_info")
+            beside, infos = depth_info_topic(node), _KINDS["camera_info"]
+            self._listen(beside, infos, self._taker(DEPTH_INFO), name=DEPTH_INFO, once=True)
             if settings["pose_source"] == "topic":
-                self._inputs.append(Input(node, "pose", PoseStamped, on_pose, health))
+                self._listen("pose", _POSES, on_pose)
         except Exception:  # a qos_override that is none
-            self.close()
+            self._unsubscribe()
             raise
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = node.create_timer(_ADAPT_S, self._adapt, clock=steady)
 
     def check(self) -> None:
         """Report what is wrong with the topics; called before each diagnostics message."""
+        self._adapt()
         now = time.monotonic()
-        missing = [i.resolved() for i in self._inputs if not i.received and not i.publishers()]
-        self._tell("topic", [f"nobody publishes '{name}'" for name in missing])
+        needed = [i for i in self._inputs if not i.optional]
+        missing = [i for i in needed if not i.received and not i.publishers()]
+        self._tell("topic", [f"nobody publishes '{i.resolved()}'" for i in missing])
+        wrong = {i: text for i in self._inputs if (text := i.other_type())}
+        self._tell("type", list(wrong.values()))
         self._tell("qos", [text for i in self._inputs if (text := i.repair())])
         silent = [
-            f"nothing comes from '{i.resolved()}' for {now - i.last_s:.0f} s"
-            + ("" if i.publishers() else " and its publisher is gone")
+            _silence(i, now)
             for i in self._inputs
             if now - i.last_s > _SILENT_S
-            and i.resolved() not in missing
-            # (calibration may be sent once)
-            and not (i.topic == "camera_info" and i.received)
+            and i not in missing
+            and i not in wrong
+            and not (i.once and i.received)
+            and not (i.optional and not i.publishers())
         ]
         self._tell("silent", silent)
         self._check_pairs()
 
     def close(self) -> None:
         """Unsubscribe; what waits for partners is counted as unpaired and forgotten."""
+        self._node.destroy_timer(self._timer)
+        self._unsubscribe()
+        self._pairing.give_up()
+        self._health.forget(*_OWN_KINDS)
+
+    def _listen(
+        self, topic: str, kinds: tuple[type, ...], callback: Callable[[Any], None], **options: Any
+    ) -> None:
+        optional = options.get("name") == DEPTH_INFO
+        self._inputs.append(
+            Input(self._node, topic, kinds, callback, self._health, optional=optional, **options)
+        )
+
+    def _unsubscribe(self) -> None:
         for one in self._inputs:
             one.close()
         self._inputs = []
-        self._pairing.give_up()
-        self._count_unpaired()
+
+    def _adapt(self) -> None:
+        """Follow the publishers of topics from which nothing has come yet."""
+        for one in self._inputs:
+            if not one.received:
+                one.adapt()
+
+    def _expect_optional(self) -> None:
+        """Images wait for what somebody publishes, unless it is silent."""
+        for one in self._inputs:
+            if one.optional and not one.received:
+                heard_soon = time.monotonic() - one.last_s <= _SILENT_S
+                self._pairing.expect(one.name, heard_soon and one.publishers() > 0)
 
     def _taker(self, topic: str) -> Callable[[Any], None]:
         def take(message: Any) -> None:
+            if topic == "image":
+                self._expect_optional()
+            if any(one.stamped for one in self._inputs):
+                self._pairing.loosen(SLOP_OF_PERIOD)
             for complete in self._pairing.add(topic, stamp_ns(message.header.stamp), message):
                 self._paired += 1
                 self._health.count("paired")
@@ -172,19 +150,17 @@ class Inputs:
 
         return take
 
-    def _count_unpaired(self) -> None:
-        """Tell what is new since the last time: counters go on over deactivation."""
-        pairing = self._pairing
-        now = {f"dropped.unpaired.{topic}": count for topic, count in pairing.unpaired.items()}
-        now["dropped.duplicate"] = pairing.duplicates
-        for name, count in now.items():
-            self._health.count(name, count - self._told[name])
-            self._told[name] = count
+    def _lost(self, topic: str, ns: int, cause: str) -> None:
+        """The pairing lets a message go."""
+        if topic in _UNPAIRED:
+            reasons = _REPEATED if cause == "repeated" else _UNPAIRED
+            self._health.left_out(reasons[topic], stamp_ns=ns)
 
     def _check_pairs(self) -> None:
-        self._count_unpaired()
-        received = {i.topic: i.received for i in self._inputs}
-        if self._paired or min(received[t] for t in self._pairing_needs) < _NEVER_PAIRED:
+        received = {i.name: i.received for i in self._inputs}
+        if self._paired or min(received["image"], received["depth/image"]) < _NEVER_PAIRED:
+            if self._paired:
+                self._health.solved("sync")
             return
         if not received["camera_info"]:
             return  # the missing topic says it
@@ -199,3 +175,22 @@ class Inputs:
             self._health.problem(kind, "; ".join(problems))
         else:
             self._health.solved(kind)
+
+
+def depth_info_topic(node: Node) -> str:
+    """The topic of the depth camera's calibration.
+
+    `depth/camera_info` where that is remapped; else the one beside the depth images, where
+    image_transport expects it.
+    """
+    if node.resolve_topic_name(DEPTH_INFO) != node.resolve_topic_name(DEPTH_INFO, only_expand=True):
+        return DEPTH_INFO
+    depth = node.resolve_topic_name("depth/image")
+    for transport in _TRANSPORTS:
+        depth = depth.removesuffix(transport)
+    return f"{depth.rpartition('/')[0]}/camera_info"
+
+
+def _silence(one: Input, now: float) -> str:
+    gone = "" if one.publishers() else " and its publisher is gone"
+    return f"nothing comes from '{one.resolved()}' for {now - one.last_s:.0f} s{gone}"

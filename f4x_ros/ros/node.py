@@ -40,6 +40,7 @@ class PerceptionNode(LifecycleNode):
         self._session: Session | None = None
         self._next_track_id = 1  # ids are not given out again by the session after a cleanup
         self._state = "unconfigured"
+        self._has_namesake = False
         # Handlers wait for the worker: in the default group they would hold up every callback.
         group = ReentrantCallbackGroup()
         self.create_service(Query, "~/query", self._on_query, callback_group=group)
@@ -51,8 +52,13 @@ class PerceptionNode(LifecycleNode):
             state=lambda: self._state,
             details=self._details,
             before=self._check,
-            rate_hz=self.get_parameter("diagnostics.rate_hz").value,
+            rate_hz=self._own_parameters.value("diagnostics.rate_hz"),
         )
+
+    @property
+    def autostart(self) -> bool:
+        """Whether the executable configures and activates it (a misfit: yes, which says it)."""
+        return bool(self._own_parameters.value("autostart"))
 
     # --- lifecycle ------------------------------------------------------------------------------
 
@@ -70,6 +76,10 @@ class PerceptionNode(LifecycleNode):
         # the interpreter to itself: 150 ms in which no callback runs.
         gc.freeze()
         self._state = "inactive"
+        if not settings.prompts:
+            self.get_logger().info(
+                "no prompts: no masks and no objects until ~/set_prompts (~/query works)"
+            )
         self.get_logger().info(f"configured in {time.monotonic() - begin:.1f} s")
         return super().on_configure(state)
 
@@ -78,7 +88,7 @@ class PerceptionNode(LifecycleNode):
         assert self._session is not None  # configured
         try:
             self._session.activate()
-        except Exception as error:  # OSError, F4xError of report.dir; qos_overrides
+        except Exception as error:  # F4xError of report.dir; qos_overrides
             return self._failure("activation", "activated", error)
         self.health.solved("activation")
         self.health.solved("report")
@@ -114,6 +124,11 @@ class PerceptionNode(LifecycleNode):
     def destroy_node(self) -> None:
         """End the thread, then destroy the node."""
         self._end()
+        # rclpy leaves it, and with it the node stays in the graph until somebody collects garbage:
+        # for the next one of this name it would be a namesake.
+        machine = getattr(self, "_state_machine", None)
+        if machine is not None:
+            machine.destroy_when_not_in_use()
         super().destroy_node()
 
     def _end(self) -> None:
@@ -126,6 +141,7 @@ class PerceptionNode(LifecycleNode):
     def _failure(self, kind: str, done: str, error: Exception) -> TransitionCallbackReturn:
         """Say why a transition fails. (rclpy would swallow the exception.)"""
         # (what rclpy, a model or a missing library raises may be the user's to put right, too)
+        error = self._own_parameters.named(error)
         text = str(error) if is_expected(error) else f"{type(error).__name__}: {error}"
         self.health.problem(kind, text, hold_s=FOR_EVER_S)
         self.get_logger().error(f"cannot be {done}: {text}")
@@ -179,8 +195,27 @@ class PerceptionNode(LifecycleNode):
     # --- diagnostics ----------------------------------------------------------------------------
 
     def _check(self) -> None:
+        self._look_for_namesakes()
         if self._session is not None:
             self._session.check()
+
+    def _look_for_namesakes(self) -> None:
+        """ROS allows two nodes of one name; then questions are answered by any of them."""
+        own = (self.get_name(), self.get_namespace())
+        count = self.get_node_names_and_namespaces().count(own)
+        if count < 2:
+            self.health.solved("name")
+            self._has_namesake = False
+            return
+        text = (
+            f"{count} nodes are named '{self.get_fully_qualified_name()}': each answers services "
+            "and publishes for the other, too; give one another name (-r __node:=NAME) or "
+            "namespace (of one that was killed, the name is free after some seconds)"
+        )
+        self.health.problem("name", text)
+        if not self._has_namesake:
+            self._has_namesake = True
+            self.get_logger().warning(text)
 
     def _details(self) -> dict[str, object]:
         details = self._session.details() if self._session is not None else {}
@@ -190,17 +225,19 @@ class PerceptionNode(LifecycleNode):
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until it is told to stop; with `autostart` it configures and activates first."""
     with ros(args):
-        node = PerceptionNode()
+        node = None
         try:
             with until_interrupted():
-                if node.get_parameter("autostart").value:
+                node = PerceptionNode()
+                if node.autostart:
                     started = node.trigger_configure() == TransitionCallbackReturn.SUCCESS
                     if started:
                         node.trigger_activate()
                 rclpy.spin(node)
         finally:
             ignore_interrupts()
-            node.destroy_node()
+            if node is not None:
+                node.destroy_node()
     return 0
 
 

@@ -53,6 +53,11 @@ class RateLimit:
         """True if something may be published at this stamp."""
         return self._last is None or ns < self._last or ns - self._last >= self._period_ns
 
+    @property
+    def unspent(self) -> bool:
+        """True while nothing was published."""
+        return self._last is None
+
     def spend(self, ns: int) -> None:
         """Something was published."""
         self._last = ns
@@ -138,6 +143,22 @@ class OutputTopics:
             if name in wanted.topics:
                 self._publishers[name].publish(message())
                 self._limits[name].spend(percept.stamp_ns)
+
+    def unserved(self) -> list[str]:
+        """Clouds that somebody waits for, and that were never made as nobody listened before."""
+        return [
+            name
+            for name in ("cloud", "map_cloud")
+            if self._limits[name].unspent
+            and (publisher := self._publishers.get(name))
+            and publisher.get_subscription_count()
+        ]
+
+    def publish_late(self, name: str, cloud: Cloud, ns: int) -> None:
+        """Publish one of them, with the stamp of the last frame."""
+        if name in self._publishers:
+            self._publishers[name].publish(cloud_msg(cloud, header(ns, self._map_frame)))
+            self._limits[name].spend(ns)
 
     def publish_labels(self, labels: LabelMap) -> None:
         """Publish what the numbers mean, for everyone who comes later, too."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ROS parameters: those of the node, and all of `core.config.Config` under the same dotted names.
+"""ROS parameters of the node: its own, and all of `core.config.Config` under the same dotted names.
 
 A value that does not fit never stops the process: the node keeps it in mind, configuring fails
 with its name, and `ros2 param set` can repair it.
@@ -7,52 +7,46 @@ with its name, and `ros2 param set` can repair it.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
-from rcl_interfaces.msg import (
-    FloatingPointRange,
-    IntegerRange,
-    ParameterDescriptor,
-    SetParametersResult,
-)
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+import psutil
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from f4x_ros.core.ask import read_prompts
 from f4x_ros.core.config import Config
 from f4x_ros.core.errors import BadInputError
+from f4x_ros.ros.options import Option, checked, declare, shortened, shown, unknown
 
-_MAX_INT = 2**63 - 1
-_MAX_FLOAT = 1e300
-# Parameters that others declare on the node.
-_FOREIGN = ("qos_overrides.", "use_sim_time", "start_type_description_service")
-
-
-class Option(NamedTuple):
-    """A parameter of the node itself. The type of the default is the type of the value."""
-
-    name: str
-    default: bool | int | float | str | list[str] | list[float]
-    doc: str
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-
+_FOLDERS = ("report.dir", "map.dir")
+_SLOWEST_HZ = 1e-6
+_LONGEST_FRAME = 256  # letters
 
 OPTIONS: tuple[Option, ...] = (
     Option("prompts", [""], "standing queries, in the order of their labels; '' is left out"),
     Option("prompts_file", "", "text file with one prompt per line, added after `prompts`"),
-    Option("thresholds", [0.0], "one per prompt, 0..1; 0 or none = calibrated by the extractor"),
+    Option(
+        "thresholds",
+        [0.0],
+        "one per prompt, 0..1; 0 or none = calibrated by the extractor",
+        low=0,
+        high=1,
+    ),
     Option("autostart", True, "executable only: configure and activate at start"),
     Option("map_frame", "map", "fixed frame of the map, the tracks and the cloud"),
     Option("camera_frame", "", "optical frame of the images; '' = frame_id of the image"),
     Option("pose_source", "tf", "where the camera's pose comes from", choices=("tf", "topic")),
     Option("image_rectified", False, "the images are rectified already: use P of camera_info"),
     Option("sync.slop_s", 0.02, "image and depth pair up to this far apart", low=0, high=1),
-    Option("sync.queue_size", 30, "messages per topic that wait for their partners", low=1),
+    Option(
+        "sync.queue_size", 30, "messages per topic that wait for their partners", low=1, high=10_000
+    ),
     Option(
         "frames",
         "newest",
@@ -60,7 +54,7 @@ OPTIONS: tuple[Option, ...] = (
         "other, for recordings of which nothing may be lost",
         choices=("newest", "all"),
     ),
-    Option("queue_size", 10, "frames that wait for the map or for their pose", low=1),
+    Option("queue_size", 10, "frames that wait for the map or for their pose", low=1, high=10_000),
     Option("transform_timeout_s", 0.5, "a frame waits so long for its pose", low=0, high=60),
     Option("time_jump_s", 1.0, "stamps going back by more than this are a jump", low=0),
     Option(
@@ -103,29 +97,41 @@ class NodeParameters:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._problems: dict[str, str] = {}  # by parameter
         self._frozen = False
-        self._core = Config.parameters()
-        for option in OPTIONS:
-            self._declare(option.name, option.default, descriptor_of(option))
-        for p in self._core:
-            option = Option(p.name, p.default, p.doc, p.low, p.high, p.choices)
-            self._declare(p.name, p.default, descriptor_of(option))
-        self._own = {option.name for option in OPTIONS} | {p.name for p in self._core}
+        self._core = tuple(
+            Option(p.name, p.default, p.doc, p.low, p.high, p.choices)
+            for p in Config.parameters()
+            if not isinstance(p.default, tuple)  # (ROS knows none, and the table has none)
+        )
+        self._own = {option.name: option for option in (*OPTIONS, *self._core)}
+        found = {option.name: declare(node, option) for option in self._own.values()}
+        self._problems = {name: text for name, text in found.items() if text}  # by parameter
         node.add_on_set_parameters_callback(self._on_set)
-        for name in self.unknown():
-            node.get_logger().warning(
-                f"parameter '{name}' is unknown and has no effect (ros2 param list shows all)"
-            )
-
-    def unknown(self) -> list[str]:
-        """Names that were given at the start and that nobody declares, most likely misspelt."""
-        given = getattr(self._node, "_parameter_overrides", {})
-        return sorted(n for n in given if n not in self._own and not n.startswith(_FOREIGN))
+        for text in unknown(node, self._own):
+            node.get_logger().warning(f"{text} and has no effect; ros2 param list shows all")
 
     def freeze(self, frozen: bool) -> None:
         """While frozen, changes are refused with the reason instead of having no effect."""
         self._frozen = frozen
+
+    def value(self, name: str) -> Any:
+        """One of them, for what has to work before all are read: the default if it does not fit."""
+        option = self._own[name]
+        try:
+            return checked(option, self._node.get_parameter(name).value)
+        except BadInputError:
+            return option.default
+
+    def named(self, error: Exception) -> Exception:
+        """An error of a file as one of the parameter that names its folder; others as they are."""
+        if not isinstance(error, OSError) or not isinstance(error.filename, str):
+            return error
+        file = Path(error.filename)
+        for name in _FOLDERS:
+            folder = Path(value := self.value(name)).expanduser().absolute()
+            if value and (folder.is_relative_to(file) or file.is_relative_to(folder)):
+                return _not_a_folder(name, value, error)
+        return error
 
     def read(self) -> Settings:
         """All values.
@@ -136,16 +142,21 @@ class NodeParameters:
         if self._problems:
             raise BadInputError("; ".join(self._problems.values()))
         raw = {name: self._node.get_parameter(name).value for name in self._own}
-        config = Config.from_dotted({p.name: raw[p.name] for p in self._core})
-        options = {o.name: checked(o, raw[o.name]) for o in OPTIONS}
+        raw["prompts"] = listed(raw["prompts"])
+        values = {name: checked(option, raw[name]) for name, option in self._own.items()}
+        config = Config.from_dotted({o.name: values[o.name] for o in self._core})
+        options = {o.name: values[o.name] for o in OPTIONS}
+        _check_together(values)
+        for name in ("map_frame", "camera_frame"):  # as in tf2, a slash in front means nothing
+            options[name] = options[name].lstrip("/")
         prompts = [p for p in options.pop("prompts") if p]
         if path := options["prompts_file"]:
             try:
                 prompts += read_prompts(path)
             except ValueError as error:
                 raise BadInputError(
-                    f"parameter 'prompts_file' is '{path}', expected a text file with one prompt "
-                    f"per line ({error})"
+                    f"parameter 'prompts_file' is {shown(path)}, expected a text file with one "
+                    f"prompt per line ({shortened(str(error))})"
                 ) from error
         thresholds = options.pop("thresholds")
         if not any(thresholds):
@@ -157,76 +168,83 @@ class NodeParameters:
             )
         return Settings(config, tuple(prompts), tuple(thresholds), options)
 
-    def _declare(self, name: str, default: Any, descriptor: ParameterDescriptor) -> None:
-        try:
-            self._node.declare_parameter(name, default, descriptor)
-        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-            self._problems[name] = f"parameter '{name}': {error}"
-            self._node.declare_parameter(name, default, descriptor, ignore_override=True)
-
     def _on_set(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
-        ours = [p.name for p in parameters if p.name in self._own]
+        ours = [p for p in parameters if p.name in self._own]
         if self._frozen and ours:
             return SetParametersResult(
                 successful=False,
-                reason=f"'{ours[0]}' is read when the node is configured: clean up, set, "
+                reason=f"'{ours[0].name}' is read when the node is configured: clean up, set, "
                 "configure (for prompts, ~/set_prompts works at any time)",
             )
-        for name in ours:
-            self._problems.pop(name, None)
+        for one in ours:
+            value = listed(one.value) if one.name == "prompts" else one.value
+            try:
+                checked(self._own[one.name], value)
+            except BadInputError as error:
+                return SetParametersResult(successful=False, reason=str(error))
+        for one in ours:
+            self._problems.pop(one.name, None)
         return SetParametersResult(successful=True)
 
 
-def descriptor_of(option: Option) -> ParameterDescriptor:
-    """Description and range for `ros2 param describe`."""
-    text = option.doc
-    if option.choices:
-        text += f" ({', '.join(option.choices)})"
-    descriptor = ParameterDescriptor(description=text)
-    # A double may be written as 5, and a list may be empty: rclpy takes neither with a fixed type.
-    # `checked` and `Config.from_dotted` look at both.
-    descriptor.dynamic_typing = isinstance(option.default, (float, list))
-    if option.low is None and option.high is None:
-        return descriptor
-    if isinstance(option.default, float):
-        low = -_MAX_FLOAT if option.low is None else float(option.low)
-        high = _MAX_FLOAT if option.high is None else float(option.high)
-        descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
-    else:
-        low_int = -_MAX_INT if option.low is None else int(option.low)
-        high_int = _MAX_INT if option.high is None else int(option.high)
-        descriptor.integer_range = [IntegerRange(from_value=low_int, to_value=high_int, step=1)]
-    return descriptor
+def listed(prompts: Any) -> Any:
+    """Prompts given as one text, with commas in between, as a list; anything else as it is."""
+    if not isinstance(prompts, str):
+        return prompts
+    return [part.strip() for part in prompts.split(",") if part.strip()]
 
 
-def checked(option: Option, value: Any) -> Any:
-    """The value with the type of the default; ValueError with name, value and what was expected."""
-    problem = f"parameter '{option.name}' is {value!r}, expected"
-    if isinstance(option.default, list):
-        kind = type(option.default[0])
-        try:
-            return [_element(kind, item) for item in value or []]
-        except (TypeError, ValueError):
-            raise BadInputError(f"{problem} a list of {kind.__name__}") from None
-    if isinstance(option.default, float):
-        try:
-            value = _element(float, value)
-        except (TypeError, ValueError):
-            raise BadInputError(f"{problem} a number") from None
-    if option.choices and value not in option.choices:
-        raise BadInputError(f"{problem} one of {', '.join(option.choices)}")
-    low, high = option.low, option.high
-    if (low is not None and value < low) or (high is not None and value > high):
-        raise BadInputError(f"{problem} at least {low}" + (f", at most {high}" if high else ""))
-    return value
+def _not_a_folder(name: str, value: str, error: OSError) -> BadInputError:
+    """The sentence about a parameter that names a folder which cannot be used."""
+    return BadInputError(
+        f"parameter '{name}' is {shown(value)}, expected a folder that can be written "
+        f"({error.strerror or error})"
+    )
 
 
-def _element(kind: type, value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (kind, int)):
-        raise TypeError
-    if kind is str and not isinstance(value, str):
-        raise TypeError
-    converted = kind(value)
-    if converted != converted:  # NaN
-        raise ValueError
-    return converted
+def _check_together(values: Mapping[str, Any]) -> None:
+    """What a range does not say."""
+    if values["report.holdout_every"] == 1:
+        raise BadInputError(
+            "parameter 'report.holdout_every' is 1, expected 0 (all frames are mapped) or at least "
+            "2 (of 1, none would be)"
+        )
+    for name, value in values.items():
+        if name.endswith(".rate_hz") and 0 < value < _SLOWEST_HZ:
+            raise BadInputError(
+                f"parameter '{name}' is {value:g}, expected 0 (every frame) or at least "
+                f"{_SLOWEST_HZ:g}"
+            )
+    for name in ("map_frame", "camera_frame"):
+        value = values[name]
+        blank = name == "map_frame" and not value.strip("/ ")
+        if blank or len(value) > _LONGEST_FRAME or not value.isprintable():
+            raise BadInputError(
+                f"parameter '{name}' is {shown(value)}, expected the name of a frame, "
+                f"{_LONGEST_FRAME} letters at most"
+            )
+    memory = psutil.virtual_memory().total
+    if values["field.max_bytes"] > memory:
+        raise BadInputError(
+            f"parameter 'field.max_bytes' is {values['field.max_bytes']}, expected at most "
+            f"{memory}, the memory of this machine"
+        )
+    for name in _FOLDERS:
+        if values[name]:
+            _check_folder(name, values[name])
+
+
+def _check_folder(name: str, value: str) -> None:
+    """A folder that is there or can be made, and written to."""
+    path = Path(value).expanduser().absolute()
+    there = next(p for p in (path, *path.parents) if os.path.lexists(p))
+    try:
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{there} is a file")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"{there} cannot be written")
+        path.stat()  # (a name may be too long)
+    except FileNotFoundError:  # it can be made
+        pass
+    except OSError as error:
+        raise _not_a_folder(name, value, error) from error

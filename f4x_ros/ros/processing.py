@@ -9,18 +9,18 @@ from typing import Any
 
 from rclpy.node import Node
 
-from f4x_ros.core.data import Pose
 from f4x_ros.core.perception import Perception
-from f4x_ros.ros.camera_poses import CameraPoses
+from f4x_ros.ros.camera_poses import CameraPoses, Placement
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.conversions import stamp_ns
 from f4x_ros.ros.diagnostics import Health
-from f4x_ros.ros.frames import BadFrameError, FrameBuilder, StampOrder
-from f4x_ros.ros.outputs import OutputTopics
+from f4x_ros.ros.frames import TOPICS, BadFrameError, FrameBuilder, StampOrder
+from f4x_ros.ros.inputs import DEPTH_INFO, depth_info_topic
+from f4x_ros.ros.outputs import OutputTopics, Wanted
 from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.questions import Labels
 from f4x_ros.ros.recording import Recording
-from f4x_ros.ros.transforms import TransformUnavailableError
+from f4x_ros.ros.transform_buffer import FOR_EVER_S, TransformUnavailableError
 
 
 class Job:
@@ -37,27 +37,44 @@ class Job:
         self,
         messages: dict[str, Any],
         epoch: int,
-        look_up: Callable[[], Pose],
+        look_up: Callable[[float], Placement],
         process: Callable[[Job], None],
     ) -> None:
         self.messages, self.epoch = messages, epoch
         self.ns = stamp_ns(messages["image"].header.stamp)
         self.since_s = time.monotonic()
         self._look_up, self._process = look_up, process
-        self._pose: Pose | None = None
+        self._placement: Placement | None = None
+        self._held_after_s: float | None = None
 
     @property
-    def pose(self) -> Pose:
-        """Where the camera is; raises what looking it up raises."""
-        if self._pose is None:
-            self._pose = self._look_up()
-        return self._pose
+    def placement(self) -> Placement:
+        """Where the cameras are; raises what looking it up raises."""
+        if self._placement is None:
+            self._placement = self._look_up(0.0)
+        return self._placement
 
     def missing(self) -> str:
         """Name the transform that is not there yet; '' if it is."""
+        return self._missing(time.monotonic() - self.since_s)
+
+    def lacking(self) -> str:
+        """Name the transform without which there is no frame; '' where a held one will do."""
+        return self._missing(FOR_EVER_S)
+
+    def again_s(self) -> float | None:
+        """Seconds until a transform that is not there will be held; None = not that is known."""
+        if self._held_after_s is None:
+            return None
+        return max(0.0, self.since_s + self._held_after_s - time.monotonic())
+
+    def _missing(self, waited_s: float) -> str:
         try:
-            _ = self.pose
+            if self._placement is None:
+                self._placement = self._look_up(waited_s)
+            self._held_after_s = None
         except TransformUnavailableError as error:
+            self._held_after_s = error.after_s
             return str(error)
         except Exception:  # whatever it is, `run` meets it again, where it is told
             pass
@@ -105,10 +122,15 @@ class Processing:
         self._order = StampOrder(settings["time_jump_s"])
         self._epoch = 0  # of the frame that came last
         self._epoch_mapped = 0
+        self._mapped_ns = 0  # stamp of the last frame that went into the map
         self._builder = FrameBuilder(
             map_frame=settings["map_frame"],
             camera_frame=settings["camera_frame"],
             rectified=settings["image_rectified"],
+            names={name: node.resolve_topic_name(name) for name in TOPICS}
+            | {DEPTH_INFO: node.resolve_topic_name(depth_info_topic(node))},
+            on_remark=complaints.remark,
+            on_bad_calibration=complaints.bad_calibration,
         )
 
     # --- the executor's thread ------------------------------------------------------------------
@@ -121,13 +143,18 @@ class Processing:
         image = messages["image"]
         if not self._in_order(stamp_ns(image.header.stamp)):
             return None
+        ns = stamp_ns(image.header.stamp)
         try:
             frame_id = self._builder.frame_id(image)
         except BadFrameError as error:
-            self._refuse(error)
+            self._refuse(error, ns)
             return None
-        ns = stamp_ns(image.header.stamp)
-        job = Job(messages, self._epoch, lambda: self._poses.camera(frame_id, ns), self._process)
+        depth_frame = messages["depth/image"].header.frame_id
+
+        def look_up(waited_s: float) -> Placement:
+            return self._poses.place(frame_id, depth_frame, ns, waited_s=waited_s)
+
+        job = Job(messages, self._epoch, look_up, self._process)
         # Look the pose up at once if it is there: a bag that starts again empties the buffer, and
         # the last frames before that may still wait for the worker.
         job.missing()
@@ -136,27 +163,28 @@ class Processing:
     def _in_order(self, ns: int) -> bool:
         """False for a frame from the past; a jump back in time begins a new map, if so set."""
         verdict = self._order.check(ns)
-        if verdict == "next":
+        if verdict == "next" or (verdict == "resumed" and ns > self._mapped_ns):
             return True
         back_s = self._order.behind_s(ns)
+        if verdict == "resumed":  # the one that leapt ahead is in the map
+            back_s = (self._mapped_ns - ns) / 1e9
         behind = f"the stamp of image went back by {back_s:.3f} s"
         if back_s == 0:
             behind = "image has the stamp of the frame before it"
         if verdict == "late":
-            self._complaints.bad_input("time", "dropped.late", f"{behind}: frame dropped")
+            self._complaints.bad_frame("time", "late", ns, f"{behind}: frame dropped")
             return False
         if self._ignores_jumps:
             text = f"{behind}: ignored until time has caught up"
-            self._complaints.bad_input("time", "dropped.late", text)
+            self._complaints.bad_frame("time", "late", ns, text)
             return False
         self._complaints.bad_input("time", "time_jumps", f"{behind}: a new map begins")
         self._order.restart(ns)
-        self._poses.forget_future()
         self._epoch += 1
         return True
 
-    def _refuse(self, error: BadFrameError) -> None:
-        self._complaints.bad_input(error.kind, f"dropped.bad_{error.kind}", str(error))
+    def _refuse(self, error: BadFrameError, ns: int) -> None:
+        self._complaints.bad_frame(error.kind, error.reason, ns, str(error))
 
     # --- the worker's thread --------------------------------------------------------------------
 
@@ -164,17 +192,24 @@ class Processing:
         """One frame, through the map to the topics."""
         if job.epoch != self._epoch_mapped:
             self._restart(job)
-        messages = job.messages
+        messages, placement = job.messages, job.placement
         try:
             frame = self._builder.build(
-                messages["image"], messages["camera_info"], messages["depth/image"], job.pose
+                messages["image"],
+                messages["camera_info"],
+                messages["depth/image"],
+                placement.T_map_camera,
+                depth_info=messages.get(DEPTH_INFO),
+                T_color_depth=placement.T_color_depth,
             )
         except BadFrameError as error:
-            self._refuse(error)
+            self._refuse(error, job.ns)
             return
-        wanted = self._outputs.wanted(job.ns)
+        # (after Ctrl-C frames are still mapped for the report, and nobody hears of them)
+        wanted = self._outputs.wanted(job.ns) if self._node.context.ok() else Wanted(frozenset())
         labels = self._labels.in_force  # others may be set before the frame is done
         percept = self._recording.process(frame, wanted.outputs, self._between)
+        self._mapped_ns = job.ns
         self._labels.used_at(job.ns, labels)
         if self._node.context.ok():  # not after Ctrl-C
             self._outputs.publish(frame, percept, wanted, self._perception.cloud)
@@ -183,7 +218,7 @@ class Processing:
 
     def _restart(self, job: Job) -> None:
         """A new map from this frame on."""
-        self._epoch_mapped = job.epoch
+        self._epoch_mapped, self._mapped_ns = job.epoch, 0
         self._perception.reset()
         self._labels.restart()
         self._recording.restart()

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,14 +10,12 @@ from rclpy.node import Node
 
 from f4x_ros.core.data import Frame, Outputs, Percept
 from f4x_ros.core.perception import Perception
-from f4x_ros.ros.complaints import Complaints
+from f4x_ros.ros.complaints import LOST_IN_STREAM, NO_FRAMES, Complaints
 from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.parameters import Settings
 
 if TYPE_CHECKING:
     from f4x_ros.eval.subjects.run_recorder import RunRecorder
-
-_DROPPED = "dropped."  # first letters of the counters of what came and was not processed
 
 
 class Recording:
@@ -43,7 +40,6 @@ class Recording:
         self._node, self._settings, self._health = node, settings, health
         self._complaints, self._perception = complaints, perception
         self._recorder: RunRecorder | None = None
-        self._dropped_before: Counter[str] = Counter()
 
     @property
     def runs(self) -> bool:
@@ -57,7 +53,7 @@ class Recording:
         # Imported here: it draws pictures and videos, which nobody else needs.
         from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
-        self._dropped_before = self._dropped()
+        self._health.begin_report()
         self._recorder = RunRecorder(
             self._perception,
             self._settings["report.dir"],
@@ -75,8 +71,12 @@ class Recording:
         try:
             return self._recorder.process(frame, between=between)
         except OSError as error:  # a full disk ends the report, not the map
-            self.abandon()
+            recorder, self._recorder = self._recorder, None
             self._complaints.no_report(error)
+            if recorder.frames:  # what was mapped until now is kept, if the disk takes it
+                self._write(recorder, ended_early=str(error))
+            else:
+                recorder.close()
             raise
 
     def restart(self) -> None:
@@ -89,15 +89,7 @@ class Recording:
         recorder, self._recorder = self._recorder, None
         if recorder is None:
             return
-        try:
-            left_out = self._dropped() - self._dropped_before
-            report = recorder.finish(left_out, dropped=left_out.total())
-        except Exception as error:  # the disk; whatever: the node goes on
-            self._complaints.no_report(error)
-        else:
-            # (after Ctrl-C the logger has lost its topic and complains)
-            say = self._node.get_logger().info if self._node.context.ok() else print
-            say(f"report of {report['frames']} frames written to {recorder.out_dir}")
+        self._write(recorder)
 
     def abandon(self) -> None:
         """Nothing half-written is left."""
@@ -105,13 +97,22 @@ class Recording:
             self._recorder.close()
             self._recorder = None
 
-    def _dropped(self) -> Counter[str]:
-        """What came and was not processed so far, by reason."""
-        counts = self._health.counts()
-        return Counter(
-            {
-                name.removeprefix(_DROPPED): count
-                for name, count in counts.items()
-                if name.startswith(_DROPPED)
-            }
-        )
+    def _write(self, recorder: RunRecorder, ended_early: str = "") -> None:
+        left_out = self._health.left_out_of_report()
+        lost = sum(left_out[reason] for reason in LOST_IN_STREAM)
+        missing = sum(count for reason, count, _ in left_out if reason not in NO_FRAMES)
+        try:
+            report = recorder.finish(
+                left_out,
+                dropped=lost,
+                frames_there=recorder.frames + missing,
+                remarks=self._complaints.remarks,
+                ended_early=ended_early,
+            )
+        except Exception as error:  # the disk; whatever: the node goes on
+            what = ", ".join(f"{count} {reason}" for reason, count, _ in left_out)
+            self._complaints.no_report(error, what)
+        else:
+            # (after Ctrl-C the logger has lost its topic and complains)
+            say = self._node.get_logger().info if self._node.context.ok() else print
+            say(f"report of {report['frames']} frames written to {recorder.out_dir}")

@@ -14,6 +14,7 @@ from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.frame_queue import FrameQueue
 from f4x_ros.ros.inputs import Inputs
+from f4x_ros.ros.late import LateListeners
 from f4x_ros.ros.outputs import OutputTopics
 from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.processing import Processing
@@ -80,6 +81,7 @@ class Session:
                 complaints=complaints,
                 between=self._worker.between,
             )
+            self._late = LateListeners(self._perception, outputs, self._worker)
             self._opened = opened.pop_all()
 
     # --- lifecycle ------------------------------------------------------------------------------
@@ -156,7 +158,8 @@ class Session:
         return self._perception.next_track_id
 
     def check(self) -> None:
-        """Look at the topics, for the diagnostics."""
+        """Look at the topics, for the diagnostics, and at who came late to them."""
+        self._late.check()
         if self._inputs is not None:
             self._inputs.check()
 

@@ -14,6 +14,7 @@ from f4x_ros.core.perception import Perception
 from f4x_ros.ros.diagnostics import FOR_EVER_S, Health
 from f4x_ros.ros.parameters import Settings
 
+_WIDEST = 640  # pixels
 _QUESTION = "red thing"  # every extractor with language understands it
 
 
@@ -58,7 +59,7 @@ def make_perception(settings: Settings, health: Health, first_track_id: int) -> 
 
 def warm_up(perception: Perception) -> None:
     """Let it do all it does at first use, with a frame of the size it maps at, then forget it."""
-    width = perception.config.mapping.resolution
+    width = min(perception.config.mapping.resolution, _WIDEST)  # enough to load all there is
     height = width * 3 // 4
     frame = Frame(
         stamp_ns=1,

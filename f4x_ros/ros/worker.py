@@ -16,6 +16,9 @@ from f4x_ros.ros.frame_queue import Drop, DropCause, FrameJob, FrameQueue
 
 Result = TypeVar("Result")
 
+_LAST_CALL_S = 1.0
+"""So long a frame still waits for its transform when no more frames will come."""
+
 
 class StoppedError(NotReadyError):
     """The worker ended before it came to this."""
@@ -53,17 +56,17 @@ class Worker:
         self,
         frames: FrameQueue,
         *,
-        on_drop: Callable[[DropCause, str], None],
-        on_error: Callable[[Exception], None],
+        on_drop: Callable[[DropCause, str, int], None],
+        on_error: Callable[[Exception, int], None],
         wake_executor: Callable[[], None] = lambda: None,
     ) -> None:
         """Start the thread.
 
         Args:
             frames: the queue, from now on used by nobody else.
-            on_drop: told (cause, reason) of each frame that is not processed, on the worker's
-                thread or on that of the caller.
-            on_error: told what a frame raised, on the worker's thread.
+            on_drop: told (cause, reason, stamp) of each frame that is not processed, on the
+                worker's thread or on that of the caller.
+            on_error: told what a frame raised, and its stamp, on the worker's thread.
             wake_executor: called when a task is done, for executors poll the coroutines that wait
                 only when they wake.
         """
@@ -119,8 +122,13 @@ class Worker:
             return len(self._frames)
 
     def finish_frames(self) -> None:
-        """Return when no frame waits and none is at work; nobody may push any more."""
+        """Return when no frame waits and none is at work; nobody may push any more.
+
+        What a frame misses then has little time left to come.
+        """
         with self._changed:
+            self._frames.hurry(_LAST_CALL_S)
+            self._changed.notify_all()
             self._changed.wait_for(lambda: not len(self._frames) and not self._busy)
 
     def drop_frames(self) -> None:
@@ -188,14 +196,14 @@ class Worker:
         try:
             job.run()
         except StoppedError:
-            self._on_drop("stopped", "the node stopped")
+            self._on_drop("stopped", "the node stopped", job.ns)
         except Exception as error:
-            self._on_error(error)
+            self._on_error(error, job.ns)
         finally:
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
 
     def _tell(self, drops: list[Drop]) -> None:
-        for cause, reason in drops:
-            self._on_drop(cause, reason)
+        for cause, reason, ns in drops:
+            self._on_drop(cause, reason, ns)

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _LOST_BITS = 13  # of float32's 23 bits of mantissa, half precision keeps 10
 _GOLDEN = 0.6180339887498949  # multiples of these two modulo 1 fill 0..1 evenly
@@ -23,6 +25,8 @@ def round_to_half(
     quasi-Monte Carlo), so that a step of a tenth of the last place is taken one time in ten. What
     half precision holds exactly stays as it is. No random numbers, so runs are reproducible.
     """
+    import torch
+
     columns = torch.arange(values.shape[-1], device=values.device, dtype=torch.float64)
     place = (step * _GOLDEN + columns * _PLASTIC) % 1
     dither = (place * (1 << _LOST_BITS)).to(torch.int32)

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 def on_host(*tensors: Tensor) -> tuple[NDArray[Any], ...]:
@@ -19,6 +21,8 @@ def on_host(*tensors: Tensor) -> tuple[NDArray[Any], ...]:
     """
     if all(one.device.type == "cpu" for one in tensors):
         return tuple(one.detach().numpy() for one in tensors)
+    import torch
+
     widest = sorted(range(len(tensors)), key=lambda k: -tensors[k].element_size())  # aligns them
     whole = torch.cat([_bytes(tensors[k]) for k in widest]).cpu().numpy()
     found, place = {}, 0
@@ -31,10 +35,14 @@ def on_host(*tensors: Tensor) -> tuple[NDArray[Any], ...]:
 
 
 def _bytes(values: Tensor) -> Tensor:
+    import torch
+
     flat = values.detach().contiguous().view(-1)
     # (an empty tensor may have a stride of 0, and then has no view of its bytes)
     return flat.view(torch.uint8) if len(flat) else flat.new_empty(0, dtype=torch.uint8)
 
 
 def _numpy_type(dtype: torch.dtype) -> np.dtype[Any]:
+    import torch
+
     return torch.empty(0, dtype=dtype).numpy().dtype

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
 from f4x_ros.core.errors import BadInputError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class PinholeCamera:
 
     def K_tensor(self, device: torch.device | str = "cpu") -> Tensor:
         """Intrinsic matrix [3, 3] float32 on a device."""
+        import torch
+
         return torch.as_tensor(self.K, dtype=torch.float32, device=device)
 
     def scaled(self, factor: float) -> PinholeCamera:

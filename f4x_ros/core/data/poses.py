@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rigid transforms `T_a_b` [4, 4] float64 that take coordinates in frame b to frame a.
 
-Rotation algebra is roma's (xyzw quaternions); the rasteriser's wxyz order is reached through
-`quats_wxyz_from_xyzw` and back through `quats_xyzw_from_wxyz`, and nowhere else.
+Rotation algebra is scipy's (xyzw quaternions); the rasteriser's wxyz order is reached through
+`quats_wxyz_from_xyzw` and back through `quats_xyzw_from_wxyz`, and nowhere else. Only what takes or
+makes tensors imports torch: a process that just publishes a recording does without it.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import roma
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
+from scipy.spatial.transform import Rotation, Slerp
 
 from f4x_ros.core.errors import BadInputError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 Pose = NDArray[np.float64]  # [4, 4]
 
@@ -68,24 +73,22 @@ def from_quaternion(position: ArrayLike, xyzw: ArrayLike) -> Pose:
             "pose has a quaternion of length zero, expected a unit quaternion (xyzw)"
         )
     out = np.eye(4)
-    out[:3, :3] = roma.unitquat_to_rotmat(torch.from_numpy(q / norm)).numpy()
+    out[:3, :3] = Rotation.from_quat(q / norm).as_matrix()
     out[:3, 3] = p
     return out
 
 
 def to_quaternion(T_a_b: Pose) -> NDArray[np.float64]:
     """The rotation's unit quaternion [4] in xyzw order, w >= 0."""
-    rotation = torch.from_numpy(np.ascontiguousarray(T_a_b[:3, :3]))
-    q: NDArray[np.float64] = roma.rotmat_to_unitquat(roma.special_procrustes(rotation)).numpy()
+    q: NDArray[np.float64] = Rotation.from_matrix(T_a_b[:3, :3]).as_quat()
     return -q if q[3] < 0 else q
 
 
 def interpolate(T_a: Pose, T_b: Pose, fraction: float) -> Pose:
     """Between two poses: linear in position, slerp in rotation; 0 gives `T_a`, 1 gives `T_b`."""
-    q = torch.from_numpy(np.stack([to_quaternion(T_a), to_quaternion(T_b)]))
-    mixed = roma.unitquat_slerp(q[0], q[1], torch.tensor(fraction, dtype=torch.float64))
+    between = Slerp([0.0, 1.0], Rotation.from_matrix(np.stack([T_a[:3, :3], T_b[:3, :3]])))
     position = (1 - fraction) * T_a[:3, 3] + fraction * T_b[:3, 3]
-    return from_quaternion(position, mixed.numpy())
+    return from_quaternion(position, between(fraction).as_quat())
 
 
 def rotation_angle_rad(T_a: Pose, T_b: Pose) -> float:
@@ -95,15 +98,21 @@ def rotation_angle_rad(T_a: Pose, T_b: Pose) -> float:
 
 
 def quats_wxyz_from_xyzw(quats: Tensor) -> Tensor:
-    """Quaternions [..., 4]: roma's and ROS's xyzw order to the rasteriser's wxyz."""
+    """Quaternions [..., 4]: scipy's and ROS's xyzw order to the rasteriser's wxyz."""
+    import torch
+
     return torch.roll(quats, 1, -1)
 
 
 def quats_xyzw_from_wxyz(quats: Tensor) -> Tensor:
-    """Quaternions [..., 4]: the rasteriser's wxyz order to roma's and ROS's xyzw."""
+    """Quaternions [..., 4]: the rasteriser's wxyz order to scipy's and ROS's xyzw."""
+    import torch
+
     return torch.roll(quats, -1, -1)
 
 
 def viewmat(T_map_camera: Pose, device: torch.device | str = "cpu") -> Tensor:
     """`T_camera_map` [4, 4] float32, as the rasteriser takes it."""
+    import torch
+
     return torch.as_tensor(inverse(T_map_camera), dtype=torch.float32, device=device)

@@ -27,6 +27,7 @@ from f4x_ros.eval.protocol.questions import (
     ask_at_the_time,
     ask_everything,
 )
+from f4x_ros.eval.subjects.feed import Feed
 from f4x_ros.eval.subjects.report import Report
 from f4x_ros.eval.subjects.subject import Subject, is_held_out
 from f4x_ros.io.source import Source
@@ -70,20 +71,21 @@ def evaluate(
 
     Args:
         source: a `World` for all metrics; any other source is measured against itself (held-out
-            frames, cost).
+            frames, cost); its frames that cannot be used cost themselves, and are in its `left_out`
+            afterwards.
         subject: fresh, with neither frames nor prompts.
         progress: called with the number of frames done.
 
     Raises:
-        ValueError: a frame that the subject cannot use, e.g. without depth.
+        ValueError: there is no frame that the subject can use.
     """
     if isinstance(source, World):
         return _evaluate_world(source, subject, progress)
     costs = Costs()
     subject.begin(subject.understood(["red thing", "blue thing", "green thing", "yellow thing"]))
-    for index in range(len(source)):
-        costs.add(subject.process(source[index]))
-        progress(index + 1)
+    feed = Feed(source)
+    feed.run(lambda frame: costs.add(subject.process(frame)), progress)
+    source.left_out = feed.left_out
     run = subject.finish()
     numbers = {
         "render": {"psnr_past_db": run.get("psnr_heldout_db")},

@@ -35,6 +35,7 @@ class _Kept:
     T_map_camera: Pose
     rgb_png: NDArray[np.uint8]
     depth_zlib: bytes | None
+    observed_zlib: bytes | None
 
     @classmethod
     def of(cls, frame: Frame) -> _Kept:
@@ -42,11 +43,12 @@ class _Kept:
         if not done or frame.T_map_camera is None:
             raise BadInputError("the frame has no pose or its picture cannot be compressed")
         depth = None if frame.depth is None else zlib.compress(frame.depth.tobytes(), 1)
-        return cls(frame.stamp_ns, frame.camera, frame.T_map_camera, png, depth)
+        seen = None if frame.observed is None else zlib.compress(frame.observed.tobytes(), 1)
+        return cls(frame.stamp_ns, frame.camera, frame.T_map_camera, png, depth, seen)
 
     @property
     def nbytes(self) -> int:
-        return self.rgb_png.nbytes + len(self.depth_zlib or b"")
+        return self.rgb_png.nbytes + len(self.depth_zlib or b"") + len(self.observed_zlib or b"")
 
     def rgb(self) -> NDArray[np.uint8]:
         return np.asarray(cv2.imdecode(self.rgb_png, cv2.IMREAD_COLOR), np.uint8)
@@ -56,6 +58,13 @@ class _Kept:
             return None
         flat = np.frombuffer(zlib.decompress(self.depth_zlib), np.float32)
         return flat.reshape(self.camera.height, self.camera.width)
+
+    def observed(self) -> NDArray[np.bool_]:
+        """``[H, W]`` pixels that show something."""
+        size = (self.camera.height, self.camera.width)
+        if self.observed_zlib is None:
+            return np.ones(size, bool)
+        return np.frombuffer(zlib.decompress(self.observed_zlib), np.bool_).reshape(size)
 
 
 class HeldOut:
@@ -87,12 +96,18 @@ class HeldOut:
         self._seen += 1
 
     def evaluate(self, perception: Any) -> Quality:
-        """Compare each frame with what the map shows at its pose and its stamp."""
+        """Compare each frame with what the map shows at its pose and its stamp.
+
+        Only pixels that show something count; a frame without any is not compared.
+        """
         psnrs, errors = [], []
         for kept in self._kept:
+            seen = kept.observed()
+            if not seen.any():
+                continue
             view = perception.render(kept.camera, kept.T_map_camera, kept.stamp_ns)
-            psnrs.append(min(_PERFECT_DB, psnr_db(view.color, kept.rgb())))
-            depth = kept.depth()
+            psnrs.append(min(_PERFECT_DB, psnr_db(view.color[seen], kept.rgb()[seen])))
+            depth = kept.depth()  # (0, no reading, where nothing was seen)
             if depth is not None:
                 errors.append(depth_errors_m(view, depth))
         return Quality(mean_or_none(psnrs), median_or_none(errors), len(psnrs))

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from f4x_ros.core.base import atomic_write
 from f4x_ros.core.errors import BadInputError
+from f4x_ros.eval.subjects.history import seconds
 
-Value = int | float | str | None | dict[str, int]
+Value = int | float | str | None | dict[str, int] | list[str]
 Report = dict[str, Value]
 
 
@@ -30,11 +31,48 @@ def read_report(path: Path) -> Report:
     return report
 
 
-def left_out_text(report: Mapping[str, Value]) -> str:
-    """What was found and not used, as "3 images_without_depth, 1 ..."; "" if nothing was."""
+def in_words(reason: str, count: int) -> str:
+    """A reason as people read it: "2 images without pose"."""
+    first, *others = reason.replace(".", "_").split("_")
+    if count == 1 and first.endswith("s"):
+        first = first.removesuffix("s")
+    return " ".join([f"{count:d}", first, *others])
+
+
+def left_out_lines(report: Mapping[str, Value], why: Mapping[str, str] | None = None) -> list[str]:
+    """What was found and not used: count and reason, stamp of the first, what its error said.
+
+    Args:
+        report: of a run.
+        why: by reason, the text of the first error, where there was one.
+    """
+    counts, first_ns = report.get("left_out"), report.get("left_out_first_ns")
+    stamps = first_ns if isinstance(first_ns, dict) else {}
+    lines = []
+    for reason, count in counts.items() if isinstance(counts, dict) else ():
+        first = f", the first at {seconds(stamps[reason])} s" if reason in stamps else ""
+        text = (why or {}).get(reason)
+        lines.append(f"{in_words(reason, count)}{first}{f': {text}' if text else ''}")
+    return lines
+
+
+def few_used_text(report: Mapping[str, Value], why: Mapping[str, str] | None = None) -> str:
+    """That many frames were not used and why; "" if nine tenths or more were.
+
+    `why` is as for `left_out_lines`: what is in it has cost frames.
+    """
+    used, there = report.get("frames"), report.get("frames_there")
+    if not isinstance(used, int) or not isinstance(there, int) or used >= 0.9 * there:
+        return ""
     left_out = report.get("left_out")
     counts = left_out if isinstance(left_out, dict) else {}
-    return ", ".join(f"{count} {reason}" for reason, count in counts.items())
+    reasons = [
+        in_words(reason, count)
+        for reason, count in counts.items()
+        if reason.startswith(("images_", "frames_")) or reason in (why or {})
+    ]
+    because = f": {', '.join(reasons)}" if reasons else ""
+    return f"Only {used} of {there} frames were used{because}."
 
 
 def _finite(value: Value) -> Value:

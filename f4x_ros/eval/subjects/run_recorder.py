@@ -4,20 +4,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-import cv2
-import numpy as np
-
 from f4x_ros import __version__
-from f4x_ros.core.base import atomic_write
+from f4x_ros.core.base import LeftOut, atomic_write
 from f4x_ros.core.data import Frame, Outputs, Percept
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.perception import Perception, nothing
@@ -25,17 +20,19 @@ from f4x_ros.eval.metrics.common import percentile_or_none
 from f4x_ros.eval.metrics.memory import PeakMemory
 from f4x_ros.eval.subjects.held_out import HeldOut, Quality
 from f4x_ros.eval.subjects.history import BestFrame, Paths, TrackTable
+from f4x_ros.eval.subjects.overlay_video import OverlayVideo
 from f4x_ros.eval.subjects.report import Report, report_rows, write_report
+from f4x_ros.eval.subjects.unfinished import UnfinishedFolder
 from f4x_ros.viz.birdseye import up_axis
-from f4x_ros.viz.overlay import overlay_percept
 from f4x_ros.viz.png import save_png
 from f4x_ros.viz.story import Story, draw_story
-from f4x_ros.viz.video import VideoWriter
 
 FILES = ("overlay.mp4", "story.png", "map.ply", "map.f4x", "tracks.csv", "report.json")
 """What `RunRecorder.finish` leaves."""
 
-_VIDEO_HEIGHT_PX = 480  # smaller pictures are enlarged for the video, so that names stay readable
+RESCUED = "rescued"
+"""Folder of what could be written where not all of it could."""
+
 _VIDEO_FPS = 10.0
 
 
@@ -45,11 +42,12 @@ class RunRecorder:
     All outputs are computed for every frame whoever asks, so that frame rates compare. Use it in a
     `with` statement or call `finish` or `close`: the files grow in a hidden folder inside of
     `out_dir`; `finish` moves them to their places when all of them are whole, `close` removes them.
+    What an earlier run left there stays until then; hidden folders of runs that were killed go.
 
     Args:
         perception: the map.
-        out_dir: folder of the results, made if missing; a report of an earlier run is removed from
-            it, so a `report.json` always belongs to the other files.
+        out_dir: folder of the results, made if missing. A `report.json` in it always belongs to
+            the other files.
         holdout_every: every n-th frame (the n-th, the 2n-th, ...) is not mapped but measures the
             map at the end; 0 = every frame is mapped.
         source: name for the report.
@@ -77,11 +75,11 @@ class RunRecorder:
                 f"holdout is {holdout_every}, expected 0 (map every frame) or at least 2"
             )
         self._perception, self._source = perception, source
-        self._holdout_every, self._video_fps = holdout_every, video_fps
+        self._holdout_every = holdout_every
         self.out_dir = Path(out_dir).expanduser()
         self.out_dir.mkdir(parents=True, exist_ok=True)
-        self.path("report.json").unlink(missing_ok=True)
-        self._unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.out_dir))
+        self._folder = UnfinishedFolder(self.out_dir)
+        self._unfinished = self._folder.path
         self._open = ExitStack()  # of the files that grow
         try:
             table = self._open.enter_context(atomic_write(self._unfinished / "tracks.csv"))
@@ -89,8 +87,7 @@ class RunRecorder:
         except BaseException:
             self.close()
             raise
-        self._video: VideoWriter | None = None
-        self._video_scale = 1
+        self._video = OverlayVideo(self._unfinished / "overlay.mp4", video_fps, self._open)
         self._memory = PeakMemory()
         self._began = time.perf_counter()
         self._latencies_ms = array("d")
@@ -147,16 +144,17 @@ class RunRecorder:
         hold_out = every > 0 and self.frames % every == every - 1
         began = time.perf_counter()
         percept = self._perception.process(frame, Outputs(), hold_out=hold_out, between=between)
-        self._latencies_ms.append((time.perf_counter() - began) * 1e3)
+        latency_ms = (time.perf_counter() - began) * 1e3
+        self._write_tracks(percept)
+        self._video.write(frame, percept)
+        self._latencies_ms.append(latency_ms)  # a frame counts once all of it is written
         self._prompts = percept.prompts
         if hold_out:
             self._held_out.add(frame)
             self._frames_heldout += 1
         else:
             self._best.offer(frame, percept)
-        self._write_tracks(percept)
         self._paths.add(percept.T_map_camera, percept.tracks)
-        self._write_video(frame, percept)
         return percept
 
     def _write_tracks(self, percept: Percept) -> None:
@@ -166,58 +164,73 @@ class RunRecorder:
             reason = error.strerror or str(error)
             raise OSError(error.errno, reason, str(self.path("tracks.csv"))) from error
 
-    def _write_video(self, frame: Frame, percept: Percept) -> None:
-        height, width = frame.rgb.shape[:2]
-        if self._video is None:
-            self._video_scale = max(1, round(_VIDEO_HEIGHT_PX / height))
-            size = (width * self._video_scale, height * self._video_scale)
-            self._video = self._open.enter_context(
-                VideoWriter(self._unfinished / "overlay.mp4", size, self._video_fps)
-            )
-        picture = overlay_percept(frame.rgb, percept, scale=self._video_scale)
-        if picture.shape[1::-1] != self._video.size:  # the camera has changed
-            picture = np.asarray(cv2.resize(picture, self._video.size), np.uint8)
-        self._video.write(picture)
-
     # --- the end -------------------------------------------------------------------------------
 
-    def finish(self, left_out: Mapping[str, int] | None = None, *, dropped: int = 0) -> Report:
+    def finish(
+        self,
+        left_out: LeftOut | Mapping[str, int] | None = None,
+        *,
+        dropped: int = 0,
+        frames_there: int | None = None,
+        remarks: Sequence[str] = (),
+        ended_early: str = "",
+    ) -> Report:
         """Measure the map with the held-out frames, write `FILES` and return the report.
 
         Each held-out frame is compared with the finished map drawn at its pose and at its own
         stamp. `fps` is frames / wall time spent inside `Perception.process`: mapping, features,
         masks, tracks and cloud, but neither reading frames nor drawing the video; latencies are
-        those of the same calls. Either all files appear, `report.json` last, or none.
+        those of the same calls. Either all files appear, `report.json` last, or none; if the map
+        could be written and another file could not, what is whole goes to a folder `RESCUED`.
 
         Args:
             left_out: what was found and never came here, reason to count; zeros are not reported.
             dropped: how many of that were frames of a stream that goes on without waiting.
+            frames_there: frames that there were, used or not; None = not known.
+            remarks: how the source was read, in sentences.
+            ended_early: why the run did not come to its end; "" = it did.
 
         Raises:
             ValueError: no frame has been processed.
-            OSError: a file cannot be written; names it and the free space.
+            OSError: a file cannot be written; names it, the free space, and what was rescued.
         """
         if self._best.best is None:
             self.close()
             raise BadInputError("there is nothing to report: no frame has been processed")
+        not_used = left_out if isinstance(left_out, LeftOut) else LeftOut(left_out)
         try:
             quality = self._held_out.evaluate(self._perception)
-            report = self._report(quality, left_out or {}, dropped)
+            report = self._report(quality, not_used, dropped) | {
+                "frames_there": frames_there,
+                "remarks": list(remarks),
+                "ended_early": ended_early or None,
+            }
             self._write_files(report)
+            self.path("report.json").unlink(missing_ok=True)  # of an earlier run, of other files
             for name in FILES:
                 os.replace(self._unfinished / name, self.path(name))
         except OSError as error:
-            raise self._named(error) from error
+            raise self._named(error, self._rescued()) from error
         finally:
             self.close()
         return report
+
+    def _rescued(self) -> Path | None:
+        """Where the files lie that were whole when another could not be written; None if none."""
+        if not (self._unfinished / "map.f4x").exists():
+            return None
+        try:
+            self._open.__exit__(_Abandoned, _Abandoned(), None)
+            return self._folder.keep(RESCUED)
+        except OSError:
+            return None
 
     def close(self) -> None:
         """Remove what is not finished."""
         try:
             self._open.__exit__(_Abandoned, _Abandoned(), None)
         finally:
-            shutil.rmtree(self._unfinished, ignore_errors=True)
+            self._folder.remove()
 
     def _write_files(self, report: Report) -> None:
         self._perception.save(self._unfinished / "map.f4x")
@@ -227,17 +240,19 @@ class RunRecorder:
         self._open.close()  # the files that grew are whole, or say why not
         write_report(self._unfinished / "report.json", report)
 
-    def _named(self, error: OSError) -> OSError:
-        """The error with the names that the files were to have."""
+    def _named(self, error: OSError, rescued: Path | None) -> OSError:
+        """The error with the names that the files were to have, and where the others are."""
         hidden, shown = str(self._unfinished), str(self.out_dir)
         parts = [
             part.replace(hidden, shown) if isinstance(part, str) else part for part in error.args
         ]
+        if rescued is not None and len(parts) > 1:
+            parts[1] = f"{parts[1]} (the map and what else was whole is in {rescued})"
         if error.filename is not None:
             parts.append(str(error.filename).replace(hidden, shown))
         return OSError(*parts)
 
-    def _report(self, quality: Quality, left_out: Mapping[str, int], dropped: int) -> Report:
+    def _report(self, quality: Quality, left_out: LeftOut, dropped: int) -> Report:
         return {
             "source": self._source,
             "version": __version__,
@@ -251,7 +266,8 @@ class RunRecorder:
             "frames_heldout": self._frames_heldout,
             "frames_compared": quality.frames,
             "frames_dropped": dropped,
-            "left_out": {reason: count for reason, count in left_out.items() if count},
+            "left_out": left_out.counts,
+            "left_out_first_ns": left_out.first_ns,
             "fps": self.fps,
             "latency_p50_ms": percentile_or_none(self._latencies_ms, 50),
             "latency_p95_ms": percentile_or_none(self._latencies_ms, 95),

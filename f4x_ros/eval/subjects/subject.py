@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -15,6 +15,7 @@ from f4x_ros.core.perception import Perception
 from f4x_ros.eval.metrics.clicks import Click, as_arguments
 from f4x_ros.eval.subjects.report import Report
 from f4x_ros.eval.subjects.run_recorder import RunRecorder
+from f4x_ros.io.source import Source
 
 HOLDOUT_EVERY = 8
 """Frame 7, 15, 23, ... of a run is not mapped: it measures the map."""
@@ -133,7 +134,8 @@ class LibrarySubject:
         perception: without prompts and frames.
         out_dir: where the recorder leaves its files.
         source: name for the report.
-        left_out: what the source found and did not use, for the report.
+        recording: where the frames come from; the report says how it was read, and what of it was
+            left out when the run ended.
     """
 
     def __init__(
@@ -142,9 +144,10 @@ class LibrarySubject:
         out_dir: Path,
         *,
         source: str,
-        left_out: Mapping[str, int] | None = None,
+        recording: Source | None = None,
     ) -> None:
-        self._perception, self._left_out = perception, left_out
+        self._perception, self._recording = perception, recording
+        self._frames_there = None if recording is None else recording.frames_there
         self._options: dict[str, Any] = {"holdout_every": HOLDOUT_EVERY, "source": source}
         self._out_dir = out_dir
         self._recorder: RunRecorder | None = None
@@ -181,7 +184,13 @@ class LibrarySubject:
 
     def finish(self) -> Report:
         assert self._recorder is not None
-        return self._recorder.finish(self._left_out)
+        if self._recording is None:
+            return self._recorder.finish()
+        return self._recorder.finish(
+            self._recording.left_out,
+            frames_there=self._frames_there,
+            remarks=self._recording.remarks,
+        )
 
     def __enter__(self) -> LibrarySubject:
         return self

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Handing the frames of a source on, one by one: one that cannot be used costs itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from f4x_ros.core.base import LeftOut
+from f4x_ros.core.data import Frame
+from f4x_ros.core.errors import BadInputError, BadSampleError, F4xError
+
+_STILL_THERE = "frames_without_"  # sources count these, too, and have them all the same
+
+
+class Frames(Protocol):
+    """What is read of a source; `io.Source` and `cli.sources.Part` are some.
+
+    Properties:
+        name: of the source.
+        left_out: what it did not make a frame of.
+        frames_there: frames, and what could have been some.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def left_out(self) -> LeftOut: ...
+    @property
+    def frames_there(self) -> int: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Frame: ...
+
+
+class Feed:
+    """The frames of a source on their way, and the count of those that got lost.
+
+    Attributes:
+        used: frames that were taken.
+        lost: frames that were not, by reason, with the stamp of the first.
+        why: by reason, what the first error said.
+    """
+
+    def __init__(self, source: Frames) -> None:
+        self.used = 0
+        self.lost = LeftOut()
+        self.why: dict[str, str] = {}
+        self._source = source
+        self._last_ns = -1
+
+    @property
+    def left_out(self) -> LeftOut:
+        """What the source left out and what got lost here; every frame once."""
+        total = LeftOut()
+        for reason, count, first_ns in self._source.left_out:
+            if not reason.startswith(_STILL_THERE):
+                total.add(reason, count, first_ns)
+        total.extend(self.lost)
+        return total
+
+    def run(
+        self, process: Callable[[Frame], object], done: Callable[[int], None] = lambda count: None
+    ) -> None:
+        """Give every frame to `process`; after each, used or not, say how many are done.
+
+        A frame is lost if reading or processing it raises an F4xError, or reading it an OSError.
+
+        Raises:
+            BadInputError: not one of them could be used; says what was wrong with the first.
+            Exception: anything else that `process` raises; frames that were not reached are in
+                `lost`.
+        """
+        index = 0
+        try:
+            for index in range(len(self._source)):
+                self._one(index, process)
+                done(index + 1)
+        except BaseException:
+            self.lost.add("frames_not_reached", len(self._source) - index)
+            raise
+        if not self.used:
+            raise BadInputError(self._nothing_used())
+
+    def _one(self, index: int, process: Callable[[Frame], object]) -> None:
+        try:
+            frame = self._source[index]
+        except (F4xError, OSError) as error:
+            self._lose(error, "frames_unreadable", self._stamp_ns(index))
+            return
+        try:
+            self._check(frame)
+            process(frame)
+        except F4xError as error:
+            self._lose(error, "frames_refused", frame.stamp_ns)
+            return
+        self._last_ns = frame.stamp_ns
+        self.used += 1
+
+    def _check(self, frame: Frame) -> None:
+        """What a map needs of every frame."""
+        if frame.depth is None:
+            raise BadSampleError("frames_without_depth", "the frame has no depth, expected RGB-D")
+        if frame.T_map_camera is None:
+            raise BadSampleError("frames_without_pose", "the frame has no pose, expected one")
+        if frame.stamp_ns <= self._last_ns:
+            raise BadSampleError(
+                "frames_out_of_order",
+                f"the frame's stamp is {frame.stamp_ns} ns, expected more than {self._last_ns} of "
+                "the frame before it",
+            )
+
+    def _lose(self, error: Exception, otherwise: str, stamp_ns: int | None) -> None:
+        reason = error.reason if isinstance(error, BadSampleError) else otherwise
+        self.lost.add(reason, 1, stamp_ns)
+        self.why.setdefault(reason, str(error))
+
+    def _stamp_ns(self, index: int) -> int | None:
+        """Stamp of a frame that could not be read, if the source knows it beforehand."""
+        stamps = getattr(self._source, "stamps_ns", None)
+        return None if stamps is None else int(stamps[index])
+
+    def _nothing_used(self) -> str:
+        from f4x_ros.eval.subjects.report import in_words
+
+        parts = ", ".join(in_words(reason, count) for reason, count, _ in self.left_out)
+        first = next(iter(self.why.values()), "")
+        because = f" (the first: {first})" if first else ""
+        return f"{self._source.name}: no frame could be used, left out: {parts}{because}"

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Transforms as they come in, and where a frame is in another one at a time.
+
+tf2 would do for most of this. What it lacks: a slow edge (a localisation that corrects once per
+second) is held until its next sample is due, a frame with two parents does not flip between them,
+and all of it by the rules of the reader of recordings, so that a bag gives the same map both ways.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from f4x_ros.core.data import Pose, check_pose, interpolate, inverse
+from f4x_ros.core.errors import BadInputError, NotReadyError
+from f4x_ros.io.transforms import (
+    FIXED_FRAMES,
+    MAX_HOLD_NS,
+    Tolerance,
+    choose_parent,
+    plain_frame,
+    tolerance,
+)
+
+LATEST = 0
+"""The stamp that asks for the latest transform, as in tf2."""
+FOR_EVER_S = float("inf")
+"""So long waits who has waited long enough."""
+GRACE = 0.3
+"""An edge of which only one sample is known is held, if the others of the way have come, when this
+part of the patience is over: whoever waits long for a recording gets the next sample."""
+
+_NS = 1_000_000_000
+_RECENT = 30  # samples from which it is told how often an edge comes
+_LONG_AGO_NS = 10 * _NS  # a parent from which nothing has come for so long has been left
+
+
+class TransformUnavailableError(NotReadyError):
+    """There is no such transform now; the message names the edge that is missing.
+
+    Attributes:
+        after_s: there will be one, held, for who has waited so long; None = not that is known.
+    """
+
+    def __init__(self, text: str, after_s: float | None = None) -> None:
+        super().__init__(text)
+        self.after_s = after_s
+
+
+class _Edge:
+    """Poses of one child in one parent over a bounded time, ascending by stamp."""
+
+    def __init__(self, parent: str, child: str) -> None:
+        self.parent, self.child = parent, child
+        self.still: Pose | None = None  # from /tf_static
+        self.stamps: list[int] = []
+        self.poses: list[Pose] = []
+        self.samples = 0  # ever, moving
+        self._tolerance = Tolerance(0, 0)
+        self._suspect: tuple[int, Pose] | None = None  # the last sample, if its stamp leapt
+
+    @property
+    def static(self) -> bool:
+        """True if it never moves. A single moving sample beside a static one is no motion."""
+        return self.still is not None and self.samples < 2
+
+    def add(self, ns: int, pose: Pose, history_ns: int, jump_ns: int) -> None:
+        """Put a sample in its place. One that leaps in time counts when the next confirms it."""
+        if self.stamps:
+            ahead = ns - self.stamps[-1]
+            if not -jump_ns <= ahead <= max(history_ns, jump_ns):
+                before, self._suspect = self._suspect, (ns, pose)
+                if before is None or abs(ns - before[0]) > max(history_ns, jump_ns):
+                    return
+                # A looping bag: what was the future must not be mixed in.
+                self.stamps, self.poses = [before[0]], [before[1]]
+        self._suspect = None
+        self.samples += 1
+        at = bisect_left(self.stamps, ns)
+        if at < len(self.stamps) and self.stamps[at] == ns:
+            self.poses[at] = pose
+            return
+        self.stamps.insert(at, ns)
+        self.poses.insert(at, pose)
+        keep = bisect_left(self.stamps, self.stamps[-1] - history_ns)
+        del self.stamps[:keep], self.poses[:keep]
+        self._tolerance = tolerance(self.stamps[-_RECENT:])
+
+    def at(self, ns: int) -> Pose | None:
+        """The pose at a time; None where the samples do not tell (yet)."""
+        if self.static:
+            return self.still
+        after = bisect_left(self.stamps, ns)
+        if after < len(self.stamps) and self.stamps[after] == ns:
+            return self.poses[after]
+        if self._suspect is not None and self._suspect[0] == ns:
+            return self._suspect[1]  # a frame that leapt with it
+        if not 0 < after < len(self.stamps):
+            return None
+        first, second = self.stamps[after - 1], self.stamps[after]
+        if second - first > self._tolerance.gap_ns:
+            return None
+        return interpolate(
+            self.poses[after - 1], self.poses[after], (ns - first) / (second - first)
+        )
+
+    def held(self, ns: int, others_came: bool) -> Pose | None:
+        """The nearest sample where it may stand for a time at which `at` has no answer.
+
+        Of how often a single sample is followed by another nothing is known. Where the other edges
+        of the way know that time, it is one that corrects them now and then.
+        """
+        at = min(range(len(self.stamps)), key=lambda i: abs(self.stamps[i] - ns))
+        single = len(self.stamps) == 1 and others_came
+        hold_ns = MAX_HOLD_NS if single else self._tolerance.hold_ns
+        return self.poses[at] if abs(self.stamps[at] - ns) <= hold_ns else None
+
+    def held_after_s(self, ns: int, patience_s: float, others_came: bool) -> float:
+        """How long to wait for a later sample before it is held."""
+        if ns < self.stamps[0]:
+            return 0.0  # what came before is not sent again
+        if len(self.stamps) == 1:
+            return GRACE * patience_s if others_came else FOR_EVER_S
+        period_s = float(np.median(np.diff(self.stamps[-_RECENT:]))) / _NS
+        return 0.0 if period_s > patience_s else FOR_EVER_S
+
+    def outside(self, ns: int) -> str:
+        """How far a time lies outside of the samples, for people."""
+        edge = f"no transform '{self.parent}' -> '{self.child}' at {ns / _NS:.6f}: it is"
+        count = f"of {len(self.stamps)} samples"
+        if ns < self.stamps[0]:
+            return f"{edge} {(self.stamps[0] - ns) / _NS:.3f} s before the oldest {count}"
+        if ns > self.stamps[-1]:
+            return f"{edge} {(ns - self.stamps[-1]) / _NS:.3f} s after the newest {count}"
+        after = bisect_left(self.stamps, ns)
+        gap = (self.stamps[after] - self.stamps[after - 1]) / _NS
+        return f"{edge} in a gap of {gap:.3f} s between two {count}"
+
+
+class TransformBuffer:
+    """Transforms of the last seconds. All methods may be called from any thread.
+
+    Of a frame with several parents the one is used that `io.transforms.choose_parent` names, not
+    the one that came last. Leading slashes of names mean nothing. How far between and beyond its
+    samples a transform is known, `io.transforms.tolerance` says.
+
+    Args:
+        fixed: the frame that poses are wanted in.
+        history_s: so long samples are kept.
+        jump_s: two samples older than the newest of their edge by more than this are a jump back
+            in time: the edge forgets what it had. A single one is left out.
+        patience_s: so long frames wait for a transform: edges whose samples come further apart are
+            not waited for.
+        on_choice: told, whenever that changes, that a frame has several parents and which is used.
+    """
+
+    def __init__(
+        self,
+        *,
+        fixed: str = FIXED_FRAMES[0],
+        history_s: float = 30.0,
+        jump_s: float = 1.0,
+        patience_s: float = 0.5,
+        on_choice: Callable[[str, str], None] = lambda frame, text: None,
+    ) -> None:
+        self._history_ns, self._jump_ns = int(history_s * _NS), int(jump_s * _NS)
+        self._patience_s, self._on_choice = patience_s, on_choice
+        self._fixed = tuple(dict.fromkeys((plain_frame(fixed), *FIXED_FRAMES)))
+        self._edges: dict[str, dict[str, _Edge]] = defaultdict(dict)  # by child and parent
+        self._told: dict[str, str] = {}  # child, and the parent that was said to be used
+        self._lock = threading.Lock()
+
+    def add(
+        self, parent: str, child: str, ns: int, T_parent_child: Pose, *, static: bool = False
+    ) -> None:
+        """Store one sample.
+
+        Raises:
+            ValueError: an empty name, a frame that is its own parent, or an invalid pose.
+        """
+        parent, child = plain_frame(parent), plain_frame(child)
+        if not parent or not child or parent == child:
+            raise BadInputError(f"transform '{parent}' -> '{child}', expected two different names")
+        pose = check_pose(f"transform '{parent}' -> '{child}'", T_parent_child)
+        with self._lock:
+            edge = self._edges[child].setdefault(parent, _Edge(parent, child))
+            if static:
+                edge.still = pose
+            else:
+                edge.add(ns, pose, self._history_ns, self._jump_ns)
+
+    def lookup(self, target: str, source: str, ns: int, *, waited_s: float = 0.0) -> Pose:
+        """`T_target_source` at a time; `LATEST` takes the newest time all edges have in common.
+
+        Args:
+            target: a frame.
+            source: another one.
+            ns: the stamp.
+            waited_s: so long it has been waited for: beyond its newest sample an edge is held, for
+                a while, when waiting for the next is of no more use.
+
+        Raises:
+            TransformUnavailableError: a frame is unknown, the two are not connected, or an edge has
+                no samples around that time.
+        """
+        target, source = plain_frame(target), plain_frame(source)
+        with self._lock:
+            up_target, up_source = self._legs(target, source, ns)
+            way = [*up_target, *up_source]
+            if ns == LATEST:
+                newest = [edge.stamps[-1] for edge in way if not edge.static]
+                ns = min(newest, default=LATEST)
+            steps = self._steps(way, ns, waited_s)
+            doubts = [text for edge in way if (text := self._doubt(edge))]
+        for child, text in doubts:
+            self._on_choice(child, text)
+        there, back = np.eye(4), np.eye(4)
+        for step in steps[len(up_target) :]:
+            there = step @ there
+        for step in steps[: len(up_target)]:
+            back = step @ back
+        return inverse(back) @ there
+
+    def _steps(self, way: list[_Edge], ns: int, waited_s: float) -> list[Pose]:
+        """The pose of each edge at a time."""
+        found = [edge.at(ns) for edge in way]
+        for at, edge in enumerate(way):
+            if found[at] is None:
+                moving = [p for p, e in zip(found, way, strict=True) if not e.static and e != edge]
+                others_came = bool(moving) and all(pose is not None for pose in moving)
+                found[at] = self._held(edge, ns, waited_s, others_came)
+        return [pose for pose in found if pose is not None]
+
+    def _held(self, edge: _Edge, ns: int, waited_s: float, others_came: bool) -> Pose:
+        held = edge.held(ns, others_came)
+        after_s = edge.held_after_s(ns, self._patience_s, others_came)
+        if held is not None and (waited_s >= after_s or waited_s == FOR_EVER_S):
+            return held
+        worth = held is not None and after_s < FOR_EVER_S
+        raise TransformUnavailableError(edge.outside(ns), after_s if worth else None)
+
+    def _legs(self, target: str, source: str, ns: int) -> tuple[list[_Edge], list[_Edge]]:
+        """Edges to climb from target and from source until both stand at the same frame."""
+        alive = self._alive(ns)
+        names_target, up_target = self._chain(target, alive)
+        names_source, up_source = self._chain(source, alive)
+        common = next((name for name in names_source if name in names_target), None)
+        if common is None:
+            known = ", ".join(sorted(self._edges)) or "none"
+            raise TransformUnavailableError(
+                f"no transform '{target}' -> '{source}': nothing connects '{names_target[-1]}' and "
+                f"'{names_source[-1]}' (child frames heard of: {known})"
+            )
+        return up_target[: names_target.index(common)], up_source[: names_source.index(common)]
+
+    def _chain(
+        self, name: str, alive: Mapping[str, Mapping[str, int]]
+    ) -> tuple[list[str], list[_Edge]]:
+        """The frame, its parent, and so on, and the edges; ends where the chain bites its tail."""
+        names, edges = [name], []
+        while name in alive:
+            parent = next(iter(alive[name]))
+            if len(alive[name]) > 1:
+                parent = choose_parent(name, alive, self._fixed)
+            edges.append(self._edges[name][parent])
+            if parent in names:
+                break
+            names.append(name := parent)
+        return names, edges
+
+    def _alive(self, ns: int) -> dict[str, dict[str, int]]:
+        """Samples by child and parent, without parents that ended long before another went on."""
+        found: dict[str, dict[str, int]] = {}
+        for child, edges in self._edges.items():
+            if len(edges) > 1 and ns != LATEST:
+                late = [e for e in edges.values() if e.static or e.stamps[-1] >= ns - _LONG_AGO_NS]
+                edges = {e.parent: e for e in late} or edges
+            found[child] = {p: 0 if e.static else e.samples for p, e in edges.items()}
+        return found
+
+    def _doubt(self, edge: _Edge) -> tuple[str, str] | None:
+        """What to say of an edge that was chosen among several, if it was not said yet."""
+        edges, child = self._edges[edge.child], edge.child
+        if len(edges) < 2 or self._told.get(child) == edge.parent:
+            return None
+        self._told[child] = edge.parent
+        names = " and ".join(f"'{name}'" for name in edges)
+        return child, f"frame '{child}' has {len(edges)} parents: {names}; '{edge.parent}' is used"
