@@ -17,8 +17,8 @@ from f4x_ros.core.errors import BadInputError, BadSampleError
 from f4x_ros.io.bag_storage import BagStorage
 from f4x_ros.io.bag_topics import FLAGS, POSE_STAMPED, TF, TF_POSE, missing, several
 from f4x_ros.io.pairing import nearest_stamps
+from f4x_ros.io.parents import FIXED_FRAMES
 from f4x_ros.io.transforms import (
-    FIXED_FRAMES,
     MAX_GAP_NS,
     PoseTrack,
     TransformTree,
