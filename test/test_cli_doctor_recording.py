@@ -71,6 +71,18 @@ def test_a_good_bag_is_listed_with_the_command_that_maps_it(
     assert text.endswith(f"f4x run {bag} --pose-topic tf --fixed-frame base\n")
 
 
+def test_a_lone_file_of_a_bag_is_looked_into_and_told_by_flags(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bag = write(tmp_path / "bag", with_tf(recording(FRAMES), FRAMES))
+    (bag / "metadata.yaml").unlink()
+    flags = ("--image-topic", "/cam/color/image_raw")
+    for path in (bag, next(bag.glob("*.mcap"))):
+        code, text = doctor(capsys, path, *flags)
+        assert code == 0
+        assert text.endswith(f"f4x run {path} {' '.join(flags)}\n")
+
+
 def _spoilt() -> dict[str, tuple[list[Any], str]]:
     """By fault: messages, and the line that says it."""
     good = with_tf(recording(FRAMES), FRAMES)

@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from f4x_ros.cli.sources import flags_of, open_recording
+from f4x_ros.cli.sources import check_chosen, flags_of
 from f4x_ros.cli.table import table
 
 if TYPE_CHECKING:
@@ -20,11 +19,9 @@ def examine(path: str, chosen: dict[str, str]) -> int:
     Raises:
         BadInputError: there is nothing, or nothing that is read.
     """
-    from f4x_ros.io.bags import is_bag
     from f4x_ros.io.survey import survey
 
-    if chosen and not is_bag(Path(path).expanduser()):
-        open_recording(path, chosen).close()  # says that only a bag has topics
+    check_chosen(path, chosen)
     found = survey(path, chosen)
     print(f"{path}: {found.kind}")
     for part in found.tables:

@@ -62,12 +62,25 @@ def open_recording(spec: str, chosen: dict[str, str]) -> Source:
     Raises:
         BadInputError: the source is not as expected, or topics are named and it is no bag.
     """
-    from f4x_ros.io.bags import is_bag
     from f4x_ros.sim import open_source
 
-    if not chosen or is_bag(Path(spec).expanduser()):
-        return open_source(spec, **chosen)
-    open_source(spec).close()  # (what is wrong with the source itself comes first)
+    check_chosen(spec, chosen)
+    return open_source(spec, **chosen)
+
+
+def check_chosen(spec: str, chosen: dict[str, str]) -> None:
+    """Raise BadInputError if topics are named and the source is there and no bag."""
+    from f4x_ros.io.bags import BagSource
+    from f4x_ros.io.open import reader_of
+    from f4x_ros.sim import open_source
+
+    if not chosen:
+        return
+    found = reader_of(Path(spec).expanduser())
+    if found is None:
+        open_source(spec).close()  # says what it is instead, unless it is a drawn world
+    elif found[0] is BagSource:
+        return
     flag, value = flags_of(chosen)[:2]
     raise BadInputError(
         f"{flag} is '{value}', but source '{spec}' is no ROS 2 bag: only a bag has topics"

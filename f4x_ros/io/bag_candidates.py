@@ -126,8 +126,8 @@ def sort_of(kind: str, message: Any, topic: str) -> Sort:
     return _sort_of_format(message, topic)[0]
 
 
-def _named_depth(topic: str) -> bool:
-    """True if a topic calls what is on it depth: by its words, "depth" or "disparity" no less."""
+def named_depth(topic: str) -> bool:
+    """True if a topic calls what is on it depth, by one of its words."""
     return bool(re.search(r"(?<![a-z])depth(?![a-z])", topic.lower()))
 
 
@@ -137,7 +137,7 @@ def _named_infrared(topic: str) -> bool:
 
 def _sort_of_encoding(encoding: str, topic: str) -> Sort:
     if encoding in GREY_ENCODINGS and encoding in DEPTH_ENCODINGS:  # 16 bits of either
-        return "depth" if _named_depth(topic) else "grey"
+        return "depth" if named_depth(topic) else "grey"
     if encoding in DEPTH_ENCODINGS:
         return "unknown" if encoding == "16UC1" and _named_infrared(topic) else "depth"
     if encoding in GREY_ENCODINGS:
@@ -154,7 +154,7 @@ def _sort_of_format(message: Any, topic: str) -> tuple[Sort, tuple[int, int] | N
         _, _, width, height, bits, kind = _PNG_HEAD.unpack(head)
         shape = (int(height), int(width))
         if kind == 0:  # grey
-            return ("depth" if bits == 16 and _named_depth(topic) else "grey"), shape
+            return ("depth" if bits == 16 and named_depth(topic) else "grey"), shape
         return "color", shape
     original = message.format.partition(";")[0].strip()
     return ("grey" if original in GREY_ENCODINGS else "color"), None

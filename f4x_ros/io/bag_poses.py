@@ -17,8 +17,8 @@ from f4x_ros.core.errors import BadInputError, BadSampleError
 from f4x_ros.io.bag_storage import BagStorage
 from f4x_ros.io.bag_topics import FLAGS, POSE_STAMPED, TF, TF_POSE, missing, several
 from f4x_ros.io.pairing import nearest_stamps
+from f4x_ros.io.parents import FIXED_FRAMES
 from f4x_ros.io.transforms import (
-    FIXED_FRAMES,
     MAX_GAP_NS,
     PoseTrack,
     TransformTree,
@@ -109,6 +109,10 @@ class BagPoses:
     def covers(self, stamp_ns: int) -> bool:
         """True if `at` has an answer, or nothing was asked for."""
         return not self.topic or self._poses.covers(self.map_frame, self._camera, stamp_ns)
+
+    def lacking(self, stamp_ns: int) -> str:
+        """Which transform is not known then, in words."""
+        return self._poses.lacking(self.map_frame, self._camera, stamp_ns)
 
     def at(self, stamp_ns: int) -> Pose | None:
         """``T_map_camera`` at a time; None where it is not known."""

@@ -215,7 +215,7 @@ class _Padded(apsw.VFSFile):
         head = super().xRead(_SQLITE_HEAD, 0)
         (page,) = struct.unpack_from(">H", head, 16)
         (pages,) = struct.unpack_from(">I", head, 28)
-        return max(there, (65536 if page == 1 else page) * pages)
+        return max(there, int(65536 if page == 1 else page) * int(pages))
 
     def xRead(self, amount: int, offset: int) -> bytes:
         if offset + amount > super().xFileSize():

@@ -16,10 +16,11 @@ from f4x_ros.io.bag_candidates import (
     first_message,
     image_topics,
     look,
+    named_depth,
     without_transport,
 )
 from f4x_ros.io.bag_storage import BagStorage
-from f4x_ros.io.ros_images import COLOR_ENCODINGS
+from f4x_ros.io.ros_images import COLOR_ENCODINGS, DEPTH_ENCODINGS
 from f4x_ros.io.transforms import plain_frame
 
 __all__ = ["CAMERA_INFO", "COMPRESSED", "IMAGE", "POSE_STAMPED", "TF", "TF_POSE", "Topics"]
@@ -79,7 +80,17 @@ def choose_topics(
         depths = _without_copies([t for t in there if t.sort == "depth" and t.name != image])
     else:
         depths = [_named_image(bag, "depth", depth)] if depth else []
-    remarks: list[str] = []
+    remarks = [
+        f"topic {t.name} is not used: encoding {t.encoding!r} is not read as an image"
+        for t in there
+        if t.sort == "unknown"
+    ]
+    unread = [t for t in there if t.sort == "unknown" and named_depth(t.name)]
+    if depth is None and not depths and unread:
+        raise BadInputError(
+            f"{bag.path}: topic {unread[0].name} has the encoding {unread[0].encoding!r}, expected "
+            f"one of {[*DEPTH_ENCODINGS]} for depth; depth='' ({FLAGS['depth']} '') goes without"
+        )
     color, chosen = _fitting(bag, [(c, d) for c in colors for d in depths or [None]], remarks)
     return Topics(
         image=color.name,
@@ -155,8 +166,8 @@ def _fitting(bag: BagStorage, pairs: list[_Pair], remarks: list[str]) -> _Pair:
     depth = _one_picture(bag, "depth", [d for c, d in pairs if c is color and d])
     if len(offered) > 1:
         remarks.extend(_chosen("image", color, {c for c, _ in offered}, offered, (color, depth)))
-        depths = {d for _, d in offered if d}
-        remarks.extend(_chosen("depth", depth, depths, offered, (color, depth)))
+        beside = [(c, d) for c, d in offered if c is color]
+        remarks.extend(_chosen("depth", depth, {d for _, d in beside if d}, beside, (color, depth)))
     assert color is not None  # there is one pair at least
     return color, depth
 

@@ -14,10 +14,10 @@ from f4x_ros.core.data import Frame, PinholeCamera
 from f4x_ros.core.errors import BadInputError, BadSampleError
 from f4x_ros.io.bag_calibrations import BagCalibrations
 from f4x_ros.io.bag_candidates import COMPRESSED
+from f4x_ros.io.bag_pairs import paired_images
 from f4x_ros.io.bag_poses import BagPoses
 from f4x_ros.io.bag_storage import BagStorage, Entry
 from f4x_ros.io.bag_topics import FLAGS, TF, TF_POSE, choose_topics
-from f4x_ros.io.pairing import SLOP_OF_PERIOD, pair_stamps
 from f4x_ros.io.rectify import Rectifier
 from f4x_ros.io.register import DepthToColor, depth_lens, named_rectified, same_frame
 from f4x_ros.io.ros_images import (
@@ -136,7 +136,9 @@ class BagSource(Source):
                 rectified=named_rectified(topics.depth),
                 left_out=self.left_out,
             )
-        images, depths, stamps = self._paired(topics.image, topics.depth)
+        images, depths, stamps = paired_images(
+            self._bag, topics.image, topics.depth, self._slop_ns, self.left_out, self.remarks
+        )
         info, _ = self._infos.at(int(stamps[0]))
         self._frame_id = topics.frame_id or plain_frame(info.header.frame_id) or "camera"
         self._poses = BagPoses(
@@ -155,7 +157,8 @@ class BagSource(Source):
         if not posed.any():
             raise BadInputError(
                 f"{path}: none of {len(stamps)} images has a pose ({self.topics.pose}) at its "
-                "time, expected samples around their stamps"
+                f"time, {stamps[0] / 1e9:.3f} to {stamps[-1] / 1e9:.3f} s: "
+                f"{self._poses.lacking(int(stamps[0]))}"
             )
         self._images = [images[i] for i in np.flatnonzero(posed)]
         self._depths = [depths[i] for i in np.flatnonzero(posed)] if depths else []
@@ -194,7 +197,10 @@ class BagSource(Source):
                 observed=rectifier.observed,
             )
         except BadInputError as error:
-            raise BadSampleError("frames_unusable", f"{self._bag.path}: {error}") from error
+            topics = " and ".join(filter(None, (self.topics.image, self.topics.depth)))
+            raise BadSampleError(
+                "frames_unusable", f"{self._bag.path} topics {topics}: {error}"
+            ) from error
 
     def _depth(self, index: int, rectifier: Rectifier) -> NDArray[np.float32]:
         """Depth ``[H, W]`` metres as the rectified colour camera sees it."""
@@ -283,43 +289,6 @@ class BagSource(Source):
     def _remark(self, text: str) -> None:
         if text not in self.remarks:
             self.remarks.append(text)
-
-    def _paired(self, image: str, depth: str) -> tuple[list[Entry], list[Entry], NDArray[np.int64]]:
-        """Images in the order of their stamps, and their depth images; counts what is left over."""
-        path = self._bag.path
-        entries, all_stamps, recorded = self._bag.stamped(
-            image, "images_unreadable", self.left_out, self.remarks
-        )
-        if not entries:
-            raise BadInputError(f"{path}: topic {image} holds no message that can be read")
-        stamps, first = np.unique(all_stamps, return_index=True)
-        repeated = np.setdiff1d(np.arange(len(entries)), first)
-        if repeated.size:
-            self.left_out.add(
-                "images_with_repeated_stamp", len(repeated), int(all_stamps[repeated].min())
-            )
-        images = [entries[i] for i in first]
-        if not depth:
-            return images, [], stamps
-        depths, depth_stamps, depth_recorded = self._bag.stamped(
-            depth, "depth_unreadable", self.left_out, self.remarks
-        )
-        slop_ns = self._slop_ns
-        if (recorded or depth_recorded) and len(stamps) > 1:
-            slop_ns = max(slop_ns, int(SLOP_OF_PERIOD * np.median(np.diff(stamps))))
-        index = pair_stamps(stamps, depth_stamps, slop_ns)
-        paired = np.flatnonzero(index >= 0)
-        if not paired.size:
-            raise BadInputError(
-                f"{path}: none of {len(images)} images on {image} has a depth image on {depth} "
-                f"within {slop_ns / 1e9:g} s"
-            )
-        if lost := len(images) - paired.size:
-            self.left_out.add("images_without_depth", lost, int(stamps[index < 0][0]))
-        if lost := len(depths) - paired.size:
-            alone = np.setdiff1d(np.arange(len(depths)), index[paired])
-            self.left_out.add("depth_without_image", lost, int(depth_stamps[alone].min()))
-        return [images[i] for i in paired], [depths[index[i]] for i in paired], stamps[paired]
 
     def _other_messages(self) -> int:
         topics = self.topics

@@ -30,17 +30,11 @@ def open_source(spec: str | Path, **options: Any) -> Source:
             names the path or option and what was expected.
     """
     path = Path(spec).expanduser()
-    if is_rgbd_folder(path):
-        return construct(RgbdFolder, (path,), options)
-    if is_tum_folder(path):
-        return construct(TumFolder, (path,), options)
-    if is_davis_folder(path):
-        return construct(DavisFolder, (path,), options)
-    if is_bag(path):
-        return construct(BagSource, (path,), options)
-    if alone := _only_bag_file(path):
-        source = construct(BagSource, (alone,), options)
-        source.remarks.append(f"{path.name} has no metadata.yaml; its only bag file is read.")
+    if found := reader_of(path):
+        kind, where = found
+        source = construct(kind, (where,), options)
+        if where != path:
+            source.remarks.append(f"{path.name} has no metadata.yaml; its only bag file is read.")
         return source
     raise BadInputError(
         f"source {str(spec)!r}: {describe(path, _is_recording)}; expected an RGB-D folder "
@@ -48,6 +42,21 @@ def open_source(spec: str | Path, **options: Any) -> Source:
         "(images/, masks/), a ROS 2 bag (metadata.yaml, *.mcap, *.db3) or a drawn world ('demo', "
         "'random:7', 'tabletop:320x240:150:noisy')"
     )
+
+
+def reader_of(path: Path) -> tuple[type[Source], Path] | None:
+    """Who reads a recording, and which path of it; None if nobody does."""
+    kinds: dict[type[Source], Callable[[Path], bool]] = {
+        RgbdFolder: is_rgbd_folder,
+        TumFolder: is_tum_folder,
+        DavisFolder: is_davis_folder,
+        BagSource: is_bag,
+    }
+    for kind, is_one in kinds.items():
+        if is_one(path):
+            return kind, path
+    alone = _only_bag_file(path)
+    return (BagSource, alone) if alone else None
 
 
 def _is_recording(path: Path) -> bool:

@@ -109,7 +109,7 @@ class DepthRegistration:
         z, left, right, top, bottom = self._covered(np.asarray(depth, np.float32).reshape(-1))
         out = np.full(self._color.width * self._color.height, np.inf, np.float32)
         seen = np.flatnonzero((left < right) & (top < bottom))
-        _put_nearest(out, self._places(top, left, seen), z.take(seen))
+        np.minimum.at(out, self._places(top, left, seen), z.take(seen))
         # Most readings cover one pixel where both cameras have about as many.
         columns, rows = right - left, bottom - top
         several = np.flatnonzero(((columns > 1) | (rows > 1)) & (columns > 0) & (rows > 0))
@@ -120,7 +120,7 @@ class DepthRegistration:
                 if row or column:
                     at = np.flatnonzero((rows > row) & (columns > column))
                     shifted = first[at] + (row * self._color.width + column)
-                    _put_nearest(out, shifted, z[at])
+                    np.minimum.at(out, shifted, z[at])
         out[np.isinf(out)] = 0
         return out.reshape(self._color.shape)
 
@@ -128,8 +128,9 @@ class DepthRegistration:
         self, rows: NDArray[np.float32], columns: NDArray[np.float32], some: NDArray[np.intp]
     ) -> NDArray[np.intp]:
         """Indices of pixels."""
-        at = rows.take(some).astype(np.intp)
-        return at * self._color.width + columns.take(some).astype(np.intp)
+        at = rows.take(some).astype(np.int32) * np.int32(self._color.width)
+        at += columns.take(some).astype(np.int32)
+        return at.astype(np.intp)
 
     def _covered(self, z: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Of each reading: its z there, and columns and rows it covers, from and to (exclusive).
@@ -239,14 +240,6 @@ class DepthToColor:
     def _remark(self, text: str) -> None:
         if text not in self.remarks:
             self.remarks.append(text)
-
-
-def _put_nearest(out: NDArray[np.float32], at: NDArray[np.intp], z: NDArray[np.float32]) -> None:
-    """``out[at] = min(out[at], z)``, also where places repeat."""
-    while at.size:  # of several that want one place one gets it; who is nearer tries again
-        out[at] = np.minimum(z, out.take(at))
-        nearer = np.flatnonzero(z < out.take(at))
-        at, z = at[nearer], z[nearer]
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -139,25 +139,23 @@ def survey(path: str | Path, chosen: Mapping[str, str] | None = None) -> Survey:
     Raises:
         BadInputError: there is nothing, or nothing that is read.
     """
-    from f4x_ros.io import open_source
-    from f4x_ros.io.bags import is_bag
-    from f4x_ros.io.davis import is_davis_folder
-    from f4x_ros.io.rgbd_folder import is_rgbd_folder
+    from f4x_ros.io.bags import BagSource
+    from f4x_ros.io.davis import DavisFolder
+    from f4x_ros.io.open import open_source, reader_of
+    from f4x_ros.io.rgbd_folder import RgbdFolder
     from f4x_ros.io.survey_bag import survey_bag
     from f4x_ros.io.survey_folder import survey_davis, survey_rgbd, survey_tum
-    from f4x_ros.io.tum import is_tum_folder
+    from f4x_ros.io.tum import TumFolder
 
-    where = Path(path).expanduser()
-    if is_rgbd_folder(where):
-        return survey_rgbd(where)
-    if is_tum_folder(where):
-        return survey_tum(where)
-    if is_davis_folder(where):
-        return survey_davis(where)
-    if is_bag(where):
+    found = reader_of(Path(path).expanduser())
+    if found is None:
+        open_source(path)  # says what it is instead
+        raise AssertionError("what nobody reads does not open")
+    kind, where = found
+    if kind is BagSource:
         return survey_bag(where, dict(chosen or {}))
-    open_source(path).close()  # says what it is instead
-    raise AssertionError("a source that opens is surveyed above")
+    of_folders = {RgbdFolder: survey_rgbd, TumFolder: survey_tum, DavisFolder: survey_davis}
+    return of_folders[kind](where)
 
 
 def try_frames(survey: Survey, source: Source) -> None:

@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from f4x_ros.core.data import Pose, from_quaternion, interpolate, inverse
+from f4x_ros.io.parents import FIXED_FRAMES, choose_parent, two_parents
 
-#: Frames that do not move, the best first (REP-105).
-FIXED_FRAMES = ("map", "odom", "world")
 #: Longest stretch without a sample that is bridged by interpolation [ns].
 MAX_GAP_NS = 500_000_000
 #: A transform whose samples lie this far apart (median) is slow, such as a correction of odometry.
@@ -26,7 +25,6 @@ SLOW_HOLD_PERIODS, MAX_HOLD_NS = 1.2, 2_000_000_000
 #: Others are held for this [ns].
 HOLD_NS = 20_000_000
 _LEAST_LENGTH = 1e-6  # of a quaternion, as in `from_quaternion`
-_SPARSE = 10
 
 
 class Tolerance(NamedTuple):
@@ -102,6 +100,13 @@ class PoseTrack:
         """How many samples it has."""
         return len(self._stamps)
 
+    def described(self) -> str:
+        """How many samples there are, and from when to when."""
+        if not len(self):
+            return "no samples"
+        first, last = self._stamps[0] / 1e9, self._stamps[-1] / 1e9
+        return f"{len(self)} samples from {first:.3f} to {last:.3f} s"
+
     def covers(self, stamp_ns: int) -> bool:
         """True if `at` has an answer."""
         return self._bracket(stamp_ns) is not None
@@ -168,7 +173,7 @@ class TransformTree:
         for child, parents in samples.items():
             parent = choose_parent(child, samples, fixed)
             if len(parents) > 1:
-                self._doubts[child] = _two_parents(child, parent, parents)
+                self._doubts[child] = two_parents(child, parent, parents)
             if parents[parent]:
                 self._moving[child] = parent, tracks[parent, child]
                 if (parent, child) in still:
@@ -201,6 +206,16 @@ class TransformTree:
         names = [*up_target, *up_source]
         moving = [self._moving[name][1] for name in names if name not in self._static]
         return self.connected(target, source) and all(t.covers(stamp_ns) for t in moving)
+
+    def lacking(self, target: str, source: str, stamp_ns: int) -> str:
+        """Which transform has no answer then, and when it has; "" if all have one."""
+        up_target, up_source = self._legs(target, source)
+        for name in (*up_target, *up_source):
+            if name not in self._moving or self._moving[name][1].covers(stamp_ns):
+                continue
+            parent, track = self._moving[name]
+            return f"transform {parent!r} -> {name!r} has {track.described()}"
+        return ""
 
     def lookup(self, target: str, source: str, stamp_ns: int) -> Pose | None:
         """``T_target_source`` at a time, or None if a part of the chain is not known then."""
@@ -245,53 +260,6 @@ class TransformTree:
             if edge is None:
                 return
             name = edge[0]
-
-
-def choose_parent(
-    child: str, samples: Mapping[str, Mapping[str, int]], fixed: Sequence[str] = FIXED_FRAMES
-) -> str:
-    """The one parent of a frame that is used: the same for the same transforms, in any order.
-
-    First those that lead to the best of the fixed frames; of these, none that has less than a tenth
-    of the samples of another; then the one that leads there in the fewest steps, that has the most
-    samples, that comes first in the alphabet.
-
-    Args:
-        child: the frame.
-        samples: how many samples each parent of each frame has, by child and parent; 0 = static.
-        fixed: the frames that poses are wanted in, the best first.
-    """
-    parents = samples[child]
-    most = max(parents.values())
-
-    def badness(parent: str) -> tuple[int, bool, int, int, str]:
-        rank, steps = _way_up(parent, child, samples, fixed)
-        sparse = 0 < parents[parent] * _SPARSE < most
-        return rank, sparse, steps, -parents[parent], parent
-
-    return min(parents, key=badness)
-
-
-def _way_up(
-    start: str, without: str, samples: Mapping[str, Collection[str]], fixed: Sequence[str]
-) -> tuple[int, int]:
-    """The best fixed frame above a frame (its number; as many as there are if none), and steps."""
-    best = (len(fixed), 0)
-    seen, level, steps = {without}, [start], 0
-    while level:
-        seen.update(level)
-        best = min([best, *((fixed.index(name), steps) for name in level if name in fixed)])
-        level = [p for name in level for p in samples.get(name, ()) if p not in seen]
-        steps += 1
-    return best
-
-
-def _two_parents(child: str, used: str, parents: Mapping[str, int]) -> str:
-    names = [f"{p!r} ({f'{n} samples' if n else 'static'})" for p, n in sorted(parents.items())]
-    return (
-        f"frame {child!r} has {len(parents)} parents: {' and '.join(names)}; {used!r} is used "
-        "throughout, the other is left out"
-    )
 
 
 def nearest_rotation(pose: NDArray[np.float64]) -> Pose:

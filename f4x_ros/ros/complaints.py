@@ -22,6 +22,11 @@ _DROPS: dict[DropCause, str] = {
 }
 LOST_IN_STREAM = ("superseded", "queue_full", "stopped")
 """Reasons for which a recording would have lost nothing: the stream went on without waiting."""
+NO_FRAMES = (
+    *("depth_without_image", "depth_with_repeated_stamp", "calibrations_unusable"),
+    *("poses_unusable", "poses_of_other_frames", "transforms_unusable"),
+)
+"""Reasons that count what is no frame."""
 
 
 def is_expected(error: Exception) -> bool:
@@ -40,11 +45,16 @@ def traceback_of(error: Exception) -> str:
 
 
 class Complaints:
-    """Tells `health` and the node's log. Any thread may call it."""
+    """Tells `health` and the node's log. Any thread may call it.
+
+    Attributes:
+        remarks: how the topics are read, in sentences.
+    """
 
     def __init__(self, node: Node, health: Health) -> None:
         self._node, self._health = node, health
         self._log_at: dict[str, float] = {}
+        self.remarks: list[str] = []
 
     def bad_input(self, kind: str, counter: str, text: str) -> None:
         """Something is not as expected; `kind` is one of `diagnostics.KINDS`, '' counts nothing."""
@@ -75,10 +85,12 @@ class Complaints:
     def several_parents(self, frame: str, text: str) -> None:
         """Two programs say where a frame is."""
         self._health.problem("parents", text, hold_s=FOR_EVER_S)
+        self.remarks.append(text)
         self._log(f"parents of {frame}", text)
 
     def remark(self, text: str) -> None:
-        """What people should know of how the topics are read."""
+        """What people should know of how the topics are read; for the report, too."""
+        self.remarks.append(text)
         self._node.get_logger().info(text)
 
     def dropped(self, cause: DropCause, reason: str, stamp_ns: int) -> None:
@@ -95,11 +107,12 @@ class Complaints:
         if not is_expected(error):
             self._log("traceback", traceback_of(error))
 
-    def no_report(self, error: Exception) -> None:
-        """The report could not be written."""
+    def no_report(self, error: Exception, left_out: str = "") -> None:
+        """The report could not be written; `left_out` says what was not mapped."""
+        text = f"{error} (left out: {left_out})" if left_out else str(error)
         self._health.count("reports_failed")
-        self._health.problem("report", f"report.dir: {error}", hold_s=FOR_EVER_S)
-        self._log("report", f"there is no report: {error}")
+        self._health.problem("report", f"report.dir: {text}", hold_s=FOR_EVER_S)
+        self._log("report", f"there is no report: {text}")
 
     def _log(self, kind: str, text: str) -> None:
         """Warn, but about each kind of problem only every few seconds."""

@@ -55,7 +55,7 @@ _LOGGED_HERE = ("topic", "type", "qos", "silent", "sync", "stamps", "backend", "
 # What a frame that comes through has shown to be over.
 _OF_FRAMES = (
     *("camera_info", "time", "pose", "transform", "image", "depth", "processing", "stamps"),
-    *("overload", "tf"),
+    "overload",
 )
 LEFT_OUT = "dropped."
 """First letters of the counters of what came and was not processed."""
@@ -114,6 +114,7 @@ class Health:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter(dict.fromkeys(COUNTERS, 0))
         self._left_out = LeftOut()
+        self._left_out_of_report = LeftOut()
         self._problems: dict[str, _Problem] = {}
         self._solved: list[str] = []
         self._latencies_ms: deque[float] = deque(maxlen=300)
@@ -130,14 +131,23 @@ class Health:
         """Something came and is not used: counted with its first stamp, see `core.base.LeftOut`."""
         with self._lock:
             self._left_out.add(reason, count, stamp_ns)
+            self._left_out_of_report.add(reason, count, stamp_ns)
             self._counts[LEFT_OUT + reason] += count
 
     def all_left_out(self) -> LeftOut:
         """What was left out so far."""
         with self._lock:
-            copy = LeftOut()
-            copy.extend(self._left_out)
-            return copy
+            return _copy(self._left_out)
+
+    def left_out_of_report(self) -> LeftOut:
+        """What was left out since `begin_report`."""
+        with self._lock:
+            return _copy(self._left_out_of_report)
+
+    def begin_report(self) -> None:
+        """From now on things are left out of another report."""
+        with self._lock:
+            self._left_out_of_report = LeftOut()
 
     def problem(self, kind: str, text: str, *, hold_s: float = HOLD_S) -> None:
         """Report something wrong; `kind` is one of KINDS."""
@@ -229,6 +239,12 @@ class Health:
             "latency_p50_ms": f"{p50:.1f}",
             "latency_p95_ms": f"{p95:.1f}",
         }
+
+
+def _copy(left_out: LeftOut) -> LeftOut:
+    copy = LeftOut()
+    copy.extend(left_out)
+    return copy
 
 
 class DiagnosticsPublisher:

@@ -16,7 +16,7 @@ from f4x_ros.ros.conversions import stamp_ns
 from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.frames import TOPICS, BadFrameError, FrameBuilder, StampOrder
 from f4x_ros.ros.inputs import DEPTH_INFO, depth_info_topic
-from f4x_ros.ros.outputs import OutputTopics
+from f4x_ros.ros.outputs import OutputTopics, Wanted
 from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.questions import Labels
 from f4x_ros.ros.recording import Recording
@@ -205,7 +205,8 @@ class Processing:
         except BadFrameError as error:
             self._refuse(error, job.ns)
             return
-        wanted = self._outputs.wanted(job.ns)
+        # (after Ctrl-C frames are still mapped for the report, and nobody hears of them)
+        wanted = self._outputs.wanted(job.ns) if self._node.context.ok() else Wanted(frozenset())
         labels = self._labels.in_force  # others may be set before the frame is done
         percept = self._recording.process(frame, wanted.outputs, self._between)
         self._mapped_ns = job.ns

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rclpy.node import Node
 
-from f4x_ros.core.base import LeftOut
 from f4x_ros.core.data import Frame, Outputs, Percept
 from f4x_ros.core.perception import Perception
-from f4x_ros.ros.complaints import LOST_IN_STREAM, Complaints
+from f4x_ros.ros.complaints import LOST_IN_STREAM, NO_FRAMES, Complaints
 from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.parameters import Settings
 
@@ -42,7 +40,6 @@ class Recording:
         self._node, self._settings, self._health = node, settings, health
         self._complaints, self._perception = complaints, perception
         self._recorder: RunRecorder | None = None
-        self._before = LeftOut()  # what was left out before the report began
 
     @property
     def runs(self) -> bool:
@@ -56,7 +53,7 @@ class Recording:
         # Imported here: it draws pictures and videos, which nobody else needs.
         from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
-        self._before = self._health.all_left_out()
+        self._health.begin_report()
         self._recorder = RunRecorder(
             self._perception,
             self._settings["report.dir"],
@@ -74,8 +71,12 @@ class Recording:
         try:
             return self._recorder.process(frame, between=between)
         except OSError as error:  # a full disk ends the report, not the map
-            self.abandon()
+            recorder, self._recorder = self._recorder, None
             self._complaints.no_report(error)
+            if recorder.frames:  # what was mapped until now is kept, if the disk takes it
+                self._write(recorder, ended_early=str(error))
+            else:
+                recorder.close()
             raise
 
     def restart(self) -> None:
@@ -88,16 +89,7 @@ class Recording:
         recorder, self._recorder = self._recorder, None
         if recorder is None:
             return
-        try:
-            left_out = self._left_out()
-            dropped = sum(left_out[reason] for reason in LOST_IN_STREAM)
-            report = recorder.finish(left_out, dropped=dropped)
-        except Exception as error:  # the disk; whatever: the node goes on
-            self._complaints.no_report(error)
-        else:
-            # (after Ctrl-C the logger has lost its topic and complains)
-            say = self._node.get_logger().info if self._node.context.ok() else print
-            say(f"report of {report['frames']} frames written to {recorder.out_dir}")
+        self._write(recorder)
 
     def abandon(self) -> None:
         """Nothing half-written is left."""
@@ -105,6 +97,22 @@ class Recording:
             self._recorder.close()
             self._recorder = None
 
-    def _left_out(self) -> Counter[str]:
-        """What came and was not processed while the report was open, by reason."""
-        return Counter(self._health.all_left_out().counts) - Counter(self._before.counts)
+    def _write(self, recorder: RunRecorder, ended_early: str = "") -> None:
+        left_out = self._health.left_out_of_report()
+        lost = sum(left_out[reason] for reason in LOST_IN_STREAM)
+        missing = sum(count for reason, count, _ in left_out if reason not in NO_FRAMES)
+        try:
+            report = recorder.finish(
+                left_out,
+                dropped=lost,
+                frames_there=recorder.frames + missing,
+                remarks=self._complaints.remarks,
+                ended_early=ended_early,
+            )
+        except Exception as error:  # the disk; whatever: the node goes on
+            what = ", ".join(f"{count} {reason}" for reason, count, _ in left_out)
+            self._complaints.no_report(error, what)
+        else:
+            # (after Ctrl-C the logger has lost its topic and complains)
+            say = self._node.get_logger().info if self._node.context.ok() else print
+            say(f"report of {report['frames']} frames written to {recorder.out_dir}")

@@ -30,8 +30,9 @@ LATEST = 0
 """The stamp that asks for the latest transform, as in tf2."""
 FOR_EVER_S = float("inf")
 """So long waits who has waited long enough."""
-GRACE_S = 0.15
-"""An edge of which only one sample is known is held after so long, if the others have come."""
+GRACE = 0.3
+"""An edge of which only one sample is known is held, if the others of the way have come, when this
+part of the patience is over: whoever waits long for a recording gets the next sample."""
 
 _NS = 1_000_000_000
 _RECENT = 30  # samples from which it is told how often an edge comes
@@ -123,7 +124,7 @@ class _Edge:
         if ns < self.stamps[0]:
             return 0.0  # what came before is not sent again
         if len(self.stamps) == 1:
-            return GRACE_S if others_came else FOR_EVER_S
+            return GRACE * patience_s if others_came else FOR_EVER_S
         period_s = float(np.median(np.diff(self.stamps[-_RECENT:]))) / _NS
         return 0.0 if period_s > patience_s else FOR_EVER_S
 
