@@ -316,6 +316,43 @@ def test_query_answers_programs_with_one_json_document_and_nothing_else(
     assert capsys.readouterr().out == ""
 
 
+def test_query_says_which_part_is_not_understood_and_answers_the_others(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    map_file, mask = str(results / "map.f4x"), tmp_path / "mask.png"
+    texts = ["\U0001fab4", "red thing", "red \U0001f3b8", "red\x07 thing"]
+    assert cli.main(["query", map_file, *texts, "--out", str(mask)]) == 2
+    first, second, third, last = capsys.readouterr().out.split("\n\n\n")[0].split("asked for")[1:]
+    for told, part in ((first, "\U0001fab4"), (third, "'\U0001f3b8'"), (last, "U+0007")):
+        assert "presence   not understood" in told
+        assert part in told.partition("message")[2]
+        assert "score" not in told
+        assert "not present" not in told
+    assert "presence   present" in second
+    assert [path.name for path in tmp_path.iterdir()] == ["mask_2.png"]
+
+    assert cli.main(["query", map_file, *texts[:2], "--json"]) == 2
+    unknown, found = json.loads(capsys.readouterr().out)
+    assert list(unknown) == list(found)
+    assert (unknown["presence"], unknown["score"]) == ("not understood", None)
+    assert found["presence"] == "present"
+
+
+def test_run_goes_on_with_the_prompts_it_understands_and_names_the_others(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = tmp_path / "prompts.txt", tmp_path / "out"
+    file.write_text("\ufeff\U0001fab4\r\nred thing\r\n" + "sofa" * 30 + "\r\n", encoding="utf-8")
+    arguments = ["run", str(recording), "--frames", "4", "--holdout", "2", *QUICKLY]
+    assert cli.main([*arguments, "--prompts-file", str(file), "--out", str(out)]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "not understood" in line]
+    assert len(said) == 2
+    assert "\U0001fab4" in said[0]
+    assert "sofasofa" in said[1]
+    assert len(said[1]) < 1000
+    assert cli.main(["query", str(out / "map.f4x"), "red thing"]) == 0
+
+
 def test_query_finds_what_a_picture_shows_and_what_resembles_an_object(
     results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

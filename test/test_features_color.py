@@ -241,6 +241,9 @@ def test_an_unknown_word_is_named(extractor: Words) -> None:
         ("navy and red", "one at a time"),
         ("red or striped", "one at a time"),
         ("not red", "does not know 'not'"),
+        ("red \U0001fab4", "prompt 'red \U0001fab4': '\U0001fab4' is not understood"),
+        ("red ♥ thing", "'♥' is not understood"),
+        ("სავარძელი", "not understood"),
     ],
 )
 def test_what_cannot_be_answered_is_refused(extractor: Words, prompt: str, why: str) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from f4x_ros.core.base.tensor_file import write_tensors
+from f4x_ros.core.errors import NotUnderstoodError
 from f4x_ros.core.features.base import CosineWords, Examples
 from f4x_ros.core.features.calibrated import PresenceCalibration
 from f4x_ros.core.features.embedded.extractor import EmbeddedExtractor
@@ -265,6 +266,15 @@ def test_a_pixel_like_the_words_is_relevant_and_an_unseen_one_is_not(
     assert float(scores[0, 0]) == pytest.approx(1 / (1 + np.exp(-7)))
     assert float(scores[1, 1]) == pytest.approx(1 / (1 + np.exp(-7)))
     assert scores[2].tolist() == [0, 0]
+
+
+def test_words_that_the_text_model_lacks_are_refused_not_guessed(
+    extractor: EmbeddedExtractor,
+) -> None:
+    assert extractor.text(["red mug"]).shape == (1, extractor.dim)
+    for prompts in (["red mug", "\U0001fab4"], ["guitar"]):
+        with pytest.raises(NotUnderstoodError, match=f"'{prompts[-1]}' is not understood"):
+            extractor.text(prompts)
 
 
 def test_wrong_options_are_named(tmp_path: Path) -> None:

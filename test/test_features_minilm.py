@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from f4x_ros.core.base.tensor_file import read_tensors, write_tensors
+from f4x_ros.core.errors import NotUnderstoodError
 from f4x_ros.core.features.minilm import PACKAGE, MiniLm, installed_folder
 from f4x_ros.core.features.wordpiece import WordPiece
 
@@ -132,6 +133,43 @@ def test_a_text_longer_than_the_model_counts_by_its_beginning(folder: Path) -> N
 def test_words_are_cut_as_in_bert(folder: Path, text: str, pieces: list[str]) -> None:
     numbers = WordPiece(folder / "vocab.txt").encode(text)
     assert [PIECES[number] for number in numbers] == ["[CLS]", *pieces, "[SEP]"]
+
+
+@pytest.mark.parametrize(
+    "text, part",
+    [
+        ("red mug", ""),
+        ("Red MUG!", ""),
+        ("café, a toy car", ""),
+        ("unknowns", ""),
+        ("red\ufe0f mug", ""),  # a mark that changes how something looks
+        ("\U0001fab4", "\U0001fab4"),
+        ("red \U0001f3b8\U0001f3b8 mug", "\U0001f3b8\U0001f3b8"),
+        ("red ♥", "♥"),
+        ("სავარძელი", "სავარძელი"),
+        ("a 中 mug", "中"),  # the vocabulary has this letter, but no meaning for it
+        ("red кружка", "кружка"),
+        ("unred mug", "unred"),
+        ("mug " + "a" * 101, "a" * 101),
+        ("red !,", ""),
+        (" ! , ", " ! , "),
+        ("\u200b", "\u200b"),
+    ],
+)
+def test_a_part_without_words_for_it_is_found(folder: Path, text: str, part: str) -> None:
+    assert WordPiece(folder / "vocab.txt").unknown(text) == part
+
+
+def test_what_is_not_understood_is_refused_with_the_part(folder: Path) -> None:
+    model = MiniLm(folder)
+    model.check_understood("red mug")
+    with pytest.raises(NotUnderstoodError, match="prompt 'red ♥': '♥' is not understood") as error:
+        model.check_understood("red ♥")
+    assert error.value.part == "♥"
+    most = 12 - 2  # places of the model, without start and end
+    model.check_understood("mug " * most)
+    with pytest.raises(NotUnderstoodError, match="11 word pieces, expected at most 10"):
+        model.check_understood("mug " * (most + 1))
 
 
 def test_missing_and_contradicting_files_are_named(folder: Path, tmp_path: Path) -> None:

@@ -15,16 +15,16 @@ from fabricated import OnlyWords
 pytest.importorskip("rclpy", reason="no ROS 2 here")
 
 from f4x_ros.core.ask import clicks, likeness
-from f4x_ros.core.ask.prompts import MAX_PROMPTS, PromptSet, make_prompts
-from f4x_ros.core.ask.segment_clicks import MAX_CLICKS
+from f4x_ros.core.ask.prompts import PromptSet, make_prompts
 from f4x_ros.core.ask.vectors import TextVectors
+from f4x_ros.core.base import limits
 from f4x_ros.core.config import Config
 from f4x_ros.core.data import UNLABELLED, Presence
 from f4x_ros.core.perception import Perception
-from f4x_ros.io.ros_images import COLOR_ENCODINGS
 from f4x_ros.ros.conversions import label_map_msg
 from f4x_ros.ros.pointcloud import POINT
-from f4x_ros.srv import Query
+from f4x_ros.ros.requests import EXAMPLE_ENCODINGS
+from f4x_ros.srv import Query, Segment
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXTS = {p.name: p.read_text(encoding="utf-8") for p in [*ROOT.glob("[ms]*[gv]/*.[ms]*")]}
@@ -81,13 +81,40 @@ def test_every_option_that_is_named_is_one() -> None:
 
 def test_as_many_prompts_are_taken_as_the_texts_say() -> None:
     most = limit("SetPrompts.srv", "prompts")
-    assert most == limit("LabelMap.msg", "ids") == MAX_PROMPTS
+    assert most == limit("LabelMap.msg", "ids") == limits.MAX_PROMPTS
     many = [f"thing {number}" for number in range(most + 1)]
     assert len(prompts(many[:most])) == most
     with pytest.raises(ValueError, match=f"{most + 1} prompts, expected at most {most}"):
         prompts(many)
     assert f"{UNLABELLED} (unlabelled" in TEXTS["LabelMap.msg"]
     assert most < UNLABELLED
+
+
+def test_texts_and_pictures_are_limited_as_the_texts_say(perception: Perception) -> None:
+    letters = f"at most {limits.MAX_PROMPT_LETTERS} characters"
+    assert letters in comment("Query.srv", "prompt")
+    said = comment("SetPrompts.srv", "prompts")
+    assert letters in said
+    assert f"{limits.MAX_LETTERS} characters together" in said
+    assert f"{limits.MAX_PHRASES} different words and phrases together" in said
+    longest = "a" * limits.MAX_PROMPT_LETTERS
+    assert len(prompts([longest])) == 1
+    with pytest.raises(ValueError, match=f"expected at most {limits.MAX_PROMPT_LETTERS}"):
+        prompts([longest + "a"])
+    said = comment("Query.srv", "example")
+    side = limits.MAX_EXAMPLE_PX
+    assert f"at most {side}x{side} (of more than {limits.EXAMPLE_SIDE_PX} on a side" in said
+    with pytest.raises(ValueError, match=f"expected at most {side}x{side}"):
+        perception.query(example=np.zeros((8, side + 1, 3), np.uint8))
+    said = comment("Query.srv", "view")
+    assert f"at most {limits.MAX_FRAME_NAME_LETTERS} characters" in said
+    assert f"within {limits.MAX_COORDINATE_M:.0f} m of 0" in said
+
+
+def test_a_request_that_says_nothing_of_masks_has_the_raw_one() -> None:
+    for kind in (Query, Segment):
+        asked = kind.Request()
+        assert (asked.want_mask, asked.want_mask_png, asked.want_cloud) == (True, False, False)
 
 
 def test_prompts_are_refused_and_thresholds_chosen_as_the_texts_say() -> None:
@@ -135,7 +162,7 @@ def test_examples_are_taken_from_the_size_and_in_the_encodings_of_the_text(
     said = comment("Query.srv", "example")
     encodings = re.search(r"cut to it: (.*?), at least", said)
     assert encodings
-    assert re.findall(r"\w+\d", encodings[1]) == list(COLOR_ENCODINGS)
+    assert re.findall(r"\w+\d", encodings[1]) == list(EXAMPLE_ENCODINGS)
     size = re.search(r"at least (\d+)x(\d+) pixels", said)
     assert size
     width, height = int(size[1]), int(size[2])
@@ -205,7 +232,7 @@ def test_the_cloud_has_the_fields_of_the_text_in_their_order() -> None:
 
 def test_clicks_are_taken_as_the_text_says(perception: Perception) -> None:
     most = limit("Segment.srv", "points")
-    assert most == MAX_CLICKS
+    assert most == limits.MAX_CLICKS
     middle = (CAMERA.cx, CAMERA.cy)
     with pytest.raises(ValueError, match=f"K <= {most}"):
         perception.segment([middle] * (most + 1))

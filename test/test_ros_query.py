@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ros_harness import RED, Robot, Running, ros_client, running
+from ros_harness import RED, Robot, Running, eventually, ros_client, running
 from sensor_msgs.msg import Image
 
 from f4x_ros.msg import Track
@@ -110,3 +110,32 @@ def test_a_picture_of_an_unknown_encoding_is_refused(active: Running, robot: Rob
     answer = active.client._call("query", Query.Request(example=example), 30.0)
     assert not answer.success
     assert "example" in answer.message
+
+
+def test_what_is_not_understood_is_no_answer_and_the_mask_can_be_left_out(
+    active: Running, robot: Robot
+) -> None:
+    mapped(active, robot, 1)
+    answer = active.client.query("red \U0001fab4")
+    assert (answer.success, answer.present) == (False, False)
+    assert answer.presence == Query.Response.NOT_UNDERSTOOD
+    assert "'\U0001fab4' is not understood" in answer.message
+    answer = active.client.query("red", want_mask=False, want_mask_png=True)
+    assert answer.present
+    assert not answer.mask.data
+    assert bytes(answer.mask_png.data[:4]) == b"\x89PNG"
+
+
+def test_a_prompt_that_is_not_understood_is_said_until_there_are_others(
+    client: PerceptionClient, robot: Robot
+) -> None:
+    with running(client, prompts=["red", "\U0001fab4", "blue"]) as run:
+        run.client.start()
+        robot.wait_until_heard()
+        run.says("prompts:", "prompt '\U0001fab4' is not understood")
+        mapped(run, robot, 1)
+        assert run.client.query("red").present
+        run.counted("prompts_not_understood")
+        assert run.client.set_prompts(["red"]).success
+        eventually(lambda: run.client.values().get("prompts_not_understood") == "0")
+        eventually(lambda: "prompts:" not in run.client.status.message)

@@ -15,6 +15,7 @@ from f4x_ros.viz import birdseye, palette, story
 from f4x_ros.viz import plan as plan_of
 from f4x_ros.viz.marks import Chip, chip_height, draw_chips
 from f4x_ros.viz.overlay import overlay, overlay_percept
+from f4x_ros.viz.palette import prompt_colors
 from f4x_ros.viz.story import Story, draw_story
 from f4x_ros.viz.text import text_width
 
@@ -132,6 +133,32 @@ def test_overlay_survives_many_prompts_and_an_object_around_the_camera(percept: 
     small = fabricated.frame(0, (64, 48))
     out = overlay(small.rgb, None, many, None, [around], small.camera, small.T_map_camera)
     assert out.shape == (48, 64, 3)
+
+
+def test_overlay_of_as_many_prompts_as_there_may_be_names_those_in_sight(rgb: np.ndarray) -> None:
+    names = tuple(f"thing {number} " + "x" * 180 for number in range(1000))
+    labels = np.where(fabricated.labels(rgb.shape[:2]) > 0, 1000, 0).astype(np.uint16)
+    out = overlay(rgb, labels, names)
+    assert changed(out, rgb)[labels > 0].mean() > 0.98
+    legend = out[-16:].astype(int)
+    own = np.abs(legend - prompt_colors(names)[999]).max(-1) < 40
+    assert own.any()  # the patch of the one that is in sight, though it is the last
+
+
+def test_a_name_wider_than_the_picture_is_cut(rgb: np.ndarray) -> None:
+    out = np.zeros_like(rgb)
+    draw_chips(out, [Chip("W" * 200, 10.0, 60.0, (250, 250, 250))], 14, out.shape[0])
+    row = (out.max(-1) > 0).any(0)
+    assert row[: rgb.shape[1] // 2].all()
+    assert not row[-4:].all()  # it ends within the picture: "...", then the ground's edge
+
+
+def test_as_many_colours_as_there_may_be_prompts_are_chosen() -> None:
+    names = [f"thing {number}" for number in range(1000)]
+    colors = prompt_colors(names)  # (the search for one unlike all others found none, and went on)
+    assert len(colors) == 1000
+    assert colors[:10] == prompt_colors(names[:10])
+    assert len(set(colors)) > 500
 
 
 def test_overlay_scales_sizes_up(rgb: np.ndarray, percept: Percept) -> None:

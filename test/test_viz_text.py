@@ -54,6 +54,46 @@ def test_fitted_text_fits(width: int) -> None:
     assert (shown == whole) == (text.text_width(whole, 14) <= width)
 
 
+@pytest.mark.parametrize("length", [1_000, 1_000_000])
+def test_a_text_of_any_length_is_cut_in_a_few_steps(
+    length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    draw = text._draw
+
+    def watched(words: str, size_px: int, bold: bool) -> np.ndarray:
+        drawn.append(len(words))
+        return draw(words, size_px, bold)
+
+    monkeypatch.setattr(text, "_draw", watched)
+    text._fitted.cache_clear()
+    shown = text.fitted("red mug " * (length // 8), 14, 300)
+    assert shown.startswith("red mug red")
+    assert shown.endswith("...")
+    assert 200 < text.text_width(shown, 14) <= 300
+    assert len(drawn) <= 12
+    assert max(drawn) <= 200
+    drawn.clear()
+    assert text.fitted("red mug " * (length // 8), 14, 300) == shown  # of the next picture
+    assert drawn == []
+
+
+def test_what_is_kept_of_texts_is_bounded() -> None:
+    text._coverage.cache_clear()
+    for number in range(600):
+        text.text_width(f"{number} " + "W" * 1_000, 28)
+    kept = text._coverage.cache_info()
+    assert kept.currsize == kept.maxsize
+    largest = text._coverage(text._drawable("W" * 1_000), 28, True).nbytes
+    assert kept.maxsize * largest < 100e6  # the worst case; a name has a few kB
+    assert text._fitted.cache_info().maxsize is not None
+
+
+def test_control_characters_are_blanks() -> None:
+    odd = "red\x00mug\x1b\ud800"
+    assert text.text_width(odd, 14) == text.text_width("red mug  ", 14)
+
+
 def test_opacity_blends_with_the_ground() -> None:
     image = page() + np.uint8(100)
     text.draw_text(image, "MMMM", 10, 10, 30, (200, 200, 200), opacity=0.5)

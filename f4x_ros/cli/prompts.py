@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from f4x_ros.core.errors import BadInputError
+
+if TYPE_CHECKING:
+    from f4x_ros.core.perception import Perception
 
 _COLORS = tuple(f"{c} thing" for c in ("red", "blue", "green", "yellow", "orange", "purple"))
 
@@ -70,3 +74,19 @@ def chosen_prompts(
         )
     print(f"No prompts given, asking for: {', '.join(examples)}.")
     return list(examples)
+
+
+def use_prompts(perception: Perception, prompts: Sequence[str], *, keep_all: bool) -> None:
+    """Make these the standing prompts, and say which of them are not understood, and why.
+
+    Those do not stop the others: nothing will be found for them. `keep_all` (for a file, a list
+    made for more than one run): nor does it end anything if none is understood.
+
+    Raises:
+        NotUnderstoodError: none is understood.
+        ValueError: see `Perception.set_prompts`.
+    """
+    unknown = perception.misunderstood(prompts)
+    perception.set_prompts(prompts, keep_unknown=keep_all or len(unknown) < len(prompts))
+    for text in unknown.values():
+        print(f"{text[0].upper()}{text[1:]}.")

@@ -2,7 +2,7 @@
 """Ask a saved map: in words, by a picture, or for what resembles an object.
 
 What follows a minus sign is excluded: f4x query map.f4x "mug -red". Several texts are answered at
-once.
+once. If one of them is not understood, the others are answered, and the exit code is 2.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from f4x_ros.cli.moment import add_moment_arguments, nanoseconds, view_of
 from f4x_ros.cli.table import table
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.errors import BadInputError, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from f4x_ros.core.data import Pose, QueryResult
     from f4x_ros.core.perception import Perception
+
+
+_NOT_UNDERSTOOD = "not understood"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,17 +67,23 @@ def run(options: argparse.Namespace) -> int:
     if stamp_ns < 0:
         stamp_ns += perception.stamp_ns
     how = _How(options.threshold, stamp_ns, view, options.top)
+    misunderstood: dict[str, str] = {}
     if options.text:
-        results = perception.query_all(options.text, **how._asdict())
+        misunderstood = perception.misunderstood(options.text)
+        known = [text for text in options.text if text.strip() not in misunderstood]
+        results = perception.query_all(known, **how._asdict())
     else:
         example = _picture(options.example) if options.example else None
         one = perception.query(example=example, like_object=options.like, **how._asdict())
         results = [one]
+    told = _in_order(options.text, results, misunderstood)
     if not options.json:
-        print("\n\n".join(_answer(result) for result in results))
+        print("\n\n".join(_answer(one) for one in told))
     about_files = sys.stderr if options.json else sys.stdout
-    for number, result in enumerate(results, 1):
-        suffix = f"_{number}" if len(results) > 1 else ""
+    for number, result in enumerate(told, 1):
+        if isinstance(result, _NotUnderstood):
+            continue
+        suffix = f"_{number}" if len(told) > 1 else ""
         if options.out:
             file = _numbered(options.out, suffix)
             _write_mask(file, result)
@@ -83,8 +93,30 @@ def run(options: argparse.Namespace) -> int:
             _write_picture(file, perception, result)
             print(f"\nThe picture of '{result.prompt}' is in {file}.", file=about_files)
     if options.json:  # last: nothing is printed if a file cannot be written
-        print(json.dumps([_as_json(result) for result in results], indent=2, allow_nan=False))
-    return 0
+        print(json.dumps([_as_json(one) for one in told], indent=2, allow_nan=False))
+    return 2 if misunderstood else 0
+
+
+class _NotUnderstood(NamedTuple):
+    """A text that cannot be asked for, and why."""
+
+    prompt: str
+    message: str
+
+
+def _in_order(
+    texts: Sequence[str], results: Sequence[QueryResult], misunderstood: Mapping[str, str]
+) -> list[QueryResult | _NotUnderstood]:
+    """Answers in the order of the texts, with what was not understood in its place."""
+    answers = iter(results)
+    if not texts:
+        return list(answers)
+    return [
+        _NotUnderstood(text.strip(), misunderstood[text.strip()])
+        if text.strip() in misunderstood
+        else next(answers)
+        for text in texts
+    ]
 
 
 class _How(NamedTuple):
@@ -110,8 +142,21 @@ def _presence(result: QueryResult) -> str:
     return result.presence.name.lower().replace("_", " ")
 
 
-def _as_json(result: QueryResult) -> dict[str, Any]:
+def _as_json(result: QueryResult | _NotUnderstood) -> dict[str, Any]:
     """What --json says of an answer; doc/queries.md has units and ranges."""
+    if isinstance(result, _NotUnderstood):
+        return {
+            "prompt": result.prompt,
+            "presence": _NOT_UNDERSTOOD,
+            "score": None,
+            "threshold": None,
+            "message": result.message,
+            "stamp_ns": None,
+            "encoder": None,
+            "map_frame": None,
+            "points": 0,
+            "objects": [],
+        }
     return {
         "prompt": result.prompt,
         "presence": _presence(result),
@@ -134,7 +179,15 @@ def _as_json(result: QueryResult) -> dict[str, Any]:
     }
 
 
-def _answer(result: QueryResult) -> str:
+def _answer(result: QueryResult | _NotUnderstood) -> str:
+    if isinstance(result, _NotUnderstood):
+        return table(
+            [
+                ("asked for", shown(result.prompt)),
+                ("presence", _NOT_UNDERSTOOD),
+                ("message", result.message),
+            ]
+        )
     from f4x_ros.eval.subjects.history import seconds
 
     about = table(

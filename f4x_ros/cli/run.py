@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from f4x_ros.cli.prompts import KNOWS, chosen_prompts, speaker
+from f4x_ros.cli.prompts import KNOWS, chosen_prompts, speaker, use_prompts
 from f4x_ros.cli.sources import SOURCE_HELP, add_topic_arguments, topic_options
 from f4x_ros.cli.table import table
 
@@ -68,7 +68,8 @@ def run(options: argparse.Namespace) -> int:
     from f4x_ros.eval.subjects.feed import Feed
     from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
-    perception = Perception(config, prompts)
+    perception = Perception(config)
+    use_prompts(perception, prompts, keep_all=options.prompts_file is not None)
     stop = options.start + options.frames if options.frames else 0
     source = Part(prepared(opened, stop), options.start, options.frames)
     said = say_remarks(source.name, source.remarks)

@@ -8,6 +8,14 @@ shown with its traceback. All are ValueErrors, so that callers need not know the
 
 from __future__ import annotations
 
+_SHOWN_LETTERS = 120
+
+
+def shown(text: str) -> str:
+    """A text from outside in quotes, for a message: cut where it is long, nothing unprintable."""
+    cut = text if len(text) <= _SHOWN_LETTERS else text[: _SHOWN_LETTERS - 3] + "..."
+    return repr(cut.encode("utf-8", "backslashreplace").decode())
+
 
 class F4xError(ValueError):
     """Something a caller can put right; its text says what and how."""
@@ -27,6 +35,25 @@ class BadSampleError(BadInputError):
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
         self.reason = reason
+
+
+class NotUnderstoodError(BadInputError):
+    """A prompt has a part that nobody can make sense of: an answer to it would be a guess.
+
+    Args:
+        prompt: as it was asked.
+        part: of it, that was not understood.
+        expected: what would be, or what else there is to say.
+
+    Attributes:
+        part: as given.
+        expected: as given.
+    """
+
+    def __init__(self, prompt: str, part: str, expected: str) -> None:
+        what = "" if part in ("", prompt) else f": {shown(part)}"
+        super().__init__(f"prompt {shown(prompt)}{what} is not understood: {expected}")
+        self.part, self.expected = part, expected
 
 
 class NotReadyError(F4xError):

@@ -98,14 +98,29 @@ class Perception:
         memory.close()
         self._map_cloud = MapCloud()
 
-    def set_prompts(self, prompts: Sequence[str], thresholds: Sequence[float] = ()) -> None:
+    def set_prompts(
+        self,
+        prompts: Sequence[str],
+        thresholds: Sequence[float] = (),
+        *,
+        keep_unknown: bool = False,
+    ) -> None:
         """Replace the standing prompts; a threshold of 0, or none given, means calibrated.
 
+        Args:
+            prompts: see `core.ask.language`; limits are in `core.base.limits`.
+            thresholds: one for each, or none.
+            keep_unknown: a prompt that is not understood keeps its place and its label, selects
+                nothing, and stands in `not_understood`; else it is refused.
+
         Raises:
-            ValueError: names the prompt that is blank, repeated or not understood, or the
-                threshold that is outside 0..1. The prompts in force stay as they were.
+            ValueError: names the prompt that is blank, repeated, too long or not understood, or
+                the threshold that is outside 0..1. The prompts in force stay as they were.
         """
-        self._prompts = self._asker.prompts(prompts, thresholds)
+        made = self._asker.standing_prompts(prompts, thresholds)
+        for error in () if keep_unknown else made.not_understood.values():
+            raise error
+        self._prompts = made
         if not self._busy:  # (else when the frame, which has the prompts of before, is done)
             self._memory.keep_labels(self._prompts.texts)
 
@@ -113,6 +128,11 @@ class Perception:
     def prompts(self) -> tuple[str, ...]:
         """The standing prompts."""
         return self._prompts.texts
+
+    @property
+    def not_understood(self) -> dict[str, str]:
+        """The standing prompts that select nothing as they are not understood, and why."""
+        return {text: str(error) for text, error in self._prompts.not_understood.items()}
 
     @property
     def thresholds(self) -> tuple[float, ...]:
@@ -215,7 +235,8 @@ class Perception:
 
         Args:
             text: words; what follows a minus sign is excluded: "mug -red".
-            example: [h, w, 3] uint8 RGB, a picture cut to what is wanted.
+            example: [h, w, 3] uint8 RGB, a picture cut to what is wanted, 8 to 4096 pixels a side;
+                of a larger one than 640 only as much is looked at.
             like_object: id of a track; what resembles it is wanted, itself included.
             threshold: relevancy 0..1 that selects; 0 = calibrated.
             stamp_ns: time of the answer; 0 = that of the last frame.
@@ -225,10 +246,10 @@ class Perception:
             max_results: objects to return, best first; 0 = all.
 
         Raises:
-            ValueError: nothing, or more than one thing, to look for; a prompt the extractor does
-                not understand, a picture that is none, an object that is not there; a threshold
-                outside 0..1, a stamp outside of what was recorded, a view that is no pose, or no
-                frame yet.
+            NotUnderstoodError: the extractor does not understand a part of the text; says which.
+            ValueError: nothing, or more than one thing, to look for; a picture that is none, an
+                object that is not there; a threshold outside 0..1, a stamp outside of what was
+                recorded, a view that is no pose, or no frame yet.
         """
         distiller, ids = self._memory.distiller, [like_object] if like_object else []
         near = self._memory.scene(stamp_ns, view, camera, ids=ids)
@@ -237,6 +258,14 @@ class Perception:
         return self._asker.ask(
             distiller, scene, wanted, want_cloud=want_cloud, max_results=max_results
         )[0]
+
+    def misunderstood(self, texts: Sequence[str]) -> dict[str, str]:
+        """Those texts, without blanks around them, that are not understood: why, with the part.
+
+        Raises:
+            ValueError: a text is blank, too long or given twice, or there are too many.
+        """
+        return {text: str(error) for text, error in self._asker.misunderstood(texts).items()}
 
     def query_all(
         self,
@@ -438,7 +467,7 @@ class Perception:
             self = cls(replace(stored.config, render=render))
         self._heads.check_fingerprints(stored.path, stored.fingerprints)
         with map_file.reading(stored.path, "prompts"):
-            self.set_prompts(stored.prompts, stored.thresholds)
+            self.set_prompts(stored.prompts, stored.thresholds, keep_unknown=True)
         self._memory.restore(stored)
         return self
 

@@ -3,17 +3,24 @@
 
 from __future__ import annotations
 
-from f4x_ros.core.errors import F4xError
+from collections.abc import Sequence
+from typing import Any
+
+from f4x_ros.core.data import QueryResult
+from f4x_ros.core.errors import F4xError, NotUnderstoodError
 from f4x_ros.core.perception import Perception
 from f4x_ros.msg import LabelMap
 from f4x_ros.ros.camera_poses import CameraPoses
 from f4x_ros.ros.complaints import Complaints
-from f4x_ros.ros.conversions import header, label_map_msg, stamp_ns, track_msg
-from f4x_ros.ros.diagnostics import Health
-from f4x_ros.ros.images import image_msg, rgb_from_image
+from f4x_ros.ros.conversions import header, label_map_msg, png_msg, track_msg
+from f4x_ros.ros.diagnostics import FOR_EVER_S, Health
+from f4x_ros.ros.images import image_msg
 from f4x_ros.ros.outputs import OutputTopics
 from f4x_ros.ros.pointcloud import cloud_msg
+from f4x_ros.ros.requests import read_prompts, read_query, read_segment
 from f4x_ros.srv import Query, Segment, SetPrompts
+
+_TOLD = 5  # prompts that are not understood are named one by one
 
 
 class Labels:
@@ -76,25 +83,26 @@ class Questions:
     def query(self, request: Query.Request) -> Query.Response:
         """Answer a question; a bad one with success=false and the reason."""
         try:
-            view = self._poses.view(request.view)
-            example = rgb_from_image(request.example, "example") if request.example.data else None
+            asked = read_query(request)
             result = self._perception.query(
                 request.prompt,
-                example=example,
+                example=asked.example,
                 like_object=request.like_object,
                 threshold=request.threshold,
-                stamp_ns=stamp_ns(request.stamp),
-                view=view,
+                stamp_ns=asked.stamp_ns,
+                view=self._poses.view(request.view),
                 want_cloud=request.want_cloud,
                 max_results=request.max_results,
             )
+        except NotUnderstoodError as error:
+            self._health.count("queries_refused")
+            unknown = Query.Response.NOT_UNDERSTOOD
+            return Query.Response(success=False, message=str(error), presence=unknown)
         except F4xError as error:
             self._health.count("queries_refused")
             return Query.Response(success=False, message=str(error))
         self._health.count("queries")
-        mask_frame = request.view.header.frame_id or result.frame_id
         in_map = header(result.stamp_ns, result.map_frame)
-        cloud = cloud_msg(result.cloud if request.want_cloud else None, in_map)
         return Query.Response(
             success=True,
             message=result.message,
@@ -103,27 +111,20 @@ class Questions:
             score=float(result.score),
             threshold=float(result.threshold),
             encoder=result.encoder,
-            mask=image_msg(result.mask, "32FC1", header(result.stamp_ns, mask_frame)),
-            cloud=cloud,
+            **_masks(request, result),
+            cloud=cloud_msg(result.cloud if request.want_cloud else None, in_map),
             tracks=[track_msg(track) for track in result.tracks],
         )
 
     def segment(self, request: Segment.Request) -> Segment.Response:
         """Select an object by clicks; bad ones get success=false and the reason."""
-        box = request.box
         try:
+            clicked = read_segment(request)
             result = self._perception.segment(
-                [(point.x, point.y) for point in request.points],
-                list(request.labels),
-                None
-                if not box.width or not box.height
-                else (
-                    box.x_offset,
-                    box.y_offset,
-                    box.x_offset + box.width,
-                    box.y_offset + box.height,
-                ),
-                stamp_ns=stamp_ns(request.stamp),
+                clicked.points,
+                clicked.labels,
+                clicked.box,
+                stamp_ns=clicked.stamp_ns,
                 view=self._poses.view(request.view),
                 want_cloud=request.want_cloud,
             )
@@ -132,14 +133,13 @@ class Questions:
             return Segment.Response(success=False, message=str(error))
         self._health.count("segments")
         in_map = header(result.stamp_ns, result.map_frame)
-        mask_frame = request.view.header.frame_id or result.frame_id
         return Segment.Response(
             success=True,
             message=result.message,
             present=result.present,
             score=float(result.score),
             encoder=result.encoder,
-            mask=image_msg(result.mask, "32FC1", header(result.stamp_ns, mask_frame)),
+            **_masks(request, result),
             cloud=cloud_msg(result.cloud, in_map),
             tracks=[track_msg(track) for track in result.tracks],
         )
@@ -147,14 +147,57 @@ class Questions:
     def set_prompts(self, request: SetPrompts.Request) -> SetPrompts.Response:
         """Replace the standing prompts, all or nothing, for the next frame and those after it."""
         try:
-            self._perception.set_prompts(list(request.prompts), list(request.thresholds))
+            prompts, thresholds = read_prompts(request)
+            use_prompts(self._perception, prompts, thresholds)
         except F4xError as error:
             self._complaints.bad_input("prompts", "prompts_refused", str(error))
             labels = self._labels.message()
             return SetPrompts.Response(success=False, message=str(error), labels=labels)
-        self._health.solved("prompts")
+        self.say_not_understood()
         self._labels.restart()
         self._labels.publish()
         count = len(self._perception.prompts)
-        message = f"{count} prompt{'' if count == 1 else 's'} from the next frame on"
+        told = [f"{count} prompt{'' if count == 1 else 's'} from the next frame on"]
+        if unknown := not_understood_text(self._perception):
+            told.append(unknown)
+        message = "; ".join(told)
         return SetPrompts.Response(success=True, message=message, labels=self._labels.message())
+
+    def say_not_understood(self) -> None:
+        """Keep in the diagnostics which standing prompts select nothing, until there are others."""
+        if unknown := not_understood_text(self._perception):
+            self._complaints.bad_input("prompts", "", unknown)
+            self._health.problem("prompts", unknown, hold_s=FOR_EVER_S)
+        else:
+            self._health.solved("prompts")
+
+
+def use_prompts(
+    perception: Perception, prompts: Sequence[str], thresholds: Sequence[float]
+) -> None:
+    """Make these the standing prompts; one that is not understood does not stop the others.
+
+    Raises:
+        NotUnderstoodError: none of them is understood.
+        ValueError: one is not as expected, see `Perception.set_prompts`.
+    """
+    unknown = perception.misunderstood(prompts)
+    perception.set_prompts(prompts, thresholds, keep_unknown=len(unknown) < len(prompts))
+
+
+def not_understood_text(perception: Perception) -> str:
+    """Which standing prompts select nothing as they are not understood, "" if all are."""
+    reasons = list(perception.not_understood.values())
+    more = f"; and {len(reasons) - _TOLD} more" if len(reasons) > _TOLD else ""
+    return "; ".join(reasons[:_TOLD]) + more
+
+
+def _masks(request: Query.Request | Segment.Request, result: QueryResult) -> dict[str, Any]:
+    """The mask of an answer in the forms that are wanted."""
+    frame_id = request.view.header.frame_id or result.frame_id
+    made: dict[str, Any] = {}
+    if request.want_mask:
+        made["mask"] = image_msg(result.mask, "32FC1", header(result.stamp_ns, frame_id))
+    if request.want_mask_png:
+        made["mask_png"] = png_msg(result.mask, header(result.stamp_ns, frame_id))
+    return made

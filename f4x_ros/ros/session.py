@@ -69,6 +69,7 @@ class Session:
             opened.callback(self._worker.stop)
             labels = Labels(self._perception, outputs)
             self._questions = Questions(self._perception, self._poses, labels, health, complaints)
+            self._questions.say_not_understood()
             self._processing = Processing(
                 node,
                 settings,
@@ -170,6 +171,7 @@ class Session:
             "gaussians": self._perception.gaussians,
             "map_bytes": self._perception.map_bytes,
             "prompts": len(self._perception.prompts),
+            "prompts_not_understood": len(self._perception.not_understood),
             "extractor": self._perception.encoder,
             "features": str(self._ready),
             "render_backend": self._perception.backend,

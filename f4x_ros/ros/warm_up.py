@@ -13,6 +13,7 @@ from f4x_ros.core.data import Frame, PinholeCamera
 from f4x_ros.core.perception import Perception
 from f4x_ros.ros.diagnostics import FOR_EVER_S, Health
 from f4x_ros.ros.parameters import Settings
+from f4x_ros.ros.questions import use_prompts
 
 _WIDEST = 640  # pixels
 _QUESTION = "red thing"  # every extractor with language understands it
@@ -44,9 +45,8 @@ def make_perception(settings: Settings, health: Health, first_track_id: int) -> 
         ValueError: the configuration, weights, a prompt or a threshold; says which.
     """
     begin = time.monotonic()
-    perception = Perception(settings.config, settings.prompts, first_track_id=first_track_id)
-    if settings.thresholds:
-        perception.set_prompts(settings.prompts, settings.thresholds)
+    perception = Perception(settings.config, first_track_id=first_track_id)
+    use_prompts(perception, settings.prompts, settings.thresholds)
     loaded = time.monotonic()
     if perception.backend == "padded":
         text = "no compiled rasteriser: the slow torch one draws (build with a C++ compiler)"

@@ -21,6 +21,7 @@ _INK: dict[Presence, Rgb] = {
     Presence.PRESENT: (120, 230, 130),
     Presence.UNSURE: (250, 210, 90),
     Presence.NOT_PRESENT: (255, 130, 120),
+    Presence.NOT_UNDERSTOOD: (200, 200, 200),
 }
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -55,6 +55,8 @@ def draw_chips(
             names only move up and down.
         taken: boxes that are to stay free.
     """
+    room = image.shape[1] - 2 * _PAD_PX
+    chips = [replace(c, text=fitted(c.text, text_px, room, bold=c.bold)) for c in chips]
     used = list(taken)
     placed: list[tuple[Chip, Box]] = []
     height = chip_height(text_px)
@@ -81,10 +83,17 @@ def draw_legend(
     """One line in place: a patch of colour and a name for each entry (name, colour, opacity).
 
     `area` is left, top and width in pixels; names are shortened to equal shares where the line is
-    too long.
+    too long. Where not even the patches fit, only some entries are drawn, those of most opacity,
+    and the number of the others.
     """
     x, top, width = area
     patch, gap = round(text_px * 0.8), round(text_px * 0.45)
+    left_out = 0
+    if len(entries) * (patch + 3 * gap) > width:
+        most = max(1, width // (patch + 3 * gap + 4 * text_px) - 1)
+        order = sorted(range(len(entries)), key=lambda k: -entries[k][2])[:most]
+        left_out, entries = len(entries) - most, [entries[k] for k in sorted(order)]
+        width -= 4 * text_px
     needed = sum(text_width(name, text_px) + patch + 3 * gap for name, _, _ in entries)
     room = width if needed <= width else max(1, width // max(1, len(entries)) - patch - 3 * gap)
     y = top + (line_height(text_px) - patch) // 2
@@ -95,6 +104,8 @@ def draw_legend(
         text = fitted(name, text_px, room)
         draw_text(image, text, x, top, text_px, ink, opacity=opacity)
         x += text_width(text, text_px) + 2 * gap
+    if left_out:
+        draw_text(image, f"+{left_out}", x, top, text_px, ink)
 
 
 def _draw_chip(image: Image8, chip: Chip, box: Box, text_px: int) -> None:

@@ -118,15 +118,18 @@ def blend_labels(
     line_px: int = 1,
 ) -> None:
     """Tint label q + 1 with `colors[q]` in place and draw contours. Sizes of all inputs agree."""
-    for q, rgb_of_label in enumerate(colors):
-        mask = labels == q + 1
-        if not mask.any():
-            continue
+    for q in _shown(labels, len(colors)):
+        mask, rgb_of_label = labels == q + 1, colors[q]
         color = np.array(rgb_of_label, np.float32)
         share = _TINT * (masks[q][mask, None] if masks is not None else 1.0)
         rgb[mask] = np.round(rgb[mask] * (1 - share) + color * share)
         edges, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(rgb, edges, -1, rgb_of_label, line_px, cv2.LINE_AA)
+
+
+def _shown(labels: NDArray[np.uint16], count: int) -> list[int]:
+    """Those of so many prompts that any pixel is labelled with, from 0."""
+    return [label - 1 for label in np.unique(labels).tolist() if 1 <= label <= count]
 
 
 @dataclass(frozen=True)
@@ -185,14 +188,11 @@ def _mask_names(
 ) -> list[Chip]:
     """Names at the largest piece of each mask, unless boxes carry that name already."""
     chips = []
-    for q, prompt in enumerate(prompts):
+    for q in _shown(labels, len(prompts)):
+        prompt = prompts[q]
         if prompt in boxed:
             continue
-        count, _, stats, centres = cv2.connectedComponentsWithStats(
-            (labels == q + 1).astype(np.uint8)
-        )
-        if count < 2:
-            continue
+        _, _, stats, centres = cv2.connectedComponentsWithStats((labels == q + 1).astype(np.uint8))
         best = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
         if stats[best, cv2.CC_STAT_AREA] < _MIN_NAMED_SHARE * labels.size:
             continue

@@ -38,6 +38,7 @@ _WORDS: dict[str, Rgb] = {
     "brown": (140, 86, 42),
     "black": (58, 58, 62),
 }
+_TOLD_APART = 64  # prompts whose colours are kept from each other; there are not many more
 _GOLDEN_ANGLE = 0.381966  # share of the colour circle: neighbours in the sequence are far apart
 
 
@@ -58,7 +59,7 @@ def color_of(index: int) -> Rgb:
 
 
 def prompt_colors(prompts: Sequence[str]) -> tuple[Rgb, ...]:
-    """A colour for each prompt, all different.
+    """A colour for each prompt, all different as far as that many can be told apart.
 
     Prompts that name a colour get one that looks like it, so that "green thing" is not shown in
     orange; the others take those of `color_of` that are left, in order.
@@ -66,7 +67,7 @@ def prompt_colors(prompts: Sequence[str]) -> tuple[Rgb, ...]:
     return _prompt_colors(tuple(prompts))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)  # of up to 1000 prompts each
 def _prompt_colors(prompts: tuple[str, ...]) -> tuple[Rgb, ...]:
     chosen: dict[int, Rgb] = {}
     for q, prompt in enumerate(prompts):
@@ -78,9 +79,12 @@ def _prompt_colors(prompts: tuple[str, ...]) -> tuple[Rgb, ...]:
     for q in range(len(prompts)):
         if q in chosen:
             continue
-        while any(_close(color_of(index), other) for other in chosen.values()):
+        while len(chosen) < _TOLD_APART and any(
+            _close(color_of(index), other) for other in chosen.values()
+        ):
             index += 1
         chosen[q] = color_of(index)
+        index += 1
     return tuple(chosen[q] for q in range(len(prompts)))
 
 

@@ -16,7 +16,7 @@ from f4x_ros.core.ask.describe import semantic_cloud
 from f4x_ros.core.ask.language import parse_question
 from f4x_ros.core.ask.likeness import make_likeness
 from f4x_ros.core.ask.presence import Evidence, Judge, check_evidence
-from f4x_ros.core.ask.prompts import PromptSet, Wanted, make_prompts, relevancy
+from f4x_ros.core.ask.prompts import PromptSet, Wanted, make_prompts, questions_of, relevancy
 from f4x_ros.core.ask.refine import (
     as_relevancy,
     decided,
@@ -28,7 +28,7 @@ from f4x_ros.core.ask.scene import QueryScene
 from f4x_ros.core.ask.vectors import TextVectors
 from f4x_ros.core.config import Config
 from f4x_ros.core.data import Cloud, Presence, QueryResult
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.errors import BadInputError, NotUnderstoodError
 from f4x_ros.core.features.base import FeatureExtractor, Words
 from f4x_ros.core.features.calibrated import PeakLine
 from f4x_ros.core.features.distil import Distiller
@@ -67,12 +67,28 @@ class Asker:
             self._judge = Judge(self._texts)
 
     def prompts(self, texts: Sequence[str], thresholds: Sequence[float] = ()) -> PromptSet:
-        """Prompts in words; arguments and errors are those of `make_prompts`."""
+        """Questions in words; arguments and errors are those of `make_prompts`.
+
+        Raises:
+            NotUnderstoodError: the extractor does not understand one.
+        """
+        prepare = None if self._judge is None else self._judge.prepare
+        made = make_prompts(self._texts, texts, thresholds, self._default(), prepare)
+        for error in made.not_understood.values():
+            raise error
+        return made
+
+    def standing_prompts(self, texts: Sequence[str], thresholds: Sequence[float] = ()) -> PromptSet:
+        """Standing prompts; those that are not understood are in it, and select nothing."""
+        return make_prompts(self._texts, texts, thresholds, self._default())
+
+    def misunderstood(self, texts: Sequence[str]) -> dict[str, NotUnderstoodError]:
+        """Those texts, without blanks around them, that are not understood, and why."""
+        return questions_of(self._texts, texts)[1]
+
+    def _default(self) -> float:
         own = 0.0 if self._words is None else self._words.threshold  # without words: no prompts
-        default = self._config.query.threshold or own
-        if self._judge is not None:  # one encoding for all that will be needed
-            self._judge.prepare([parse_question(t).wanted for t in texts if t.strip()])
-        return make_prompts(self._texts, texts, thresholds, default)
+        return self._config.query.threshold or own
 
     def wanted(
         self,
@@ -199,7 +215,7 @@ class Asker:
         lines = None if self._words is None else self._words.calibrated.peak_lines
         if self._config.query.threshold or lines is None:
             return None
-        return [line_for(parse_question(text).wanted, lines) for text in texts]
+        return [line_for(_wanted(text), lines) for text in texts]
 
     def _trusted(self, snapshot: Snapshot) -> Tensor:
         """[N] what may stand for the best of a scene."""
@@ -243,6 +259,14 @@ class Asker:
             share = as_relevancy(share, wanted.thresholds)
         masks: NDArray[np.float32] = share.permute(2, 0, 1).contiguous().cpu().numpy()
         return masks
+
+
+def _wanted(text: str) -> str:
+    """What a prompt wants; all of it where it is not understood, as nothing will be found."""
+    try:
+        return parse_question(text).wanted
+    except NotUnderstoodError:
+        return text
 
 
 def _result(

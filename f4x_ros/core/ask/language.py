@@ -6,7 +6,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.base.limits import MAX_PROMPT_LETTERS, check_length, check_letters
+from f4x_ros.core.errors import BadInputError, shown
 
 _MINUS = re.compile(r"(?:^|\s)[-\u2212]")  # never inside of a word
 
@@ -37,17 +38,23 @@ def parse_question(text: str) -> Question:
     hyphen ("t-shirt").
 
     Raises:
-        ValueError: nothing is wanted, or nothing follows a minus sign.
+        NotUnderstoodError: it has characters that are part of no word.
+        ValueError: nothing is wanted, nothing follows a minus sign, or it is too long.
     """
+    check_length("prompt", text, MAX_PROMPT_LETTERS)
     text = text.strip()
+    check_letters(text)
     wanted, *excluded = _MINUS.split(text)
     if not wanted.strip():
         raise BadInputError(
-            f"prompt {text!r} wants nothing, expected words before what is excluded: 'mug -red'"
+            f"prompt {shown(text)} wants nothing, expected words before what is excluded, as in "
+            "'mug -red'"
             if excluded
             else "prompt is blank, expected words"
         )
     if any(part.strip() == "" or part[0].isspace() for part in excluded):
-        raise BadInputError(f"prompt {text!r} has a '-' without a word, expected one: 'mug -red'")
+        raise BadInputError(
+            f"prompt {shown(text)} has a '-' without a word, expected one: 'mug -red'"
+        )
     wanted, *excluded = (" ".join(part.split()) for part in (wanted, *excluded))
     return Question(text, wanted, tuple(dict.fromkeys(excluded)))

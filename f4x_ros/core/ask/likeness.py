@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from f4x_ros.core.ask.cosines import cosines
 from f4x_ros.core.ask.prompts import check_threshold
 from f4x_ros.core.ask.scene import QueryScene
 from f4x_ros.core.ask.vectors import pooled
+from f4x_ros.core.base.limits import EXAMPLE_SIDE_PX, MAX_EXAMPLE_PX, MIN_EXAMPLE_PX
 from f4x_ros.core.errors import BadInputError, UnsupportedError
 from f4x_ros.core.features.base import Examples
 from f4x_ros.core.features.distil import Distiller
@@ -22,7 +24,6 @@ from f4x_ros.core.features.distil import Distiller
 THRESHOLD = 0.5
 """Likeness that selects: half way from what is usual in the map to being the same."""
 
-_SMALLEST_PX = 8  # side of an example
 _MIDDLE = 0.35  # spread of the weights around the middle of an example, share of its side
 _MOST_USUAL = 0.9  # a map in which everything resembles the example is taken for this
 
@@ -112,17 +113,13 @@ def example_vector(
     unlike that mean: corners and edges mostly show something else.
 
     Raises:
-        ValueError: it is no uint8 picture, or smaller than 8x8.
+        ValueError: it is no uint8 picture, smaller than 8x8 or larger than 4096x4096.
     """
     if example.ndim != 3 or example.shape[2] != 3 or example.dtype != np.uint8:
         raise BadInputError(
             f"example has shape {example.shape} and type {example.dtype}, expected (h, w, 3) uint8"
         )
-    if min(example.shape[:2]) < _SMALLEST_PX:
-        raise BadInputError(
-            f"example is {example.shape[1]}x{example.shape[0]} pixels, expected at least "
-            f"{_SMALLEST_PX}x{_SMALLEST_PX}"
-        )
+    example = reduced(example)
     image = torch.from_numpy(np.ascontiguousarray(example)).to(device)
     features = distiller.words.dense(image.permute(2, 0, 1)[None].float() / 255)[0]
     rows = features.flatten(1).T
@@ -132,6 +129,33 @@ def example_vector(
     weights = weights * (alike >= alike.median())
     found: Tensor = weights @ rows / weights.sum().clamp(min=1e-9)
     return found
+
+
+def reduced(example: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An example [h, w, C] whose longer side is at most 640; a smaller one as it is.
+
+    Raises:
+        ValueError: a side is shorter than 8 or longer than 4096.
+    """
+    height, width = example.shape[:2]
+    check_example_size(width, height)
+    shrink = EXAMPLE_SIDE_PX / max(height, width)
+    if shrink >= 1:
+        return example
+    size = (max(MIN_EXAMPLE_PX, round(width * shrink)), max(MIN_EXAMPLE_PX, round(height * shrink)))
+    return np.asarray(cv2.resize(example, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def check_example_size(width: int, height: int) -> None:
+    """ValueError for an example with a side shorter than 8 or longer than 4096 pixels."""
+    sides = sorted((width, height))
+    if sides[0] < MIN_EXAMPLE_PX:
+        expected = f"at least {MIN_EXAMPLE_PX}x{MIN_EXAMPLE_PX}"
+    elif sides[1] > MAX_EXAMPLE_PX:
+        expected = f"at most {MAX_EXAMPLE_PX}x{MAX_EXAMPLE_PX}"
+    else:
+        return
+    raise BadInputError(f"example is {width}x{height} pixels, expected {expected}")
 
 
 def _middle(height: int, width: int) -> Tensor:

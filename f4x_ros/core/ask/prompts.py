@@ -3,24 +3,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from f4x_ros.core.ask.cosines import cosines
-from f4x_ros.core.ask.language import parse_question
+from f4x_ros.core.ask.language import Question, parse_question
 from f4x_ros.core.ask.vectors import TextVectors
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.base.limits import (
+    MAX_LETTERS,
+    MAX_PHRASES,
+    MAX_PROMPT_LETTERS,
+    MAX_PROMPTS,
+    check_length,
+)
+from f4x_ros.core.errors import BadInputError, NotUnderstoodError, shown
 from f4x_ros.core.features.base import CosineWords
 from f4x_ros.core.features.distil import Distiller
 from f4x_ros.core.features.registry import language_of
 from f4x_ros.core.field import Snapshot
 from f4x_ros.core.objects import asked_together
-
-MAX_PROMPTS = 1000  # each is a channel of every rendered picture; srv/SetPrompts says it
 
 
 class Wanted(Protocol):
@@ -51,8 +56,10 @@ class PromptSet:
         texts: as they were asked.
         thresholds: relevancy that selects, of each.
         vectors: [T, C].
-        terms: rows of `vectors` for each prompt: first what is wanted, then what is excluded.
+        terms: rows of `vectors` for each prompt: first what is wanted, then what is excluded. None
+            for a prompt that is not understood: nothing is relevant to it.
         given: whether the threshold was given with the prompt, and is not the default.
+        not_understood: why, by prompt.
     """
 
     texts: tuple[str, ...]
@@ -60,12 +67,15 @@ class PromptSet:
     vectors: Tensor
     terms: tuple[tuple[int, ...], ...]
     given: tuple[bool, ...]
+    not_understood: Mapping[str, NotUnderstoodError] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def relevancy(self, distiller: Distiller, latents: Tensor) -> Tensor:
         """Relevancy [N, P] in 0..1 of what latents [N, D] stand for."""
+        if not len(self.vectors):
+            return latents.new_zeros(*latents.shape[:-1], len(self))
         words = language_of(distiller.words)
         if isinstance(words, CosineWords):
             of_terms = words.of_cosine(*cosines(distiller, latents, self.vectors))
@@ -76,25 +86,24 @@ class PromptSet:
 
 
 def make_prompts(
-    encoder: TextVectors, texts: Sequence[str], thresholds: Sequence[float], default: float
+    encoder: TextVectors,
+    texts: Sequence[str],
+    thresholds: Sequence[float],
+    default: float,
+    prepare: Callable[[list[str]], None] | None = None,
 ) -> PromptSet:
     """Encode prompts (see `language`); a threshold of 0, or none at all, means `default`.
 
+    Those that the extractor does not understand are in the set, too, see `PromptSet`. `prepare` is
+    called with what the others want before they are encoded, to encode more along with it.
+
     Raises:
-        ValueError: a prompt is blank, excludes without wanting anything, is given twice, or is not
-            understood by the extractor; there are too many, or as many thresholds as prompts are
-            not there, or one is outside 0..1.
+        ValueError: a prompt is blank or too long, excludes without wanting anything, or is given
+            twice; there are too many, or as many thresholds as prompts are not there, or one is
+            outside 0..1.
     """
-    if len(texts) > MAX_PROMPTS:
-        raise BadInputError(f"there are {len(texts)} prompts, expected at most {MAX_PROMPTS}")
-    for position, text in enumerate(texts):
-        if not text.strip():
-            raise BadInputError(f"prompt {position} is blank, expected words")
-    questions = [parse_question(text) for text in texts]
-    texts = tuple(question.text for question in questions)
-    for position, text in enumerate(texts):
-        if text in texts[:position]:
-            raise BadInputError(f"prompt '{text}' is given twice")
+    questions, why_not = questions_of(encoder, texts)
+    texts = tuple(text.strip() for text in texts)
     if thresholds and len(thresholds) != len(texts):
         raise BadInputError(
             f"there are {len(thresholds)} thresholds for {len(texts)} prompts, "
@@ -103,10 +112,75 @@ def make_prompts(
     for value in thresholds:
         check_threshold(value)
     used = tuple(float(t) or default for t in thresholds) or (default,) * len(texts)
-    row = {term: k for k, term in enumerate(dict.fromkeys(t for q in questions for t in q.terms))}
-    terms = tuple(tuple(row[term] for term in question.terms) for question in questions)
+    row = {term: k for k, term in enumerate(_phrases(questions))}
+    terms = tuple(tuple(row[term] for term in one.terms) if one else () for one in questions)
     given = tuple(bool(t) for t in thresholds) or (False,) * len(texts)
-    return PromptSet(texts, used, encoder.encode(list(row)), terms, given)
+    if prepare is not None:
+        prepare([one.wanted for one in questions if one])
+    return PromptSet(texts, used, encoder.encode(list(row)), terms, given, why_not)
+
+
+def check_prompts(texts: Sequence[str]) -> None:
+    """ValueError for prompts that nobody could mean, or too many; looks at nothing but sizes first.
+
+    Raises:
+        ValueError: there are too many, one is too long, blank or given twice.
+    """
+    if len(texts) > MAX_PROMPTS:
+        raise BadInputError(f"there are {len(texts)} prompts, expected at most {MAX_PROMPTS}")
+    for position, text in enumerate(texts):
+        check_length(f"prompt {position}", text, MAX_PROMPT_LETTERS)
+    if (letters := sum(map(len, texts))) > MAX_LETTERS:
+        raise BadInputError(
+            f"the prompts have {letters} characters together, expected at most {MAX_LETTERS}"
+        )
+    seen = set()
+    for position, text in enumerate(texts):
+        text = text.strip()
+        if not text:
+            raise BadInputError(f"prompt {position} is blank, expected words")
+        if text in seen:
+            raise BadInputError(f"prompt {shown(text)} is given twice")
+        seen.add(text)
+
+
+def questions_of(
+    encoder: TextVectors, texts: Sequence[str]
+) -> tuple[list[Question | None], dict[str, NotUnderstoodError]]:
+    """The prompts taken apart, None for those that are not understood, and why they are not.
+
+    Raises:
+        ValueError: as `make_prompts`.
+    """
+    check_prompts(texts)
+    questions: list[Question | None] = []
+    why_not: dict[str, NotUnderstoodError] = {}
+    for text in texts:
+        try:
+            question = parse_question(text)
+            for term in question.terms:
+                encoder.check_understood(term)
+        except NotUnderstoodError as error:
+            whole = text.strip()
+            why_not[whole] = NotUnderstoodError(whole, error.part, error.expected)
+            questions.append(None)
+        else:
+            questions.append(question)
+    if (count := len(_phrases(questions))) > MAX_PHRASES:
+        raise BadInputError(
+            f"the prompts have {count} different words or phrases, what they exclude included, "
+            f"expected at most {MAX_PHRASES}"
+        )
+    for position, why in encoder.refused([one.terms if one else () for one in questions]).items():
+        whole = texts[position].strip()
+        questions[position] = None
+        why_not[whole] = NotUnderstoodError(whole, whole, why)
+    return questions, why_not
+
+
+def _phrases(questions: Sequence[Question | None]) -> dict[str, None]:
+    """All that has to be encoded, each once, in its order."""
+    return dict.fromkeys(term for one in questions if one for term in one.terms)
 
 
 def check_threshold(value: float) -> None:
@@ -137,7 +211,10 @@ def combined(of_terms: Tensor, terms: Sequence[Sequence[int]]) -> Tensor:
     That of what is wanted times one minus that of each thing that is excluded: the probability of
     "this, and none of those", were they independent.
     """
-    scores = of_terms[..., [rows[0] for rows in terms]]
+    scores = of_terms[..., [rows[0] if rows else 0 for rows in terms]]
+    for prompt, rows in enumerate(terms):
+        if not rows:  # not understood
+            scores[..., prompt] = 0
     for prompt, rows in enumerate(terms):
         for excluded in rows[1:]:
             scores[..., prompt] *= 1 - of_terms[..., excluded]

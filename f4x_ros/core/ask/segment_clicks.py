@@ -11,12 +11,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from f4x_ros.core.base.limits import MAX_CLICKS
 from f4x_ros.core.data import PinholeCamera, Pose, viewmat
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.field import Snapshot
 from f4x_ros.core.render import uplift
-
-MAX_CLICKS = 1000  # srv/Segment says it
 
 _WINDOW_PX = 16  # the projection is linearised within the picture: a single pixel is too little
 

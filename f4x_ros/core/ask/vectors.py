@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from f4x_ros.core.features.base import FeatureExtractor
+from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.features.base import FeatureExtractor, Words
 from f4x_ros.core.features.registry import language_of
 from f4x_ros.core.field import Snapshot
 
@@ -30,6 +31,33 @@ class TextVectors:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def check_understood(self, text: str) -> None:
+        """NotUnderstoodError if the extractor does not understand a text; says which part."""
+        if text not in self._kept:
+            language_of(self._extractor).check_understood(text)
+
+    def refused(self, groups: Sequence[Sequence[str]]) -> dict[int, str]:
+        """Groups of texts with one that the extractor refuses only once it encodes it, and why.
+
+        Costs nothing for extractors that say beforehand what they do not understand.
+        """
+        if not any(groups):
+            return {}
+        if type(language_of(self._extractor)).check_understood is not Words.check_understood:
+            return {}
+        try:
+            self.encode([text for group in groups for text in group])
+        except BadInputError:
+            return {k: why for k, group in enumerate(groups) if (why := self._refusal(group))}
+        return {}
+
+    def _refusal(self, texts: Sequence[str]) -> str:
+        try:
+            self.encode(texts)
+        except BadInputError as error:
+            return str(error)
+        return ""
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> Tensor:

@@ -16,11 +16,15 @@ from f4x_ros.core.data.track import Track
 
 
 class Presence(IntEnum):
-    """Whether something is there; the values are those of `srv/Query`."""
+    """Whether something is there; the values are those of `srv/Query`.
+
+    NOT_UNDERSTOOD is no answer: no `QueryResult` has it, `NotUnderstoodError` is raised instead.
+    """
 
     NOT_PRESENT = 0
     PRESENT = 1
     UNSURE = 2
+    NOT_UNDERSTOOD = 3
 
 
 @dataclass(frozen=True, eq=False)

@@ -117,6 +117,13 @@ class Words(FeatureExtractor):
     def text(self, prompts: Sequence[str]) -> Tensor:
         """Text vectors [P, C]; ValueError names a prompt that is not understood, and what is."""
 
+    def check_understood(self, prompt: str) -> None:
+        """Raise NotUnderstoodError, with the part, for a prompt that `text` would refuse.
+
+        A model need not override it: it costs an encoding, then, to find out which is refused.
+        """
+        return
+
     @abstractmethod
     def relevancy(
         self,

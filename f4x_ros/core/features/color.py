@@ -59,6 +59,10 @@ class ColorExtractor(Words, Examples):
         rows = [_indicator(parse(prompt)) for prompt in prompts]
         return torch.tensor(rows, device=self.device).reshape(-1, self.dim)
 
+    def check_understood(self, prompt: str) -> None:
+        """NotUnderstoodError for a prompt that `color_words.parse` does not understand."""
+        parse(prompt)
+
     def relevancy(self, features: Tensor, text: Tensor) -> Tensor:
         """Membership in the named colours, the named tones and textures, whichever is least."""
         scores = features.new_ones(len(features), len(text))

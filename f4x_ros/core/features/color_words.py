@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.errors import NotUnderstoodError, shown
 from f4x_ros.core.features.color_terms import TERMS
 
 # Word -> terms it covers, and a tone it implies.
@@ -71,6 +72,9 @@ _FILLERS = frozenset(
 )
 
 
+_READS = "the 'color' extractor understands colour and texture words only"
+
+
 @dataclass(frozen=True)
 class ColorPrompt:
     """What is asked for: each group is a union, and all groups that are not empty must hold.
@@ -98,14 +102,19 @@ def parse(prompt: str) -> ColorPrompt:
         ValueError: a word is unknown, no colour or texture is named, or an "or" would have to join
             more than plain alternatives; names the prompt.
     """
+    for part in prompt.split():
+        if any(_is_symbol(letter) for letter in part):
+            raise NotUnderstoodError(prompt, part, _READS)
     words = re.findall(r"[^\W_]+", prompt.lower())
     alternatives = "or" in words or "," in prompt
     parts = [_meaning(word, prompt) for word in words if word not in ("and", "or")]
     named = [part for part in parts if part != _NOTHING]
     if not named:
-        raise BadInputError(
-            f"prompt {prompt!r}: the 'color' extractor needs the name of a colour or texture in "
-            f"it; it knows {vocabulary()}"
+        raise NotUnderstoodError(
+            prompt,
+            prompt,
+            "the 'color' extractor needs the name of a colour or texture in it; it knows "
+            f"{vocabulary()}",
         )
     asked = ColorPrompt(
         frozenset().union(*(part.terms for part in named)),
@@ -114,9 +123,11 @@ def parse(prompt: str) -> ColorPrompt:
     )
     groups = sum(bool(group) for group in (asked.terms, asked.tones, asked.textures))
     if groups > 1 and (alternatives or any(p.terms and p.tones and p != asked for p in named)):
-        raise BadInputError(
-            f"prompt {prompt!r}: the 'color' extractor joins only plain alternatives ('red or "
-            "orange'); ask for these one at a time"
+        raise NotUnderstoodError(
+            prompt,
+            prompt,
+            "the 'color' extractor joins only plain alternatives ('red or orange'); ask for these "
+            "one at a time",
         )
     return asked
 
@@ -136,7 +147,16 @@ def _meaning(word: str, prompt: str) -> ColorPrompt:
     if word in _TEXTURE_WORDS:
         textures = _TEXTURE_WORDS[word].split(" or ")
         return ColorPrompt(frozenset(), frozenset(), frozenset(textures))
-    raise BadInputError(
-        f"prompt {prompt!r}: the 'color' extractor understands colour and texture words only; it "
-        f"does not know {word!r}. Use features.extractor:=openclip for other words"
+    raise NotUnderstoodError(
+        prompt,
+        word,
+        f"{_READS}; it does not know {shown(word)}. Use features.extractor:=embedded or openclip "
+        "for other words",
     )
+
+
+def _is_symbol(letter: str) -> bool:
+    """Emoji and other characters that are neither words nor punctuation."""
+    return not letter.isascii() and unicodedata.category(letter)[0:2] in (
+        "So", "Sk", "Sm", "Sc", "Co", "Cn",
+    )  # fmt: skip

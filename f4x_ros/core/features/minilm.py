@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from f4x_ros.core.base.tensor_file import Array, read_tensors
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.errors import BadInputError, NotUnderstoodError
 from f4x_ros.core.features.base import check_prompts
 from f4x_ros.core.features.wordpiece import WordPiece
 
@@ -107,6 +107,18 @@ class MiniLm:
             chosen = order[start : start + _BATCH]
             out[chosen] = self._forward([numbers[k] for k in chosen])
         return out
+
+    def check_understood(self, text: str) -> None:
+        """Raise NotUnderstoodError for a text of which not all has a meaning to the model."""
+        if part := self._tokenizer.unknown(text):
+            raise NotUnderstoodError(
+                text, part, "the text model has no words for it, it reads English"
+            )
+        pieces = len(self._tokenizer.encode(text)) - 2
+        if pieces > self._most - 2:
+            raise NotUnderstoodError(
+                text, text, f"it has {pieces} word pieces, expected at most {self._most - 2}"
+            )
 
     def _numbers(self, text: str) -> list[int]:
         numbers = self._tokenizer.encode(text)

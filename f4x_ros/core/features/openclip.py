@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from f4x_ros.core.base import option
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.errors import NotUnderstoodError
 from f4x_ros.core.features.base import Examples, Words, check_images, check_prompts
 from f4x_ros.core.features.openclip_vit import ATTENTIONS, check_tower, dense_tokens
 from f4x_ros.core.features.openclip_weights import Source, import_open_clip, load_model
@@ -124,8 +124,9 @@ class OpenClipExtractor(Words, Examples):
         check_prompts(prompts)
         if not prompts:
             return torch.empty(0, self.dim, device=self.device)
+        for prompt in prompts:
+            self.check_understood(prompt)
         sentences = [t.format(prompt.strip()) for prompt in prompts for t in TEMPLATES]
-        self._check_length(sentences)
         tokens = self._tokenizer(sentences).to(self.device)
         vectors = functional.normalize(self.model.encode_text(tokens).float(), dim=-1)
         mean = vectors.view(len(prompts), len(TEMPLATES), -1).mean(1)
@@ -143,11 +144,12 @@ class OpenClipExtractor(Words, Examples):
         seen = torch.linalg.vector_norm(features, dim=-1, keepdim=True) > 1e-6
         return torch.where(seen, scores, 0.0)
 
-    def _check_length(self, sentences: Sequence[str]) -> None:
+    def check_understood(self, prompt: str) -> None:
+        """NotUnderstoodError for a prompt that is longer than the model reads."""
         limit = self.model.context_length - 2  # start and end
-        for sentence in sentences:
-            count = len(self._tokenizer.encode(sentence))
+        for template in TEMPLATES:
+            count = len(self._tokenizer.encode(template.format(prompt.strip())))
             if count > limit:
-                raise BadInputError(
-                    f"prompt in {sentence!r} has {count} tokens, expected at most {limit}"
+                raise NotUnderstoodError(
+                    prompt, prompt, f"it has {count} tokens, expected at most {limit}"
                 )

@@ -51,11 +51,31 @@ class WordPiece:
             numbers += self._pieces(word)
         return [*numbers, self._numbers[_END]]
 
+    def unknown(self, text: str) -> str:
+        """The first part of a text, between blanks, that the vocabulary has no words for, or "".
+
+        It has letters of other scripts than Latin, but as in foreign names: what is made of them
+        has no meaning. So it is with emoji and other symbols. A text without any letter or digit
+        is unknown as a whole.
+        """
+        for part in text.split():
+            if any(_is_foreign(letter) for letter in part):
+                return part
+            if any(self._cut(word) is None for word in _words(part)):
+                return part
+        return "" if any(letter.isalnum() for letter in text) else text
+
     def _pieces(self, word: str) -> list[int]:
-        unknown = [self._numbers[_UNKNOWN]]
+        pieces = self._cut(word)
+        if pieces is None:
+            return [self._numbers[_UNKNOWN]]
+        return [self._numbers[(_CONTINUES if k else "") + piece] for k, piece in enumerate(pieces)]
+
+    def _cut(self, word: str) -> list[str] | None:
+        """The pieces of a word, without their marks; None if it cannot be made of them."""
         if len(word) > _LONGEST_WORD:
-            return unknown
-        found: list[int] = []
+            return None
+        found: list[str] = []
         start = 0
         while start < len(word):
             lead = _CONTINUES if start else ""
@@ -64,8 +84,8 @@ class WordPiece:
                 None,
             )
             if stop is None:
-                return unknown
-            found.append(self._numbers[lead + word[start:stop]])
+                return None
+            found.append(word[start:stop])
             start = stop
         return found
 
@@ -86,6 +106,15 @@ def _words(text: str) -> Iterator[str]:
                 word += character
         if word:
             yield word
+
+
+def _is_foreign(character: str) -> bool:
+    """A letter of another script than Latin, or a symbol that is not of ASCII."""
+    if character.isascii():
+        return False
+    if character.isalpha():
+        return not unicodedata.name(character, "").startswith("LATIN ")
+    return unicodedata.category(character)[0] == "S"
 
 
 def _cleaned(character: str) -> str:

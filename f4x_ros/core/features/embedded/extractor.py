@@ -104,9 +104,15 @@ class EmbeddedExtractor(CosineWords, Examples):
         return features
 
     def text(self, prompts: Sequence[str]) -> Tensor:
-        """Unit vectors [P, dim]; any words are understood, some better than others."""
+        """Unit vectors [P, dim]; English words are understood, some better than others."""
         check_prompts(prompts)
+        for prompt in prompts:
+            self.check_understood(prompt)
         return self._space.query(self._words.encode(prompts))
+
+    def check_understood(self, prompt: str) -> None:
+        """NotUnderstoodError for a prompt with a part that the text model has no words for."""
+        self._words.check_understood(prompt)
 
     def of_cosine(self, cosine: Tensor, lengths: Tensor) -> Tensor:
         """Calibrated probability [..., P] that each text is true of each feature.
