@@ -61,6 +61,42 @@ def test_a_problem_can_be_taken_back(health: Health) -> None:
     assert health.verdict() == (OK, "")
 
 
+def test_counters_that_are_zero_are_among_all(health: Health) -> None:
+    assert health.counts()["dropped.superseded"] == health.counts()["time_jumps"] == 0
+
+
+def test_what_is_left_out_is_counted_with_the_stamp_of_the_first(health: Health) -> None:
+    health.left_out("images_without_pose", stamp_ns=5)
+    health.begin_report()
+    health.left_out("images_without_pose", stamp_ns=9)
+    health.left_out("late", 2)
+    assert health.counts()["dropped.images_without_pose"] == 2
+    assert health.all_left_out().first_ns == {"images_without_pose": 5}
+    assert list(health.left_out_of_report()) == [("images_without_pose", 1, 9), ("late", 2, None)]
+
+
+def test_solved_is_what_was_put_right_and_not_what_was_seen_no_more(
+    health: Health, clock: Clock
+) -> None:
+    health.problem("image", "encoding")
+    health.problem("tf", "zeros")
+    health.problem("topic", "nobody publishes")
+    health.solved("topic")
+    health.solved("qos")  # there was no such problem
+    assert health.take_solved() == ["topic"]
+    clock.now += HOLD_S + 0.1
+    assert health.verdict() == (OK, "")
+    assert health.take_solved() == []
+    health.problem("image", "encoding")
+    health.processed(1.0, 1.0)  # a frame came through
+    assert health.verdict()[0] == ERROR  # people have to see it
+    clock.now += HOLD_S + 0.1
+    assert health.take_solved() == ["image"]
+    health.problem("silent", "nothing comes")
+    health.forget("silent")
+    assert health.take_solved() == []
+
+
 def test_an_unknown_kind_is_refused(health: Health) -> None:
     with pytest.raises(ValueError, match="kind is 'mood', expected one of configuration"):
         health.problem("mood", "bad")

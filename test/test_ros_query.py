@@ -105,7 +105,7 @@ def test_a_question_that_cannot_be_meant_is_refused(
 
 def test_a_picture_of_an_unknown_encoding_is_refused(active: Running, robot: Robot) -> None:
     mapped(active, robot, 1)
-    request: dict[str, Any] = {"encoding": "yuv422", "width": 8, "height": 8, "step": 16}
+    request: dict[str, Any] = {"encoding": "rgb10", "width": 8, "height": 8, "step": 16}
     example = Image(**request, data=bytes(128))
     answer = active.client._call("query", Query.Request(example=example), 30.0)
     assert not answer.success
