@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import numpy as np
+import roma
 import torch
 from box_world import BoxWorld
 from test_core_births import as_view
 
 from f4x_ros.core.config import Config, MappingConfig
 from f4x_ros.core.data.frame import Frame
-from f4x_ros.core.mapping.insertion import unexplained
+from f4x_ros.core.mapping.insertion import _quats_of, unexplained
 from f4x_ros.core.perception import Perception
 
 QUICK = Config.from_dotted(
@@ -62,3 +63,12 @@ def test_a_contradiction_in_depth_alone_must_be_large_and_wide() -> None:
     assert in_front(large, line) == 0  # may be an edge that mixes near and far
     assert in_front(large, line, other_color=True) == 96
     assert in_front(-large, block, other_color=True) == 0
+
+
+def test_quaternions_of_rotations_are_roma_s() -> None:
+    torch.manual_seed(1)
+    half_turns = torch.diag_embed(torch.tensor([[1.0, -1, -1], [-1, 1, -1], [-1, -1, 1]]))
+    rotations = torch.cat([roma.random_rotmat(1000), half_turns, torch.eye(3)[None]])
+    expected = roma.rotmat_to_unitquat(rotations).roll(1, -1)  # roma's xyzw -> wxyz
+    assert torch.equal(_quats_of(rotations), expected)
+    assert _quats_of(rotations[:0]).shape == (0, 4)

@@ -155,6 +155,13 @@ print("torch" in sys.modules)
     assert done.stdout.split()[-1] == "False"
 
 
+def test_the_node_imports_no_compiler() -> None:
+    # (of torch; a third of the time until the node is there)
+    code = "import sys, f4x_ros.ros.node; print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "False"
+
+
 def test_a_node_told_nothing_says_that_it_looks_for_nothing(
     client: PerceptionClient, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -95,6 +95,29 @@ def test_a_camera_without_its_recording_ends_with_one_line_and_code_2() -> None:
     assert "Traceback" not in errors
 
 
+@pytest.mark.parametrize("module", ["node", "camera"])
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("--params-file", "/no/such.yaml"), "arguments of ROS (--ros-args): "),
+        (("-p", "prompts:=["), "arguments of ROS (--ros-args): "),
+        (("-p", "use_sim_time:=maybe"), "'use_sim_time' to 'maybe'"),
+    ],
+)
+def test_arguments_that_ros_does_not_understand_are_one_line(
+    module: str, words: tuple[str, ...], said: str
+) -> None:
+    name = {"node": "perception"}.get(module, module)
+    code = f"import sys; from f4x_ros.ros.{module} import main; sys.exit(main(sys.argv))"
+    command = [sys.executable, "-c", code, "--ros-args", *words]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith(f"{name}: "))
+    assert said in line
+    assert words[1].split(":=")[0] in line
+
+
 def test_room_for_images_is_made_unless_the_user_configured_fast_dds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

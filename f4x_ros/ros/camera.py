@@ -22,7 +22,7 @@ from f4x_ros.core.errors import BadInputError
 from f4x_ros.msg import TrackArray
 from f4x_ros.ros.conversions import camera_info_msg, header, stamp_ns, transform_msg
 from f4x_ros.ros.images import image_msg
-from f4x_ros.ros.middleware import ignore_interrupts, ros, until_interrupted
+from f4x_ros.ros.middleware import ignore_interrupts, refused, ros, until_interrupted
 from f4x_ros.ros.options import Option, checked, declare, unknown
 from f4x_ros.sim import open_source
 
@@ -213,20 +213,24 @@ class CameraNode(Node):
 
 def main(args: Sequence[str] | None = None) -> int:
     """Exit code 0 when all was delivered, 2 with one line when something was not as expected."""
-    with ros(args):
-        node = None
-        try:
-            with until_interrupted():
-                node = CameraNode()
-                node.run()
-        except ValueError as error:
-            print(f"camera: {error}", file=sys.stderr)
-            return 2
-        finally:
-            ignore_interrupts()
-            if node is not None:
-                node.close()
+    try:
+        with ros(args):
+            _publish_all()
+    except ValueError as error:
+        return refused("camera", error)
     return 0
+
+
+def _publish_all() -> None:
+    node = None
+    try:
+        with until_interrupted():
+            node = CameraNode()
+            node.run()
+    finally:
+        ignore_interrupts()
+        if node is not None:
+            node.close()
 
 
 if __name__ == "__main__":

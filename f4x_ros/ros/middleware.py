@@ -6,12 +6,16 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import rclpy
 from ament_index_python import get_package_share_directory, has_resource
+from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.executors import ExternalShutdownException
+
+from f4x_ros.core.errors import BadInputError
 
 _PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 _USER_CONFIGURED = (*_PROFILE_VARIABLES, "FASTDDS_BUILTIN_TRANSPORTS")
@@ -36,9 +40,17 @@ def use_large_shared_memory() -> None:
 
 @contextlib.contextmanager
 def ros(args: Sequence[str] | None = None) -> Iterator[None]:
-    """rclpy from init to the end of the process; for the main functions of executables."""
+    """rclpy from init to the end of the process; for the main functions of executables.
+
+    Raises:
+        BadInputError: an argument behind --ros-args that ROS does not understand.
+    """
     use_large_shared_memory()
-    rclpy.init(args=None if args is None else list(args))
+    try:
+        rclpy.init(args=None if args is None else list(args))
+    except Exception as error:  # RCLError, UnknownROSArgsError: rclpy keeps its classes to itself
+        reason = str(error).removeprefix("failed to initialize rcl: ").split(", at /")[0]
+        raise BadInputError(f"arguments of ROS (--ros-args): {reason}") from error
     try:
         yield
     finally:
@@ -51,14 +63,25 @@ def until_interrupted() -> Iterator[None]:
     """Run until Ctrl-C, SIGTERM or a shutdown from outside, which are no errors.
 
     What a callback raises because its context has just been taken away is none, either.
+
+    Raises:
+        BadInputError: a parameter of rclpy's own has the wrong type (use_sim_time).
     """
     try:
         yield
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except InvalidParameterTypeException as error:
+        raise BadInputError(str(error)) from error
     except Exception:
         if rclpy.ok():
             raise
+
+
+def refused(name: str, error: ValueError) -> int:
+    """Say in one line why an executable ends; its exit code."""
+    print(f"{name}: {error}", file=sys.stderr)
+    return 2
 
 
 def ignore_interrupts() -> None:

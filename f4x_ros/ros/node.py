@@ -15,9 +15,10 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.task import Future
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.ros.complaints import is_expected, text_of, traceback_of
 from f4x_ros.ros.diagnostics import FOR_EVER_S, DiagnosticsPublisher, Health
-from f4x_ros.ros.middleware import ignore_interrupts, ros, until_interrupted
+from f4x_ros.ros.middleware import ignore_interrupts, refused, ros, until_interrupted
 from f4x_ros.ros.parameters import NodeParameters
 from f4x_ros.ros.session import Session
 from f4x_ros.srv import Query, Segment, SetPrompts
@@ -223,22 +224,32 @@ class PerceptionNode(LifecycleNode):
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the node until it is told to stop; with `autostart` it configures and activates first."""
-    with ros(args):
-        node = None
-        try:
-            with until_interrupted():
-                node = PerceptionNode()
-                if node.autostart:
-                    started = node.trigger_configure() == TransitionCallbackReturn.SUCCESS
-                    if started:
-                        node.trigger_activate()
-                rclpy.spin(node)
-        finally:
-            ignore_interrupts()
-            if node is not None:
-                node.destroy_node()
+    """Run the node until it is told to stop; with `autostart` it configures and activates first.
+
+    Exit code 0, or 2 with one line when ROS does not understand its arguments.
+    """
+    try:
+        with ros(args):
+            _spin()
+    except BadInputError as error:
+        return refused("perception", error)
     return 0
+
+
+def _spin() -> None:
+    node = None
+    try:
+        with until_interrupted():
+            node = PerceptionNode()
+            if node.autostart:
+                started = node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+                if started:
+                    node.trigger_activate()
+            rclpy.spin(node)
+    finally:
+        ignore_interrupts()
+        if node is not None:
+            node.destroy_node()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import roma
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -165,9 +164,29 @@ def _quats_with_z(normals: Tensor) -> Tensor:
     helper = torch.where(normals[:, :1].abs() < 0.9, x_axis, y_axis)
     x = normalize(torch.linalg.cross(helper, normals), dim=-1)
     y = torch.linalg.cross(normals, x)
-    rotation = torch.stack([x, y, normals], -1)
-    xyzw: Tensor = roma.rotmat_to_unitquat(rotation)
-    return quats_wxyz_from_xyzw(xyzw)
+    return _quats_of(torch.stack([x, y, normals], -1))
+
+
+def _quats_of(rotations: Tensor) -> Tensor:
+    """Quaternions [M, 4] wxyz of rotations [M, 3, 3], on their device, without waiting for it.
+
+    Markley 2008 (Unit quaternion from rotation matrix): of the rows of 4 q q^T the one with the
+    largest diagonal is normalised. As roma does it, to the bit; importing roma imports torch's
+    compiler, a third of what the node needs to start.
+    """
+    (a, b, c), (d, e, f), (g, h, i) = (row.unbind(-1) for row in rotations.unbind(-2))
+    rows = torch.stack(  # xyzw
+        [
+            torch.stack([1 + a - e - i, d + b, g + c, h - f], -1),
+            torch.stack([d + b, 1 + e - i - a, h + f, c - g], -1),
+            torch.stack([g + c, h + f, 1 + i - a - e, d - b], -1),
+            torch.stack([h - f, c - g, d - b, 1 + a + e + i], -1),
+        ],
+        -2,
+    )
+    best = rows.diagonal(dim1=-2, dim2=-1).argmax(-1)
+    row = rows.gather(-2, best[:, None, None].expand(-1, 1, 4))[:, 0]
+    return quats_wxyz_from_xyzw(row / torch.linalg.vector_norm(row, dim=-1, keepdim=True))
 
 
 def _rotation(view: View) -> Tensor:
