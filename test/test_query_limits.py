@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 from eval_scene import QUICK, make_frame
 from fabricated import OnlyWords
 
+from f4x_ros.core.ask import describe
 from f4x_ros.core.ask.language import parse_question
 from f4x_ros.core.ask.likeness import reduced
 from f4x_ros.core.ask.prompts import PromptSet, make_prompts
@@ -173,6 +175,27 @@ def test_a_question_that_is_not_understood_has_no_answer() -> None:
     assert list(told) == [PLANT, "red -mug"]
     assert "'mug' is not understood" in told["red -mug"]
     assert Presence.NOT_UNDERSTOOD not in {perception.query("red thing").presence}
+
+
+def test_masks_of_many_prompts_are_made_in_bands_and_are_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    drawn, alpha = torch.rand(23, 11, 40), torch.rand(23, 11)
+    thresholds = [0.5 + k / 100 for k in range(40)]
+    whole = describe.label_masks(drawn, alpha, thresholds)
+    looked_at = []
+    labelled = describe._labelled
+
+    def watched(part: torch.Tensor, *rest: Any) -> Any:
+        looked_at.append(part.numel())
+        return labelled(part, *rest)
+
+    monkeypatch.setattr(describe, "_labelled", watched)
+    monkeypatch.setattr(describe, "_BAND", 5 * 11 * 40)
+    for mine, own in zip(describe.label_masks(drawn, alpha, thresholds), whole, strict=True):
+        np.testing.assert_array_equal(mine, own)
+    assert max(looked_at) == 5 * 11 * 40
 
 
 # --- examples -------------------------------------------------------------------------------------

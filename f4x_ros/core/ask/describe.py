@@ -16,6 +16,7 @@ from f4x_ros.core.data import UNLABELLED, Cloud, Track
 from f4x_ros.core.field import MIN_OPACITY, Snapshot
 
 _SOLID_ALPHA = 0.5  # below this a pixel has no label
+_BAND = 2**24  # probabilities that are looked at together, 64 MB
 
 
 def label_masks(
@@ -25,6 +26,22 @@ def label_masks(
 
     Labels are 0 background, q + 1 prompt q, `UNLABELLED` where the field is hardly there.
     """
+    height, width, count = accumulated.shape
+    rows = max(1, _BAND // max(1, width * count))
+    if rows >= height:
+        return _labelled(accumulated, alpha, thresholds)
+    # By bands of rows: with many prompts, what is made on the way has several times their size.
+    masks = np.empty((count, height, width), np.float32)
+    numbers = np.empty((height, width), np.uint16)
+    for top in range(0, height, rows):
+        band = slice(top, top + rows)
+        masks[:, band], numbers[band] = _labelled(accumulated[band], alpha[band], thresholds)
+    return masks, numbers
+
+
+def _labelled(
+    accumulated: Tensor, alpha: Tensor, thresholds: Sequence[float]
+) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
     probability = _share(accumulated, alpha[..., None])
     labels, _ = labels_of(probability, thresholds)
     labels = torch.where(alpha < _SOLID_ALPHA, UNLABELLED, labels)
