@@ -102,8 +102,7 @@ class GaussianField:
         """
         self._looks.append(list(frusta))
         self._frames += 1
-        means = self.present["means"][:0] if held is None else self.present["means"][held]
-        self._held = frozenset(cube_codes(means, self.rest.edge_m).tolist())
+        self._held = self._cubes_of(held)
         if self._frames % _LOOKS == 0:
             self.settle()
         wanted = self.rest.met_by(list(frusta))
@@ -113,6 +112,13 @@ class GaussianField:
         coming = self._fitting(wanted)
         self.waiting = len(wanted) - len(coming)
         self.bring(coming)
+
+    def _cubes_of(self, held: Tensor | None) -> frozenset[int]:
+        """Cubes of some present Gaussians, a mask; none where nothing can go to rest anyway."""
+        small = len(self.present) + len(self.past) <= _SPARE and self.rest.pages is None
+        if held is None or small:
+            return frozenset()
+        return frozenset(cube_codes(self.present["means"][held], self.rest.edge_m).tolist())
 
     def _fitting(self, wanted: list[int], reserve: int = 0) -> list[int]:
         """Those of some blocks at rest that fit beside the working set; with pages, room is made.

@@ -117,9 +117,10 @@ class Mapper:
         In a small map these are all. In a large one they are those around; what is elsewhere waits
         until the camera is there, so that a frame costs what is in view, however much there is.
         """
-        views = self.keyframes.views
+        views, at_rest = self.keyframes.views, self.field.rest.codes
+        if not at_rest:
+            return views
         self._surfaces.keep(views)
-        at_rest = self.field.rest.codes
         return [one for one in views if self._surfaces.share_absent(one, at_rest) < _ABSENT]
 
     def _absent(self, views: Sequence[View]) -> dict[View, Tensor]:

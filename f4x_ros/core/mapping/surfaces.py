@@ -20,7 +20,7 @@ _AROUND = (0.95, 1.0, 1.05)  # of a reading: Gaussians of a surface lie on both 
 class _Surface(NamedTuple):
     codes: list[int]  # [C] of the cubes
     shares: list[float]  # [C] of the readings that lie in each
-    cells: Tensor  # [3, h, w] int16, which of them: each cell's, on both sides; -1: no reading
+    cells: Tensor  # [3, h, w] int16 on the host, which of them: on both sides; -1: no reading
 
 
 class Surfaces:
@@ -53,11 +53,11 @@ class Surfaces:
         resting = [code in at_rest for code in codes]
         if not any(resting):
             return None
-        cells = torch.tensor([*resting, True], device=index.device)[index.long()].any(0)
+        cells = torch.tensor([*resting, True])[index.long()].any(0)
         cells = max_pool2d(cells.float()[None], 3, 1, 1)[0] > 0  # Gaussians reach over edges
         whole = cells.repeat_interleave(_CELL_PX, 0).repeat_interleave(_CELL_PX, 1)
         width, height = view.size
-        return whole[:height, :width] | (view.depth <= 0)
+        return whole[:height, :width].to(view.depth.device) | (view.depth <= 0)
 
     def _of(self, view: View) -> _Surface:
         if view not in self._known:
@@ -65,8 +65,8 @@ class Surfaces:
         return self._known[view]
 
     def _found(self, view: View) -> _Surface:
-        depth = view.depth[::_CELL_PX, ::_CELL_PX]
-        T = torch.as_tensor(view.T_map_camera, dtype=torch.float32, device=depth.device)
+        depth = view.depth[::_CELL_PX, ::_CELL_PX].cpu()
+        T = torch.as_tensor(view.T_map_camera, dtype=torch.float32)
         rays = torch.from_numpy(view.camera.pixel_rays()[::_CELL_PX, ::_CELL_PX]).to(depth)
         ways = depth[..., None] * (rays @ T[:3, :3].T)
         points = torch.stack([share * ways + T[:3, 3] for share in _AROUND])
