@@ -20,13 +20,6 @@ _DROPS: dict[DropCause, str] = {
     "not_ready": "images_without_pose",
     "stopped": "stopped",
 }
-LOST_IN_STREAM = ("superseded", "queue_full", "stopped")
-"""Reasons for which a recording would have lost nothing: the stream went on without waiting."""
-NO_FRAMES = (
-    *("depth_without_image", "depth_with_repeated_stamp", "calibrations_unusable"),
-    *("poses_unusable", "poses_of_other_frames", "transforms_unusable"),
-)
-"""Reasons that count what is no frame."""
 
 
 def is_expected(error: Exception) -> bool:

@@ -16,6 +16,7 @@ from rclpy.node import Node
 
 from f4x_ros.core.base import LeftOut
 from f4x_ros.core.errors import BadInputError
+from f4x_ros.ros.counters import COUNTERS, LEFT_OUT
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 HOLD_S = 5.0
@@ -56,27 +57,6 @@ _LOGGED_HERE = ("topic", "type", "qos", "silent", "sync", "stamps", "backend", "
 _OF_FRAMES = (
     *("camera_info", "time", "pose", "transform", "image", "depth", "processing", "stamps"),
     "overload",
-)
-LEFT_OUT = "dropped."
-"""First letters of the counters of what came and was not processed."""
-# All counters, so that those which are 0 are seen, too.
-COUNTERS = (
-    *("received.image", "received.camera_info", "received.depth/image", "paired", "processed"),
-    *(
-        LEFT_OUT + reason
-        for reason in (
-            *("images_without_depth", "depth_without_image", "images_without_pose"),
-            *("images_with_repeated_stamp", "depth_with_repeated_stamp", "late"),
-            *("images_unreadable", "images_of_other_size", "images_without_calibration"),
-            *("images_without_frame", "depth_unreadable", "depth_of_other_size"),
-            *("depth_without_calibration", "depth_not_registered", "frames_unusable"),
-            *("calibrations_unusable", "poses_unusable", "poses_of_other_frames"),
-            *("transforms_unusable",),
-            *("superseded", "queue_full", "failed", "stopped"),
-        )
-    ),
-    *("stamps_replaced", "time_jumps", "queries", "queries_refused", "segments"),
-    *("segments_refused", "prompts_refused", "services_failed", "reports_failed"),
 )
 
 

@@ -10,7 +10,8 @@ from rclpy.node import Node
 
 from f4x_ros.core.data import Frame, Outputs, Percept
 from f4x_ros.core.perception import Perception
-from f4x_ros.ros.complaints import LOST_IN_STREAM, NO_FRAMES, Complaints
+from f4x_ros.ros.complaints import Complaints
+from f4x_ros.ros.counters import LOST_IN_STREAM, NO_FRAMES
 from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.parameters import Settings
 
