@@ -100,11 +100,12 @@ def test_what_cannot_be_evaluated_is_said_and_the_rest_is_done(
     quickly = ("--set", "features.extractor=color")
     assert main(["eval", str(folder), SPEC, *quickly, "--out", str(out)]) == 1
     said = capsys.readouterr()
-    assert "blind cannot be evaluated: frame has no depth" in said.out
+    reason = "blind: no frame could be used, left out: 3 frames without depth"
+    assert f"blind cannot be evaluated: {reason}" in said.out
     assert "not evaluated: blind" in said.err
     report = json.loads((out / "report.json").read_text())
     assert list(report["scenes"]) == [SPEC]
-    assert "no depth" in report["failures"]["blind"]
+    assert report["failures"]["blind"].startswith(reason)
 
 
 def test_a_source_that_is_none_is_an_error_before_anything_runs(
