@@ -95,13 +95,12 @@ def test_a_camera_without_its_recording_ends_with_one_line_and_code_2() -> None:
     assert "Traceback" not in errors
 
 
-@pytest.mark.parametrize("module", ["node", "camera"])
 @pytest.mark.parametrize(
-    "words, said",
+    "module, words, said",
     [
-        (("--params-file", "/no/such.yaml"), "arguments of ROS (--ros-args): "),
-        (("-p", "prompts:=["), "arguments of ROS (--ros-args): "),
-        (("-p", "use_sim_time:=maybe"), "'use_sim_time' to 'maybe'"),
+        ("node", ("--params-file", "/no/such.yaml"), "arguments of ROS (--ros-args): "),
+        ("camera", ("-p", "prompts:=["), "arguments of ROS (--ros-args): "),
+        ("camera", ("-p", "use_sim_time:=maybe"), "'use_sim_time' to 'maybe'"),
     ],
 )
 def test_arguments_that_ros_does_not_understand_are_one_line(
