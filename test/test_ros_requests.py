@@ -43,7 +43,7 @@ from f4x_ros.ros.images import byte_array, image_msg
 from f4x_ros.ros.markers import TrackMarkers
 from f4x_ros.ros.questions import Questions
 from f4x_ros.ros.requests import EXAMPLE_ENCODINGS, check_view, read_example, read_query
-from f4x_ros.ros.transforms import TransformUnavailableError
+from f4x_ros.ros.transform_buffer import TransformUnavailableError
 from f4x_ros.srv import Query, Segment, SetPrompts
 from f4x_ros.viz.overlay import overlay_percept
 
