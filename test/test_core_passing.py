@@ -128,7 +128,7 @@ def test_a_thing_that_comes_nearer_leaves_no_trail() -> None:
     assert (trail < now_m + 0.05).sum() > 20
     # Where it was at first it was not seen to come to: that stays, as what is always there does.
     on_the_way = [((z > now_m + 0.4) & (z < 1.7)).sum() for z in (trail, kept)]
-    assert on_the_way[0] <= 0.1 * on_the_way[1]
+    assert on_the_way[0] <= 0.15 * on_the_way[1]
     assert on_the_way[1] > 20
 
 
