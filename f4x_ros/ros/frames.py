@@ -145,6 +145,11 @@ class FrameBuilder:
             )
         return name
 
+    def depth_frame(self, image: Image | CompressedImage, depth: Image | CompressedImage) -> str:
+        """Name of the frame of depth: that of the image where both messages name the same."""
+        name = plain_frame(depth.header.frame_id)
+        return self.frame_id(image) if name == plain_frame(image.header.frame_id) else name
+
     def build(
         self,
         image: Image | CompressedImage,
@@ -181,7 +186,8 @@ class FrameBuilder:
             )
         with _bad("camera_info", "images_of_other_size"):
             rgb = rectifier.color(rgb)
-        metres = self._depth_of(depth, depth_info, rectifier, frame_id, T_color_depth)
+        frames = (frame_id, self.depth_frame(image, depth))
+        metres = self._depth_of(depth, depth_info, rectifier, frames, T_color_depth)
         try:
             return Frame(
                 stamp_ns=stamp_ns(image.header.stamp),
@@ -203,10 +209,10 @@ class FrameBuilder:
         message: Image | CompressedImage,
         info: CameraInfo | None,
         color: Rectifier,
-        color_frame: str,
+        frames: tuple[str, str],
         T_color_depth: Pose | None,
     ) -> NDArray[np.float32]:
-        """Depth [H, W] metres of the rectified colour camera."""
+        """Depth [H, W] metres of the rectified colour camera; `frames` are of colour and depth."""
         topic, own = self._names["depth/image"], None
         with _bad("depth", "depth_unreadable"):
             metres = depth_from_image_msg(message, topic)
@@ -222,9 +228,9 @@ class FrameBuilder:
         with _bad("depth", "depth_not_registered"):
             metres = self._to_color.apply(
                 metres,
-                depth_frame=plain_frame(message.header.frame_id),
+                depth_frame=frames[1],
                 depth_camera=None if own is None else own.camera,
-                color_frame=color_frame,
+                color_frame=frames[0],
                 color_camera=color.camera,
                 T_color_depth=T_color_depth,
             )

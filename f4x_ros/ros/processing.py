@@ -149,7 +149,7 @@ class Processing:
         except BadFrameError as error:
             self._refuse(error, ns)
             return None
-        depth_frame = messages["depth/image"].header.frame_id
+        depth_frame = self._builder.depth_frame(image, messages["depth/image"])
 
         def look_up(waited_s: float) -> Placement:
             return self._poses.place(frame_id, depth_frame, ns, waited_s=waited_s)
