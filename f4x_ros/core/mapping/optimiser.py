@@ -33,6 +33,7 @@ class InView(NamedTuple):
     present: Tensor  # [K] indices of those that are refined
     fixed: Tensor  # [F] indices of present ones that are too small for this
     past: Tensor  # [L] indices
+    shown: Tensor  # [K + F] indices of present and fixed
     absent: Tensor | None = (
         None  # [H, W] mask of pixels that show nothing, or what is not in memory
     )
@@ -69,7 +70,7 @@ def in_view(field: GaussianField, views: Sequence[View], backend: str) -> list[I
     rows = _native_rows_in_view if backend == "cpu" else _rows_in_view
     present, past = (rows(part, views) for part in field.parts)
     return [
-        InView(fine, small, torch.cat(both))
+        InView(fine, small, torch.cat(both), torch.cat([fine, small]))
         for (fine, small), both in zip(present, past, strict=True)
     ]
 
@@ -141,27 +142,16 @@ def _pyramid(c: PinholeCamera) -> tuple[tuple[float, ...], tuple[float, float]]:
 
 def step(field: GaussianField, view: View, chosen: InView, backend: str) -> Tensor:
     """One step against a view; returns the loss before it, on the field's device."""
-    compiled = backend == "cpu"
-    drawn = Drawn.of(field.present, chosen.present, compiled=compiled)
-    others = [
-        Drawn.of(part, rows, compiled=compiled)
-        for part, rows in ((field.present, chosen.fixed), (field.past, chosen.past))
-        if len(rows)
-    ]
-    if compiled:
-        return _native_step(field, view, chosen, drawn, others)
-    return _torch_step(field, view, chosen, drawn, others, backend)
+    if backend == "cpu":
+        return _native_step(field, view, chosen)
+    return _torch_step(field, view, chosen, backend)
 
 
-def _torch_step(
-    field: GaussianField,
-    view: View,
-    chosen: InView,
-    drawn: Drawn,
-    others: Sequence[Drawn],
-    backend: str,
-) -> Tensor:
+def _torch_step(field: GaussianField, view: View, chosen: InView, backend: str) -> Tensor:
     """By autograd: on GPUs, without a compiler, and as the specification in tests."""
+    drawn = Drawn.of(field.present, chosen.present)
+    parts = ((field.present, chosen.fixed), (field.past, chosen.past))
+    others = [Drawn.of(part, rows) for part, rows in parts if len(rows)]
     leaves = Drawn(*(t.detach().requires_grad_() for t in drawn))
     exposure = view.exposure.values.detach().requires_grad_(view.exposure.learn)
     out = _draw(_joined(leaves, others), view, backend)
@@ -175,11 +165,11 @@ def _torch_step(
 
 
 @torch.no_grad()
-def _native_step(
-    field: GaussianField, view: View, chosen: InView, drawn: Drawn, others: Sequence[Drawn]
-) -> Tensor:
-    """The same in a few compiled passes."""
-    whole = _joined(drawn, others)
+def _native_step(field: GaussianField, view: View, chosen: InView) -> Tensor:
+    """The same in a few compiled passes; those that are refined are the first rows of all."""
+    drawn = Drawn.of(field.present, chosen.shown, compiled=True)
+    past = [Drawn.of(field.past, chosen.past, compiled=True)] if len(chosen.past) else []
+    whole = _joined(drawn, past)
     exposure = view.exposure.values
     shape = (view.viewmat, view.K, *view.size)
     out, backward = cpu.render_for_gradients(*whole, *shape)
