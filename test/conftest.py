@@ -44,3 +44,10 @@ def tracked(root: Path) -> list[Path]:
     if not (root / ".git").exists():
         pytest.skip("not a git checkout")
     return known_to_git(root)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small maps go to rest, too."""
+    monkeypatch.setattr("f4x_ros.core.field.field._SPARE", 10)
+    monkeypatch.setattr("f4x_ros.core.field.field._SLACK", 1.5)

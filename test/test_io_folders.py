@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from folder_files import SIZE, depth_units, picture, write_pair
 
 from f4x_ros.core.errors import BadInputError, BadSampleError
 from f4x_ros.io import START_NS
@@ -18,22 +19,6 @@ from f4x_ros.io.source import stamps_at_rate
 from f4x_ros.sim import open_source
 
 HOLOLENS = Path(__file__).resolve().parents[2] / "shared" / "data" / "hololens"
-SIZE = (12, 16)  # height, width
-
-
-def picture(seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (*SIZE, 3), np.uint8)
-
-
-def depth_units(seed: int) -> np.ndarray:
-    return np.random.default_rng(seed + 99).integers(0, 9000, SIZE).astype(np.uint16)
-
-
-def write_pair(image: Path, depth: Path, seed: int) -> None:
-    image.parent.mkdir(exist_ok=True)
-    depth.parent.mkdir(exist_ok=True)
-    cv2.imwrite(str(image), picture(seed)[..., ::-1])
-    cv2.imwrite(str(depth), depth_units(seed))
 
 
 @pytest.fixture

@@ -10,29 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from folder_files import SIZE, depth_units, picture, write_pair
 
 from f4x_ros.core.errors import BadInputError, BadSampleError
 from f4x_ros.io.stamp_units import UNITS, unit_of_images
 from f4x_ros.sim import open_source
 
-SIZE = (12, 16)  # height, width
 CALIBRATION = "20 21 7.5 5.5"
 START = 1305031102
-
-
-def picture(seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (*SIZE, 3), np.uint8)
-
-
-def depth_units(seed: int) -> np.ndarray:
-    return np.random.default_rng(seed + 99).integers(1, 9000, SIZE).astype(np.uint16)
-
-
-def write_pair(image: Path, depth: Path, seed: int) -> None:
-    image.parent.mkdir(exist_ok=True)
-    depth.parent.mkdir(exist_ok=True)
-    cv2.imwrite(str(image), picture(seed)[..., ::-1])
-    cv2.imwrite(str(depth), depth_units(seed))
 
 
 @pytest.fixture

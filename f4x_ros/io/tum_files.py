@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -43,7 +44,7 @@ class Stamped(NamedTuple):
     value: Any
 
 
-class TumList:
+class TumList(ABC):
     """Rows of one file that begin with a stamp.
 
     Attributes:
@@ -84,8 +85,9 @@ class TumList:
                 f"{self.path}: expected at least one line with a stamp"
             )  # fmt: skip
 
+    @abstractmethod
     def _value(self, row: Row) -> Any:
-        raise NotImplementedError
+        """What a row says beside its stamp; None if it is not understood."""
 
 
 class FileList(TumList):

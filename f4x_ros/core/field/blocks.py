@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from dataclasses import field as dc_field
 from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core.base import on_host
@@ -27,7 +25,7 @@ from f4x_ros.core.field.cubes import cube_codes
 from f4x_ros.core.field.gaussians import Columns
 from f4x_ros.core.field.gist import Gist, gist_of, joined
 from f4x_ros.core.field.packed import Packed, pack
-from f4x_ros.core.field.places import Corners
+from f4x_ros.core.field.places import SIGMAS, Corners
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +33,6 @@ Rows = dict[str, Tensor]
 """Some rows of a table: columns [N, ...] by name."""
 
 _TOLD = ("means", "log_scales", "seen_s", "object_ids")  # what is looked at when a block is made
-_SIGMAS = 3.0  # a Gaussian's extent in a box, standard deviations
 
 
 @dataclass(eq=False)
@@ -355,8 +352,8 @@ def _nothing(columns: Columns, like: Mapping[str, Tensor]) -> Rows:
     return {name: like[name][:0] for name in columns}
 
 
-def _box(means: Tensor, log_scales: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _box(means: Tensor, log_scales: Tensor) -> Corners:
     """Lowest and highest corner [3] of all that the Gaussians reach."""
-    reach = _SIGMAS * log_scales.amax(1, keepdim=True).exp()
+    reach = SIGMAS * log_scales.amax(1, keepdim=True).exp()
     low, high = (means - reach).amin(0), (means + reach).amax(0)
     return low.double().numpy(), high.double().numpy()

@@ -15,7 +15,8 @@ from f4x_ros.core.data import Frustum, met_by_any
 from f4x_ros.core.field.cubes import cube_codes
 from f4x_ros.core.field.gaussians import GaussianSet
 
-_SIGMAS = 3.0  # a Gaussian's extent in the box of its cube, standard deviations
+SIGMAS = 3.0
+"""A Gaussian's extent in the box of its cube, standard deviations."""
 
 Corners = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Lowest and highest corners [B, 3] of boxes, metres, map frame."""
@@ -50,7 +51,7 @@ class Places:
         """Around all that the Gaussians of each reach."""
         means = torch.cat([part["means"] for part in self._parts])
         scales = torch.cat([part.scales for part in self._parts])
-        reach = _SIGMAS * scales.amax(1, keepdim=True)
+        reach = SIGMAS * scales.amax(1, keepdim=True)
         where, size = self.of[:, None].expand(-1, 3), (len(self), 3)
         low = means.new_full(size, np.inf).scatter_reduce_(0, where, means - reach, "amin")
         high = means.new_full(size, -np.inf).scatter_reduce_(0, where, means + reach, "amax")
