@@ -118,8 +118,8 @@ class Perception:
                 the threshold that is outside 0..1. The prompts in force stay as they were.
         """
         made = self._asker.standing_prompts(prompts, thresholds)
-        for error in () if keep_unknown else made.not_understood.values():
-            raise error
+        if made.not_understood and not keep_unknown:
+            raise next(iter(made.not_understood.values()))
         self._prompts = made
         if not self._busy:  # (else when the frame, which has the prompts of before, is done)
             self._memory.keep_labels(self._prompts.texts)
