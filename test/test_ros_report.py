@@ -11,7 +11,7 @@ from typing import Any
 import bag_messages as bag
 import numpy as np
 import pytest
-from ros_harness import CAMERA, FRAME_ID, QUICK, Robot, frame, ros_client, running
+from ros_harness import CAMERA, FRAME_ID, QUICK, Robot, eventually, frame, ros_client, running
 from rosbags.rosbag2 import Reader
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
@@ -136,3 +136,47 @@ def test_reader_and_node_leave_the_same_report(client: PerceptionClient, tmp_pat
         "depth_unreadable": 1,
         "calibrations_unusable": 1,
     }
+
+
+def ended(client: PerceptionClient, out: Path, robot: Robot | None = None) -> str:
+    """A node that maps nothing; what its diagnostics say of the report."""
+    parameters = {"report.dir": str(out), "transform_timeout_s": 0.1}
+    with running(client, **parameters) as run:
+        run.client.start()
+        if robot is not None:
+            robot.wait_until_heard()
+            robot.send(0, tf=False)
+            run.counted("dropped.images_without_pose")
+        run.client.change_state("deactivate")
+        eventually(lambda: "problem.report" in run.client.values())
+        return run.client.values()["problem.report"]
+
+
+def test_a_run_that_mapped_nothing_leaves_a_report_that_says_why(
+    client: PerceptionClient, tmp_path: Path
+) -> None:
+    robot = Robot()
+    try:
+        said = ended(client, tmp_path, robot)
+    finally:
+        robot.close()
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["frames"], report["frames_there"]) == (0, 1)
+    assert report["left_out"] == {"images_without_pose": 1}
+    why = report["ended_early"]
+    assert why.startswith(
+        "no frame was mapped; received: 1 image, 1 camera_info, 1 depth/image; "
+        "left out: 1 images_without_pose; transform: no transform 'map' -> 'eye'"
+    )
+    assert why in said
+    assert [file.name for file in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_run_that_mapped_nothing_keeps_what_an_earlier_one_left(
+    client: PerceptionClient, tmp_path: Path
+) -> None:
+    (tmp_path / "report.json").write_text("earlier")
+    said = ended(client, tmp_path)
+    assert "received: 0 image, 0 camera_info, 0 depth/image" in said
+    assert f"{tmp_path} keeps what an earlier run left there" in said
+    assert (tmp_path / "report.json").read_text() == "earlier"

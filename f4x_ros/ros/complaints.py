@@ -107,6 +107,10 @@ class Complaints:
         self._health.problem("report", f"report.dir: {text}", hold_s=FOR_EVER_S)
         self._log("report", f"there is no report: {text}")
 
+    def empty_report(self, text: str) -> None:
+        """The report tells of no frame."""
+        self._health.problem("report", f"report.dir: {text}", hold_s=FOR_EVER_S)
+
     def _log(self, kind: str, text: str) -> None:
         """Warn, but about each kind of problem only every few seconds."""
         now = time.monotonic()

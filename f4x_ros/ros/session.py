@@ -100,10 +100,11 @@ class Session:
 
     def deactivate(self) -> None:
         """Stop listening. Frames that wait are dropped; for a report they are processed first."""
+        _, problem = self._health.verdict()  # of the topics it is forgotten with them
         self._stop_listening()
         if self._recording.runs:
             self._worker.finish_frames()
-            self._worker.call(self._recording.finish)
+            self._worker.call(lambda: self._recording.finish(problem))
         else:
             self._worker.drop_frames()
 

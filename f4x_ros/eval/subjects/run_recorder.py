@@ -215,6 +215,39 @@ class RunRecorder:
             self.close()
         return report
 
+    def finish_empty(
+        self,
+        why: str,
+        left_out: LeftOut,
+        *,
+        dropped: int = 0,
+        frames_there: int | None = None,
+        remarks: Sequence[str] = (),
+    ) -> bool:
+        """Leave a `report.json` of no frames that says why there are none, and nothing else.
+
+        What an earlier run left in the folder stays as it is: then nothing is written. Arguments
+        are those of `finish`.
+
+        Returns:
+            True if the report is there.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        try:
+            if any(self.path(name).exists() for name in FILES):
+                return False
+            report = self._report(Quality(None, None, 0), left_out, dropped) | {
+                "frames_there": frames_there,
+                "remarks": list(remarks),
+                "ended_early": why,
+            }
+            write_report(self.path("report.json"), report)
+        finally:
+            self.close()
+        return True
+
     def _rescued(self) -> Path | None:
         """Where the files lie that were whole when another could not be written; None if none."""
         if not (self._unfinished / "map.f4x").exists():
