@@ -118,6 +118,29 @@ def test_a_topic_of_another_type_is_named_with_both(client: PerceptionClient, dr
         eventually(lambda: "problem.type" not in run.client.values())
 
 
+def test_a_topic_of_another_type_in_the_own_process_is_named_too(client: PerceptionClient) -> None:
+    topics = other_topics("own_process")
+    neighbour = Node("neighbour")
+    cloud = neighbour.create_publisher(PointCloud2, topics["image"], 10)
+    try:
+        with running(client, remap=topics) as run:
+            run.client.start()
+            eventually(lambda: "problem.type" in run.client.values())
+            said = run.client.values()["problem.type"]
+            assert "'/own_process/image' has type sensor_msgs/msg/PointCloud2" in said
+            assert "(from /neighbour), expected sensor_msgs/msg/Image or" in said
+            neighbour.destroy_publisher(cloud)
+            robot = Robot(topics=topics)
+            try:
+                robot.wait_until_heard()
+                robot.send(0)
+                run.counted("processed")
+            finally:
+                robot.close()
+    finally:
+        neighbour.destroy_node()
+
+
 # --- depth of another camera ----------------------------------------------------------------------
 
 BESIDE: Pose = np.eye(4)

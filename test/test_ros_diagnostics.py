@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros_harness import Robot, eventually, ros_client, running
@@ -16,6 +17,7 @@ from sensor_msgs.msg import Image
 
 from f4x_ros.ros import inputs
 from f4x_ros.ros.client import PerceptionClient
+from f4x_ros.ros.diagnostics import FOR_EVER_S
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,26 @@ def test_topics_that_nobody_publishes_are_named(client: PerceptionClient) -> Non
     with running(client, remap={"image": "nowhere/image", "depth/image": "nowhere/depth"}) as run:
         run.client.start()
         run.says("topic:", "publishes '/nowhere/image'", "publishes '/nowhere/depth'")
+
+
+def test_a_camera_may_start_a_little_later(
+    client: PerceptionClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "_STARTING_S", FOR_EVER_S)
+    topics = {"image": "soon/image", "camera_info": "soon/camera_info", "depth/image": "soon/depth"}
+    with running(client, remap=topics) as run:
+        run.client.start()
+        assert "'/soon/image' yet" in run.says("starting: nobody publishes")
+        assert run.client.status is not None
+        assert run.client.status.level == DiagnosticStatus.OK
+        robot = Robot(topics=topics)
+        try:
+            robot.wait_until_heard()
+            robot.send(0)
+            run.counted("processed")
+            eventually(lambda: "problem.starting" not in run.client.values())
+        finally:
+            robot.close()
 
 
 def test_images_without_calibration_are_named(client: PerceptionClient, robot: Robot) -> None:

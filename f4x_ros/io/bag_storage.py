@@ -107,6 +107,10 @@ class BagStorage:
         reader.open()
         self._closing.callback(reader.close)
         for connection in reader.connections:
+            named = (connection.topic, connection.msgtype)
+            if not all(isinstance(name, str) for name in named):  # a row that was never written
+                raise ReaderError(f"topic {named[0]!r} of type {named[1]!r}, expected names")
+        for connection in reader.connections:
             topic = connection.topic
             self.topics.setdefault(topic, connection.msgtype)
             self.counts[topic] = self.counts.get(topic, 0) + connection.msgcount

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.errors import BadInputError, shown
 from f4x_ros.io.compressed_depth import decoded, pixels_from_compressed
 
 _U1, _U2 = np.dtype("u1"), np.dtype("u2")
@@ -188,4 +188,4 @@ def _rows(
 
 
 def _wrong_encoding(where: str, encoding: str, expected: list[str]) -> BadInputError:
-    return BadInputError(f"{where}: encoding {encoding!r}, expected one of {expected}")
+    return BadInputError(f"{where}: encoding {shown(encoding)}, expected one of {expected}")

@@ -13,6 +13,7 @@ from f4x_ros.ros.diagnostics import FOR_EVER_S, Health
 from f4x_ros.ros.frame_queue import DropCause
 
 _LOG_PERIOD_S = 5.0
+_MAX_KINDS = 1000
 # How frames that go are counted. What readers of recordings leave out too is called as they do.
 _DROPS: dict[DropCause, str] = {
     "superseded": "superseded",
@@ -78,7 +79,8 @@ class Complaints:
     def several_parents(self, frame: str, text: str) -> None:
         """Two programs say where a frame is."""
         self._health.problem("parents", text, hold_s=FOR_EVER_S)
-        self.remarks.append(text)
+        if text not in self.remarks:
+            self.remarks.append(text)
         self._log(f"parents of {frame}", text)
 
     def remark(self, text: str) -> None:
@@ -114,6 +116,8 @@ class Complaints:
     def _log(self, kind: str, text: str) -> None:
         """Warn, but about each kind of problem only every few seconds."""
         now = time.monotonic()
+        if len(self._log_at) > _MAX_KINDS:  # frames whose names change all the time
+            self._log_at.clear()
         if now - self._log_at.get(kind, -_LOG_PERIOD_S) >= _LOG_PERIOD_S:
             self._log_at[kind] = now
             self._node.get_logger().warning(text)

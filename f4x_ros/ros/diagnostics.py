@@ -30,6 +30,7 @@ FOR_EVER_S = 1e9
 KINDS: dict[str, bytes] = {
     "configuration": ERROR,  # a parameter, the file of prompts, the model: configuring failed
     "activation": ERROR,  # the folder of the report, a QoS override: activating failed
+    "starting": OK,  # nobody publishes an input, yet
     "topic": ERROR,  # nobody publishes an input
     "type": ERROR,  # an input is published with another type than is read
     "qos": ERROR,  # a publisher's QoS does not fit the subscription

@@ -22,6 +22,8 @@ from f4x_ros.ros.sync import StampPairing
 
 _SILENT_S = 3.0
 """A publisher from which nothing came for so long is silent."""
+_STARTING_S = 3.0
+"""So long the other programs may take to appear: a launch file starts them all at once."""
 _NEVER_PAIRED = 5
 """So many images and as many depth images without a pair are a pattern."""
 _ADAPT_S = 0.2
@@ -38,7 +40,7 @@ _POSES = (PoseStamped, PoseWithCovarianceStamped, Odometry, TransformStamped)
 # How what never found its partners is called, as by the readers of recordings.
 _UNPAIRED = {"image": "images_without_depth", "depth/image": "depth_without_image"}
 _REPEATED = {"image": "images_with_repeated_stamp", "depth/image": "depth_with_repeated_stamp"}
-_OWN_KINDS = ("topic", "type", "qos", "silent", "sync", "stamps")
+_OWN_KINDS = ("starting", "topic", "type", "qos", "silent", "sync", "stamps")
 
 
 class Inputs:
@@ -68,6 +70,7 @@ class Inputs:
             on_lost=self._lost,
         )
         self._paired = 0
+        self._began_s = time.monotonic()
         self._inputs: list[Input] = []
         try:
             for topic, kinds in _KINDS.items():
@@ -88,7 +91,14 @@ class Inputs:
         now = time.monotonic()
         needed = [i for i in self._inputs if not i.optional]
         missing = [i for i in needed if not i.received and not i.publishers()]
-        self._tell("topic", [f"nobody publishes '{i.resolved()}'" for i in missing])
+        starting = now - self._began_s < _STARTING_S
+        yet = " yet" if starting else ""
+        said = [f"nobody publishes '{i.resolved()}'{yet}" for i in missing]
+        if said and starting:
+            self._health.problem("starting", "; ".join(said))
+        else:
+            self._health.forget("starting")
+            self._tell("topic", said)
         wrong = {i: text for i in self._inputs if (text := i.other_type())}
         self._tell("type", list(wrong.values()))
         self._tell("qos", [text for i in self._inputs if (text := i.repair())])

@@ -146,10 +146,10 @@ class Processing:
         ns = stamp_ns(image.header.stamp)
         try:
             frame_id = self._builder.frame_id(image)
+            depth_frame = self._builder.depth_frame(image, messages["depth/image"])
         except BadFrameError as error:
             self._refuse(error, ns)
             return None
-        depth_frame = self._builder.depth_frame(image, messages["depth/image"])
 
         def look_up(waited_s: float) -> Placement:
             return self._poses.place(frame_id, depth_frame, ns, waited_s=waited_s)

@@ -8,12 +8,14 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from rclpy._rclpy_pybind11 import RCLError  # (no public module has it)
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import MessageInfo, Subscription
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.ros.conversions import stamp_msg, stamp_ns
 from f4x_ros.ros.diagnostics import Health
 
@@ -96,6 +98,8 @@ class Input:
         types = self._types()
         if not types or type_name(self._kind) in types:
             self._name_others(types)
+            if not self._subscriptions:  # it had another type, in this process
+                self._subscribe()
             return
         fits = self._fitting(types)
         if fits is not None:
@@ -108,7 +112,7 @@ class Input:
     def other_type(self) -> str:
         """What is wrong with the type of the topic; '' = nothing."""
         types = self._types()
-        if not types or type_name(self._kind) in types:
+        if not types or (type_name(self._kind) in types and self._subscriptions):
             return ""
         has = " and ".join(f"{kind} (from {by})" for kind, by in sorted(types.items()))
         read = " or ".join(type_name(kind) for kind in self._kinds)
@@ -159,7 +163,23 @@ class Input:
             )
 
     def _subscribe(self) -> None:
+        """Listen; not yet, where this process itself publishes the topic with another type.
+
+        Raises:
+            BadInputError: the middleware refuses for another reason.
+        """
         self.close()
+        try:
+            self._create()
+        except RCLError as error:
+            self.close()
+            if not self._types().keys() - {type_name(self._kind)}:
+                raise BadInputError(
+                    f"'{self.resolved()}' cannot be subscribed to as {type_name(self._kind)}: "
+                    f"{error}"
+                ) from error
+
+    def _create(self) -> None:
         events = SubscriptionEventCallbacks(incompatible_qos=self._on_misfit)
         self._subscriptions.append(
             self._node.create_subscription(
