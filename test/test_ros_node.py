@@ -153,10 +153,14 @@ def test_what_nobody_subscribed_to_is_not_computed(
     heard |= active.hear(moving=Image)
     robot.send(2)
     eventually(lambda: len(heard["moving"]) == 1)
+    heard |= active.hear(masks=Image)
+    robot.send(3)
+    eventually(lambda: len(heard["masks"]) == 1)
     assert asked == [
         Outputs(masks=False, cloud=False, tracks=False, moving=False),
         Outputs(masks=False, cloud=False, tracks=True, moving=False),
         Outputs(masks=False, cloud=False, tracks=True, moving=True),
+        Outputs(masks=False, cloud=False, tracks=True, moving=True, labels=True),
     ]
 
 

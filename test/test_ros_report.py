@@ -166,7 +166,7 @@ def test_a_run_that_mapped_nothing_leaves_a_report_that_says_why(
     why = report["ended_early"]
     assert why.startswith(
         "no frame was mapped; received: 1 image, 1 camera_info, 1 depth/image; "
-        "left out: 1 images_without_pose; transform: no transform 'map' -> 'eye'"
+        "left out: 1 images_without_pose; no transform 'map' -> 'eye'"
     )
     assert why in said
     assert [file.name for file in tmp_path.iterdir()] == ["report.json"]

@@ -57,7 +57,7 @@ TOO_MANY = [["red thing"] * count for count in (MAX_PROMPTS + 1, 3_000, 65_535)]
 
 
 class NoTransforms:
-    def lookup(self, parent: str, child: str, ns: int) -> None:
+    def lookup(self, parent: str, child: str, ns: int, *, waited_s: float = 0.0) -> None:
         raise TransformUnavailableError(f"no transform from '{child}' to '{parent}'")
 
 

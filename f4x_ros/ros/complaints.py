@@ -43,12 +43,14 @@ class Complaints:
 
     Attributes:
         remarks: how the topics are read, in sentences.
+        why: by reason for which something was left out, what was said of the first.
     """
 
     def __init__(self, node: Node, health: Health) -> None:
         self._node, self._health = node, health
         self._log_at: dict[str, float] = {}
         self.remarks: list[str] = []
+        self.why: dict[str, str] = {}
 
     def bad_input(self, kind: str, counter: str, text: str) -> None:
         """Something is not as expected; `kind` is one of `diagnostics.KINDS`, '' counts nothing."""
@@ -60,6 +62,7 @@ class Complaints:
     def bad_frame(self, kind: str, reason: str, stamp_ns: int, text: str) -> None:
         """A frame cannot be used; `reason` is counted among what is left out."""
         self._health.left_out(reason, stamp_ns=stamp_ns)
+        self.why.setdefault(reason, text)
         self.bad_input(kind, "", text)
 
     def bad_transform(self, frame: str, stamp_ns: int, text: str) -> None:
@@ -91,6 +94,7 @@ class Complaints:
     def dropped(self, cause: DropCause, reason: str, stamp_ns: int) -> None:
         """The worker dropped a frame."""
         self._health.left_out(_DROPS[cause], stamp_ns=stamp_ns)
+        self.why.setdefault(_DROPS[cause], reason)
         if cause == "queue_full":
             self._health.problem("overload", f"frames are dropped: {reason} (queue_size)")
         elif cause == "not_ready":

@@ -60,6 +60,7 @@ class Recording:
         from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
         self._health.begin_report()
+        self._complaints.why.clear()
         self._received_before = self._received()
         self._recorder = RunRecorder(
             self._perception,
@@ -128,10 +129,11 @@ class Recording:
         before = self._received_before
         came = ", ".join(f"{n - before[name]} {name}" for name, n in self._received().items())
         why = f"no frame was mapped; received: {came}"
+        said = [text for reason in left_out.counts if (text := self._complaints.why.get(reason))]
         if left_out:
             why += f"; left out: {_in_words(left_out)}"
-        if problem:
-            why += f"; {problem}"
+        if said or problem:
+            why += f"; {said[0] if said else problem}"
         try:
             written = recorder.finish_empty(
                 why,

@@ -34,6 +34,8 @@ RESCUED = "rescued"
 """Folder of what could be written where not all of it could."""
 
 _VIDEO_FPS = 10.0
+# (a mask of each prompt is more than anybody sees, and with a thousand prompts 1.2 GB)
+_EVERYTHING = Outputs(masks=False, labels=True)
 
 
 class RunRecorder:
@@ -143,7 +145,7 @@ class RunRecorder:
         every = self._holdout_every
         hold_out = every > 0 and self.frames % every == every - 1
         began = time.perf_counter()
-        percept = self._perception.process(frame, Outputs(), hold_out=hold_out, between=between)
+        percept = self._perception.process(frame, _EVERYTHING, hold_out=hold_out, between=between)
         latency_ms = (time.perf_counter() - began) * 1e3
         self._write_tracks(percept)
         self._video.write(frame, percept)
