@@ -99,14 +99,14 @@ def _spoilt() -> dict[str, tuple[list[Any], str]]:
         for t, k, a, m in good
     ]
     no_k = [
-        (t, k, a, info(stamp_of(0), k=np.zeros(9)) if k == CAMERA_INFO else m)
+        (t, k, a, info(stamp_of(0), k=np.zeros(9), p=np.zeros(12)) if k == CAMERA_INFO else m)
         for t, k, a, m in good
     ]
     parents = [*good, ("/tf", TF, START, transform(START, "odom", "base", 1.0))]
     zero = transform(START, "base", "gripper", 1.0)
     zero.transforms[0].transform.rotation.w = 0.0
     strange = [
-        (t, k, a, image(a, "16UC3", np.zeros((6, 8, 3), np.uint16)) if t == color else m)
+        (t, k, a, image(a, "32FC3", np.zeros((6, 8, 3), np.float32)) if t == color else m)
         for t, k, a, m in good
     ]
     goal = [*recording(FRAMES), ("/goal_pose", POSE_STAMPED, START, pose(START, 0.0))]
@@ -121,7 +121,7 @@ def _spoilt() -> dict[str, tuple[list[Any], str]]:
             [*good, ("/tf_static", TF, START, zero)],
             "transform base -> gripper: 1 of 1 samples are quaternions of zeros",
         ),
-        "encoding": (strange, f"{color}: encoding '16UC3' is read neither as colour nor as depth"),
+        "encoding": (strange, f"{color}: encoding '32FC3' is read neither as colour nor as depth"),
         "goal": (goal, "nothing here could be the camera's pose"),
         "depth": (depthless, "no topic has depth pictures"),
     }

@@ -182,13 +182,17 @@ def test_what_is_not_used_is_counted(tmp_path: Path) -> None:
         assert len(source) == 3
         assert source.counts == {
             "images_with_repeated_stamp": 1,
-            "depth_without_image": 1,
+            "depth_with_repeated_stamp": 1,
             "images_without_pose": 1,
             "messages_on_other_topics": 1,
         }
+        assert source.remarks == [
+            "1 of 4 images have no pose, the first at 1600000020.000 s: transform 'map' -> 'base' "
+            "has 4 samples from 1599999999.950 to 1600000000.250 s"
+        ]
         assert source.left_out.first_ns == {
             "images_with_repeated_stamp": stamp_of(0),
-            "depth_without_image": stamp_of(0),
+            "depth_with_repeated_stamp": stamp_of(0),
             "images_without_pose": START + 20 * SECOND,
         }
 

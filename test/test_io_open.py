@@ -89,6 +89,11 @@ def only(*names: str) -> Callable[[Path], None]:
         ("map.f4x", made("map.f4x"), "it looks like a map or a model"),
         ("notes", made("notes", b""), "it is an empty file"),
         ("notes.txt", made("notes.txt"), "it is a file of a kind that is not read"),
+        ("e", made("e/mav0/cam0/data.csv"), "it looks like EuRoC (mav0/, without depth), which is"),
+        ("n", made("n/transforms.json"), "it holds only transforms.json"),
+        ("r", made("r/results/a.png"), "layout not recognised (it holds results)"),
+        ("s", made("s/sparse/0/cameras.bin"), "it looks like COLMAP"),
+        ("7", made("7/frame-000000.depth.png"), "it holds colour and depth in one folder, as 7-S"),
         ("other", made("other/a/b.txt"), "layout not recognised (it holds a)"),
     ],
 )

@@ -259,6 +259,32 @@ def test_the_reader_of_recordings_says_the_same(seconds: float) -> None:
         np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.35, 1.95, 2.05, 3.0])
+def test_of_a_transform_that_came_once_the_reader_says_the_same(seconds: float) -> None:
+    ns = int((10 + seconds) * S)
+    stamps = [10 * S + t * S // 10 for t in range(60)]
+    still = to_quaternion(np.eye(4))
+    walked = PoseTrack(stamps, [[0.1 * t, 0, 0] for t in range(60)], [still] * 60)
+    mount = PoseTrack([10 * S], [[0, 0, 0.5]], [still])
+    tree = TransformTree({("map", "base"): walked, ("base", "camera"): mount}, {})
+    buffer = TransformBuffer()
+    buffer.add("base", "camera", 10 * S, moved(0.5))
+    for t, stamp in enumerate(stamps):
+        buffer.add("map", "base", stamp, moved(0.1 * t))
+    try:
+        found = buffer.lookup("map", "camera", ns, waited_s=FOR_EVER_S)
+    except TransformUnavailableError:
+        assert seconds > 2
+        assert tree.lookup("map", "camera", ns) is None
+        assert "belongs on /tf_static" in tree.lacking("map", "camera", ns)
+    else:
+        read = tree.lookup("map", "camera", ns)
+        assert seconds < 2
+        assert read is not None
+        assert found[0, 3] == pytest.approx(0.5 + seconds)
+        assert read[:3, 3].tolist() == pytest.approx([seconds, 0, 0.5])
+
+
 # --- parents --------------------------------------------------------------------------------------
 
 

@@ -105,6 +105,11 @@ class BagPoses:
             )
         elif TF in bag.topics.values():
             raise self._no_transform(stamps_ns)
+        else:
+            self._remark(
+                f"{bag.path}: no transforms ({TF}) and no topic of poses "
+                f"({', '.join(POSE_KINDS)}): its frames have no pose"
+            )
         remarks.extend(self._poses.remarks(self.map_frame, self._camera))
 
     def covers(self, stamp_ns: int) -> bool:

@@ -133,7 +133,8 @@ class BagStorage:
         self.remarks += [f"{part} cannot be read at all and is left out" for part in notes]
         if self.path.is_dir():
             if not self.remarks:
-                self.remarks.append(f"{self.path}: its files were read one by one ({error})")
+                said = " ".join(str(error).split())  # YAML's own takes five lines
+                self.remarks.append(f"{self.path}: its files were read one by one ({said})")
             self._count_lost()
 
     def _salvage_file(self, path: Path) -> bool:

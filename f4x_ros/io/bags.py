@@ -121,6 +121,8 @@ class BagSource(Source):
         path = self._bag.path
         topics = choose_topics(self._bag, image, camera_info, depth)
         self.remarks.extend(topics.remarks)
+        if depth is None and not topics.depth:
+            self._remark(f"{path}: no topic of depth images: its frames have no depth")
         self._depth_to_color = DepthToColor(topics.depth)
         self._infos = BagCalibrations(
             self._bag,
@@ -165,7 +167,12 @@ class BagSource(Source):
         self.stamps_ns = stamps[posed]
         if not posed.all():
             lost = int((~posed).sum())
-            self.left_out.add("images_without_pose", lost, int(stamps[~posed][0]))
+            first = int(stamps[~posed][0])
+            self.left_out.add("images_without_pose", lost, first)
+            self._remark(
+                f"{lost} of {len(stamps)} images have no pose, the first at {first / 1e9:.3f} s: "
+                f"{self._poses.lacking(first)}"
+            )
         if not self._poses.topic:
             self.left_out.add("frames_without_pose", len(self))
         self.left_out.add("messages_on_other_topics", self._other_messages())

@@ -100,6 +100,9 @@ def calibration_of_info(info: Any, *, rectified: bool, where: str) -> Calibratio
         raise BadInputError(
             f"{where}: p is zero and d is {_text(D)}, expected the matrix p of the rectified image"
         )
+    elif not K.any() and P.any() and not D.any() and not turned:
+        field, K = "p", P
+        remarks = (*remarks, f"{where}: k is zero and there is no distortion: p is taken for it.")
     else:
         field = "k"
     K = checked_matrix(where, field, K, *size)

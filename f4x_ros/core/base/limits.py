@@ -42,6 +42,9 @@ MAX_TRANSFORMS = 5000
 MAX_COORDINATE_M = 1e6
 """Farthest viewpoint from the origin of its frame, along each axis."""
 
+MAX_CAMERA_M = 5e4
+"""Farthest camera from the origin of the map, along each axis: single precision is 4 mm there."""
+
 MAX_QUATERNION = 1e6
 """Longest quaternion of a viewpoint; the shortest is one by this."""
 
