@@ -106,7 +106,7 @@ def test_coordinates_of_the_earth_are_refused_before_they_spoil_the_map(tmp_path
         message.transforms[0].transform.translation.y = 5_400_000.0
         return message
 
-    with pytest.raises(BadInputError, match="T_map_camera is at .*5400000.0.*such as UTM"):
+    with pytest.raises(BadInputError, match=r"T_map_camera is at .*5400000.0.*such as UTM"):
         opened(tmp_path, changed(good(), "/tf", utm))
 
 

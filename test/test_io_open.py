@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -126,3 +127,17 @@ def test_a_bag_file_alone_in_its_folder_is_opened_and_several_are_named(folder: 
     (path / "bag_1.mcap").write_bytes((path / "bag.mcap").read_bytes())
     with pytest.raises(BadInputError, match=r"bag.mcap, bag_1.mcap but no metadata.yaml; name one"):
         open_source(path)
+
+
+def test_what_may_not_be_read_is_named_and_not_taken_for_damaged(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """(Root, who may read everything, runs this test, too.)"""
+    bag = write(folder / "bag", with_tf(recording()))
+    closed = {bag / "bag.mcap", folder / "recording"}
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).resolve() not in closed)
+    with pytest.raises(BadInputError, match="'recording': its files cannot be listed .Permission"):
+        open_source("recording")
+    (bag / "bag.mcap").write_bytes(b"")  # rosbags cannot open it either
+    with pytest.raises(PermissionError, match=r"Permission denied: .*bag\.mcap"):
+        open_source("bag")

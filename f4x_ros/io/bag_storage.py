@@ -9,6 +9,8 @@ the stamp.
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
 from contextlib import ExitStack
 from functools import lru_cache
@@ -122,6 +124,9 @@ class BagStorage:
         parts = [self.path]
         if self.path.is_dir():
             parts = sorted(p for p in self.path.iterdir() if p.suffix in _SALVAGED)
+        for part in parts:
+            if part.is_file() and not os.access(part, os.R_OK):  # nothing that could be repaired
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(part))
         notes = [part for part in parts if not self._salvage_file(part)]
         if not self.topics:
             hint = "".join(
