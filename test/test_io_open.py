@@ -136,7 +136,7 @@ def test_what_may_not_be_read_is_named_and_not_taken_for_damaged(
     bag = write(folder / "bag", with_tf(recording()))
     closed = {bag / "bag.mcap", folder / "recording"}
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).resolve() not in closed)
-    with pytest.raises(BadInputError, match="'recording': its files cannot be listed .Permission"):
+    with pytest.raises(BadInputError, match=r"'recording': its files cannot be listed .Permission"):
         open_source("recording")
     (bag / "bag.mcap").write_bytes(b"")  # rosbags cannot open it either
     with pytest.raises(PermissionError, match=r"Permission denied: .*bag\.mcap"):
