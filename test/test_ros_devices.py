@@ -15,7 +15,7 @@ from nav_msgs.msg import Odometry
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from ros_harness import CAMERA, FRAME_ID, Robot, Running, eventually, frame, ros_client, running
+from ros_harness import CAMERA, FRAME_ID, Robot, Running, eventually, frame, running
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
@@ -26,12 +26,6 @@ from f4x_ros.ros.conversions import camera_info_msg, header, pose_msg, transform
 from f4x_ros.ros.images import image_msg
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[PerceptionClient]:
-    with ros_client() as made:
-        yield made
 
 
 @pytest.fixture

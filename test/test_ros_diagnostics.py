@@ -12,18 +12,12 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from ros_harness import Robot, eventually, ros_client, running
+from ros_harness import Robot, eventually, running
 from sensor_msgs.msg import Image
 
 from f4x_ros.ros import inputs
 from f4x_ros.ros.client import PerceptionClient
 from f4x_ros.ros.diagnostics import FOR_EVER_S
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[PerceptionClient]:
-    with ros_client() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import bag_messages as bag
 import numpy as np
-import pytest
-from ros_harness import CAMERA, FRAME_ID, QUICK, Robot, eventually, frame, ros_client, running
+from ros_harness import CAMERA, FRAME_ID, QUICK, Robot, eventually, frame, running
 from rosbags.rosbag2 import Reader
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
@@ -31,12 +29,6 @@ SAME = (
     *("frames", "frames_mapped", "frames_heldout", "frames_there", "frames_dropped", "left_out"),
     *("left_out_first_ns", "psnr_heldout_db", "depth_median_error_m", "gaussians", "tracks"),
 )
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[PerceptionClient]:
-    with ros_client() as made:
-        yield made
 
 
 def transform(i: int, parent: str, child: str, *, w: float | None = None) -> Any:
