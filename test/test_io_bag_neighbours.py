@@ -157,3 +157,13 @@ def test_a_strange_type_beside_the_camera_does_no_harm(tmp_path: Path) -> None:
     frames, source = opened(tmp_path, [*good(), ("/chatter", "std_msgs/msg/String", START, note)])
     assert len(frames) == FRAMES
     assert source.counts == {"messages_on_other_topics": 1}
+
+
+def test_pictures_that_name_no_frame_are_said_to(tmp_path: Path) -> None:
+    def nameless(_: str, k: int, message: Any) -> Any:
+        message.header = header(stamp_of(k), "")
+        return message
+
+    messages = changed(changed(good(), COLOR, nameless), INFO, nameless)
+    with pytest.raises(BadInputError, match=f"{COLOR} and {INFO} have an empty header.frame_id"):
+        opened(tmp_path, changed(messages, DEPTH, nameless))

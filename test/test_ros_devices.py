@@ -95,6 +95,20 @@ def test_a_compressed_image_on_the_topic_is_read(client: PerceptionClient, drive
         run.counted("processed")
 
 
+def test_a_topic_that_is_published_under_the_name_of_its_transport_is_named(
+    client: PerceptionClient, driver: Node
+) -> None:
+    topics = other_topics("transport")
+    image = driver.create_publisher(CompressedImage, "transport/image/compressed", 10)
+    with running(client, remap=topics) as run:
+        run.client.start()
+        said = run.says("topic:", "/transport/camera_info")
+        hint = "(but '/transport/image/compressed': remap 'image' to that)"
+        assert f"nobody publishes '/transport/image' {hint}" in said
+        assert said.count("(but ") == 1
+    driver.destroy_publisher(image)
+
+
 def png(pixels: np.ndarray) -> bytes:
     return bytes(cv2.imencode(".png", pixels)[1])
 

@@ -59,6 +59,9 @@ def test_images_without_calibration_are_named(client: PerceptionClient, robot: R
         eventually(lambda: robot.image.get_subscription_count() > 0)
         robot.send(0)
         run.says("topic: nobody publishes '/nowhere/camera_info'")
+        run.client.change_state("deactivate")
+        run.counted("dropped.images_without_calibration")
+        assert run.client.values()["dropped.images_without_depth"] == "0"
 
 
 def test_stamps_that_never_pair_are_named(client: PerceptionClient, robot: Robot) -> None:

@@ -79,6 +79,8 @@ def faulty() -> list[tuple[str, str, int, Any]]:
         messages += [("/depth/image", IMAGE, ns, depth)]
         if i != 10:  # depth without image
             messages += [("/image", IMAGE, ns, color)]
+        if i == 7:  # sent twice
+            messages += messages[-2:]
     messages.insert(3, ("/tf", TF, frame(0).stamp_ns, transform(0, "arm", "gripper", w=0.0)))
     return messages
 
@@ -124,6 +126,8 @@ def test_reader_and_node_leave_the_same_report(client: PerceptionClient, tmp_pat
     assert offline["left_out"] == {
         "transforms_unusable": 2,
         "depth_without_image": 1,
+        "images_with_repeated_stamp": 1,
+        "depth_with_repeated_stamp": 1,
         "images_unreadable": 1,
         "depth_unreadable": 1,
         "calibrations_unusable": 1,

@@ -142,17 +142,26 @@ class BagSource(Source):
             self._bag, topics.image, topics.depth, self._slop_ns, self.left_out, self.remarks
         )
         info, _ = self._infos.at(int(stamps[0]))
-        self._frame_id = topics.frame_id or plain_frame(info.header.frame_id) or "camera"
-        self._poses = BagPoses(
-            self._bag,
-            self._frame_id,
-            stamps,
-            pose=pose,
-            map_frame=map_frame,
-            slop_ns=self._slop_ns,
-            left_out=self.left_out,
-            remarks=self.remarks,
-        )
+        named = topics.frame_id or plain_frame(info.header.frame_id)
+        self._frame_id = named or "camera"
+        try:
+            self._poses = BagPoses(
+                self._bag,
+                self._frame_id,
+                stamps,
+                pose=pose,
+                map_frame=map_frame,
+                slop_ns=self._slop_ns,
+                left_out=self.left_out,
+                remarks=self.remarks,
+            )
+        except BadInputError as error:
+            if named:
+                raise
+            raise BadInputError(
+                f"{path}: {topics.image} and {topics.camera_info} have an empty header.frame_id, "
+                f"expected the camera's frame ('camera' was tried: {error})"
+            ) from error
         self.map_frame = self._poses.map_frame
         self.topics = topics.with_pose(self._poses.topic)
         posed = np.array([self._poses.covers(int(stamp)) for stamp in stamps], bool)

@@ -70,6 +70,7 @@ class Inputs:
             on_lost=self._lost,
         )
         self._paired = 0
+        self._calibrated = False
         self._began_s = time.monotonic()
         self._inputs: list[Input] = []
         try:
@@ -93,7 +94,7 @@ class Inputs:
         missing = [i for i in needed if not i.received and not i.publishers()]
         starting = now - self._began_s < _STARTING_S
         yet = " yet" if starting else ""
-        said = [f"nobody publishes '{i.resolved()}'{yet}" for i in missing]
+        said = [f"nobody publishes '{i.resolved()}'{yet}{self._instead(i)}" for i in missing]
         if said and starting:
             self._health.problem("starting", "; ".join(said))
         else:
@@ -120,6 +121,12 @@ class Inputs:
         self._unsubscribe()
         self._pairing.give_up()
         self._health.forget(*_OWN_KINDS)
+
+    def _instead(self, one: Input) -> str:
+        """What is published beside a topic that is not, as by image_transport."""
+        beside = [one.resolved() + transport for transport in _TRANSPORTS]
+        there = [name for name in beside if self._node.count_publishers(name)]
+        return f" (but '{there[0]}': remap '{one.name}' to that)" if there else ""
 
     def _listen(
         self, topic: str, kinds: tuple[type, ...], callback: Callable[[Any], None], **options: Any
@@ -151,6 +158,7 @@ class Inputs:
         def take(message: Any) -> None:
             if topic == "image":
                 self._expect_optional()
+            self._calibrated |= topic == "camera_info"
             if any(one.stamped for one in self._inputs):
                 self._pairing.loosen(SLOP_OF_PERIOD)
             for complete in self._pairing.add(topic, stamp_ns(message.header.stamp), message):
@@ -163,8 +171,10 @@ class Inputs:
     def _lost(self, topic: str, ns: int, cause: str) -> None:
         """The pairing lets a message go."""
         if topic in _UNPAIRED:
-            reasons = _REPEATED if cause == "repeated" else _UNPAIRED
-            self._health.left_out(reasons[topic], stamp_ns=ns)
+            reason = _REPEATED[topic] if cause == "repeated" else _UNPAIRED[topic]
+            if topic == "image" and not self._calibrated:  # that is what it waited for
+                reason = "images_without_calibration"
+            self._health.left_out(reason, stamp_ns=ns)
 
     def _check_pairs(self) -> None:
         received = {i.name: i.received for i in self._inputs}

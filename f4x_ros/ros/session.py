@@ -100,7 +100,7 @@ class Session:
 
     def deactivate(self) -> None:
         """Stop listening. Frames that wait are dropped; for a report they are processed first."""
-        _, problem = self._health.verdict()  # of the topics it is forgotten with them
+        problem = self._problems()  # those of the topics are forgotten with them
         self._stop_listening()
         if self._recording.runs:
             self._worker.finish_frames()
@@ -117,6 +117,12 @@ class Session:
         self._stop_listening()
         self._opened.close()
         self._recording.abandon()
+
+    def _problems(self) -> str:
+        """What is wrong now; that nothing comes any more only if that is all."""
+        found = self._health.problems()
+        said = [f"{kind}: {text}" for kind, text in found if kind != "silent"]
+        return "; ".join(said or [f"{kind}: {text}" for kind, text in found])
 
     def _stop_listening(self) -> None:
         if self._inputs is not None:
