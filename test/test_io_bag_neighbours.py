@@ -51,7 +51,7 @@ def test_it_is_held_for_two_seconds_and_then_said(tmp_path: Path) -> None:
     assert source.counts == {"images_without_pose": 10}
     assert any(
         "10 of 30 images have no pose, the first at 1600000002.000 s: transform 'base' -> "
-        "'camera_optical' has 1 samples"
+        "'camera_optical' has 1 sample at 1599999999.950 s"
         in said
         and "belongs on /tf_static" in said
         for said in source.remarks

@@ -105,6 +105,8 @@ class PoseTrack:
         if not len(self):
             return "no samples"
         first, last = self._stamps[0] / 1e9, self._stamps[-1] / 1e9
+        if len(self) == 1:
+            return f"1 sample at {first:.3f} s"
         return f"{len(self)} samples from {first:.3f} to {last:.3f} s"
 
     def covers(self, stamp_ns: int, hold_ns: int = 0) -> bool:
