@@ -72,7 +72,19 @@ def test_a_clock_that_was_set_back_is_said(tmp_path: Path) -> None:
     frames, source = opened(tmp_path, [set_back(message) for message in good()])
     assert len(frames) == FRAMES - 1  # of one, the next transform is a day away
     assert [frame.stamp_ns for frame in frames] == sorted(frame.stamp_ns for frame in frames)
-    assert any(f"topic {COLOR}: the stamps go back by 86399.9" in r for r in source.remarks)
+    assert any(f"topic {COLOR}: the stamps go back by 86399." in r for r in source.remarks)
+
+
+def test_a_single_stamp_from_another_age_costs_itself(tmp_path: Path) -> None:
+    def leap(_: str, k: int, message: Any) -> Any:
+        if k == 3:
+            message.header = header(stamp_of(3) + 10**17)
+        return message
+
+    frames, source = opened(tmp_path, changed(good(), COLOR, leap))
+    assert len(frames) == FRAMES - 1
+    assert source.counts == {"images_without_depth": 1, "depth_without_image": 1}
+    assert not source.remarks
 
 
 def test_messages_that_were_recorded_twice_count_once_each(tmp_path: Path) -> None:
@@ -108,6 +120,16 @@ def test_coordinates_of_the_earth_are_refused_before_they_spoil_the_map(tmp_path
 
     with pytest.raises(BadInputError, match=r"T_map_camera is at .*5400000.0.*such as UTM"):
         opened(tmp_path, changed(good(), "/tf", utm))
+
+
+def test_depth_without_any_reading_is_counted_once(tmp_path: Path) -> None:
+    def dark(_: str, k: int, message: Any) -> Any:
+        message.data = np.zeros_like(message.data) if k in (2, 3) else message.data
+        return message
+
+    with BagSource(write(tmp_path / "bag", changed(good(), DEPTH, dark))) as source:
+        assert len(load(source)) == len(load(source)) == FRAMES
+    assert list(source.left_out) == [("depth_without_reading", 2, stamp_of(2))]
 
 
 def test_what_a_bag_lacks_for_a_map_is_said(tmp_path: Path) -> None:

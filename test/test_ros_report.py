@@ -72,6 +72,8 @@ def faulty() -> list[tuple[str, str, int, Any]]:
             color.data = color.data[:-50]  # cut
         metres = made.depth.astype(np.float64 if i == 6 else np.float32)
         metres[0, 0] = -0.001  # no reading
+        if i == 11:  # a hand before the lens
+            metres[:] = 0
         encoding = "64FC1" if i == 6 else "8SC1" if i == 8 else "32FC1"
         depth = bag.image(ns, encoding, metres, FRAME_ID)
         tf = transform(i, "map", FRAME_ID, w=np.nan if i == 5 else None)  # interpolated
@@ -126,6 +128,7 @@ def test_reader_and_node_leave_the_same_report(client: PerceptionClient, tmp_pat
     assert offline["left_out"] == {
         "transforms_unusable": 2,
         "depth_without_image": 1,
+        "depth_without_reading": 1,
         "images_with_repeated_stamp": 1,
         "depth_with_repeated_stamp": 1,
         "images_unreadable": 1,

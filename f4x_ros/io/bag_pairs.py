@@ -43,9 +43,9 @@ def paired_images(
     repeated = np.setdiff1d(np.arange(len(entries)), first)
     if repeated.size:
         left_out.add("images_with_repeated_stamp", len(repeated), int(all_stamps[repeated].min()))
-    _note_jump(all_stamps, image, remarks)
     images = [entries[i] for i in first]
     if not depth:
+        _note_jump(all_stamps[np.sort(first)], image, remarks)
         return images, [], stamps
     depths, depth_stamps, depth_recorded = bag.stamped(depth, "depth_unreadable", left_out, remarks)
     _, once = np.unique(depth_stamps, return_index=True)
@@ -63,6 +63,8 @@ def paired_images(
             f"within {slop_ns / 1e9:g} s{_nearest(stamps, depth_stamps)} (--slop SECONDS pairs "
             "what is farther apart)"
         )
+    # (of those that are used: a single wrong stamp has no partner, and costs itself)
+    _note_jump(all_stamps[np.sort(first[paired])], image, remarks)
     if lost := len(images) - paired.size:
         left_out.add("images_without_depth", lost, int(stamps[index < 0][0]))
     if lost := len(depths) - paired.size:
@@ -79,7 +81,7 @@ def _nearest(stamps: NDArray[np.int64], others: NDArray[np.int64]) -> str:
 
 
 def _note_jump(stamps: NDArray[np.int64], topic: str, remarks: list[str]) -> None:
-    """Say that a clock was set back while it was recorded."""
+    """Say that a clock was set back while it was recorded; stamps in the order of recording."""
     steps = np.diff(stamps)
     if steps.size and (back := int(steps.min())) < -_JUMP_NS:
         at = int(steps.argmin())

@@ -211,6 +211,9 @@ class Processing:
         except BadFrameError as error:
             self._refuse(error, job.ns)
             return
+        if frame.depth is not None and not frame.depth.any():  # (of its colour the map learns)
+            text = f"{self._node.resolve_topic_name('depth/image')}: no pixel has a reading"
+            self._complaints.bad_frame("depth", "depth_without_reading", job.ns, text)
         # (after Ctrl-C frames are still mapped for the report, and nobody hears of them)
         wanted = self._outputs.wanted(job.ns) if self._node.context.ok() else Wanted(frozenset())
         labels = self._labels.in_force  # others may be set before the frame is done
