@@ -27,7 +27,7 @@ def test_a_report_is_left_when_it_is_deactivated(
         for i in range(7):
             robot.send(i)
         run.counted("processed", 7)
-        robot.send(6)  # late
+        robot.send(5)  # late
         run.counted("dropped.late")
         run.client.change_state("deactivate")
     report = json.loads((folder / "report.json").read_text())
