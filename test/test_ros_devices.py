@@ -126,6 +126,23 @@ def test_a_topic_of_another_type_is_named_with_both(client: PerceptionClient, dr
         eventually(lambda: "problem.type" not in run.client.values())
 
 
+def test_two_cameras_on_one_topic_are_said(client: PerceptionClient, driver: Node) -> None:
+    topics = other_topics("crowded")
+    robot = Robot(topics=topics)
+    other = driver.create_publisher(Image, topics["image"], 10)
+    try:
+        with running(client, remap=topics) as run:
+            run.client.start()
+            robot.wait_until_heard()
+            robot.send(0)
+            run.counted("processed")
+            run.says("publishers: '/crowded/image' has 2 publishers: /driver, /robot;")
+            driver.destroy_publisher(other)
+            eventually(lambda: "problem.publishers" not in run.client.values())
+    finally:
+        robot.close()
+
+
 def test_a_topic_of_another_type_in_the_own_process_is_named_too(client: PerceptionClient) -> None:
     topics = other_topics("own_process")
     neighbour = Node("neighbour")

@@ -40,7 +40,7 @@ _POSES = (PoseStamped, PoseWithCovarianceStamped, Odometry, TransformStamped)
 # How what never found its partners is called, as by the readers of recordings.
 _UNPAIRED = {"image": "images_without_depth", "depth/image": "depth_without_image"}
 _REPEATED = {"image": "images_with_repeated_stamp", "depth/image": "depth_with_repeated_stamp"}
-_OWN_KINDS = ("starting", "topic", "type", "qos", "silent", "sync", "stamps")
+_OWN_KINDS = ("starting", "topic", "type", "publishers", "qos", "silent", "sync", "stamps")
 
 
 class Inputs:
@@ -102,6 +102,8 @@ class Inputs:
             self._tell("topic", said)
         wrong = {i: text for i in self._inputs if (text := i.other_type())}
         self._tell("type", list(wrong.values()))
+        crowds = [i.crowd() for i in self._inputs if i.name in _UNPAIRED and i.received]
+        self._tell("publishers", [f"{text}; all count as one camera" for text in crowds if text])
         self._tell("qos", [text for i in self._inputs if (text := i.repair())])
         silent = [
             _silence(i, now)

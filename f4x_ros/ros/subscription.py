@@ -20,6 +20,7 @@ from f4x_ros.ros.conversions import stamp_msg, stamp_ns
 from f4x_ros.ros.diagnostics import Health
 
 _DEPTH = 10
+_NAMED = 4  # publishers of one topic
 # Reliable where all publishers are, since best effort loses large images; best effort where one of
 # them is, since they would not match otherwise. The middleware decides when the subscription is
 # made; `Input.repair` makes it again when a publisher came later.
@@ -117,6 +118,17 @@ class Input:
         has = " and ".join(f"{kind} (from {by})" for kind, by in sorted(types.items()))
         read = " or ".join(type_name(kind) for kind in self._kinds)
         return f"'{self.resolved()}' has type {has}, expected {read}"
+
+    def crowd(self) -> str:
+        """Who publishes the topic, if it is more than one; '' = nobody else does."""
+        ends = [
+            f"{end.node_namespace.rstrip('/')}/{end.node_name}"
+            for end in self._node.get_publishers_info_by_topic(self.resolved())
+            if end.topic_type == type_name(self._kind)
+        ]
+        if len(ends) < 2:
+            return ""
+        return f"'{self.resolved()}' has {len(ends)} publishers: {', '.join(sorted(ends)[:_NAMED])}"
 
     def repair(self) -> str | None:
         """Subscribe again if the QoS did not fit; what is wrong if that did not help."""
