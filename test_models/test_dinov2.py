@@ -242,7 +242,9 @@ def test_weights_that_are_missing_or_wrong_are_named(
         make_extractor("dinov2", options={"model": "f4x_tiny_dinov2"})
     with pytest.raises(ValueError, match="there is no such file"):
         make_extractor("dinov2", options={"checkpoint": str(tmp_path / "gone.pth")})
-    with pytest.raises(ValueError, match=r"'resnet18' .*neither DINO nor RADIO, expected one of .*dinov2.*radio_v3"):
+    with pytest.raises(
+        ValueError, match=r"'resnet18' .*neither DINO nor RADIO, expected one of .*dinov2.*radio_v3"
+    ):
         make_extractor("dinov2", options={"model": "resnet18"})
     with pytest.raises(ValueError, match="does not load into 'vit_small_patch14_dinov2'"):
         make_extractor("dinov2", options={"checkpoint": str(weights)})

@@ -61,7 +61,9 @@ def table() -> None:
 def write(name: str, picture: np.ndarray) -> None:
     """Write a JPEG and say how large it is."""
     cv2.imwrite(str(TARGET / name), picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    print(f"{name}: {picture.shape[1]} x {picture.shape[0]}, {(TARGET / name).stat().st_size} bytes")
+    print(
+        f"{name}: {picture.shape[1]} x {picture.shape[0]}, {(TARGET / name).stat().st_size} bytes"
+    )
 
 
 if __name__ == "__main__":

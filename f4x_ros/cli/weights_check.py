@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Show a model pictures whose content is known, through the same code as a map does, and say whether
-its answers make sense: that a cat is a cat, that a click on a teapot gives the teapot. A wrong file,
-a wrong model for it, exchanged colours or another normalisation are found so, and the likely cause
-is named. Exit code 1 if it makes no sense."""
+its answers make sense: that a cat is a cat, that a click on a teapot gives the teapot. A wrong
+file, a wrong model for it, exchanged colours or another normalisation are found so, and the likely
+cause is named. Exit code 1 if it makes no sense."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,7 @@ from torch.nn import functional
 from f4x_ros.core.base import option
 from f4x_ros.core.errors import NotUnderstoodError
 from f4x_ros.core.features.base import Examples, Words, check_images, check_prompts
+from f4x_ros.core.features.calibrated import Calibrated
 from f4x_ros.core.features.openclip_timm import TimmTower, is_timm
 from f4x_ros.core.features.openclip_vit import ATTENTIONS, check_tower, dense_tokens
 from f4x_ros.core.features.openclip_weights import (
@@ -83,7 +84,8 @@ class OpenClipExtractor(Words, Examples):
         source = Source(
             chosen.model, chosen.pretrained, chosen.allow_download, chosen.cache or None
         )
-        self.model, self._tokenizer = load_model(source, self.device)
+        self.model, self._tokenizer, file = load_model(source, self.device)
+        self.calibrated = Calibrated(checkpoint=file)
         tower: Any = self.model.visual
         self._dense, self._patch, best = _looked_at(source.model, tower)
         self._attention = best if chosen.attention == "auto" else chosen.attention

@@ -123,4 +123,3 @@ def _attended(attn: Any, x: Tensor, attention: str) -> Tensor:
 def is_timm(tower: Any) -> bool:
     """Whether an image tower is timm's."""
     return type(tower).__name__ == "TimmModel"
-

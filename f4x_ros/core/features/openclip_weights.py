@@ -38,8 +38,16 @@ def import_open_clip() -> Any:
     return model_library("openclip", "open_clip")
 
 
-def load_model(source: Source, device: torch.device) -> tuple[Any, Any]:
-    """The model in evaluation mode, and its tokenizer; ValueError says what is missing."""
+class Loaded(NamedTuple):
+    """A model in evaluation mode."""
+
+    model: Any
+    tokenizer: Any
+    file: Path | None  # its checkpoint, or of a folder the configuration; None: the library's
+
+
+def load_model(source: Source, device: torch.device) -> Loaded:
+    """Model and tokenizer; ValueError says what is missing."""
     open_clip = import_open_clip()
     if source.model.startswith("local-dir:"):
         if source.pretrained:
@@ -64,7 +72,14 @@ def load_model(source: Source, device: torch.device) -> tuple[Any, Any]:
         where = arguments.get("pretrained", source.model)
         reason = " ".join(str(error).split())[:300]
         raise BadInputError(f"checkpoint {str(where)!r} does not load: {reason}") from error
-    return model.eval().requires_grad_(False), tokenizer
+    return Loaded(model.eval().requires_grad_(False), tokenizer, _file(source, arguments))
+
+
+def _file(source: Source, arguments: Mapping[str, Any]) -> Path | None:
+    if "pretrained" in arguments:
+        return Path(arguments["pretrained"])
+    local = source.model.partition("local-dir:")[2]
+    return Path(local).expanduser() / "open_clip_config.json" if local else None
 
 
 def _built_in(open_clip: Any, source: Source) -> dict[str, Any]:
@@ -158,7 +173,7 @@ def _cached_places(config: dict[str, Any], cache: Path | None) -> dict[str, str 
 def _tokenizer_folder(open_clip: Any, source: Source, checkpoint: str | None) -> Path | None:
     """Where a tokenizer of the library transformers lies; None: open_clip brings its own.
 
-    Looked for beside the checkpoint and in the cache of the hub; else it would be fetched when made.
+    Looked for beside the checkpoint and in the hub's cache; else it would be fetched when made.
     """
     if source.model.startswith("hf-hub:"):
         return None

@@ -139,9 +139,9 @@ _NOT_TOGETHER = (
 )
 _PICTURES = (
     "words are alike as they should be, places in pictures are not found again: the image side is "
-    "wrong (its weights, the size of its patches, the option attention or how pictures are prepared)"
+    "wrong (its weights, the size of its patches, the option attention, how pictures are prepared)"
 )
 _TEXT = (
-    "places in pictures are found again, words of one meaning are not alike: the text side is wrong "
-    "(its weights, or another tokenizer than that of its training)"
+    "places in pictures are found again, words of one meaning are not alike: the text side is "
+    "wrong (its weights, or another tokenizer than that of its training)"
 )
