@@ -13,6 +13,7 @@ the head is given each place alone, as if the picture were made of nothing else:
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from torch import Tensor
@@ -37,8 +38,6 @@ class TimmTower:
     """
 
     def __init__(self, model: str, tower: Any) -> None:
-        from timm.models import reparameterize_model
-
         kind = type(tower.trunk).__name__
         self._flat = kind == "VisionTransformer"
         if not (self._flat or (kind == "FastVit" and tower.trunk.num_classes)) or tower.head:
@@ -47,7 +46,7 @@ class TimmTower:
                 "VisionTransformer or FastVit, such as in ViT-B-16-SigLIP2-256, MobileCLIP2-S0"
             )
         self._model = model
-        tower.trunk = reparameterize_model(tower.trunk, inplace=True)
+        tower.trunk = import_module("timm.models").reparameterize_model(tower.trunk, inplace=True)
         self._trunk = tower.trunk
         self.patch: tuple[int, int]
         if self._flat:
@@ -74,7 +73,7 @@ class TimmTower:
             return self._alone(self._trunk.forward_features(images))
         seen = self._tokens(images, attention)[:, self._trunk.num_prefix_tokens :]
         grid = (images.shape[2] // self.patch[0], images.shape[3] // self.patch[1])
-        return self._alone(seen.transpose(1, 2).unflatten(2, grid))
+        return self._alone(seen.transpose(1, 2).reshape(len(seen), -1, *grid))
 
     def _tokens(self, images: Tensor, attention: str) -> Tensor:
         """Of `forward_features` [B, L, width], the last block with another attention."""
@@ -104,11 +103,10 @@ class TimmTower:
 
 def _take_any_size(trunk: Any) -> None:
     """What timm's own option dynamic_img_size sets, which open_clip does not pass on."""
-    from timm.layers import Format
-
+    channels_last = import_module("timm.layers").Format.NHWC
     trunk.dynamic_img_size = True
     embed = trunk.patch_embed
-    embed.strict_img_size, embed.flatten, embed.output_fmt = False, False, Format.NHWC
+    embed.strict_img_size, embed.flatten, embed.output_fmt = False, False, channels_last
 
 
 def _attended(attn: Any, x: Tensor, attention: str) -> Tensor:

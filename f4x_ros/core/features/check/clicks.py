@@ -22,7 +22,7 @@ def clicks(model: Clicks, see: See) -> Trial:
     """One click into the middle of each thing gives its outline."""
     where = outlines()
     points = torch.stack([_middle(where[name]) for name in _ASKED])[:, None]
-    found = _masks(model, see(table()), points=points, labels=torch.ones(len(_ASKED), 1))
+    found = _masks(model, see(table()), points=points)
     return Trial("clicks", _judged(found), len(_ASKED) - _MISSED_CLICKS)
 
 
@@ -33,14 +33,20 @@ def boxes(model: Clicks, see: See) -> Trial:
     return Trial("boxes", _judged(found), len(_ASKED) - _MISSED_BOXES)
 
 
-def _masks(model: Clicks, picture: Tensor, **prompts: Tensor) -> Masks:
+def _masks(
+    model: Clicks, picture: Tensor, points: Tensor | None = None, boxes: Tensor | None = None
+) -> Masks:
     """With all that the model has; the field has no fine features, so `decode` alone is coarser."""
     size = (picture.shape[-2], picture.shape[-1])
+    labels = None if points is None else torch.ones(points.shape[:2])
     if isinstance(model, Sam2Extractor):
         seen = model.features(picture)
         fine = [one[0] for one in seen.high_res] or None
-        return model.decode(seen.embedding[0], fine, size=size, **prompts)
-    return model.decode(model.dense(picture)[0], size=size, **prompts)
+        return model.decode(
+            seen.embedding[0], fine, size=size, points=points, labels=labels, boxes=boxes
+        )
+    embedding = model.dense(picture)[0]
+    return model.decode(embedding, size=size, points=points, labels=labels, boxes=boxes)
 
 
 def _judged(found: Masks) -> tuple[Outcome, ...]:
