@@ -20,7 +20,7 @@ from f4x_ros.core.features.check.pictures import photograph, table
 _PARTS = ((0.3, 0.25), (0.05, 0.35), (0.35, 0.05))  # left, top, as shares of the picture
 _PART = 0.6  # width and height
 _PLACES = 12  # along each side of the part
-_NEAR = 0.1  # of the picture's width, from where it is
+_NEAR = 0.1  # of the picture's width, from where it is; or one place of the model, if that is more
 _LEAST = 0.25  # share of places; networks with random weights find 0.05 to 0.15
 
 
@@ -60,7 +60,7 @@ def _share(
     height, width = whole.shape[1:]
     found_x, found_y = (best % width + 0.5) / width, (best // width + 0.5) / height
     error = torch.hypot(found_x - corner[0] - x * _PART, found_y - corner[1] - y * _PART)
-    return float((error < _NEAR).float().mean())
+    return float((error < max(_NEAR, 1 / min(height, width))).float().mean())
 
 
 def _magnified(picture: Tensor, corner: tuple[float, float]) -> Tensor:

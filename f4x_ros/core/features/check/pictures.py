@@ -39,6 +39,10 @@ COLORS = {"red thing": "pear", "blue thing": "teapot", "yellow thing": "banana",
 """Of things that are of one colour."""
 
 
+_CUT = 256  # pixels of what is cut out
+_AROUND = 1.4  # its size, in those of the thing
+
+
 def photograph(what: str) -> Tensor:
     """[1, 3, H, W] in 0..1."""
     return _read(PHOTOGRAPHS[what])
@@ -53,6 +57,24 @@ def outlines() -> dict[str, Tensor]:
     """Where in `table` each of `THINGS` is, [360, 480] bool."""
     numbers = torch.from_numpy(_decoded("outlines.png", cv2.IMREAD_GRAYSCALE))
     return {thing: numbers == number for thing, number in THINGS.items()}
+
+
+def cut_out(thing: str) -> tuple[Tensor, Tensor]:
+    """A thing with a little around it, magnified: [1, 3, 256, 256] in 0..1, outline [256, 256].
+
+    In the whole picture it is smaller than the patches of some models.
+    """
+    outline = outlines()[thing]
+    height, width = outline.shape
+    rows, columns = outline.any(1).nonzero()[:, 0], outline.any(0).nonzero()[:, 0]
+    tall, wide = int(rows.max() - rows.min()), int(columns.max() - columns.min())
+    side = min(height, round(_AROUND * max(tall, wide)))
+    top = min(height - side, max(0, int(rows.min()) - (side - tall) // 2))
+    left = min(width - side, max(0, int(columns.min()) - (side - wide) // 2))
+    room = (..., slice(top, top + side), slice(left, left + side))
+    large = functional.interpolate(table()[room], (_CUT, _CUT), mode="bicubic", antialias=True)
+    mask = functional.interpolate(outline[None, None][room].float(), (_CUT, _CUT))
+    return large.clamp(0, 1), mask[0, 0] > 0
 
 
 def within(

@@ -22,6 +22,8 @@ Ask = Callable[[See], Trial]
 _DRAWN_ONLY = ("embedded",)
 """Models that learned from drawn rooms: photographs say nothing about their weights."""
 
+_THINGS, _OWN_THINGS = 0.5, 0.8  # share of drawn things named; for those that learned from drawn
+
 _VARIANTS: tuple[tuple[str, See], ...] = (
     ("the model wants red and blue exchanged (BGR): the file was trained, or converted, with "
      "channels in another order", lambda picture: picture.flip(1)),
@@ -78,10 +80,12 @@ def _asks(model: FeatureExtractor) -> list[Ask]:
     """What decides, for what the model can do."""
     if isinstance(model, Words):
         words = model
-        asks: list[Ask] = [lambda see: naming.things(words, see)]
-        if model.name not in _DRAWN_ONLY:
-            asks.insert(0, lambda see: naming.photographs(words, see))
-        return [*asks, lambda see: naming.colors(words, see)]
+        drawn = model.name in _DRAWN_ONLY
+        least = _OWN_THINGS if drawn else _THINGS
+        asks: list[Ask] = [] if drawn else [lambda see: naming.photographs(words, see)]
+        asks.append(lambda see: naming.things(words, see, least))
+        asks.append(lambda see: naming.colors(words, see))
+        return asks
     if isinstance(model, Clicks):
         clicked = model
         return [lambda see: clicks.clicks(clicked, see), lambda see: clicks.boxes(clicked, see)]
@@ -93,6 +97,12 @@ def _asks(model: FeatureExtractor) -> list[Ask]:
 def _tried(asks: Sequence[Ask], see: See) -> tuple[Trial, ...]:
     """Those trials of which the model understands something."""
     return tuple(trial for ask in asks if (trial := ask(see)).outcomes)
+
+
+def _passes(asks: Sequence[Ask], see: See) -> bool:
+    """Whether all trials are passed; the first that is not ends it."""
+    trials = (ask(see) for ask in asks)
+    return all(trial.passed for trial in trials if trial.outcomes)
 
 
 def _hints(model: FeatureExtractor) -> tuple[Trial, ...]:
@@ -109,7 +119,7 @@ def _cause(
 ) -> str:
     if not isinstance(model, Clicks):  # they hardly mind colours or contrast
         for cause, see in _VARIANTS:
-            if all(trial.passed for trial in _tried(asks, see)):
+            if _passes(asks, see):
                 return cause
     none = not any(trial.passed for trial in trials)
     if not isinstance(model, Words):
