@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import resource
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
     model = make_extractor(name, device=_device(options.device), options=chosen)
     loaded = time.monotonic()
     first = _seconds_per_picture(model)
+    print("asking about pictures whose content is known ...", file=sys.stderr, flush=True)
     verdict = check(model)
     print(table(_rows(verdict.trials), ("trial", "asked", "expected", "found", "verdict")))
     if verdict.hints:

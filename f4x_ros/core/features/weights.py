@@ -181,10 +181,13 @@ def locate(known: Checkpoint, *, cache: Path | None = None, allow_download: bool
         return found
     if allow_download:
         return fetch(known, cache=cache)
+    by_hand = f"(or curl -Lo {known.file_name} {known.url})"
+    if known.companions:
+        by_hand = f"(with {' and '.join(known.companions)} beside it)"
     raise BadInputError(
         f"checkpoint {known.file} ({known.megabytes:.0f} MB) of {known.name} is not in "
         f"{place(known, cache)}. Where there is a network: f4x weights fetch {known.name} --to . "
-        f"(or curl -Lo {known.file_name} {known.url}); then give the file as {known.option}=PATH. "
+        f"{by_hand}; then give the file as {known.option}=PATH. "
         "To fetch it from here: allow_download=true"
     )
 
