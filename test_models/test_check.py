@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import open_clip
 import pytest
 import timm
@@ -17,6 +20,7 @@ import torch
 from f4x_ros.cli.main import main
 from f4x_ros.core.features.check import check
 from f4x_ros.core.features.check.pictures import outlines
+from f4x_ros.core.features.presence_file import calibration_of, read_presence
 from f4x_ros.core.features.sam2 import Sam2Extractor
 
 
@@ -99,6 +103,31 @@ def test_dino_and_radio_with_random_weights_make_no_sense(
     out = said(capsys)
     assert "places found again: 0 of 2 right, 2 needed: too few" in out
     assert "not trained at all" in out
+
+
+def test_clip_keeps_a_calibration_beside_its_checkpoint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a recording with marked words, as the page says; the weights are random."""
+    folder = tmp_path / "kitchen"
+    rng = np.random.default_rng(0)
+    for name in ("images", "depth"):
+        (folder / name).mkdir(parents=True)
+    shown = cv2.resize(rng.integers(0, 256, (6, 8, 3), np.uint8), (80, 60))
+    for index in range(3):
+        cv2.imwrite(str(folder / f"images/{index}.png"), shown)
+        cv2.imwrite(str(folder / f"depth/{index}.png"), np.full((60, 80), 1500, np.uint16))
+    np.savetxt(folder / "K.txt", [[60, 0, 39.5], [0, 60, 29.5], [0, 0, 1]])
+    np.savetxt(folder / "poses.txt", np.tile(np.eye(4).ravel(), (3, 1)))
+    marks = {"kitchen": {"present": ["cup", "table"], "absent": ["bicycle", "bed"]}}
+    (tmp_path / "words.json").write_text(json.dumps(marks))
+    checkpoint = tiny.add_model(tmp_path, "f4x-calibrated")
+    options = f"features.options=model=f4x-calibrated pretrained='{checkpoint}' size=64"
+    command = ["calibrate", str(folder), "--words", str(tmp_path / "words.json"), "--write"]
+    assert main([*command, "--set", "features.extractor=openclip", "--set", options]) == 0
+    kept = tmp_path / "f4x-calibrated.pt.f4x.json"
+    assert f"The calibration is in {kept}, where it is used from now on." in said(capsys)
+    assert calibration_of(tiny.load(checkpoint)) == read_presence(kept)
 
 
 def test_a_plain_tiny_clip_is_told_from_one_that_understands(tmp_path: Path) -> None:

@@ -65,12 +65,13 @@ def run(options: argparse.Namespace) -> int:
 
     from f4x_ros.cli.settings import read_settings
     from f4x_ros.core.features.presence_file import store_presence, write_presence
-    from f4x_ros.eval.metrics.libraries import check_libraries
+    from f4x_ros.eval.metrics.libraries import library
     from f4x_ros.eval.protocol import calibration
 
     if options.every < 1:
         raise BadInputError(f"--every is {options.every}, expected at least 1")
-    check_libraries()
+    if len(options.scenes) > 1:
+        library("torchmetrics.functional")  # for AUROC of what is left out; not only at the end
     config, _ = read_settings(options.config, options.assignments)
     subjects = _subjects(options)
     kept = Path(options.cases).expanduser() if options.cases else None
