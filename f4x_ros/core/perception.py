@@ -43,6 +43,7 @@ from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.heads import make_heads
 from f4x_ros.core.field import take_snapshot, to_picture
 from f4x_ros.core.files import map_file
+from f4x_ros.core.objects import Life
 from f4x_ros.core.render import resolve_backend
 from f4x_ros.core.render.device import choose_device, drawable_here
 from f4x_ros.core.world import MapCloud, Memory, percept_of
@@ -168,6 +169,21 @@ class Perception:
     def stamp_ns(self) -> int:
         """Stamp of the last frame; 0 before the first."""
         return self._memory.stamp_ns
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """Stamps of the first and the last frame; NotReadyError before the first."""
+        return self._memory.trajectory.span_ns
+
+    @property
+    def map_frame(self) -> str:
+        """Fixed frame of all positions; NotReadyError before the first frame."""
+        return self._memory.viewpoint(None, 0)[0].map_frame
+
+    @property
+    def lives(self) -> tuple[Life, ...]:
+        """The histories of all tracks, also of those that are no more; not to be changed."""
+        return self._memory.tracker.lives
 
     # --- frames --------------------------------------------------------------------------------
 

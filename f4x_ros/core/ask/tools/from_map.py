@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A map as a `Scene`: tracks with their histories, and what is found by words beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from f4x_ros.core.ask.tools.mapped import Followed, Spotted, state_of
+from f4x_ros.core.ask.tools.occupied import came_ns, color_words, gone_ns
+from f4x_ros.core.ask.tools.scene import Found, State, Thing
+from f4x_ros.core.data import PinholeCamera, Pose, Presence, QueryResult, RenderedView, Track
+from f4x_ros.core.data.track import TrackState
+from f4x_ros.core.objects import Life
+
+_CACHED = 256  # answers and pictures kept of one state of the map
+_PART = 0.6  # a box with so much of it in another's is a part of that thing
+_GROWN_M = 0.06  # that the other's box is grown by for it
+_SAME = 0.3  # boxes of one spotted thing overlap so much, share of the smaller one
+_LOOKS = 5  # moments of a span at which something is looked for
+_WORDS_GRID_NS = 250_000_000  # what is only known by words is asked at moments so far apart
+
+
+class Door(Protocol):
+    """What a map is asked for; `core.perception.Perception` is one."""
+
+    @property
+    def stamp_ns(self) -> int: ...
+    @property
+    def span_ns(self) -> tuple[int, int]: ...
+    @property
+    def map_frame(self) -> str: ...
+    @property
+    def lives(self) -> tuple[Life, ...]: ...
+    def query_all(
+        self, texts: Sequence[str], *, stamp_ns: int = 0, want_cloud: bool = True
+    ) -> list[QueryResult]: ...
+    def viewpoint(
+        self, view: Pose | None = None, stamp_ns: int = 0
+    ) -> tuple[PinholeCamera, Pose]: ...
+    def render(
+        self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int = 0
+    ) -> RenderedView: ...
+
+
+class MapScene:
+    """Things of a map: those that are followed, and those that words find.
+
+    Ids of followed things are those of their tracks; what was only found has negative ones, which
+    stay for as long as the scene does.
+
+    Args:
+        door: the map; it may go on growing.
+    """
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._spotted: list[Spotted] = []
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop what was true of an earlier state of the map."""
+        self._as_of = self._door.stamp_ns
+        self._ask = lru_cache(_CACHED)(self._asked)
+        self._draw = lru_cache(_CACHED)(self._drawn)
+        self._came: dict[int, int | None] = {}
+        self._gone: dict[int, int | None] = {}
+
+    def _fresh(self) -> None:
+        if self._door.stamp_ns != self._as_of:
+            self._forget()
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """Stamps of the first and the last frame."""
+        return self._door.span_ns
+
+    @property
+    def map_frame(self) -> str:
+        """Fixed frame of all positions."""
+        return self._door.map_frame
+
+    # --- things --------------------------------------------------------------------------------
+
+    def find(self, words: str, stamp_ns: int) -> Found:
+        """What answers to words at a moment; see `Scene`."""
+        self._fresh()
+        result = self._ask(words, stamp_ns)
+        made = [(self._thing_of(track, words, stamp_ns), track) for track in result.tracks]
+        rows = _without_parts([(thing, track) for thing, track in made if thing is not None])
+        return Found(
+            result.presence,
+            tuple(thing for thing, _ in rows),
+            tuple(_fit(thing, track, words) for thing, track in rows),
+            result.message,
+        )
+
+    def find_over(self, words: str, since_ns: int, until_ns: int) -> Found:
+        """What answers to words at the latest of some moments of a span; see `Scene`."""
+        best = Found(Presence.NOT_PRESENT, (), ())
+        for ns in np.linspace(until_ns, since_ns, _LOOKS).astype(np.int64).tolist():
+            found = self.find(words, ns)
+            if found.presence is Presence.PRESENT and found.things:
+                return found
+            if found.presence is Presence.UNSURE:
+                best = found
+        return best
+
+    def things_at(self, stamp_ns: int) -> Sequence[Thing]:
+        """All things that were followed then; see `Scene`."""
+        rows: list[tuple[Thing, Track]] = []
+        for life in self._door.lives:
+            track = life.state_at(stamp_ns)
+            if track is not None and track.state in (TrackState.CONFIRMED, TrackState.OCCLUDED):
+                rows.append((Followed(self, life), track))
+        return [thing for thing, _ in _without_parts(rows)]
+
+    def thing(self, number: int) -> Thing | None:
+        """The thing of an id; None if there is none."""
+        if number < 0:
+            return next((one for one in self._spotted if one.id == number), None)
+        life = next((one for one in self._door.lives if one.id == number), None)
+        return None if life is None else Followed(self, life)
+
+    def _thing_of(self, track: Track, words: str, stamp_ns: int) -> Thing | None:
+        if track.id > 0:
+            return self.thing(track.id)
+        state = state_of(track, stamp_ns)
+        for one in self._spotted:
+            if one.words == words and _overlap(one.box, state) >= _SAME:
+                return one
+        made = Spotted(self, -len(self._spotted) - 1, words, state)
+        self._spotted.append(made)
+        return made
+
+    def spotted_at(self, words: str, stamp_ns: int, like: State) -> State | None:
+        """What words find at a moment nearest to a box; None where they find nothing."""
+        self._fresh()
+        grid = self.span_ns[0] + round((stamp_ns - self.span_ns[0]) / _WORDS_GRID_NS) * (
+            _WORDS_GRID_NS
+        )
+        result = self._ask(words, min(max(grid, self.span_ns[0]), self.span_ns[1]))
+        if result.presence is not Presence.PRESENT or not result.tracks:
+            return None
+        states = [state_of(track, result.stamp_ns) for track in result.tracks]
+        return min(states, key=lambda one: float(np.linalg.norm(one.center - like.center)))
+
+    # --- looks ---------------------------------------------------------------------------------
+
+    def view_at(self, stamp_ns: int) -> tuple[PinholeCamera, Pose]:
+        """Camera and `T_map_camera` at a moment."""
+        return self._door.viewpoint(None, stamp_ns)
+
+    def depth(
+        self, stamp_ns: int, camera: PinholeCamera, T_map_camera: Pose
+    ) -> NDArray[np.float32]:
+        """Depth [H, W] of the map at a moment, m, 0 where it is empty."""
+        return self.seen(stamp_ns, camera, T_map_camera).depth
+
+    def seen(self, stamp_ns: int, camera: PinholeCamera, T_map_camera: Pose) -> RenderedView:
+        """The map at a moment from a pose."""
+        self._fresh()
+        return self._draw(stamp_ns, camera, np.asarray(T_map_camera, np.float64).tobytes())
+
+    def color_of(self, thing: Thing, stamp_ns: int) -> tuple[tuple[str, float], ...]:
+        """Colour words with shares, most first; see `Scene`."""
+        return color_words(self, thing, stamp_ns)
+
+    def came_ns(self, thing: Thing) -> int | None:
+        """See `Thing.came_ns`."""
+        self._fresh()
+        if thing.id not in self._came:
+            self._came[thing.id] = came_ns(self, thing)
+        return self._came[thing.id]
+
+    def gone_ns(self, thing: Thing) -> int | None:
+        """See `Thing.gone_ns`."""
+        self._fresh()
+        if thing.id not in self._gone:
+            self._gone[thing.id] = gone_ns(self, thing)
+        return self._gone[thing.id]
+
+    # --- the map -------------------------------------------------------------------------------
+
+    def _asked(self, words: str, stamp_ns: int) -> QueryResult:
+        then = self._stamp(stamp_ns)
+        return self._door.query_all([words], stamp_ns=then, want_cloud=False)[0]
+
+    def _drawn(self, stamp_ns: int, camera: PinholeCamera, pose: bytes) -> RenderedView:
+        T = np.frombuffer(pose, np.float64).reshape(4, 4)
+        return self._door.render(camera, T, self._stamp(stamp_ns))
+
+    def _stamp(self, stamp_ns: int) -> int:
+        """0 for the last frame: the present is asked of the present."""
+        return 0 if stamp_ns >= self.span_ns[1] else stamp_ns
+
+
+def _fit(thing: Thing, track: Track, words: str) -> float:
+    """How well a thing answers to words: its score, and more if it is followed by these words."""
+    own = words.lower().split()
+    followed = thing.id > 0 and set(own) <= set(thing.name.lower().split())
+    return float(track.score) if followed else 0.8 * float(track.score)
+
+
+def _without_parts(rows: list[tuple[Thing, Track]]) -> list[tuple[Thing, Track]]:
+    """Things without those whose boxes lie in larger ones that answer to the same name."""
+    kept: list[tuple[Thing, Track]] = []
+    for thing, track in sorted(rows, key=lambda row: -float(np.prod(row[1].size))):
+        if not any(
+            track.label == other.label and _is_part(track, other) for _, other in kept
+        ):
+            kept.append((thing, track))
+    order = {id(track): number for number, (_, track) in enumerate(rows)}
+    unique: dict[int, tuple[Thing, Track]] = {}
+    for thing, track in sorted(kept, key=lambda row: order[id(row[1])]):
+        unique.setdefault(thing.id, (thing, track))
+    return list(unique.values())
+
+
+def _is_part(track: Track, other: Track) -> bool:
+    grown = other.size / 2 + _GROWN_M
+    low = np.maximum(track.position - track.size / 2, other.position - grown)
+    high = np.minimum(track.position + track.size / 2, other.position + grown)
+    volume = float(np.prod(np.maximum(track.size, 1e-3)))
+    return float(np.prod(np.maximum(high - low, 0))) >= _PART * volume
+
+
+def _overlap(first: State, second: State) -> float:
+    """Volume of two boxes in common, share of the smaller one."""
+    wide = np.minimum(first.high, second.high) - np.maximum(first.low, second.low)
+    least = min(float(np.prod(first.size)), float(np.prod(second.size)))
+    return float(np.prod(np.maximum(wide, 0))) / max(least, 1e-9)
