@@ -139,11 +139,13 @@ def _write_json(path: str, answers: list[Answer]) -> None:
 
 
 def _write_picture(path: str, perception: object, answer: Answer) -> None:
+    from f4x_ros.core.ask.tools import MapScene
     from f4x_ros.core.perception import Perception
     from f4x_ros.viz.ask_picture import picture_of_result
     from f4x_ros.viz.png import save_png
 
     assert isinstance(perception, Perception)
-    result = answer.result
-    save_png(Path(path).expanduser(), picture_of_result(perception.tools.scene, result, answer.text))
+    scene = perception.tools.scene
+    assert isinstance(scene, MapScene)
+    save_png(Path(path).expanduser(), picture_of_result(scene, answer.result, answer.text))
     print(f"\nThe picture is in {path}.", file=sys.stderr)

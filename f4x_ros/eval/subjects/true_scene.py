@@ -97,14 +97,19 @@ class TrueScene:
 
     def find(self, words: str, stamp_ns: int) -> Found:
         """Objects whose names, synonyms, colours and materials are the words."""
-        named = [thing for thing in self._things if self._answers(thing, words)]
+        named = self._named(words)
         there = [thing for thing in named if thing.state_at(stamp_ns) is not None]
         presence = Presence.PRESENT if there else Presence.NOT_PRESENT
         return Found(presence, tuple(there), (1.0,) * len(there))
 
+    def _named(self, words: str) -> list[TrueThing]:
+        """All that answer to words; those with this very name alone, if there are any."""
+        same = [thing for thing in self._things if self._labels[thing.id].name == words]
+        return same or [thing for thing in self._things if self._answers(thing, words)]
+
     def find_over(self, words: str, since_ns: int, until_ns: int) -> Found:
         """The same, at any moment."""
-        named = [thing for thing in self._things if self._answers(thing, words)]
+        named = self._named(words)
         presence = Presence.PRESENT if named else Presence.NOT_PRESENT
         return Found(presence, tuple(named), (1.0,) * len(named))
 
@@ -141,7 +146,10 @@ class TrueScene:
         return int(np.abs(self._world.stamps_ns.astype(np.int64) - stamp_ns).argmin())
 
     def _answers(self, thing: Thing, words: str) -> bool:
-        about, label = described(words), self._labels[thing.id]
+        label = self._labels[thing.id]
+        about = described(words)
+        if words in _all_names():  # "rubber duck" is no duck of rubber
+            about = about._replace(kind=words, attributes=())
         names = {label.cls, *CLASSES[label.cls].also}
         for name in tuple(names):
             names.update(CLASSES[name].synonyms)

@@ -10,4 +10,13 @@ from f4x_ros.core.ask.dialogue.model_dialogue import EndpointDialogue
 from f4x_ros.core.ask.dialogue.parser import CAN_ANSWER, parse
 from f4x_ros.core.ask.dialogue.session import Session
 
-__all__ = ["CAN_ANSWER", "Answer", "Dialogue", "Session", "parse"]
+__all__ = [
+    "CAN_ANSWER",
+    "Answer",
+    "Dialogue",
+    "Endpoint",
+    "EndpointDialogue",
+    "EndpointError",
+    "Session",
+    "parse",
+]

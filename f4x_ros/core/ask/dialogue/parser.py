@@ -9,6 +9,7 @@ over is never passed over: then the question is not understood, and which part o
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from f4x_ros.core.ask.dialogue.moments import without_time
@@ -17,6 +18,7 @@ from f4x_ros.core.ask.dialogue.nouns import RELATION_OF, NotANounError, noun, no
 from f4x_ros.core.ask.dialogue.request import Ref, Request, When
 from f4x_ros.core.ask.dialogue.shapes import MACROS, SHAPES, Shape, compiled
 from f4x_ros.core.ask.dialogue.views import View, without_view
+from f4x_ros.core.ask.rivals import COLORS, MATERIALS
 from f4x_ros.core.ask.tools.resolve import CAMERA
 from f4x_ros.core.base.limits import check_length, check_letters
 from f4x_ros.core.errors import NotUnderstoodError
@@ -73,15 +75,24 @@ def _matched(plain: str, when: When) -> tuple[Request | None, str]:
     blamed = plain
     for shape in SHAPES:
         for tried in dict.fromkeys((forms[shape.view], *((full,) if shape.view else ()))):
-            found = compiled(shape.pattern).fullmatch(tried)
-            if found is None:
-                continue
-            try:
-                return _request(shape, found.groupdict(), when, view, tried == forms[True]), ""
-            except NotANounError as error:
-                if blamed == plain and str(error):
-                    blamed = str(error)
+            for parts in _splits(shape, tried):
+                try:
+                    return _request(shape, parts, when, view, tried == forms[True]), ""
+                except NotANounError as error:
+                    if blamed == plain and str(error):
+                        blamed = str(error)
     return None, blamed
+
+
+def _splits(shape: Shape, text: str) -> Iterator[dict[str, str | None]]:
+    """The slots of a shape that fits, ending as early as they can, and as late."""
+    found = compiled(shape.pattern).fullmatch(text)
+    if found is None:
+        return
+    yield found.groupdict()
+    later = compiled(shape.pattern, greedy=True).fullmatch(text)
+    if later is not None and later.groupdict() != found.groupdict():
+        yield later.groupdict()
 
 
 def _request(
@@ -105,6 +116,8 @@ def _request(
         lists["among"] = listed
     if "rel" in parts and parts["rel"]:
         words["relation"] = RELATION_OF[parts["rel"]]
+        if words["relation"] == "in" and _wears(parts[shape.slots["to"]]):
+            raise NotANounError("")  # the person in red ...
         if between:
             refs["to"], refs["to2"] = _two(str(parts[shape.slots["to"]]))
     if shape.tool in _VIEW_TOOLS and (seen or view == View()):
@@ -141,6 +154,12 @@ def _viewer(tool: str, refs: dict[str, Ref], view: View) -> dict[str, Ref]:
     elif tool == "side" and refs["of"].pronoun and "view" in made:
         made["of"] = made["view"]
     return made
+
+
+def _wears(text: str | None) -> bool:
+    """Whether words after "in" begin with what somebody wears."""
+    first = (text or "").partition(" ")[0]
+    return first in COLORS or first in MATERIALS
 
 
 def _list(parts: dict[str, str | None]) -> tuple[Ref, ...]:

@@ -67,16 +67,12 @@ class Shape:
     expects: str = ""
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern with its macros and slots; each is compiled once."""
-    return _compiled(pattern)
-
-
 @lru_cache(maxsize=None)
-def _compiled(pattern: str) -> re.Pattern[str]:
+def compiled(pattern: str, *, greedy: bool = False) -> re.Pattern[str]:
+    """A pattern with its macros and slots; greedy ones end as late as they can."""
     for name, words in MACROS.items():
         pattern = pattern.replace(f"<{name}>", words)
-    pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>.+?)", pattern)
+    pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>.+)" if greedy else r"(?P<\1>.+?)", pattern)
     return re.compile(pattern.replace(" , ", r"\s*,\s*").replace(" ,? ", r"\s*,?\s*"))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from f4x_ros.core.ask.tools.all_tools import RELATION_WORDS, TOOLS
 from f4x_ros.core.ask.tools.from_map import Door, MapScene
+from f4x_ros.core.ask.tools.graph import scene_graph
 from f4x_ros.core.ask.tools.result import Outcome, ToolResult, Value
 from f4x_ros.core.ask.tools.scene import ANYTHING, ROOM, Found, Scene, State, Thing
 from f4x_ros.core.ask.tools.table import Argument, Tool, Toolbox
@@ -29,4 +30,5 @@ __all__ = [
     "ToolResult",
     "Toolbox",
     "Value",
+    "scene_graph",
 ]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from f4x_ros.core.ask.tools.motion import MOVED_M, goes, way_of
 from f4x_ros.core.ask.tools.resolve import (
     Moment,
+    called,
     is_anything,
     moment,
     named,
@@ -27,9 +28,10 @@ _DOUBT_S = 0.15  # of the moment of an event, standard deviations either side
 
 
 class Event(NamedTuple):
-    """Something that happened to a thing."""
+    """Something that happened to a thing, and what the caller calls it."""
 
     thing: Thing
+    name: str
     what: str
     stamp_ns: int
 
@@ -50,17 +52,20 @@ def changed(
     else:
         begin, end = span(scene, since, until)
     things: list[Thing] = []
+    said: dict[int, str] = {}
     for words in among or [thing]:
         one_of = things_over if among is None or is_anything(words) else _the_one
-        things += [one for one in one_of(scene, words, begin, end) if one.name not in ROOM]
+        found = [one for one in one_of(scene, words, begin, end) if one.name not in ROOM]
+        said.update({one.id: called(one, words) for one in found if among is not None})
+        things += found
     holding = [one for one in things if _holds(scene, one, event, begin, end)]
     when = f"at {begin}" if event == "moving" else f"from {begin} to {end}"
     names = ", ".join(named(one) for one in holding)
-    said = {"moved": "moved", "moving": "moving", "appeared": "appeared", "left": "went away"}
+    what = {"left": "went away"}.get(event, event)
     others = ", ".join(named(one) for one in things if one not in holding)
     return ToolResult(
-        "changed", Outcome.VALUE, [one.name for one in holding],
-        f"{said[event]} {when}: {names or 'nothing' if not among else names or 'none of them'}",
+        "changed", Outcome.VALUE, [said.get(one.id, one.name) for one in holding],
+        f"{what} {when}: {names or 'nothing' if not among else names or 'none of them'}",
         ids=tuple(one.id for one in holding), stamps_ns=tuple(dict.fromkeys((begin.ns, end.ns))),
         evidence=(f"looked at {len(things)} things",
                   *((f"not: {others}",) if others and len(things) < 12 else ())),
@@ -112,14 +117,14 @@ def order(
                 f"{named(one)} is not known to have {_past(given['event'])} from {begin} to {end}",
                 (one.id,), (begin.ns, end.ns),
             )  # fmt: skip
-        found.append(Event(one, given["event"], stamps[0]))
+        found.append(Event(one, called(one, given["thing"]), given["event"], stamps[0]))
     found.sort(key=lambda one: one.stamp_ns)
     told = tuple(
         f"{named(one.thing)} {_said(one.what)} at {seconds_of(scene, one.stamp_ns):.2f} s"
         for one in found
     )
     return ToolResult(
-        "order", Outcome.VALUE, [f"{one.thing.name} {one.what}" for one in found],
+        "order", Outcome.VALUE, [f"{one.name} {one.what}" for one in found],
         "; then ".join(told), ids=tuple(one.thing.id for one in found),
         stamps_ns=tuple(one.stamp_ns for one in found), evidence=told,
     )  # fmt: skip

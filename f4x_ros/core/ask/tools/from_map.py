@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol
 
@@ -20,8 +21,11 @@ from f4x_ros.core.objects import Life
 _CACHED = 256  # answers and pictures kept of one state of the map
 _PART = 0.6  # a box with so much of it in another's is a part of that thing
 _GROWN_M = 0.06  # that the other's box is grown by for it
+_CRUMB = 0.2  # what has less than this share of the other's face and touches it is a part, too
 _SAME = 0.3  # boxes of one spotted thing overlap so much, share of the smaller one
 _LOOKS = 5  # moments of a span at which something is looked for
+_FASTEST_MPS = 3.0  # what is farther away a moment later is another thing
+_STIRS_M = 0.06  # of a box in a quarter of a second, from which it moves
 _WORDS_GRID_NS = 250_000_000  # what is only known by words is asked at moments so far apart
 
 
@@ -138,12 +142,36 @@ class MapScene:
         return made
 
     def spotted_at(self, words: str, stamp_ns: int, like: State) -> State | None:
-        """What words find at a moment nearest to a box; None where they find nothing."""
+        """What words find at a moment nearest to a box; None where they find nothing.
+
+        The words are asked at moments a quarter of a second apart, between them it is where the
+        straight line is.
+        """
         self._fresh()
-        grid = self.span_ns[0] + round((stamp_ns - self.span_ns[0]) / _WORDS_GRID_NS) * (
-            _WORDS_GRID_NS
+        first, last = self.span_ns
+        step = (stamp_ns - first) // _WORDS_GRID_NS
+        before = first + step * _WORDS_GRID_NS
+        after = min(before + _WORDS_GRID_NS, last)
+        one = self._nearest(words, before, like)
+        if one is None or after <= before:
+            return one
+        other = self._nearest(words, after, one)
+        seconds = (after - before) / 1e9
+        if other is None or np.linalg.norm(other.center - one.center) > _FASTEST_MPS * seconds:
+            return one
+        share = (stamp_ns - before) / (after - before)
+        way = other.center - one.center
+        moves = float(np.linalg.norm(way)) > _STIRS_M
+        return replace(
+            one,
+            center=one.center + share * way,
+            velocity=way / seconds if moves else np.zeros(3),
+            velocity_sigma=np.full(3, 0.2),
+            moving=moves,
         )
-        result = self._ask(words, min(max(grid, self.span_ns[0]), self.span_ns[1]))
+
+    def _nearest(self, words: str, stamp_ns: int, like: State) -> State | None:
+        result = self._ask(words, stamp_ns)
         if result.presence is not Presence.PRESENT or not result.tracks:
             return None
         states = [state_of(track, result.stamp_ns) for track in result.tracks]
@@ -207,26 +235,38 @@ def _fit(thing: Thing, track: Track, words: str) -> float:
 
 
 def _without_parts(rows: list[tuple[Thing, Track]]) -> list[tuple[Thing, Track]]:
-    """Things without those whose boxes lie in larger ones that answer to the same name."""
+    """Each thing once, without what is a part of a larger one of the same name.
+
+    Of two in one place the one that is followed stays.
+    """
     kept: list[tuple[Thing, Track]] = []
-    for thing, track in sorted(rows, key=lambda row: -float(np.prod(row[1].size))):
+    for thing, track in sorted(rows, key=lambda row: (row[0].id < 0, -_face(row[1]))):
         if not any(
-            track.label == other.label and _is_part(track, other) for _, other in kept
+            track.label == other.label and (thing.id == one.id or _is_part(track, other))
+            for one, other in kept
         ):
             kept.append((thing, track))
     order = {id(track): number for number, (_, track) in enumerate(rows)}
-    unique: dict[int, tuple[Thing, Track]] = {}
-    for thing, track in sorted(kept, key=lambda row: order[id(row[1])]):
-        unique.setdefault(thing.id, (thing, track))
-    return list(unique.values())
+    return sorted(kept, key=lambda row: order[id(row[1])])
 
 
 def _is_part(track: Track, other: Track) -> bool:
+    """Whether a box lies in another, has its middle in it, or is a crumb beside it."""
     grown = other.size / 2 + _GROWN_M
+    if bool((np.abs(track.position - other.position) <= grown).all()):
+        return True
     low = np.maximum(track.position - track.size / 2, other.position - grown)
     high = np.minimum(track.position + track.size / 2, other.position + grown)
     volume = float(np.prod(np.maximum(track.size, 1e-3)))
-    return float(np.prod(np.maximum(high - low, 0))) >= _PART * volume
+    inside = float(np.prod(np.maximum(high - low, 0))) >= _PART * volume
+    touches = bool((high - low > -_GROWN_M).all())
+    return inside or (touches and _face(track) < _CRUMB * _face(other))
+
+
+def _face(track: Track) -> float:
+    """Area of the largest side of a box, m2."""
+    sides = np.sort(np.maximum(track.size, 1e-3))
+    return float(sides[1] * sides[2])
 
 
 def _overlap(first: State, second: State) -> float:

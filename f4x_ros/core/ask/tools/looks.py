@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from f4x_ros.core.ask.tools.motion import speed_of
-from f4x_ros.core.ask.tools.resolve import moment, named, thing_at
+from f4x_ros.core.ask.tools.resolve import called, moment, named, thing_at
 from f4x_ros.core.ask.tools.result import Outcome, ToolResult, unsure
 from f4x_ros.core.ask.tools.scene import Scene, State
 from f4x_ros.core.ask.tools.space import Z90
@@ -14,6 +14,11 @@ from f4x_ros.core.ask.tools.space import Z90
 DIMENSIONS = ("height", "width", "length", "all")
 QUANTITIES = ("size", "height", "speed")
 
+_SAID = {
+    ("size", "most"): "the biggest", ("size", "least"): "the smallest",
+    ("height", "most"): "the tallest", ("height", "least"): "the shortest",
+    ("speed", "most"): "the fastest", ("speed", "least"): "the slowest",
+}  # fmt: skip
 _SAME_COLOR = 0.6  # a second colour with so much of the first one's share is named, too
 
 
@@ -65,11 +70,12 @@ def compare(
 ) -> ToolResult:
     """Which of several things is the largest, tallest or fastest, or the least so."""
     then = moment(scene, at)
-    rows = []
+    rows, said = [], {}
     for words in among:
         one, state = thing_at(scene, words, then)
         value, sigma, unit = _measure(quantity, state)
         rows.append((one, value, sigma, unit))
+        said[one.id] = called(one, words)
     rows.sort(key=lambda row: row[1], reverse=which == "most")
     best, second = rows[0], rows[1] if len(rows) > 1 else None
     ids = tuple(row[0].id for row in rows)
@@ -77,8 +83,8 @@ def compare(
     if second is not None and abs(best[1] - second[1]) < 1e-9:
         raise unsure(f"{' and '.join(listed[:2])} are equal", ids, (then.ns,))
     return ToolResult(
-        "compare", Outcome.VALUE, best[0].name,
-        f"{named(best[0])} has the {which} {quantity} at {then}: {'; '.join(listed)}",
+        "compare", Outcome.VALUE, said[best[0].id],
+        f"{named(best[0])} is {_SAID[quantity, which]} at {then}: {'; '.join(listed)}",
         ids=ids, stamps_ns=(then.ns,), evidence=listed,
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from f4x_ros.core.features.color_terms import TERMS, memberships
 _MARGIN_M = 0.03
 _TAKEN = 0.4  # share of a place's pixels with a surface in it
 _LEAST_PX = 6
+_SOONEST_NS = 300_000_000  # after the first frame: what comes earlier was only not made out
 _EXACT_NS = 50_000_000  # of the moment at which a place was taken or left
 _LOOKS = 6
 _RIM = 0.15  # of a box that colours are not taken from, as it holds what is beside the thing
@@ -32,15 +33,20 @@ class Pictures(Protocol):
 def came_ns(scene: Pictures, thing: Thing) -> int | None:
     """When a thing came: from where it was first seen from, its place is looked at before that."""
     moments = _seen_moments(scene, thing)
-    if not moments:
+    since = scene.span_ns[0]
+    if not moments or moments[0] - since < _SOONEST_NS:
         return None
-    first, (since, _) = moments[0], scene.span_ns
-    state = thing.state_at(first) if first > since else None
-    if state is None or state.moving:
+    if (first := thing.state_at(moments[0])) is None or first.moving:
         return None
-    if _taken(scene, state, since, first) is not False:
+    # Of a thing that was there before it was first made out, some later view knows more
+    views = [(ns, state) for ns in moments[:3] if (state := thing.state_at(ns)) is not None]
+    told = [_taken(scene, state, since, ns) for ns, state in views if not state.moving]
+    if True in told or False not in told:
         return None
-    return _change(scene, state, first, empty_ns=since, taken_ns=first)
+    ns, state = next(
+        (ns, state) for (ns, state), taken in zip(views, told, strict=False) if taken is False
+    )
+    return _change(scene, state, ns, empty_ns=since, taken_ns=moments[0])
 
 
 def gone_ns(scene: Pictures, thing: Thing) -> int | None:

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 
 from f4x_ros.core.ask.tools.resolve import (
     CAMERA,
     Moment,
+    called,
     camera_state,
     is_anything,
     moment,
@@ -18,16 +19,14 @@ from f4x_ros.core.ask.tools.resolve import (
     thing_at,
     things_at,
 )
-from f4x_ros.core.ask.tools.result import NoValueError, Outcome, ToolResult, not_present, unsure
+from f4x_ros.core.ask.tools.result import Outcome, ToolResult, not_present, unsure
 from f4x_ros.core.ask.tools.scene import ROOM, Scene, State, Thing, Vector
 from f4x_ros.core.ask.tools.space import (
     RELATIONS,
     SEEN_RELATIONS,
     Z90,
-    bearing,
     distance_of,
     gap_of,
-    in_camera,
     is_between,
     word_of_axis,
 )
@@ -311,28 +310,22 @@ def closer(
     """Which of some named things is nearest to something, or farthest from it."""
     then = moment(scene, at)
     name, _, base = place_at(scene, to, then)
-    measured = [
-        (one, *distance_of(state, base))
-        for one, state in (thing_at(scene, words, then) for words in among)
-    ]
-    return _extreme(
+    measured, said = [], {}
+    for words in among:
+        one, state = thing_at(scene, words, then)
+        measured.append((one, *distance_of(state, base)))
+        said[one.id] = called(one, words)
+    result = _extreme(
         "closer",
         measured,
         f"{which} to {name}" if which == "nearest" else f"farthest from {name}",
         then,
         largest=which == "farthest",
     )
+    return replace(result, value=said[result.ids[0]])
 
 
 # --- shared --------------------------------------------------------------------------------------
-
-
-class Measured(NamedTuple):
-    """A thing with a number and its standard deviation."""
-
-    thing: Thing
-    value: float
-    sigma: float
 
 
 def _extreme(
@@ -447,9 +440,3 @@ def _ids(*numbers: int) -> tuple[int, ...]:
 
 def _many(number: int) -> str:
     return "1 thing" if number == 1 else f"{number} things"
-
-
-__all__ = [
-    "NoValueError", "bearing", "closer", "count", "direction", "distance", "find", "front",
-    "height", "in_camera", "nearest", "related", "relation", "side", "support", "where",
-]  # fmt: skip

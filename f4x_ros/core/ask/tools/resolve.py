@@ -79,6 +79,11 @@ def named(thing: Thing) -> str:
     return f"{thing.name} #{thing.id}"
 
 
+def called(thing: Thing, words: str) -> str:
+    """What a caller called a thing; its own name where that was an id."""
+    return thing.name if words.strip().startswith("#") else words.strip()
+
+
 def thing_at(scene: Scene, words: str, at: Moment) -> tuple[Thing, State]:
     """The one thing that is meant, as it was at a moment.
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import numpy as np
 
 from f4x_ros.core.ask.tools.scene import State, Vector
-from f4x_ros.core.data import Pose
 
 Z90 = 1.645
 """Standard deviations either side that hold 90 % of a normal distribution."""
@@ -132,12 +131,6 @@ def bearing(eye: Vector, forward: Vector, point: Vector) -> float:
     ahead = forward[:2]
     cross = float(ahead[0] * to[1] - ahead[1] * to[0])
     return math.atan2(cross, float(ahead @ to))
-
-
-def in_camera(T_map_camera: Pose, point: Vector) -> Vector:
-    """A point [3] of the map in the optical frame."""
-    T = np.asarray(T_map_camera, np.float64)
-    return np.asarray((point - T[:3, 3]) @ T[:3, :3], np.float64)
 
 
 def word_of_axis(way: Vector) -> str:
