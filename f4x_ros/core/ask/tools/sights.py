@@ -19,6 +19,7 @@ from f4x_ros.core.data import PinholeCamera, Pose
 
 _SEEN = 0.25  # share of a thing's pixels from which it is visible ...
 _HIDDEN = 0.12  # ... and to which it is hidden
+_WHOLE = 0.92  # from this share on nothing hides it
 _MARGIN_M = 0.04
 _LEAST_PX = 3
 _EYE_M = 0.3  # above the top of the thing from which one looks
@@ -79,10 +80,11 @@ def hidden_by(
     sight, name = _sight(scene, one, state, view, then)
     if sight.pixels < _LEAST_PX:
         raise unsure(f"{named(one)} is out of the picture at {then}", (one.id,), (then.ns,))
-    if not len(sight.blockers):
+    if sight.share > _WHOLE:
         raise not_present(
-            f"nothing is before {named(one)} for {name} at {then}", (one.id,), (then.ns,)
-        )
+            f"{sight.share:.0%} of {named(one)} is seen by {name} at {then}: nothing hides it",
+            (one.id,), (then.ns,),
+        )  # fmt: skip
     shares = sorted(
         ((_share_in(sight.blockers, box), other) for other, box in _others(scene, one, then)),
         key=lambda row: -row[0],
