@@ -11,6 +11,7 @@ from box_world import BoxWorld, still
 from numpy.typing import NDArray
 
 from f4x_ros.core.ask.tools import TOOLS, Found, State, Thing, Toolbox
+from f4x_ros.core.ask.tools.scene import even_stamps
 from f4x_ros.core.config import Config
 from f4x_ros.core.data import PinholeCamera, Pose, Presence
 from f4x_ros.core.errors import NotUnderstoodError
@@ -86,7 +87,7 @@ class MadeUpScene:
         return Found(presence, tuple(there), (1.0,) * len(there))
 
     def find_over(self, words: str, since_ns: int, until_ns: int) -> Found:
-        found = [self.find(words, ns) for ns in np.linspace(since_ns, until_ns, 11).astype(int)]
+        found = [self.find(words, ns) for ns in even_stamps(since_ns, until_ns, 11)]
         return next((one for one in found if one.things), found[-1])
 
     def things_at(self, stamp_ns: int) -> Sequence[Thing]:

@@ -125,7 +125,8 @@ def _turn(forward: Vector, to: Vector) -> float:
 def side_own(facts: Facts, rng: np.random.Generator) -> Asked | None:
     """Left or right of a mover, by its own front."""
     t = _time(facts, rng)
-    movers = [n for n in facts.movers if _told(facts, n, t) and facts.speed(n, t) > 0.2]
+    movers = [n for n in facts.movers if _told(facts, n, t)
+              and np.linalg.norm(facts.velocity(n, t)[:2]) > 0.2]  # fmt: skip
     if not movers:
         return None
     mover = int(rng.choice(movers))

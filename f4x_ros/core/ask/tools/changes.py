@@ -24,7 +24,7 @@ CHANGES = ("moved", "moving", "appeared", "left")
 EVENTS = ("stopped", "started", "appeared", "left", "first seen", "last seen")
 
 _EDGE_S = 0.12  # what already moved so shortly after a span's begin did not start in it
-_DOUBT_S = 0.15  # of the moment of an event, standard deviations either side
+_DOUBT_S = 0.4  # that the moment of an event may be off, as tracks lag behind
 
 
 class Event(NamedTuple):

@@ -11,8 +11,9 @@ from f4x_ros.core.ask.tools.scene import State, Thing
 from f4x_ros.core.data import Track, TrackState
 from f4x_ros.core.objects import Life
 
-_BOX_SIGMA = 0.06  # of a box's middle, share of its size: what the filter does not know
-_LEAST_SIGMA_M = 0.02
+_WHOLE = 1.06  # of a box that leaves out 2 % of the points at each side and the edges of surfaces
+_BOX_SIGMA = 0.14  # of a box's middle, share of its size: what the filter does not know
+_LEAST_SIGMA_M = 0.05
 _LEAST_SIGMA_MPS = 0.05
 
 
@@ -29,11 +30,12 @@ class Owner(Protocol):
 def state_of(track: Track, stamp_ns: int) -> State:
     """A track at a moment, with the uncertainty of its box added to that of the filter."""
     variance = np.diag(track.pose_covariance)[:3]
-    box = np.maximum(_BOX_SIGMA * track.size, _LEAST_SIGMA_M)
+    size = np.asarray(track.size, np.float64) * _WHOLE
+    box = np.maximum(_BOX_SIGMA * size, _LEAST_SIGMA_M)
     speed_variance = np.diag(track.twist_covariance)[:3]
     return State(
         center=np.asarray(track.position, np.float64),
-        size=np.asarray(track.size, np.float64),
+        size=size,
         sigma_m=np.sqrt(np.minimum(variance, 1.0) * 0.25 + box**2),
         velocity=np.asarray(track.velocity, np.float64),
         velocity_sigma=np.sqrt(np.minimum(speed_variance, 1.0) + _LEAST_SIGMA_MPS**2),
@@ -70,6 +72,11 @@ class Followed:
         """From its first state to its last."""
         rows = self._life.rows
         return int(rows["stamp_ns"][0]), int(rows["stamp_ns"][-1])
+
+    @property
+    def ever_moved(self) -> bool:
+        """Whether its track moved at any time."""
+        return bool(self._life.rows["moving"].any())
 
     def last_row(self) -> tuple[int, Track | None]:
         """Stamp at which it was last in sight, and what it was like."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from f4x_ros.core.ask.tools.resolve import Moment
-from f4x_ros.core.ask.tools.scene import Scene, State, Thing, Vector
+from f4x_ros.core.ask.tools.scene import Scene, State, Thing, Vector, even_stamps
 
 MOVED_M = 0.06
 """What is farther from where it was has moved."""
@@ -16,6 +16,8 @@ MOVED_M = 0.06
 _STEP_S = 1 / 15
 _MOST = 600  # samples of a span
 _SLOWEST_MPS = 0.04
+_LEAST_DOUBT = 0.04
+_LAG = 0.8  # share of a speed's doubt that does not average out along a way, as a filter lags
 _GAP_S = 0.2  # a shorter rest is none
 _SHORT_S = 0.2  # a shorter move, by less than MOVED_M, is none
 
@@ -28,12 +30,23 @@ class Way(NamedTuple):
         centers: [n, 3] m.
         speeds: [n] m/s.
         moving: [n] whether it moved.
+        sigmas: [n] m/s, standard deviation of the speeds.
     """
 
     stamps_ns: list[int]
     centers: Vector
     speeds: Vector
     moving: list[bool]
+    sigmas: Vector
+
+    @property
+    def doubt(self) -> float:
+        """Standard deviation of its length, share of it."""
+        going = np.array(self.moving, bool)
+        if not going.any():
+            return _LEAST_DOUBT
+        mean = float(self.speeds[going].mean())
+        return _LEAST_DOUBT + _LAG * float(self.sigmas[going].mean()) / max(mean, 1e-3)
 
     @property
     def length_m(self) -> float:
@@ -75,7 +88,7 @@ def way_of(scene: Scene, thing: Thing, since: Moment, until: Moment) -> Way:
     begin, end = max(since.ns, first), min(until.ns, last)
     number = min(_MOST, max(2, round((until.ns - since.ns) / 1e9 / _STEP_S) + 1))
     stamps, states = [], []
-    for ns in np.linspace(since.ns, until.ns, number).astype(np.int64).tolist():
+    for ns in even_stamps(since.ns, until.ns, number):
         state = thing.state_at(ns) if begin <= ns <= end else None
         if state is not None:
             stamps.append(ns)
@@ -86,6 +99,7 @@ def way_of(scene: Scene, thing: Thing, since: Moment, until: Moment) -> Way:
         np.array([state.center for state in states]).reshape(-1, 3),
         speeds,
         [bool(s.moving and v >= _SLOWEST_MPS) for s, v in zip(states, speeds, strict=True)],
+        np.array([speed_of(state)[1] for state in states]),
     )
 
 

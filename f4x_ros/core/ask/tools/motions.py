@@ -21,7 +21,7 @@ from f4x_ros.core.ask.tools.space import Z90, word_of_axis
 
 _LEAST_RATE_MPS = 0.02  # a distance that changes more slowly does not change
 _TOLD = 12  # positions of a way in its evidence
-_WAY_SHARE = 0.08  # standard deviation of the length of a way, share of it
+_LEAST_WAY_M = 0.03  # that the length of a way may be off in any case
 
 
 def speed(scene: Scene, thing: str, at: float | None = None) -> ToolResult:
@@ -108,7 +108,8 @@ def travelled(
     if not way.stamps_ns:
         raise unsure(f"nothing is known of {named(one)} from {begin} to {end}", (one.id,))
     length = way.length_m
-    low, high = length * (1 - Z90 * _WAY_SHARE), length * (1 + Z90 * _WAY_SHARE) + 0.05
+    off = Z90 * way.doubt * length + _LEAST_WAY_M
+    low, high = max(0.0, length - off), length + off
     apart = float(np.linalg.norm(way.centers[-1] - way.centers[0]))
     return ToolResult(
         "travelled", Outcome.VALUE, length,

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.ask.tools.scene import State, Thing
+from f4x_ros.core.ask.tools.scene import State, Thing, even_stamps
 from f4x_ros.core.data import PinholeCamera, Pose, RenderedView
 from f4x_ros.core.features.color_terms import TERMS, memberships
 
@@ -152,7 +152,7 @@ def _seen_moments(scene: Pictures, thing: Thing, around: int | None = None) -> l
     first, last = thing.span_ns()
     since, until = scene.span_ns
     first, last = max(first, since), min(last, until)
-    stamps = np.linspace(first, last, _LOOKS).astype(np.int64).tolist()
+    stamps = even_stamps(first, last, _LOOKS)
     if around is not None and first <= around <= last:
         stamps = sorted({*stamps, around})
     states = [(ns, thing.state_at(ns)) for ns in stamps]

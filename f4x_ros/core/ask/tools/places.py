@@ -166,7 +166,7 @@ def front(
     other, other_id, base = place_at(scene, of, then)
     viewer = viewer_of(scene, view, None, then)
     near, far = viewer.ahead(state), viewer.ahead(base)
-    doubt = float(np.linalg.norm(state.sigma_m + base.sigma_m)) / 2
+    doubt = float(np.linalg.norm(state.sigma_m + base.sigma_m)) / 4
     if abs(near - far) < max(doubt, 1e-3):
         raise unsure(
             f"{name} is as far from {viewer.name} as {other} at {then}",
@@ -204,7 +204,7 @@ def height(scene: Scene, thing: str, of: str, at: float | None = None) -> ToolRe
     name, number, state = place_at(scene, thing, then)
     other, other_id, base = place_at(scene, of, then)
     rise = float(state.center[2] - base.center[2])
-    if abs(rise) < max(float(state.sigma_m[2] + base.sigma_m[2]) / 2, 1e-3):
+    if abs(rise) < max(float(state.sigma_m[2] + base.sigma_m[2]) / 3, 1e-3):
         raise unsure(f"{name} is as high as {other} at {then}", _ids(number, other_id), (then.ns,))
     value = "above" if rise > 0 else "below"
     return ToolResult(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from f4x_ros.core.ask.tools.result import not_present, unsure
-from f4x_ros.core.ask.tools.scene import ANYTHING, Scene, State, Thing
+from f4x_ros.core.ask.tools.scene import ANYTHING, Scene, State, Thing, even_stamps
 from f4x_ros.core.data import Presence
 from f4x_ros.core.errors import BadInputError, shown
 
@@ -148,7 +148,7 @@ def things_over(scene: Scene, words: str, since: Moment, until: Moment) -> list[
 def everything_over(scene: Scene, since: Moment, until: Moment) -> list[Thing]:
     """All things known at any of nine moments of a span, each once."""
     found: dict[int, Thing] = {}
-    for ns in np.linspace(since.ns, until.ns, 9).astype(np.int64).tolist():
+    for ns in even_stamps(since.ns, until.ns, 9):
         found.update({thing.id: thing for thing in scene.things_at(ns)})
     return list(found.values())
 

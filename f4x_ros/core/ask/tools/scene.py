@@ -60,6 +60,15 @@ class State:
         return self.center + self.size / 2
 
 
+def even_stamps(first_ns: int, last_ns: int, number: int) -> list[int]:
+    """So many stamps from one to another, both among them; whole numbers, as floats are too coarse.
+
+    (The float64 next to a stamp of today is 256 ns away.)
+    """
+    steps = max(1, number - 1)
+    return [first_ns + (last_ns - first_ns) * k // steps for k in range(steps + 1)]
+
+
 class Thing(Protocol):
     """One thing that a scene knows.
 

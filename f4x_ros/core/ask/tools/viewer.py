@@ -15,6 +15,7 @@ from f4x_ros.core.ask.tools.space import bearing
 SLOW_MPS = 0.05
 """Slower things go nowhere: they have no heading."""
 
+_CLEAR = 0.4  # standard deviations from which a side is decided
 _LOOK_BACK_S = 20.0
 _STEP_S = 0.1
 
@@ -43,7 +44,7 @@ class Viewer:
         """Bearing of a thing in rad, left positive, and how far it may be off."""
         away = float(np.linalg.norm((state.center - self.eye)[:2]))
         sigma = float(state.sigma_m[:2].max()) if state.sigma_m.size else 0.0
-        return bearing(self.eye, self.forward, state.center), sigma / max(away, 0.1)
+        return bearing(self.eye, self.forward, state.center), _CLEAR * sigma / max(away, 0.1)
 
     def ahead(self, state: State) -> float:
         """How far ahead of the viewer a thing is, m."""
