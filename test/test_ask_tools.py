@@ -95,9 +95,7 @@ def room() -> Toolbox:
         ("hidden_by", {"thing": "table"}, None),
     ],
 )
-def test_values(
-    room: Toolbox, tool: str, arguments: dict[str, object], value: object
-) -> None:
+def test_values(room: Toolbox, tool: str, arguments: dict[str, object], value: object) -> None:
     result = room.call(tool, arguments)
     if value is None:
         assert result.outcome in (Outcome.UNSURE, Outcome.NOT_PRESENT), result.text
@@ -202,7 +200,7 @@ def test_every_tool_has_a_schema_and_says_what_it_was_called_with(room: Toolbox)
 @pytest.mark.parametrize(
     "text, outcome, value",
     [
-        ("How far is the red mug on the table from the sofa?", "value", pytest.approx(3.02, abs=0.02)),
+        ("How far is the red mug on the table from the sofa?", "value", pytest.approx(3, abs=0.05)),
         ("What colour is the thing that moved?", "value", "white"),
         ("How tall is the biggest thing?", "value", pytest.approx(0.8)),
         ("Where is the mug next to the sofa?", "not present", None),

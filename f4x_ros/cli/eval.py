@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="options in YAML, or ROS parameters")
     parser.add_argument(
         "--questions", action="store_true",
-        help="ask drawn worlds about space and time instead, of the truth and of a map (doc/ask.md)",
+        help="instead ask drawn worlds about space and time, of the truth and of a map: doc/ask.md",
     )  # fmt: skip
     parser.add_argument(
         "--truth-only", action="store_true",

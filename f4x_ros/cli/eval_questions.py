@@ -20,9 +20,7 @@ INVENTED = 20
 """Questions about things that are not there, of each world."""
 
 
-def run_questions(
-    opened: list[Source], config: Config, out: Path, *, truth_only: bool
-) -> None:
+def run_questions(opened: list[Source], config: Config, out: Path, *, truth_only: bool) -> None:
     """Ask each world, print how many answers are right, and leave questions.json.
 
     Args:

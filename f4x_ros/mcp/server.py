@@ -138,7 +138,8 @@ class MapServer:
         if params.name not in known:
             raise MCPError(
                 types.INVALID_PARAMS,
-                f"there is no tool {shown(params.name)}, expected one of {', '.join(sorted(known))}",
+                f"there is no tool {shown(params.name)}, "
+                f"expected one of {', '.join(sorted(known))}",
             )
         try:
             return await self._alone(partial(self._called, params.name, params.arguments or {}))
@@ -232,9 +233,7 @@ class MapServer:
             raise MCPError(types.INVALID_PARAMS, str(error)) from None
         return types.ReadResourceResult(contents=[contents])
 
-    def _resource(
-        self, uri: str
-    ) -> types.TextResourceContents | types.BlobResourceContents:
+    def _resource(self, uri: str) -> types.TextResourceContents | types.BlobResourceContents:
         scene = self._perception.tools.scene
         if uri == _SCENE_URI:
             return _json(uri, scene_graph(scene))

@@ -23,9 +23,7 @@ from f4x_ros.ros.parameters import NodeParameters
 from f4x_ros.ros.session import Session
 from f4x_ros.srv import Ask, Query, Segment, SetPrompts
 
-Response = TypeVar(
-    "Response", Ask.Response, Query.Response, Segment.Response, SetPrompts.Response
-)
+Response = TypeVar("Response", Ask.Response, Query.Response, Segment.Response, SetPrompts.Response)
 
 
 class PerceptionNode(LifecycleNode):

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 
@@ -93,7 +95,7 @@ def _draw_trail(
     points = np.array([state.center for state in states])
     seen = points @ T_camera_map[:3, :3].T + T_camera_map[:3, 3]
     pixels = camera.project(seen)
-    for a, b in zip(pixels[:-1], pixels[1:], strict=True):
+    for a, b in pairwise(pixels):
         if np.isfinite([*a, *b]).all() and np.abs([*a, *b]).max() < 30000:
             p, q = (tuple(np.round(one).astype(int).tolist()) for one in (a, b))
             cv2.line(out, p, q, color, 2, cv2.LINE_AA)

@@ -53,8 +53,7 @@ def invented_questions(world: World, number: int) -> list[str]:
     phrases = [text for text in world.absent_phrases if not text.endswith(" thing")]
     chosen = [str(text) for text in rng.permutation(phrases)[:number]]
     return [
-        str(rng.choice(list(_INVENTED))).format(a=text, b=str(rng.choice(there)))
-        for text in chosen
+        str(rng.choice(list(_INVENTED))).format(a=text, b=str(rng.choice(there))) for text in chosen
     ]
 
 

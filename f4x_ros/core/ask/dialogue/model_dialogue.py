@@ -68,9 +68,7 @@ class EndpointDialogue:
         self._said = self._said[-_KEPT:]
         return answer
 
-    def _rounds(
-        self, text: str, messages: list[dict[str, Any]], steps: list[ToolResult]
-    ) -> Answer:
+    def _rounds(self, text: str, messages: list[dict[str, Any]], steps: list[ToolResult]) -> Answer:
         calls = 0
         for _ in range(MAX_ROUNDS):
             reply = self._endpoint.complete(messages, self._schemas())
@@ -158,4 +156,3 @@ def unborne_numbers(said: str, question: str, steps: list[ToolResult]) -> list[s
         return any(abs(round(abs(one), digits) - value) < 0.5 * 10.0**-digits for one in known)
 
     return [written for written in _NUMBER.findall(said) if not borne(written)]
-

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 _SPELLINGS = (
-    (r"[’`´]", "'"),
+    ("[\u2019\u00b4`]", "'"),
     (r"\bcolour", "color"),
     (r"\bmeters?\b", "metres"),
     (r"\bgrey\b", "gray"),
@@ -51,7 +51,7 @@ _CHOICES = (
     (r"\b(?:towards?|away from|approaching|leaving|nearing|closer to|nearer to|farther from|"
      r"further from|farther away from)(?: it)? or (?:towards?|away from|away|approaching|leaving|"
      r"closer to|nearer to|farther from|further from|farther away from)(?: it)?(?=$| )", "TA"),
-    (r"\b(?:away from|towards?|closer to) (?P<y>[^,]+?) or (?:towards?|away from|away|farther from) it\b",
+    (r"\b(?:away from|towards?|closer to) (?P<y>[^,]+?) or (?:towards?|away from|away) it\b",
      r"TA \g<y>"),
     (r"\b(?:growing|increasing|getting larger|shrinking|decreasing|getting smaller) or "
      r"(?:growing|increasing|shrinking|decreasing)\b", "GS"),

@@ -133,7 +133,7 @@ def _clause(text: str) -> Ref | None:
         rf"(?P<a>.+?) {_NEAR} (?P<b>.+)",
         rf"{_NEAR.split('(?: away)')[0]} (?P<a>.+?) (?:to|from) (?P<b>.+)",
         rf"(?P<a>.+?) {_BE}(?P<rel>{REL}) (?P<b>.+)",
-        rf"moving (?P<a>.+)(?P<event2>)",
+        r"moving (?P<a>.+)(?P<event2>)",
     )
     for pattern in patterns:
         found = re.fullmatch(pattern, text)

@@ -12,11 +12,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from f4x_ros.core.ask.dialogue.grammar import SHAPES
 from f4x_ros.core.ask.dialogue.moments import without_time
 from f4x_ros.core.ask.dialogue.normal import normal, with_choices
 from f4x_ros.core.ask.dialogue.nouns import RELATION_OF, NotANounError, noun, nouns
 from f4x_ros.core.ask.dialogue.request import Ref, Request, When
-from f4x_ros.core.ask.dialogue.shapes import MACROS, SHAPES, Shape, compiled
+from f4x_ros.core.ask.dialogue.shapes import MACROS, Shape, compiled
 from f4x_ros.core.ask.dialogue.views import View, without_view
 from f4x_ros.core.ask.rivals import COLORS, MATERIALS
 from f4x_ros.core.ask.tools.resolve import CAMERA
@@ -114,12 +115,13 @@ def _request(
     listed = _list(parts)
     if listed:
         lists["among"] = listed
-    if "rel" in parts and parts["rel"]:
-        words["relation"] = RELATION_OF[parts["rel"]]
-        if words["relation"] == "in" and _wears(parts[shape.slots["to"]]):
+    if rel := parts.get("rel"):
+        words["relation"] = RELATION_OF[rel]
+        to = str(parts[shape.slots["to"]])
+        if words["relation"] == "in" and _wears(to):
             raise NotANounError("")  # the person in red ...
         if between:
-            refs["to"], refs["to2"] = _two(str(parts[shape.slots["to"]]))
+            refs["to"], refs["to2"] = _two(to)
     if shape.tool in _VIEW_TOOLS and (seen or view == View()):
         refs |= _viewer(shape.tool, refs, view)
     if shape.tool == "distance":
@@ -156,9 +158,9 @@ def _viewer(tool: str, refs: dict[str, Ref], view: View) -> dict[str, Ref]:
     return made
 
 
-def _wears(text: str | None) -> bool:
+def _wears(text: str) -> bool:
     """Whether words after "in" begin with what somebody wears."""
-    first = (text or "").partition(" ")[0]
+    first = text.partition(" ")[0]
     return first in COLORS or first in MATERIALS
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from f4x_ros.core.ask.dialogue.nouns import NotANounError, noun
@@ -66,32 +67,25 @@ class View(NamedTuple):
     own: bool = False
 
 
+_RULES: tuple[tuple[str, Callable[[re.Match[str]], View]], ...] = (
+    *((pattern, lambda found: View(noun(found["a"]), noun(found["b"]))) for pattern in _STANDS),
+    *((pattern, lambda found: View(Ref(CAMERA))) for pattern in _CAMERA_VIEWS),
+    *((pattern, lambda found: View(own=True)) for pattern in _ITS_OWN),
+    *((pattern, lambda found: View(noun(found["v"]))) for pattern in _OWN_VIEWS),
+)
+"""In the order in which they are tried."""
+
+
 def without_view(text: str) -> tuple[str, View]:
     """A plain question without what it says of a viewer, and that."""
-    for pattern in _STANDS:
+    for pattern, make in _RULES:
         found = re.search(pattern, text)
-        if found is not None:
-            try:
-                view = View(noun(found["a"]), noun(found["b"]))
-            except NotANounError:
-                continue
-            return _cut(text, found), view
-    for pattern in _CAMERA_VIEWS:
-        found = re.search(pattern, text)
-        if found is not None:
-            return _cut(text, found), View(Ref(CAMERA))
-    for pattern in _ITS_OWN:
-        found = re.search(pattern, text)
-        if found is not None:
-            return _cut(text, found), View(own=True)
-    for pattern in _OWN_VIEWS:
-        found = re.search(pattern, text)
-        if found is not None:
-            try:
-                view = View(noun(found["v"]))
-            except NotANounError:
-                continue
-            return _cut(text, found), view
+        if found is None:
+            continue
+        try:
+            return _cut(text, found), make(found)
+        except NotANounError:
+            continue
     return text, View()
 
 

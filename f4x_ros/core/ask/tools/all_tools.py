@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from f4x_ros.core.ask.tools import changes, looks, motions, places, sights
+from f4x_ros.core.ask.tools import changes, looks, motions, places, relations, sights
 from f4x_ros.core.ask.tools.space import RELATIONS, SEEN_RELATIONS
 from f4x_ros.core.ask.tools.table import Argument, Tool
 
@@ -32,7 +32,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool("count", "How many things there are, or stand in a relation to something.",
          (_THING, _AT, Argument("relation", "word", "only those in this relation", False,
                                 RELATION_WORDS),
-          Argument("to", "thing", "what the relation is to"), _TO2), places.count),
+          Argument("to", "thing", "what the relation is to"), _TO2), relations.count),
     Tool("where", "Where something is: position [m], what it is on and next to.",
          (_THING, _AT), places.where),
     Tool("distance", "Distance [m] between the middles of two things, or of one and the camera.",
@@ -51,10 +51,10 @@ TOOLS: tuple[Tool, ...] = (
          (_THING, Argument("of", "thing", "the other thing", True), _AT), places.height),
     Tool("relation", "Whether a thing is on, in, above, below, next to, left of, right of, in "
          "front of, behind another, or between two.",
-         (_THING, _RELATION, _TO, _TO2, _AT), places.relation),
+         (_THING, _RELATION, _TO, _TO2, _AT), relations.relation),
     Tool("related", "All things in a relation to something.",
-         (_RELATION, _TO, _TO2, _THINGS, _AT), places.related),
-    Tool("support", "What a thing stands on or is in.", (_THING, _AT), places.support),
+         (_RELATION, _TO, _TO2, _THINGS, _AT), relations.related),
+    Tool("support", "What a thing stands on or is in.", (_THING, _AT), relations.support),
     Tool("nearest", "The thing nearest to another, or farthest, of all or of a kind.",
          (_TO, _THINGS, _NEAR, _AT), places.nearest),
     Tool("closer", "Which of some named things is nearest to another, or farthest.",

@@ -91,7 +91,9 @@ def when(
     times = [seconds_of(scene, ns) for ns in stamps]
     chosen = times[0] if event == "first seen" else times[-1]
     ago = seconds_of(scene, scene.span_ns[1]) - chosen
-    also = f", and before at {', '.join(f'{t:.2f} s' for t in times[:-1])}" if len(times) > 1 else ""
+    also = (
+        f", and before at {', '.join(f'{t:.2f} s' for t in times[:-1])}" if len(times) > 1 else ""
+    )
     return ToolResult(
         "when", Outcome.VALUE, chosen,
         f"{named(one)} {_said(event)} at {chosen:.2f} s, {ago:.2f} s before the last frame{also}",

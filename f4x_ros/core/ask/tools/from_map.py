@@ -12,38 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.ask.rivals import described
+from f4x_ros.core.ask.tools.alike import (
+    LEAST_COLOR,
+    TAKEN_FOR,
+    fit,
+    has_name,
+    is_known,
+    overlap,
+    without_parts,
+)
 from f4x_ros.core.ask.tools.mapped import Followed, Spotted, state_of
 from f4x_ros.core.ask.tools.occupied import came_ns, color_words, gone_ns
 from f4x_ros.core.ask.tools.scene import Found, State, Thing, even_stamps
 from f4x_ros.core.data import PinholeCamera, Pose, Presence, QueryResult, RenderedView, Track
-from f4x_ros.core.data.track import TrackState
 from f4x_ros.core.objects import Life
 
 _CACHED = 256  # answers and pictures kept of one state of the map
-_PART = 0.6  # a box with so much of it in another's is a part of that thing
 _GROWN_M = 0.06  # that the other's box is grown by for it
-_CRUMB = 0.5  # what has less than this share of the other's face ...
-_BESIDE = 0.2  # ... and is so near, share of the other's longest side, is a part of it, too
-_LOST_M = 0.5  # what is known no better than so is not told of: it was seen to go, and not where
 _SAME = 0.3  # boxes of one spotted thing overlap so much, share of the smaller one
 _COVERED = 0.8  # of a span from which a track tells its history
 _LOOKS = 5  # moments of a span at which something is looked for
 _FASTEST_MPS = 3.0  # what is farther away a moment later is another thing
 _STIRS_M = 0.06  # of a box in a quarter of a second, from which it moves
-_FOUND, _OTHERWISE = 0.8, 0.65  # of the score: only found by the words; followed by other ones
 _WORDS_GRID_NS = 250_000_000  # what is only known by words is asked at moments so far apart
-
-
-_LEAST_COLOR = 0.08  # share of a thing's pixels that have a colour, or one like it
-_TAKEN_FOR = {
-    "red": ("pink", "purple", "orange", "brown"), "orange": ("red", "yellow", "brown"),
-    "yellow": ("orange", "brown", "white"), "green": ("blue", "yellow", "gray"),
-    "blue": ("purple", "gray", "black"), "purple": ("blue", "pink", "red", "gray"),
-    "brown": ("orange", "red", "yellow", "black", "gray"), "black": ("gray", "brown", "blue"),
-    "white": ("gray", "yellow", "pink", "brown"), "gray": ("black", "white", "blue", "brown"),
-    "pink": ("red", "purple", "white"), "beige": ("white", "yellow", "brown", "orange", "gray"),
-}  # fmt: skip
-"""Colours that light and shade, or people, make of each."""
 
 
 class Door(Protocol):
@@ -113,9 +104,9 @@ class MapScene:
         self._fresh()
         result = self._ask(words, stamp_ns)
         made = [(self._thing_of(track, words, stamp_ns), track) for track in result.tracks]
-        rows = _without_parts([(thing, track) for thing, track in made if thing is not None])
-        if any(_has_name(thing, words) for thing, _ in rows):  # those that have other names are not
-            rows = [row for row in rows if row[0].id < 0 or _has_name(row[0], words)]
+        rows = without_parts([(thing, track) for thing, track in made if thing is not None])
+        if any(has_name(thing, words) for thing, _ in rows):  # those that have other names are not
+            rows = [row for row in rows if row[0].id < 0 or has_name(row[0], words)]
         said = described(words).color
         if said and result.presence is Presence.PRESENT:
             fitting = [row for row in rows if self._may_be(said, row[0], stamp_ns)]
@@ -128,7 +119,7 @@ class MapScene:
         return Found(
             result.presence,
             tuple(thing for thing, _ in rows),
-            tuple(_fit(thing, track, words) for thing, track in rows),
+            tuple(fit(thing, track, words) for thing, track in rows),
             result.message,
         )
 
@@ -137,9 +128,9 @@ class MapScene:
         key = (thing.id, color)
         if key not in self._colors:
             shares = dict(color_words(self, thing, stamp_ns))
-            alike = (color, *_TAKEN_FOR[color])
+            alike = (color, *TAKEN_FOR[color])
             self._colors[key] = not shares or (
-                sum(shares.get(one, 0.0) for one in alike) >= _LEAST_COLOR
+                sum(shares.get(one, 0.0) for one in alike) >= LEAST_COLOR
             )
         return self._colors[key]
 
@@ -158,7 +149,7 @@ class MapScene:
         return best
 
     def _over(self, thing: Thing, words: str, ns: int, span: tuple[int, int]) -> Thing:
-        """A thing whose history covers a span: a mover whose track does not is asked for by words."""
+        """A thing with a history of a span: of a mover whose track has none, what words find."""
         first, last = thing.span_ns()
         covered = min(last, span[1]) - max(first, span[0])
         state = thing.state_at(ns)
@@ -172,9 +163,9 @@ class MapScene:
         rows: list[tuple[Thing, Track]] = []
         for life in self._door.lives:
             track = life.state_at(stamp_ns)
-            if track is not None and _is_known(track):
+            if track is not None and is_known(track):
                 rows.append((Followed(self, life), track))
-        return [thing for thing, _ in _without_parts(rows)]
+        return [thing for thing, _ in without_parts(rows)]
 
     def thing(self, number: int) -> Thing | None:
         """The thing of an id; None if there is none."""
@@ -194,7 +185,7 @@ class MapScene:
     def _spotted_in(self, words: str, state: State) -> Spotted:
         """The thing that words found in a place, the same one at each call."""
         for one in self._spotted:
-            if one.words == words and _overlap(one.box, state) >= _SAME:
+            if one.words == words and overlap(one.box, state) >= _SAME:
                 return one
         made = Spotted(self, -len(self._spotted) - 1, words, state)
         self._spotted.append(made)
@@ -205,8 +196,8 @@ class MapScene:
         near: list[tuple[float, Thing]] = []
         for life in self._door.lives:
             thing: Thing = Followed(self, life)
-            track = life.state_at(stamp_ns) if _has_name(thing, words) else None
-            if track is None or not _is_known(track):
+            track = life.state_at(stamp_ns) if has_name(thing, words) else None
+            if track is None or not is_known(track):
                 continue
             off = np.abs(track.position - state.center)
             if bool((off <= (track.size + state.size) / 2 + _GROWN_M).all()):
@@ -297,66 +288,3 @@ class MapScene:
     def _stamp(self, stamp_ns: int) -> int:
         """0 for the last frame: the present is asked of the present."""
         return 0 if stamp_ns >= self.span_ns[1] else stamp_ns
-
-
-def _is_known(track: Track) -> bool:
-    """Whether a track is more than a moment's guess, and it is known where its thing is."""
-    sure = float(np.sqrt(np.diag(track.pose_covariance)[:3].max())) < _LOST_M
-    return sure and track.state in (TrackState.CONFIRMED, TrackState.OCCLUDED)
-
-
-def _fit(thing: Thing, track: Track, words: str) -> float:
-    """How well a thing answers to words: its score, and more if it is followed by these words.
-
-    Less if it is followed by others, as then they fit better.
-    """
-    if _has_name(thing, words):
-        return float(track.score)
-    return (_FOUND if thing.id < 0 else _OTHERWISE) * float(track.score)
-
-
-def _has_name(thing: Thing, words: str) -> bool:
-    """Whether a thing is followed by a name that has these words: a mug that is called red mug."""
-    return thing.id > 0 and set(words.lower().split()) <= set(thing.name.lower().split())
-
-
-def _without_parts(rows: list[tuple[Thing, Track]]) -> list[tuple[Thing, Track]]:
-    """Each thing once, without what is a part of a larger one of the same name.
-
-    Of two in one place the one that is followed stays.
-    """
-    kept: list[tuple[Thing, Track]] = []
-    for thing, track in sorted(rows, key=lambda row: (row[0].id < 0, -_face(row[1]))):
-        if not any(
-            track.label == other.label and (thing.id == one.id or _is_part(track, other))
-            for one, other in kept
-        ):
-            kept.append((thing, track))
-    order = {id(track): number for number, (_, track) in enumerate(rows)}
-    return sorted(kept, key=lambda row: order[id(row[1])])
-
-
-def _is_part(track: Track, other: Track) -> bool:
-    """Whether a box lies in another, has its middle in it, or is a crumb beside it."""
-    grown = other.size / 2 + _GROWN_M
-    if bool((np.abs(track.position - other.position) <= grown).all()):
-        return True
-    low = np.maximum(track.position - track.size / 2, other.position - grown)
-    high = np.minimum(track.position + track.size / 2, other.position + grown)
-    volume = float(np.prod(np.maximum(track.size, 1e-3)))
-    inside = float(np.prod(np.maximum(high - low, 0))) >= _PART * volume
-    beside = bool((high - low > -_BESIDE * float(other.size.max())).all())
-    return inside or (beside and _face(track) < _CRUMB * _face(other))
-
-
-def _face(track: Track) -> float:
-    """Area of the largest side of a box, m2."""
-    sides = np.sort(np.maximum(track.size, 1e-3))
-    return float(sides[1] * sides[2])
-
-
-def _overlap(first: State, second: State) -> float:
-    """Volume of two boxes in common, share of the smaller one."""
-    wide = np.minimum(first.high, second.high) - np.maximum(first.low, second.low)
-    least = min(float(np.prod(first.size)), float(np.prod(second.size)))
-    return float(np.prod(np.maximum(wide, 0))) / max(least, 1e-9)

@@ -75,9 +75,7 @@ def _spotted_gone(scene: Pictures, thing: Thing) -> int | None:
     return _change(scene, state, moments[-1], empty_ns=until, taken_ns=moments[-1])
 
 
-def _change(
-    scene: Pictures, state: State, view_ns: int, *, empty_ns: int, taken_ns: int
-) -> int:
+def _change(scene: Pictures, state: State, view_ns: int, *, empty_ns: int, taken_ns: int) -> int:
     """The moment between two at which a place was taken or left, by halving."""
     while abs(taken_ns - empty_ns) > _EXACT_NS:
         middle = (empty_ns + taken_ns) // 2
@@ -123,9 +121,7 @@ def _pixels(
     return inside.reshape(depth.shape), behind.reshape(depth.shape)
 
 
-def color_words(
-    scene: Pictures, thing: Thing, stamp_ns: int
-) -> tuple[tuple[str, float], ...]:
+def color_words(scene: Pictures, thing: Thing, stamp_ns: int) -> tuple[tuple[str, float], ...]:
     """Colour words with shares of what a thing looks like where the camera saw most of it."""
     best: NDArray[np.uint8] | None = None
     for ns in _seen_moments(scene, thing, around=stamp_ns):

@@ -195,14 +195,10 @@ def _best(scene: Scene, words: str, at: Moment) -> Thing:
     return _the_one(words, answer.things, answer.scores, at)
 
 
-def _the_one(
-    words: str, things: Sequence[Thing], scores: Sequence[float], at: Moment
-) -> Thing:
+def _the_one(words: str, things: Sequence[Thing], scores: Sequence[float], at: Moment) -> Thing:
     """The best, unless others fit as well."""
     alike = [
-        thing
-        for thing, score in zip(things, scores, strict=True)
-        if score >= _ALIKE * scores[0]
+        thing for thing, score in zip(things, scores, strict=True) if score >= _ALIKE * scores[0]
     ]
     if len(alike) == 1:
         return alike[0]

@@ -42,9 +42,7 @@ class Sight(NamedTuple):
     blockers: Vector
 
 
-def visible(
-    scene: Scene, thing: str, view: str = CAMERA, at: float | None = None
-) -> ToolResult:
+def visible(scene: Scene, thing: str, view: str = CAMERA, at: float | None = None) -> ToolResult:
     """Whether something can be seen from the camera as it was, or from where a thing is."""
     then = moment(scene, at)
     one, state = thing_at(scene, thing, then)
@@ -71,9 +69,7 @@ def visible(
     )  # fmt: skip
 
 
-def hidden_by(
-    scene: Scene, thing: str, view: str = CAMERA, at: float | None = None
-) -> ToolResult:
+def hidden_by(scene: Scene, thing: str, view: str = CAMERA, at: float | None = None) -> ToolResult:
     """What is in the way of seeing something."""
     then = moment(scene, at)
     one, state = thing_at(scene, thing, then)
@@ -137,9 +133,7 @@ def sight_of(
     return Sight(share, int(hit.sum()), min(in_picture, 1.0), points)
 
 
-def _through(
-    eye: Vector, ways: Vector, low: Vector, high: Vector
-) -> tuple[Vector, Vector]:
+def _through(eye: Vector, ways: Vector, low: Vector, high: Vector) -> tuple[Vector, Vector]:
     """Where rays [M, 3] enter and leave a box, in units of the rays (depths)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         first, second = (low - eye) / ways, (high - eye) / ways
@@ -148,9 +142,7 @@ def _through(
     return near, far
 
 
-def _sight(
-    scene: Scene, one: Thing, state: State, view: str, then: Moment
-) -> tuple[Sight, str]:
+def _sight(scene: Scene, one: Thing, state: State, view: str, then: Moment) -> tuple[Sight, str]:
     """The sight of a thing from the camera as it was, or from above a thing towards it."""
     camera, T = scene.view_at(then.ns)
     name = CAMERA
