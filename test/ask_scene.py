@@ -93,6 +93,10 @@ class MadeUpScene:
     def things_at(self, stamp_ns: int) -> Sequence[Thing]:
         return [one for one in self.made if one.state_at(stamp_ns) is not None]
 
+    def things_over(self, since_ns: int, until_ns: int) -> Sequence[Thing]:
+        stamps = even_stamps(since_ns, until_ns, 60)
+        return [one for one in self.made if any(one.state_at(ns) is not None for ns in stamps)]
+
     def thing(self, number: int) -> Thing | None:
         return next((one for one in self.made if one.id == number), None)
 

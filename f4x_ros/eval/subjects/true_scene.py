@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from f4x_ros.core.ask.rivals import KINDS, described
 from f4x_ros.core.ask.tools import Found, State, Thing
+from f4x_ros.core.ask.tools.scene import even_stamps
 from f4x_ros.core.data import PinholeCamera, Pose, Presence
 from f4x_ros.core.errors import NotUnderstoodError
 from f4x_ros.sim import World
@@ -118,6 +119,15 @@ class TrueScene:
         return [
             thing for thing in self._things
             if thing.state_at(stamp_ns) is not None and self._labels[thing.id].cls not in _ROOM
+        ]  # fmt: skip
+
+    def things_over(self, since_ns: int, until_ns: int) -> Sequence[Thing]:
+        """All objects but the room's parts that exist at some moment of a span."""
+        stamps = even_stamps(since_ns, until_ns, 60)
+        return [
+            thing for thing in self._things
+            if self._labels[thing.id].cls not in _ROOM
+            and any(thing.state_at(ns) is not None for ns in stamps)
         ]  # fmt: skip
 
     def thing(self, number: int) -> Thing | None:

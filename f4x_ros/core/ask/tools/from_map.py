@@ -11,22 +11,24 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.ask.rivals import described
+from f4x_ros.core.ask.rivals import KINDS
 from f4x_ros.core.ask.tools.alike import (
-    LEAST_COLOR,
-    TAKEN_FOR,
     fit,
     has_name,
+    in_place_of,
     is_known,
+    other_kind,
     overlap,
     without_parts,
 )
 from f4x_ros.core.ask.tools.mapped import Followed, Spotted, state_of
 from f4x_ros.core.ask.tools.occupied import came_ns, color_words, gone_ns
-from f4x_ros.core.ask.tools.scene import Found, State, Thing, even_stamps
+from f4x_ros.core.ask.tools.scene import ROOM, Found, State, Thing, even_stamps
 from f4x_ros.core.data import PinholeCamera, Pose, Presence, QueryResult, RenderedView, Track
 from f4x_ros.core.objects import Life
 
+_SCANS = 8  # moments of which all everyday kinds are kept
+_MOMENTS = 9  # of a span at which is looked what is followed
 _CACHED = 256  # answers and pictures kept of one state of the map
 _GROWN_M = 0.06  # that the other's box is grown by for it
 _SAME = 0.3  # boxes of one spotted thing overlap so much, share of the smaller one
@@ -34,6 +36,7 @@ _COVERED = 0.8  # of a span from which a track tells its history
 _LOOKS = 5  # moments of a span at which something is looked for
 _FASTEST_MPS = 3.0  # what is farther away a moment later is another thing
 _STIRS_M = 0.06  # of a box in a quarter of a second, from which it moves
+_DOUBTFUL = 0.75  # probability below which a thing that has another name is rather that one
 _WORDS_GRID_NS = 250_000_000  # what is only known by words is asked at moments so far apart
 
 
@@ -51,6 +54,7 @@ class Door(Protocol):
     def query_all(
         self, texts: Sequence[str], *, stamp_ns: int = 0, want_cloud: bool = True
     ) -> list[QueryResult]: ...
+    def misunderstood(self, texts: Sequence[str]) -> dict[str, str]: ...
     def viewpoint(
         self, view: Pose | None = None, stamp_ns: int = 0
     ) -> tuple[PinholeCamera, Pose]: ...
@@ -72,14 +76,15 @@ class MapScene:
     def __init__(self, door: Door) -> None:
         self._door = door
         self._spotted: list[Spotted] = []
+        self._known_kinds: tuple[str, ...] | None = None
         self._forget()
 
     def _forget(self) -> None:
         """Drop what was true of an earlier state of the map."""
         self._as_of = self._door.stamp_ns
         self._ask = lru_cache(_CACHED)(self._asked)
+        self._ask_all = lru_cache(_SCANS)(self._asked_all)
         self._draw = lru_cache(_CACHED)(self._drawn)
-        self._colors: dict[tuple[int, str], bool] = {}
         self._came: dict[int, int | None] = {}
         self._gone: dict[int, int | None] = {}
 
@@ -107,15 +112,16 @@ class MapScene:
         rows = without_parts([(thing, track) for thing, track in made if thing is not None])
         if any(has_name(thing, words) for thing, _ in rows):  # those that have other names are not
             rows = [row for row in rows if row[0].id < 0 or has_name(row[0], words)]
-        said = described(words).color
-        if said and result.presence is Presence.PRESENT:
-            fitting = [row for row in rows if self._may_be(said, row[0], stamp_ns)]
-            if rows and not fitting:
+        if result.presence is Presence.PRESENT and result.score < _DOUBTFUL:
+            mistaken = self._mistaken(words, [thing for thing, _ in rows], stamp_ns)
+            if rows and mistaken:
                 return Found(
-                    Presence.UNSURE, tuple(thing for thing, _ in rows), (0.0,) * len(rows),
-                    f"what it may be does not look {said}",
-                )  # fmt: skip
-            rows = fitting
+                    Presence.UNSURE,
+                    tuple(thing for thing, _ in rows),
+                    (float(result.score),) * len(rows),
+                    f"it may be {mistaken}, which is followed as that; probability "
+                    f"{result.score:.2f}",
+                )
         return Found(
             result.presence,
             tuple(thing for thing, _ in rows),
@@ -123,16 +129,29 @@ class MapScene:
             result.message,
         )
 
-    def _may_be(self, color: str, thing: Thing, stamp_ns: int) -> bool:
-        """Whether pictures of a thing have any of a colour, or of those it is taken for."""
-        key = (thing.id, color)
-        if key not in self._colors:
-            shares = dict(color_words(self, thing, stamp_ns))
-            alike = (color, *TAKEN_FOR[color])
-            self._colors[key] = not shares or (
-                sum(shares.get(one, 0.0) for one in alike) >= LEAST_COLOR
-            )
-        return self._colors[key]
+    def _mistaken(self, words: str, found: list[Thing], stamp_ns: int) -> str:
+        """The names of the followed things of other kinds that words seem to have found; or ""."""
+        names: list[str] = []
+        for thing in found:
+            own = thing if other_kind(thing, words) else self._holder(thing, words, stamp_ns)
+            if own is None:
+                return ""
+            names.append(f"{own.name} #{own.id}")
+        return ", ".join(dict.fromkeys(names))
+
+    def _holder(self, thing: Thing, words: str, stamp_ns: int) -> Thing | None:
+        """The followed thing of another kind in whose box the middle of what was found is."""
+        state = thing.state_at(stamp_ns) if thing.id < 0 else None
+        for one, track in self._followed(stamp_ns) if state is not None else ():
+            assert state is not None
+            inside = (np.abs(track.position - state.center) <= track.size / 2).all()
+            if (
+                bool(inside)
+                and other_kind(one, words)
+                and np.prod(track.size) > np.prod(state.size)
+            ):
+                return one
+        return None
 
     def find_over(self, words: str, since_ns: int, until_ns: int) -> Found:
         """What answers to words at the latest of some moments of a span; see `Scene`."""
@@ -159,13 +178,55 @@ class MapScene:
         return self._spotted_in(words, state)
 
     def things_at(self, stamp_ns: int) -> Sequence[Thing]:
-        """All things that were followed then; see `Scene`."""
+        """What was followed then, and things of everyday kinds beside it; see `Scene`."""
+        rows = self._followed(stamp_ns)
+        followed = without_parts(rows)
+        return [thing for thing, _ in followed] + self._beside(stamp_ns, followed)
+
+    def _followed(self, stamp_ns: int) -> list[tuple[Thing, Track]]:
         rows: list[tuple[Thing, Track]] = []
         for life in self._door.lives:
             track = life.state_at(stamp_ns)
             if track is not None and is_known(track):
                 rows.append((Followed(self, life), track))
-        return [thing for thing, _ in without_parts(rows)]
+        return rows
+
+    def things_over(self, since_ns: int, until_ns: int) -> Sequence[Thing]:
+        """What is followed, at any of some moments; see `Scene`."""
+        found: dict[int, Thing] = {}
+        for ns in even_stamps(since_ns, until_ns, _MOMENTS):
+            found.update({thing.id: thing for thing, _ in without_parts(self._followed(ns))})
+        return list(found.values())
+
+    def _beside(self, stamp_ns: int, followed: list[tuple[Thing, Track]]) -> list[Thing]:
+        """Things of everyday kinds that are surely there and that nobody follows."""
+        self._fresh()
+        kinds = self._kinds()
+        if not kinds:
+            return []
+        taken = list(followed)
+        made: list[Thing] = []
+        for result in self._ask_all(kinds, stamp_ns):
+            if result.presence is not Presence.PRESENT:
+                continue
+            for track in result.tracks:
+                if track.id or any(
+                    in_place_of(track, other, same_kind=has_name(one, result.prompt))
+                    for one, other in taken
+                ):
+                    continue
+                thing = self._spotted_in(result.prompt, state_of(track, stamp_ns))
+                taken.append((thing, track))
+                made.append(thing)
+        return made
+
+    def _kinds(self) -> tuple[str, ...]:
+        """Everyday kinds that the map's encoder has words for."""
+        if self._known_kinds is None:
+            kinds = [kind for kind in KINDS if kind not in ROOM]
+            unknown = self._door.misunderstood(kinds)
+            self._known_kinds = tuple(kind for kind in kinds if kind not in unknown)
+        return self._known_kinds
 
     def thing(self, number: int) -> Thing | None:
         """The thing of an id; None if there is none."""
@@ -280,6 +341,9 @@ class MapScene:
     def _asked(self, words: str, stamp_ns: int) -> QueryResult:
         then = self._stamp(stamp_ns)
         return self._door.query_all([words], stamp_ns=then, want_cloud=False)[0]
+
+    def _asked_all(self, texts: tuple[str, ...], stamp_ns: int) -> list[QueryResult]:
+        return self._door.query_all(texts, stamp_ns=self._stamp(stamp_ns), want_cloud=False)
 
     def _drawn(self, stamp_ns: int, camera: PinholeCamera, pose: bytes) -> RenderedView:
         T = np.frombuffer(pose, np.float64).reshape(4, 4)

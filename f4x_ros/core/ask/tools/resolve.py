@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from f4x_ros.core.ask.tools.result import not_present, unsure
-from f4x_ros.core.ask.tools.scene import ANYTHING, Scene, State, Thing, even_stamps
+from f4x_ros.core.ask.tools.scene import ANYTHING, Scene, State, Thing
 from f4x_ros.core.data import Presence
 from f4x_ros.core.errors import BadInputError, shown
 
@@ -138,19 +138,11 @@ def things_over(scene: Scene, words: str, since: Moment, until: Moment) -> list[
     if (one := _of_id(scene, words)) is not None:
         return [one]
     if is_anything(words):
-        return list(everything_over(scene, since, until))
+        return list(scene.things_over(since.ns, until.ns))
     answer = scene.find_over(words, since.ns, until.ns)
     if answer.presence is Presence.UNSURE:
         raise unsure(_why_unsure(words, answer.message), stamps_ns=(since.ns, until.ns))
     return list(answer.things) if answer.presence is Presence.PRESENT else []
-
-
-def everything_over(scene: Scene, since: Moment, until: Moment) -> list[Thing]:
-    """All things known at any of nine moments of a span, each once."""
-    found: dict[int, Thing] = {}
-    for ns in even_stamps(since.ns, until.ns, 9):
-        found.update({thing.id: thing for thing in scene.things_at(ns)})
-    return list(found.values())
 
 
 def place_at(scene: Scene, words: str, at: Moment) -> tuple[str, int, State]:

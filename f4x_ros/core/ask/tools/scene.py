@@ -138,6 +138,9 @@ class Scene(Protocol):
     def things_at(self, stamp_ns: int) -> Sequence[Thing]:
         """All that is known to have been there, the room itself left out."""
 
+    def things_over(self, since_ns: int, until_ns: int) -> Sequence[Thing]:
+        """All whose history is known and that were there at some moment of a span, each once."""
+
     def thing(self, number: int) -> Thing | None:
         """The thing of an id that was given out."""
 
