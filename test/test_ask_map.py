@@ -137,6 +137,15 @@ def test_questions_may_be_typed(
     assert "m between the middles" in capsys.readouterr().out
 
 
+def test_the_scene_graph_is_written(map_file: str, tmp_path: Path) -> None:
+    path = tmp_path / "graph.json"
+    assert main(["ask", map_file, "--graph", str(path)]) == 0
+    graph = json.loads(path.read_text())
+    nodes = {node["name"]: node for node in graph["nodes"]}
+    assert set(nodes) == {"red thing", "blue thing"}
+    assert len(nodes["blue thing"]["history"]) > len(nodes["red thing"]["history"]) == 2
+
+
 def test_the_tools_are_listed(map_file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", map_file, "--tools"]) == 0
     assert "distance(a, [b], [at])" in capsys.readouterr().out

@@ -21,6 +21,7 @@ from f4x_ros.core.errors import BadInputError
 
 if TYPE_CHECKING:
     from f4x_ros.core.ask.dialogue import Answer
+    from f4x_ros.core.perception import Perception
 
 _KEY = "F4X_ENDPOINT_KEY"
 
@@ -45,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--picture", metavar="PNG", help="write the map with the things of the last answer marked"
     )
     parser.add_argument(
+        "--graph", metavar="FILE",
+        help="write things, relations and histories as one JSON document (doc/ask.md); without a "
+        "question nothing is asked",
+    )  # fmt: skip
+    parser.add_argument(
         "--endpoint", metavar="URL",
         help="let a language model read the questions: base address of an OpenAI-compatible "
         f"server, e.g. http://localhost:11434/v1; its key is taken from ${_KEY}",
@@ -65,12 +71,12 @@ def run(options: argparse.Namespace) -> int:
 
     perception = Perception.load(options.map)
     if options.tools:
-        for tool in perception.tools.tools:
-            arguments = ", ".join(
-                one.name if one.required else f"[{one.name}]" for one in tool.arguments
-            )
-            print(f"{tool.name}({arguments})\n    {tool.about}")
+        _list_tools(perception)
         return 0
+    if options.graph:
+        _write_graph(options.graph, perception)
+        if not options.question:
+            return 0
     asked = _asked(perception, options)
     quiet = options.json == "-"
     answers: list[Answer] = []
@@ -86,6 +92,14 @@ def run(options: argparse.Namespace) -> int:
     return 2 if any(answer.outcome == "not understood" for answer in answers) else 0
 
 
+def _list_tools(perception: Perception) -> None:
+    for tool in perception.tools.tools:
+        arguments = ", ".join(
+            one.name if one.required else f"[{one.name}]" for one in tool.arguments
+        )
+        print(f"{tool.name}({arguments})\n    {tool.about}")
+
+
 def told(answer: Answer) -> str:
     """An answer for a terminal: the statement, then what it rests on."""
     lines = [answer.text[0].upper() + answer.text[1:] if answer.text else answer.outcome]
@@ -98,11 +112,9 @@ def told(answer: Answer) -> str:
     return "\n".join(lines)
 
 
-def _asked(perception: object, options: argparse.Namespace) -> _Asked:
+def _asked(perception: Perception, options: argparse.Namespace) -> _Asked:
     from f4x_ros.core.ask.dialogue import Dialogue, Endpoint, EndpointDialogue
-    from f4x_ros.core.perception import Perception
 
-    assert isinstance(perception, Perception)
     if not options.endpoint:
         return Dialogue(perception.tools)
     endpoint = Endpoint(options.endpoint, options.model, os.environ.get(_KEY, ""))
@@ -138,13 +150,21 @@ def _write_json(path: str, answers: list[Answer]) -> None:
         file.write(f"{text}\n".encode())
 
 
-def _write_picture(path: str, perception: object, answer: Answer) -> None:
+def _write_graph(path: str, perception: Perception) -> None:
+    from f4x_ros.core.ask.tools import scene_graph
+    from f4x_ros.core.base import atomic_write
+
+    text = json.dumps(scene_graph(perception.tools.scene), allow_nan=False, indent=1)
+    with atomic_write(Path(path).expanduser()) as file:
+        file.write(f"{text}\n".encode())
+    print(f"The scene graph is in {path}.", file=sys.stderr)
+
+
+def _write_picture(path: str, perception: Perception, answer: Answer) -> None:
     from f4x_ros.core.ask.tools import MapScene
-    from f4x_ros.core.perception import Perception
     from f4x_ros.viz.ask_picture import picture_of_result
     from f4x_ros.viz.png import save_png
 
-    assert isinstance(perception, Perception)
     scene = perception.tools.scene
     assert isinstance(scene, MapScene)
     save_png(Path(path).expanduser(), picture_of_result(scene, answer.result, answer.text))

@@ -17,7 +17,7 @@ from f4x_ros.core.ask.tools.resolve import (
     thing_over,
     things_over,
 )
-from f4x_ros.core.ask.tools.result import Outcome, ToolResult, unsure
+from f4x_ros.core.ask.tools.result import NoValueError, Outcome, ToolResult, unsure
 from f4x_ros.core.ask.tools.scene import ROOM, Scene, Thing
 
 CHANGES = ("moved", "moving", "appeared", "left")
@@ -53,12 +53,22 @@ def changed(
         begin, end = span(scene, since, until)
     things: list[Thing] = []
     said: dict[int, str] = {}
+    left_out: list[str] = []
     for words in among or [thing]:
         one_of = things_over if among is None or is_anything(words) else _the_one
-        found = [one for one in one_of(scene, words, begin, end) if one.name not in ROOM]
+        try:
+            found = one_of(scene, words, begin, end)
+        except NoValueError as none:
+            if among is None or len(among) == 1:
+                raise
+            left_out.append(none.text)  # the others can be told of
+            continue
+        found = [one for one in found if one.name not in ROOM]
         said.update({one.id: called(one, words) for one in found if among is not None})
         things += found
     holding = [one for one in things if _holds(scene, one, event, begin, end)]
+    if left_out and not holding:
+        raise unsure(f"of the others none: {'; '.join(left_out)}", (), (begin.ns, end.ns))
     when = f"at {begin}" if event == "moving" else f"from {begin} to {end}"
     names = ", ".join(named(one) for one in holding)
     what = {"left": "went away"}.get(event, event)
@@ -67,7 +77,7 @@ def changed(
         "changed", Outcome.VALUE, [said.get(one.id, one.name) for one in holding],
         f"{what} {when}: {names or 'nothing' if not among else names or 'none of them'}",
         ids=tuple(one.id for one in holding), stamps_ns=tuple(dict.fromkeys((begin.ns, end.ns))),
-        evidence=(f"looked at {len(things)} things",
+        evidence=(f"looked at {len(things)} things", *left_out,
                   *((f"not: {others}",) if others and len(things) < 12 else ())),
     )  # fmt: skip
 
