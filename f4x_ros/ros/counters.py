@@ -21,7 +21,8 @@ COUNTERS = (
             *("superseded", "queue_full", "failed", "stopped"),
         )
     ),
-    *("stamps_replaced", "time_jumps", "queries", "queries_refused", "segments"),
+    *("stamps_replaced", "time_jumps", "queries", "queries_refused", "asks"),
+    *("asks_refused", "segments"),
     *("segments_refused", "prompts_refused", "services_failed", "reports_failed"),
 )
 

@@ -9,6 +9,7 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.task import Future
 
+from f4x_ros.ros.asks import Asks
 from f4x_ros.ros.camera_poses import CameraPoses
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.diagnostics import Health
@@ -22,7 +23,7 @@ from f4x_ros.ros.questions import Labels, Questions
 from f4x_ros.ros.recording import Recording
 from f4x_ros.ros.warm_up import make_perception
 from f4x_ros.ros.worker import Worker
-from f4x_ros.srv import Query, Segment, SetPrompts
+from f4x_ros.srv import Ask, Query, Segment, SetPrompts
 
 
 class Session:
@@ -69,6 +70,7 @@ class Session:
             opened.callback(self._worker.stop)
             labels = Labels(self._perception, outputs)
             self._questions = Questions(self._perception, self._poses, labels, health, complaints)
+            self._asks = Asks(self._perception, health)
             self._questions.say_not_understood()
             self._processing = Processing(
                 node,
@@ -134,6 +136,10 @@ class Session:
     def query(self, request: Query.Request) -> Future[Query.Response]:
         """Answer on the worker's thread."""
         return self._worker.ask(lambda: self._questions.query(request))
+
+    def ask(self, request: Ask.Request) -> Future[Ask.Response]:
+        """Answer on the worker's thread."""
+        return self._worker.ask(lambda: self._asks.ask(request))
 
     def segment(self, request: Segment.Request) -> Future[Segment.Response]:
         """Answer on the worker's thread."""
