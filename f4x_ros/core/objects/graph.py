@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ctypes
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch.nn.functional import normalize
 
 from f4x_ros.core.base import on_host
 from f4x_ros.core.field import Snapshot
+from f4x_ros.core.render import native, resolve_backend
 
 _NEIGHBOURS = 10
 _BIAS = 4.40
@@ -30,6 +32,7 @@ _WEIGHTS = {
     "faint": -0.59,  # lower of the opacities
     "step": -1.0,  # each lies off the other's tangent plane, sine, mean of both
 }
+_CUES = tuple(_WEIGHTS)  # in the order of csrc/edges.cpp
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,18 +70,58 @@ def edge_cues(
     Surfaces that bend towards the eye are within an object, those that make a valley are where one
     stands on another (as in Stein et al., Object Partitioning using Local Convexity, 2014).
     """
-    count = len(snapshot)
-    points, quats, scales, colors, opacities, known = (
-        torch.from_numpy(one)
-        for one in on_host(
-            snapshot.means,
-            snapshot.quats,
-            snapshot.scales,
-            snapshot.colors,
-            snapshot.opacities,
-            features,
-        )
+    columns = on_host(
+        snapshot.means,
+        snapshot.quats,
+        snapshot.scales,
+        snapshot.colors,
+        snapshot.opacities,
+        features,
     )
+    there = [torch.from_numpy(one).float().contiguous() for one in columns]
+    if len(snapshot) > 1 and resolve_backend("auto", "cpu") == "cpu":
+        return _native_edge_cues(there, eye.cpu())
+    return torch_edge_cues(there, eye.cpu())
+
+
+def _native_edge_cues(
+    columns: Sequence[Tensor], eye: Tensor
+) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[str, Tensor]]:
+    """Those of `torch_edge_cues`, in one compiled pass."""
+    points, quats, scales, colors, opacities, known = columns
+    if not torch.isfinite(points).all():
+        raise ValueError("means are not finite, expected numbers")
+    count, k = len(points), min(_NEIGHBOURS, len(points) - 1)
+    ends = np.empty((2, count * k), np.int64)
+    cues = torch.empty(len(_CUES), count * k)
+    made = ctypes.c_int64()
+    given = native.Edges(
+        count,
+        known.shape[1],
+        k,
+        *(one.data_ptr() for one in (points, quats, scales, colors, opacities, known)),
+        (ctypes.c_float * 3)(*eye.tolist()),
+        torch.get_num_threads(),
+    )
+    where = (ends[0].ctypes.data, ends[1].ctypes.data, cues.data_ptr())
+    pointers = [ctypes.c_void_p(one) for one in where]
+    native.library().call("f4x_edges_f32", ctypes.byref(given), *pointers, ctypes.byref(made))
+    found = slice(0, made.value)
+    named = dict(zip(_CUES, cues[:, found].unbind(), strict=True))
+    return ends[0, found], ends[1, found], named
+
+
+def torch_edge_cues(
+    columns: Sequence[Tensor], eye: Tensor
+) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[str, Tensor]]:
+    """`edge_cues` in torch, where nothing is compiled.
+
+    Args:
+        columns: means, quats, scales, colours, opacities and features of the Gaussians, float32.
+        eye: [3] map frame.
+    """
+    points, quats, scales, colors, opacities, known = columns
+    count = len(points)
     tree, k = cKDTree(points), min(_NEIGHBOURS + 1, count)
     _, near = tree.query(points, k=k, workers=torch.get_num_threads())
     near = near.reshape(count, -1)
@@ -91,20 +134,20 @@ def edge_cues(
     own = _facing(axes[torch.arange(count), :, scales.argmin(1)], points, eye)
     wide = _facing(_normals(points.numpy(), near), points, eye)
     extent = _extent(axes, scales, a, along) + _extent(axes, scales, b, along)
-    unit = normalize(known.float(), dim=1)
+    unit = normalize(known, dim=1)
     light = colors.mean(1)
     off = (own[a] * along).sum(1).abs() + (own[b] * along).sum(1).abs()
-    cues = {
-        "feature": 1 - (unit[a] * unit[b]).sum(1),
-        "light": (light[a] - light[b]).abs(),
-        "gap": (length / extent.clamp(min=1e-4)).log(),
-        "length": length.log(),
-        "concave": (-((own[b] - own[a]) * along).sum(1)).clamp(min=0),
-        "valley": (-((wide[b] - wide[a]) * along).sum(1)).clamp(min=0),
-        "faint": torch.minimum(opacities[a], opacities[b]),
-        "step": off / 2,
-    }
-    return first, second, cues
+    cues = (
+        1 - (unit[a] * unit[b]).sum(1),
+        (light[a] - light[b]).abs(),
+        (length / extent.clamp(min=1e-4)).log(),
+        length.log(),
+        (-((own[b] - own[a]) * along).sum(1)).clamp(min=0),
+        (-((wide[b] - wide[a]) * along).sum(1)).clamp(min=0),
+        torch.minimum(opacities[a], opacities[b]),
+        off / 2,
+    )
+    return first, second, dict(zip(_CUES, cues, strict=True))
 
 
 def _pairs(near: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -142,5 +185,5 @@ def _normals(points: NDArray[np.float32], near: NDArray[np.int64]) -> Tensor:
 
 def _facing(normals: Tensor, points: Tensor, eye: Tensor) -> Tensor:
     """Normals turned to where they are seen from."""
-    away = ((eye.cpu() - points) * normals).sum(1, keepdim=True) < 0
+    away = ((eye - points) * normals).sum(1, keepdim=True) < 0
     return torch.where(away, -normals, normals)

@@ -77,7 +77,7 @@ class Grouper:
         if not len(again):
             return 0
         snapshot = take_snapshot(field, blocks=())
-        features = _coordinates(snapshot.latents, distiller)
+        features = coordinates(snapshot.latents, distiller)
         means, known, weights = on_host(snapshot.means, features, snapshot.latent_weights)
         rows = _with_neighbours(means, again)
         between()
@@ -209,7 +209,7 @@ def asked_together(snapshot: Snapshot) -> tuple[Tensor, Tensor, Tensor]:
     return sums / total.clamp(min=1e-9)[:, None], total, rows
 
 
-def _coordinates(latents: Tensor, distiller: Distiller) -> Tensor:
+def coordinates(latents: Tensor, distiller: Distiller) -> Tensor:
     """[N, D] numbers with the products of what the latents [N, D] stand for.
 
     As feature = latent @ A, their products are those of latent @ sqrt(A A^T).
