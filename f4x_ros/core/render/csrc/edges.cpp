@@ -8,6 +8,7 @@
 #include "abi.h"
 #include "nearest.hpp"
 #include "parallel.hpp"
+#include "simd.hpp"
 
 namespace {
 
@@ -44,52 +45,43 @@ void rotation(const float* q, Vec3* columns) {
     columns[2] = {2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)};
 }
 
-// Direction in which a symmetric matrix is least, by Jacobi's rotations.
-Vec3 least_direction(double a[3][3]) {
-    double v[3][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}};
-    for (int sweep = 0; sweep < 12; sweep++) {
-        const double off = a[0][1] * a[0][1] + a[0][2] * a[0][2] + a[1][2] * a[1][2];
-        const double on = a[0][0] * a[0][0] + a[1][1] * a[1][1] + a[2][2] * a[2][2];
-        if (!(off > 1e-24 * on)) break;
-        for (int p = 0; p < 2; p++)
-            for (int q = p + 1; q < 3; q++) {
-                if (a[p][q] == 0) continue;
-                const double half = (a[q][q] - a[p][p]) / (2 * a[p][q]);
-                const double t = (half < 0 ? -1 : 1) / (std::fabs(half) + std::sqrt(half * half + 1));
-                const double c = 1 / std::sqrt(t * t + 1), s = t * c;
-                for (int k = 0; k < 3; k++) {
-                    const double x = a[k][p], y = a[k][q];
-                    a[k][p] = c * x - s * y;
-                    a[k][q] = s * x + c * y;
-                }
-                for (int k = 0; k < 3; k++) {
-                    const double x = a[p][k], y = a[q][k];
-                    a[p][k] = c * x - s * y;
-                    a[q][k] = s * x + c * y;
-                }
-                for (int k = 0; k < 3; k++) {
-                    const double x = v[k][p], y = v[k][q];
-                    v[k][p] = c * x - s * y;
-                    v[k][q] = s * x + c * y;
-                }
-            }
+// Direction in which a symmetric matrix is least: its eigenvalue in closed form (Smith, Eigenvalues of a Symmetric 3 x 3
+// Matrix, 1961), and what is at right angles to the two longest-apart rows that are left.
+Vec3 least_direction(const double xx, const double xy, const double xz, const double yy, const double yz, const double zz) {
+    const double mean = (xx + yy + zz) / 3, off = xy * xy + xz * xz + yz * yz;
+    const double a = xx - mean, b = yy - mean, c = zz - mean;
+    const double size = std::sqrt((a * a + b * b + c * c + 2 * off) / 6);
+    if (!(size > 0)) return {1, 0, 0};  // no direction is less than another
+    const double half = (a * (b * c - yz * yz) - xy * (xy * c - yz * xz) + xz * (xy * yz - b * xz)) / (2 * size * size * size);
+    const double angle = std::acos(std::min(std::max(half, -1.0), 1.0)) / 3;
+    const double least = mean + 2 * size * std::cos(angle + 2.0943951023931953);
+    const double rows[3][3] = {{xx - least, xy, xz}, {xy, yy - least, yz}, {xz, yz, zz - least}};
+    double best[3] = {1, 0, 0}, longest = 0;
+    for (int i = 0; i < 3; i++) {
+        const double *const p = rows[i], *const q = rows[(i + 1) % 3];
+        const double cross[3] = {p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]};
+        const double length = cross[0] * cross[0] + cross[1] * cross[1] + cross[2] * cross[2];
+        if (length > longest) {
+            longest = length;
+            std::copy_n(cross, 3, best);
+        }
     }
-    int least = 0;
-    for (int k = 1; k < 3; k++)
-        if (a[k][k] < a[least][least]) least = k;
-    return {float(v[0][least]), float(v[1][least]), float(v[2][least])};
+    const double length = longest > 0 ? std::sqrt(longest) : 1;
+    return {float(best[0] / length), float(best[1] / length), float(best[2] / length)};
 }
 
 // Direction in which a neighbourhood is thinnest.
 Vec3 thinnest(const float* means, int64_t own, const int32_t* near, int k) {
-    double middle[3] = {0, 0, 0}, spread[3][3] = {};
-    const auto point = [&](int i) { return means + 3 * (i < 0 ? own : int64_t(near[i])); };
-    for (int i = -1; i < k; i++)
-        for (int c = 0; c < 3; c++) middle[c] += double(point(i)[c]) / (k + 1);
-    for (int i = -1; i < k; i++)
-        for (int r = 0; r < 3; r++)
-            for (int c = 0; c < 3; c++) spread[r][c] += (point(i)[r] - middle[r]) * (point(i)[c] - middle[c]);
-    return least_direction(spread);
+    const float* const eye = means + 3 * own;  // places are counted from here, so that nothing is lost far from the origin
+    double x = 0, y = 0, z = 0, xx = 0, xy = 0, xz = 0, yy = 0, yz = 0, zz = 0;
+    for (int i = 0; i < k; i++) {
+        const float* const p = means + 3 * int64_t(near[i]);
+        const double a = double(p[0]) - eye[0], b = double(p[1]) - eye[1], c = double(p[2]) - eye[2];
+        x += a, y += b, z += c;
+        xx += a * a, xy += a * b, xz += a * c, yy += b * b, yz += b * c, zz += c * c;
+    }
+    const double n = k + 1;
+    return least_direction(xx - x * x / n, xy - x * y / n, xz - x * z / n, yy - y * y / n, yz - y * z / n, zz - z * z / n);
 }
 
 Shape shape_of(const F4xEdges& in, int64_t i, const int32_t* near) {
@@ -107,12 +99,33 @@ Shape shape_of(const F4xEdges& in, int64_t i, const int32_t* near) {
     return s;
 }
 
-void normalized(const float* from, int64_t numbers, float* to) {
-    float sum = 0;
-    for (int64_t c = 0; c < numbers; c++) sum += from[c] * from[c];
-    const float length = std::max(std::sqrt(sum), 1e-12f);
-    for (int64_t c = 0; c < numbers; c++) to[c] = from[c] / length;
-}
+// Unit features, with zeros behind them up to a whole number of vectors.
+class Units {
+public:
+    Units(const F4xEdges& in) : in_(in), blocks_((in.features + f4x::LANES - 1) / f4x::LANES), numbers_(in.count * width(), 0.0f) {}
+
+    void put(int64_t i) {
+        const float* const from = in_.known + i * in_.features;
+        float sum = 0;
+        for (int64_t c = 0; c < in_.features; c++) sum += from[c] * from[c];
+        const float length = std::max(std::sqrt(sum), 1e-12f);
+        for (int64_t c = 0; c < in_.features; c++) numbers_[i * width() + c] = from[c] / length;
+    }
+
+    float cosine(int64_t a, int64_t b) const {
+        typedef f4x::Vec<float> Lanes;
+        Lanes sum = Lanes::zero();
+        const float *x = numbers_.data() + a * width(), *y = numbers_.data() + b * width();
+        for (int64_t k = 0; k < blocks_; k++, x += f4x::LANES, y += f4x::LANES) sum += Lanes::load(x) * Lanes::load(y);
+        return sum.sum();
+    }
+
+private:
+    int64_t width() const { return blocks_ * f4x::LANES; }
+    const F4xEdges& in_;
+    const int64_t blocks_;
+    std::vector<float> numbers_;
+};
 
 void put_cues(const Shape& a, const Shape& b, float cosine, float* cues, int64_t room) {
     const Vec3 apart = b.place - a.place;
@@ -130,7 +143,7 @@ void put_cues(const Shape& a, const Shape& b, float cosine, float* cues, int64_t
 }
 
 int64_t make_edges(const F4xEdges& in, int64_t* first, int64_t* second, float* cues) {
-    const int64_t n = in.count, numbers = in.features, room = n * in.neighbours;
+    const int64_t n = in.count, room = n * in.neighbours;
     const int k = int(in.neighbours);
     std::vector<int32_t> near(room);
     f4x::nearest(in.means, n, k, in.threads, near.data());
@@ -140,14 +153,14 @@ int64_t make_edges(const F4xEdges& in, int64_t* first, int64_t* second, float* c
         return i < other || std::find(back, back + k, int32_t(i)) == back + k;
     };
     std::vector<Shape> shapes(n);
-    std::vector<float> unit(n * numbers);
+    Units units(in);
     int64_t made[PARTS + 1] = {};
     f4x::for_items(in.threads, PARTS, [&](int, int64_t part) {
         int64_t count = 0;
         for (int64_t i = n * part / PARTS; i < n * (part + 1) / PARTS; i++) {
             const int32_t* const own = near.data() + i * k;
             shapes[i] = shape_of(in, i, own);
-            normalized(in.known + i * numbers, numbers, unit.data() + i * numbers);
+            units.put(i);
             for (int j = 0; j < k; j++) count += counts(i, own[j]);
         }
         made[part + 1] = count;
@@ -160,11 +173,9 @@ int64_t make_edges(const F4xEdges& in, int64_t* first, int64_t* second, float* c
                 const int32_t other = near[i * k + j];
                 if (!counts(i, other)) continue;
                 const int64_t a = std::min<int64_t>(i, other), b = std::max<int64_t>(i, other);
-                float cosine = 0;
-                for (int64_t c = 0; c < numbers; c++) cosine += unit[a * numbers + c] * unit[b * numbers + c];
                 first[edge] = a;
                 second[edge] = b;
-                put_cues(shapes[a], shapes[b], cosine, cues + edge, room);
+                put_cues(shapes[a], shapes[b], units.cosine(a, b), cues + edge, room);
                 edge++;
             }
     });

@@ -3,17 +3,19 @@
 #include "nearest.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <numeric>
 #include <vector>
 
 #include "parallel.hpp"
+#include "simd.hpp"
 
 namespace f4x {
 namespace {
 
-constexpr int LEAF = 8;       // points, compared at once
-constexpr int PARTS = 64;     // of the points, handed out one by one
+constexpr int LEAF = LANES;  // points, compared at once
+constexpr int PARTS = 64;    // of the points, handed out one by one
 constexpr float FAR = std::numeric_limits<float>::infinity();
 
 struct Leaf {
@@ -90,70 +92,100 @@ private:
     std::vector<Box> boxes_;
 };
 
-// The nearest so far of one point, in their order.
-class Query {
+// A squared distance and a row as one number in their order: a float's bits, if it is not negative, order like the float,
+// and so do those of a double.
+double key_of(float squared, int32_t row) {
+    uint32_t high;
+    std::memcpy(&high, &squared, sizeof high);
+    const uint64_t bits = uint64_t(high) << 32 | uint32_t(row);
+    double key;
+    std::memcpy(&key, &bits, sizeof key);
+    return key;
+}
+
+int32_t row_of(double key) {
+    uint64_t bits;
+    std::memcpy(&bits, &key, sizeof bits);
+    return int32_t(uint32_t(bits));
+}
+
+float squared_of(double key) {
+    uint64_t bits;
+    std::memcpy(&bits, &key, sizeof bits);
+    const uint32_t high = uint32_t(bits >> 32);
+    float squared;
+    std::memcpy(&squared, &high, sizeof squared);
+    return squared;
+}
+
+// The K nearest so far of one point, in their order.
+template <int K> class Query {
 public:
-    Query(const Tree& tree, int32_t row, int k, int32_t* near) : tree_(tree), row_(row), k_(k), near_(near) {
-        std::fill_n(distance_, k, FAR);
-        std::fill_n(near, k, std::numeric_limits<int32_t>::max());
-        visit(0, 0);
+    Query(const Tree& tree, int32_t row) : tree_(tree), point_(tree.point(row)), row_(row) {
+        std::fill_n(keys_, K, key_of(FAR, std::numeric_limits<int32_t>::max()));
+        visit(0);
+    }
+
+    void write(int k, int32_t* near) const {
+        for (int i = 0; i < k; i++) near[i] = row_of(keys_[i]);
     }
 
 private:
-    void visit(int32_t at, float away) {
-        if (away > distance_[k_ - 1]) return;
-        const Box& box = tree_.boxes()[at];
-        if (!box.second) return look(tree_.leaf(box.leaf));
-        const float* const p = tree_.point(row_);
-        const float one = tree_.boxes()[at + 1].squared_distance(p), other = tree_.boxes()[box.second].squared_distance(p);
-        if (one <= other) {
-            visit(at + 1, one);
-            visit(box.second, other);
-        } else {
-            visit(box.second, other);
-            visit(at + 1, one);
+    void visit(int32_t at) {
+        const Box* const boxes = tree_.boxes().data();
+        if (!boxes[at].second) return look(tree_.leaf(boxes[at].leaf));
+        int32_t first = at + 1, then = boxes[at].second;
+        float near = boxes[first].squared_distance(point_), far = boxes[then].squared_distance(point_);
+        if (far < near) {
+            std::swap(first, then);
+            std::swap(near, far);
         }
+        if (near <= limit_) visit(first);
+        if (far <= limit_) visit(then);
     }
 
     void look(const Leaf& leaf) {
-        const float* const p = tree_.point(row_);
-        float squared[LEAF];
-        for (int i = 0; i < LEAF; i++) {
-            const float x = leaf.at[0][i] - p[0], y = leaf.at[1][i] - p[1], z = leaf.at[2][i] - p[2];
-            squared[i] = x * x + y * y + z * z;
+        typedef Vec<float> Lanes;
+        const Lanes x = Lanes::load(leaf.at[0]) - Lanes::all(point_[0]), y = Lanes::load(leaf.at[1]) - Lanes::all(point_[1]);
+        const Lanes z = Lanes::load(leaf.at[2]) - Lanes::all(point_[2]), squared = x * x + y * y + z * z;
+        for (uint32_t lanes = (squared <= limit_).bits(); lanes; lanes &= lanes - 1) {
+            const int i = __builtin_ctz(lanes);
+            if (leaf.row[i] != row_ && leaf.row[i] >= 0) put(key_of(squared.lanes()[i], leaf.row[i]));
         }
-        for (int i = 0; i < LEAF; i++)
-            if (squared[i] <= distance_[k_ - 1] && leaf.row[i] >= 0 && leaf.row[i] != row_) put(squared[i], leaf.row[i]);
     }
 
-    void put(float squared, int32_t row) {
-        int i = k_ - 1;
-        if (!(squared < distance_[i] || (squared == distance_[i] && row < near_[i]))) return;
-        for (; i > 0 && (squared < distance_[i - 1] || (squared == distance_[i - 1] && row < near_[i - 1])); i--) {
-            distance_[i] = distance_[i - 1];
-            near_[i] = near_[i - 1];
-        }
-        distance_[i] = squared;
-        near_[i] = row;
+    void put(double key) {
+        double moved[K];
+        moved[0] = std::min(keys_[0], key);
+        for (int i = 1; i < K; i++) moved[i] = std::max(keys_[i - 1], std::min(keys_[i], key));
+        std::copy_n(moved, K, keys_);
+        limit_ = squared_of(keys_[K - 1]);
     }
 
     const Tree& tree_;
+    const float* const point_;
     const int32_t row_;
-    const int k_;
-    int32_t* const near_;
-    float distance_[MOST_NEAREST];
+    float limit_ = FAR;
+    double keys_[K];
 };
+
+template <int K> void ask(const Tree& tree, int k, int threads, int32_t* near) {
+    for_items(threads, PARTS, [&](int, int64_t part) {
+        for (int64_t i = tree.size() * part / PARTS; i < tree.size() * (part + 1) / PARTS; i++) {
+            const int32_t row = tree.row(i);
+            Query<K>(tree, row).write(k, near + int64_t(row) * k);
+        }
+    });
+}
 
 }  // namespace
 
 void nearest(const float* points, int64_t n, int k, int threads, int32_t* near) {
     const Tree tree(points, n);
-    for_items(threads, PARTS, [&](int, int64_t part) {
-        for (int64_t i = n * part / PARTS; i < n * (part + 1) / PARTS; i++) {
-            const int32_t row = tree.row(i);
-            Query(tree, row, k, near + int64_t(row) * k);
-        }
-    });
+    if (k <= 10)
+        ask<10>(tree, k, threads, near);
+    else
+        ask<MOST_NEAREST>(tree, k, threads, near);
 }
 
 }  // namespace f4x

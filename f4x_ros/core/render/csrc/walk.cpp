@@ -72,21 +72,25 @@ public:
         }
     }
 
-    // to = M^-1 x: a sweep of Gauss and Seidel there, and one back.
-    void precondition(const Values& x, Values& to) const {
+    // to = M^-1 x, a sweep of Gauss and Seidel there and one back, and pushed = A to. As Eisenstat (Efficient
+    // Implementation of a Class of Preconditioned Conjugate Gradient Methods, 1981) saw, the second takes no other pass:
+    // with (D + L) D^-1 (D + L^T) to = x it is L to + D (D + L)^-1 x.
+    void precondition(const Values& x, Values& to, Values& pushed) const {
         for (int64_t i = 0; i < links_.count; i++) {
             double sum = x[i];
             for (int64_t e = links_.starts[i]; e < middle_[i]; e++) sum += links_.weights[e] * to[links_.ends[e]];
             to[i] = sum / diagonal_[i];
+            pushed[i] = sum;
         }
         for (int64_t i = links_.count - 1; i >= 0; i--) {
             double sum = 0;
             for (int64_t e = middle_[i]; e < links_.starts[i + 1]; e++) sum += links_.weights[e] * to[links_.ends[e]];
-            to[i] += sum / diagonal_[i];
+            const double value = to[i] += sum / diagonal_[i];
+            for (int64_t e = middle_[i]; e < links_.starts[i + 1]; e++) pushed[links_.ends[e]] -= links_.weights[e] * value;
         }
     }
 
-    // (A Z)^T of unit vectors, by patch: calls body(patch, value) for what row i of A has in each; several times for one.
+    // Calls body(patch, value) for what row i of A has in patches; several times for one.
     template <typename F> void row(int64_t i, const std::vector<int32_t>& patch, F body) const {
         if (patch[i] >= 0) body(patch[i], diagonal_[i]);
         for (int64_t e = links_.starts[i]; e < links_.starts[i + 1]; e++)
@@ -125,25 +129,30 @@ public:
         decompose();
     }
 
-    // x -= Z (Z^T A Z)^-1 (A Z)^T x
-    void remove(const Values& x, Values& to) {
-        std::fill(sums_.begin(), sums_.end(), 0.0);
-        for (size_t i = 0; i < x.size(); i++)
-            for (int64_t e = begin_[i]; e < begin_[i + 1]; e++) sums_[to_[e]] += value_[e] * x[i];
-        substitute();
-        for (size_t i = 0; i < x.size(); i++) to[i] = x[i] - (patch_[i] < 0 ? 0 : sums_[patch_[i]]);
+    // x -= Z (Z^T A Z)^-1 Z^T A x, with pushed = A x before and after.
+    void remove(Values& x, Values& pushed) {
+        sum_up(pushed.data());
+        for (size_t i = 0; i < x.size(); i++) {
+            if (patch_[i] >= 0) x[i] -= sums_[patch_[i]];
+            for (int64_t e = begin_[i]; e < begin_[i + 1]; e++) pushed[i] -= value_[e] * sums_[to_[e]];
+        }
     }
 
     // to = Z (Z^T A Z)^-1 Z^T x
     void solve(const double* x, double* to) {
-        std::fill(sums_.begin(), sums_.end(), 0.0);
-        for (size_t i = 0; i < patch_.size(); i++)
-            if (patch_[i] >= 0) sums_[patch_[i]] += x[i];
-        substitute();
+        sum_up(x);
         for (size_t i = 0; i < patch_.size(); i++) to[i] = patch_[i] < 0 ? 0 : sums_[patch_[i]];
     }
 
 private:
+    // sums = (Z^T A Z)^-1 Z^T x
+    void sum_up(const double* x) {
+        std::fill(sums_.begin(), sums_.end(), 0.0);
+        for (size_t i = 0; i < patch_.size(); i++)
+            if (patch_[i] >= 0) sums_[patch_[i]] += x[i];
+        substitute();
+    }
+
     // Cholesky, in place; the upper part is not used.
     void decompose() {
         for (int32_t j = 0; j < count_; j++) {
@@ -186,27 +195,31 @@ int solve(const F4xLinks& links, const double* inside, const double* outside, do
     const int64_t n = links.count;
     const System system(links, inside, outside);
     Coarse coarse(system, links);
-    Values rest(inside, inside + n), scaled(n), direction(n), pushed(n), start(n);
-    coarse.solve(inside, start.data());
-    system.multiply(start, pushed);
+    Values rest(inside, inside + n), scaled(n), direction(n, 0.0), pushed(n), pushed_direction(n, 0.0);
+    coarse.solve(inside, scaled.data());
+    system.multiply(scaled, pushed);
     for (int64_t i = 0; i < n; i++) rest[i] -= pushed[i];
-    std::copy(start.begin(), start.end(), found);
-    system.precondition(rest, scaled);
-    coarse.remove(scaled, direction);
-    double size = product(rest, scaled);
+    std::copy(scaled.begin(), scaled.end(), found);
     const double goal = tolerance * tolerance * double(n);
+    double before = 0;
     int step = 0;
-    for (; step < steps && size > goal; step++) {
-        system.multiply(direction, pushed);
-        const double length = size / product(direction, pushed), before = size;
+    for (; step < steps; step++) {
+        system.precondition(rest, scaled, pushed);
+        const double size = product(rest, scaled), share = step ? size / before : 0;
+        if (!(size > goal)) break;
+        before = size;
+        coarse.remove(scaled, pushed);
+        double energy = 0;
+        for (int64_t i = 0; i < n; i++) {
+            direction[i] = scaled[i] + share * direction[i];
+            pushed_direction[i] = pushed[i] + share * pushed_direction[i];
+            energy += direction[i] * pushed_direction[i];
+        }
+        const double length = size / energy;
         for (int64_t i = 0; i < n; i++) {
             found[i] += length * direction[i];
-            rest[i] -= length * pushed[i];
+            rest[i] -= length * pushed_direction[i];
         }
-        system.precondition(rest, scaled);
-        size = product(rest, scaled);
-        coarse.remove(scaled, pushed);
-        for (int64_t i = 0; i < n; i++) direction[i] = pushed[i] + size / before * direction[i];
     }
     return step;
 }
