@@ -81,7 +81,8 @@ class CompiledLinks:
     def __init__(self, graph: Graph, weight: NDArray[np.float64], count: int) -> None:
         edges = len(weight)
         self._starts = np.empty(count + 1, np.int64)
-        self._ends, self._weights = np.empty(2 * edges, np.int32), np.empty(2 * edges)
+        self._ends = np.empty(2 * edges, np.int32)
+        self._weights = np.empty(2 * edges, np.float32)
         given = [np.ascontiguousarray(one) for one in (graph.first, graph.second, weight)]
         _call(
             "f4x_links",

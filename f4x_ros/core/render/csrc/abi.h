@@ -108,7 +108,7 @@ typedef struct F4xLinks {
     int64_t count;         /* N */
     const int64_t *starts; /* [N + 1] of the rows */
     const int32_t *ends;   /* ascending within a row */
-    const double *weights; /* conductances */
+    const float *weights;  /* conductances */
 } F4xLinks;
 
 F4X_EXPORT int32_t f4x_rast_abi(void);
@@ -138,7 +138,7 @@ F4X_EXPORT int32_t f4x_refine_f32(const F4xRefine *);
 F4X_EXPORT int32_t f4x_edges_f32(const F4xEdges *, int64_t *first, int64_t *second, float *cues, int64_t *made);
 /* rows [N + 1], [2 E], [2 E] of a graph from its edges, each given once */
 F4X_EXPORT int32_t f4x_links(int64_t count, int64_t edges, const int64_t *first, const int64_t *second, const double *weight,
-                             int64_t *starts, int32_t *ends, double *weights);
+                             int64_t *starts, int32_t *ends, float *weights);
 /* probability [N] that a walk ends inside, see ask/segment_spread.py; *taken is the number of steps */
 F4X_EXPORT int32_t f4x_walk(const F4xLinks *, const double *inside, const double *outside, double tolerance, int32_t steps,
                             double *found, int32_t *taken);

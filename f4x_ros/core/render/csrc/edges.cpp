@@ -149,10 +149,14 @@ int64_t make_edges(const F4xEdges& in, int64_t* first, int64_t* second, float* c
     f4x::nearest(in.means, n, k, in.threads, near.data());
     // Each pair once: where both are neighbours of each other, by the lower row.
     const auto counts = [&](int64_t i, int32_t other) {
+        if (i < other) return true;
         const int32_t* const back = near.data() + int64_t(other) * k;
-        return i < other || std::find(back, back + k, int32_t(i)) == back + k;
+        bool mutual = false;
+        for (int j = 0; j < k; j++) mutual |= back[j] == int32_t(i);
+        return !mutual;
     };
     std::vector<Shape> shapes(n);
+    std::vector<uint32_t> kept(n);  // which of a row's neighbours it makes edges to, bit by bit
     Units units(in);
     int64_t made[PARTS + 1] = {};
     f4x::for_items(in.threads, PARTS, [&](int, int64_t part) {
@@ -161,7 +165,8 @@ int64_t make_edges(const F4xEdges& in, int64_t* first, int64_t* second, float* c
             const int32_t* const own = near.data() + i * k;
             shapes[i] = shape_of(in, i, own);
             units.put(i);
-            for (int j = 0; j < k; j++) count += counts(i, own[j]);
+            for (int j = 0; j < k; j++) kept[i] |= uint32_t(counts(i, own[j])) << j;
+            count += __builtin_popcount(kept[i]);
         }
         made[part + 1] = count;
     });
@@ -169,14 +174,12 @@ int64_t make_edges(const F4xEdges& in, int64_t* first, int64_t* second, float* c
     f4x::for_items(in.threads, PARTS, [&](int, int64_t part) {
         int64_t edge = made[part];
         for (int64_t i = n * part / PARTS; i < n * (part + 1) / PARTS; i++)
-            for (int j = 0; j < k; j++) {
-                const int32_t other = near[i * k + j];
-                if (!counts(i, other)) continue;
+            for (uint32_t bits = kept[i]; bits; bits &= bits - 1, edge++) {
+                const int32_t other = near[i * k + __builtin_ctz(bits)];
                 const int64_t a = std::min<int64_t>(i, other), b = std::max<int64_t>(i, other);
                 first[edge] = a;
                 second[edge] = b;
                 put_cues(shapes[a], shapes[b], units.cosine(a, b), cues + edge, room);
-                edge++;
             }
     });
     return made[PARTS];

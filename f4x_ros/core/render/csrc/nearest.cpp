@@ -28,10 +28,11 @@ struct Box {
     int32_t second = 0;  // the other half lies behind all of the first; 0 = this is a leaf
     int32_t leaf = 0;
 
-    float squared_distance(const float* p) const {
+    // Of what lies in two boxes, at least; that of a box from itself is 0.
+    float squared_distance(const Box& o) const {
         float sum = 0;
         for (int c = 0; c < 3; c++) {
-            const float off = std::max(std::max(low[c] - p[c], p[c] - high[c]), 0.0f);
+            const float off = std::max(std::max(low[c] - o.high[c], o.low[c] - high[c]), 0.0f);
             sum += off * off;
         }
         return sum;
@@ -47,10 +48,9 @@ public:
     }
 
     int64_t size() const { return int64_t(order_.size()); }
-    int32_t row(int64_t place) const { return order_[place]; }  // points that are near each other stand together
     const float* point(int32_t row) const { return points_ + 3 * int64_t(row); }
     const std::vector<Box>& boxes() const { return boxes_; }
-    const Leaf& leaf(int32_t i) const { return leaves_[i]; }
+    const Leaf& leaf(const Box& box) const { return leaves_[box.leaf]; }
 
 private:
     void split(int32_t begin, int32_t end) {
@@ -118,24 +118,31 @@ float squared_of(double key) {
     return squared;
 }
 
-// The K nearest so far of one point, in their order.
+// The K nearest of each point of a leaf, all of which are looked for together.
 template <int K> class Query {
 public:
-    Query(const Tree& tree, int32_t row) : tree_(tree), point_(tree.point(row)), row_(row) {
-        std::fill_n(keys_, K, key_of(FAR, std::numeric_limits<int32_t>::max()));
+    Query(const Tree& tree, const Box& own) : boxes_(tree.boxes().data()), tree_(tree), own_(own), points_(tree.leaf(own)) {
+        for (int i = 0; i < LEAF; i++) {
+            std::fill_n(keys_[i], K, key_of(FAR, std::numeric_limits<int32_t>::max()));
+            limits_[i] = points_.row[i] < 0 ? -1 : FAR;  // what is no point has all it needs
+        }
+        look(points_);  // most are here
         visit(0);
     }
 
     void write(int k, int32_t* near) const {
-        for (int i = 0; i < k; i++) near[i] = row_of(keys_[i]);
+        for (int i = 0; i < LEAF; i++)
+            for (int j = 0; j < k && points_.row[i] >= 0; j++) near[int64_t(points_.row[i]) * k + j] = row_of(keys_[i][j]);
     }
 
 private:
     void visit(int32_t at) {
-        const Box* const boxes = tree_.boxes().data();
-        if (!boxes[at].second) return look(tree_.leaf(boxes[at].leaf));
-        int32_t first = at + 1, then = boxes[at].second;
-        float near = boxes[first].squared_distance(point_), far = boxes[then].squared_distance(point_);
+        if (!boxes_[at].second) {
+            if (&boxes_[at] != &own_) look(tree_.leaf(boxes_[at]));
+            return;
+        }
+        int32_t first = at + 1, then = boxes_[at].second;
+        float near = boxes_[first].squared_distance(own_), far = boxes_[then].squared_distance(own_);
         if (far < near) {
             std::swap(first, then);
             std::swap(near, far);
@@ -146,35 +153,40 @@ private:
 
     void look(const Leaf& leaf) {
         typedef Vec<float> Lanes;
-        const Lanes x = Lanes::load(leaf.at[0]) - Lanes::all(point_[0]), y = Lanes::load(leaf.at[1]) - Lanes::all(point_[1]);
-        const Lanes z = Lanes::load(leaf.at[2]) - Lanes::all(point_[2]), squared = x * x + y * y + z * z;
-        for (uint32_t lanes = (squared <= limit_).bits(); lanes; lanes &= lanes - 1) {
-            const int i = __builtin_ctz(lanes);
-            if (leaf.row[i] != row_ && leaf.row[i] >= 0) put(key_of(squared.lanes()[i], leaf.row[i]));
+        const Lanes x = Lanes::load(leaf.at[0]), y = Lanes::load(leaf.at[1]), z = Lanes::load(leaf.at[2]);
+        limit_ = 0;
+        for (int i = 0; i < LEAF; i++) {
+            const Lanes a = x - Lanes::all(points_.at[0][i]), b = y - Lanes::all(points_.at[1][i]);
+            const Lanes c = z - Lanes::all(points_.at[2][i]), squared = a * a + b * b + c * c;
+            for (uint32_t lanes = (squared <= limits_[i]).bits(); lanes; lanes &= lanes - 1) {
+                const int j = __builtin_ctz(lanes);
+                if (leaf.row[j] != points_.row[i] && leaf.row[j] >= 0) put(i, key_of(squared.lanes()[j], leaf.row[j]));
+            }
+            limit_ = std::max(limit_, limits_[i]);
         }
     }
 
-    void put(double key) {
-        double moved[K];
-        moved[0] = std::min(keys_[0], key);
-        for (int i = 1; i < K; i++) moved[i] = std::max(keys_[i - 1], std::min(keys_[i], key));
-        std::copy_n(moved, K, keys_);
-        limit_ = squared_of(keys_[K - 1]);
+    void put(int i, double key) {
+        double *const keys = keys_[i], moved[K];
+        moved[0] = std::min(keys[0], key);
+        for (int j = 1; j < K; j++) moved[j] = std::max(keys[j - 1], std::min(keys[j], key));
+        std::copy_n(moved, K, keys);
+        limits_[i] = squared_of(keys[K - 1]);
     }
 
+    const Box* const boxes_;
     const Tree& tree_;
-    const float* const point_;
-    const int32_t row_;
-    float limit_ = FAR;
-    double keys_[K];
+    const Box& own_;
+    const Leaf& points_;
+    float limit_ = FAR, limits_[LEAF];  // squared distances within which one is looked for: the largest, of each
+    double keys_[LEAF][K];
 };
 
 template <int K> void ask(const Tree& tree, int k, int threads, int32_t* near) {
+    const int64_t count = int64_t(tree.boxes().size());
     for_items(threads, PARTS, [&](int, int64_t part) {
-        for (int64_t i = tree.size() * part / PARTS; i < tree.size() * (part + 1) / PARTS; i++) {
-            const int32_t row = tree.row(i);
-            Query<K>(tree, row).write(k, near + int64_t(row) * k);
-        }
+        for (int64_t i = count * part / PARTS; i < count * (part + 1) / PARTS; i++)
+            if (const Box& box = tree.boxes()[i]; !box.second) Query<K>(tree, box).write(k, near);
     });
 }
 

@@ -53,11 +53,12 @@ std::vector<int32_t> patches(const F4xLinks& links, int32_t& count) {
 class System {
 public:
     System(const F4xLinks& links, const double* inside, const double* outside)
-        : links_(links), middle_(links.count), diagonal_(links.count) {
+        : links_(links), middle_(links.count), diagonal_(links.count), inverse_(links.count) {
         for (int64_t i = 0; i < links.count; i++) {
             double degree = 0;
             for (int64_t e = links.starts[i]; e < links.starts[i + 1]; e++) degree += links.weights[e];
             diagonal_[i] = degree + inside[i] + outside[i];
+            inverse_[i] = 1 / diagonal_[i];
             const int32_t *const begin = links.ends + links.starts[i], *const end = links.ends + links.starts[i + 1];
             middle_[i] = links.starts[i] + (std::lower_bound(begin, end, int32_t(i)) - begin);
         }
@@ -77,15 +78,12 @@ public:
     // with (D + L) D^-1 (D + L^T) to = x it is L to + D (D + L)^-1 x.
     void precondition(const Values& x, Values& to, Values& pushed) const {
         for (int64_t i = 0; i < links_.count; i++) {
-            double sum = x[i];
-            for (int64_t e = links_.starts[i]; e < middle_[i]; e++) sum += links_.weights[e] * to[links_.ends[e]];
-            to[i] = sum / diagonal_[i];
+            const double sum = x[i] + gathered(links_.starts[i], middle_[i], to);
+            to[i] = sum * inverse_[i];
             pushed[i] = sum;
         }
         for (int64_t i = links_.count - 1; i >= 0; i--) {
-            double sum = 0;
-            for (int64_t e = middle_[i]; e < links_.starts[i + 1]; e++) sum += links_.weights[e] * to[links_.ends[e]];
-            const double value = to[i] += sum / diagonal_[i];
+            const double value = to[i] += gathered(middle_[i], links_.starts[i + 1], to) * inverse_[i];
             for (int64_t e = middle_[i]; e < links_.starts[i + 1]; e++) pushed[links_.ends[e]] -= links_.weights[e] * value;
         }
     }
@@ -98,9 +96,15 @@ public:
     }
 
 private:
+    double gathered(int64_t e, int64_t end, const Values& x) const {
+        double sum = 0;
+        for (; e < end; e++) sum += links_.weights[e] * x[links_.ends[e]];
+        return sum;
+    }
+
     const F4xLinks& links_;
     std::vector<int64_t> middle_;  // where each row's upper part begins
-    Values diagonal_;
+    Values diagonal_, inverse_;
 };
 
 // What is constant on patches, solved exactly: Z is 1 where a node is of a patch.
@@ -153,32 +157,39 @@ private:
         substitute();
     }
 
-    // Cholesky, in place; the upper part is not used.
+    // Cholesky's U with U^T U = Z^T A Z, in place; what is below its diagonal is not used.
     void decompose() {
         for (int32_t j = 0; j < count_; j++) {
-            double* const own = &factor_[size_t(j) * count_];
-            for (int32_t i = 0; i <= j; i++) {
-                const double* const other = &factor_[size_t(i) * count_];
-                double sum = own[i];
-                for (int32_t k = 0; k < i; k++) sum -= own[k] * other[k];
-                own[i] = i < j ? sum / other[i] : std::sqrt(sum);
-            }
+            double* const own = row(j);
+            const double root = std::sqrt(own[j]);
+            for (int32_t k = j; k < count_; k++) own[k] /= root;
+            for (int32_t i = j + 1; i < count_; i++)
+                if (own[i] != 0) subtract(own, own[i], row(i), i);
         }
     }
 
     void substitute() {
         for (int32_t j = 0; j < count_; j++) {
-            const double* const own = &factor_[size_t(j) * count_];
-            double sum = sums_[j];
-            for (int32_t k = 0; k < j; k++) sum -= own[k] * sums_[k];
-            sums_[j] = sum / own[j];
+            sums_[j] /= row(j)[j];
+            subtract(row(j), sums_[j], sums_.data(), j + 1);
         }
         for (int32_t j = count_ - 1; j >= 0; j--) {
-            const double* const own = &factor_[size_t(j) * count_];
-            sums_[j] /= own[j];
-            for (int32_t k = 0; k < j; k++) sums_[k] -= own[k] * sums_[j];
+            const double* const own = row(j);
+            double part[4] = {sums_[j], 0, 0, 0};  // each addition waits for the one before it
+            int32_t k = j + 1;
+            for (; k + 3 < count_; k += 4)
+                for (int i = 0; i < 4; i++) part[i] -= own[k + i] * sums_[k + i];
+            for (; k < count_; k++) part[0] -= own[k] * sums_[k];
+            sums_[j] = (part[0] + part[1] + part[2] + part[3]) / own[j];
         }
     }
+
+    // to -= share * from, from column `begin` on
+    void subtract(const double* from, double share, double* to, int32_t begin) const {
+        for (int32_t k = begin; k < count_; k++) to[k] -= share * from[k];
+    }
+
+    double* row(int32_t j) { return &factor_[size_t(j) * count_]; }
 
     int32_t count_ = 0;
     std::vector<int32_t> patch_;
@@ -319,12 +330,12 @@ template <typename F> int32_t guarded(F body) {
 extern "C" {
 
 int32_t f4x_links(int64_t count, int64_t edges, const int64_t* first, const int64_t* second, const double* weight, int64_t* starts,
-                  int32_t* ends, double* weights) {
+                  int32_t* ends, float* weights) {
     return guarded([&] {
         // Counted into rows twice: by one end, then by the other, so that each row is in ascending order.
         std::vector<int64_t> place(count + 1, 0);
         std::vector<int32_t> to(2 * edges), row(2 * edges);
-        std::vector<double> value(2 * edges);
+        std::vector<float> value(2 * edges);
         std::fill_n(starts, count + 1, int64_t(0));
         for (int64_t e = 0; e < edges; e++) {
             starts[first[e] + 1]++;
@@ -337,7 +348,7 @@ int32_t f4x_links(int64_t count, int64_t edges, const int64_t* first, const int6
                 const int64_t at = place[turn ? first[e] : second[e]]++;
                 to[at] = int32_t(turn ? first[e] : second[e]);
                 row[at] = int32_t(turn ? second[e] : first[e]);
-                value[at] = weight[e];
+                value[at] = float(weight[e]);
             }
         std::copy_n(starts, count + 1, place.begin());
         for (int64_t e = 0; e < 2 * edges; e++) {
