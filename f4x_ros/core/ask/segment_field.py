@@ -127,7 +127,7 @@ class FieldSegmenter:
         """
         shares = seeds.shares[[click]]
         like = alike(self._looks, self._looks.at(shares))
-        walk = self._walk(shares, seeds.shares[:0])
+        walk = self._links.walk(_held(shares) + _UNARY * like, _UNARY * (1 - like))
         contrasts = self._links.contrasts(walk, like, int(shares.argmax()), _LEVELS)
         level = _LEVELS[_last_largest(contrasts)]
         odds = logit(walk.clip(_EPS, 1 - _EPS)) - logit(level)
@@ -197,9 +197,7 @@ class FieldSegmenter:
     ) -> NDArray[np.float64]:
         """Probability [N] of a walk to end at clicks inside [K, N], not at those outside [L, N]."""
         like = alike(self._looks, self._looks.at(inside), self._looks.at(outside))
-        return self._links.walk(
-            _held(inside) + _UNARY * like, _held(outside) + _UNARY * (1 - like)
-        )
+        return self._links.walk(_held(inside) + _UNARY * like, _held(outside) + _UNARY * (1 - like))
 
     def _some(self, rows: NDArray[np.int64]) -> Looks:
         """Looks of an even choice of some Gaussians."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`segment_spread.Links` in scipy: what the compiled ones are to be, and where nothing is compiled."""
+"""`segment_spread.Links` in scipy: what compiled ones are to be, and where nothing is compiled."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ from f4x_ros.core.render import native, resolve_backend
 _NEIGHBOURS = 10
 _BIAS = 4.40
 _FEATURE = "feature"
-# A logistic regression over the edges of random worlds, by bench/fit_clicks.py (doc/clicks.md).
+# A logistic regression over the edges of random worlds, by bench/fit_clicks.py (doc/clicks.md); in
+# the order of csrc/edges.cpp.
 _WEIGHTS = {
     _FEATURE: -10.4,  # 1 - cosine
     "light": -4.15,  # difference of mean colour, 0..1
@@ -32,7 +33,6 @@ _WEIGHTS = {
     "faint": -0.59,  # lower of the opacities
     "step": -1.0,  # each lies off the other's tangent plane, sine, mean of both
 }
-_CUES = tuple(_WEIGHTS)  # in the order of csrc/edges.cpp
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,20 +46,53 @@ class Graph:
 
 def build_graph(
     snapshot: Snapshot,
-    features: Tensor,  # [N, C]
+    features: Tensor | None,  # [N, C]
     eye: Tensor,  # [3] map frame, from where surfaces are seen
 ) -> Graph:
-    """The graph of a snapshot's nearest neighbours."""
-    first, second, cues = edge_cues(snapshot, features, eye)
-    odds = geometry_odds(cues) + _WEIGHTS[_FEATURE] * cues[_FEATURE]
+    """The graph of a snapshot's nearest neighbours.
+
+    Without features, its odds are by all that is seen but them. Compiled where there is a compiled
+    library, else by `edge_cues`.
+    """
+    known = snapshot.means[:, :0] if features is None else features
+    slopes = {
+        name: 0.0 if features is None and name == _FEATURE else w for name, w in _WEIGHTS.items()
+    }
+    if len(snapshot) > 1 and resolve_backend("auto", "cpu") == "cpu":
+        return _compiled(_columns(snapshot, known), eye.cpu(), slopes)
+    first, second, cues = edge_cues(snapshot, known, eye)
+    odds = torch.stack([slopes[name] * cue for name, cue in cues.items()]).sum(0) + _BIAS
     return Graph(first, second, np.asarray(odds.double().numpy()))
 
 
-def geometry_odds(cues: Mapping[str, Tensor]) -> Tensor:
-    """Log odds [E] that both ends are of one object, by all that is seen but the features."""
-    others = [weight * cues[name] for name, weight in _WEIGHTS.items() if name != _FEATURE]
-    total: Tensor = torch.stack(others).sum(0) + _BIAS
-    return total
+def _compiled(columns: Sequence[Tensor], eye: Tensor, slopes: Mapping[str, float]) -> Graph:
+    """The graph in one pass of csrc/edges.cpp."""
+    points = columns[0]
+    if not torch.isfinite(points).all():
+        raise ValueError("means are not finite, expected numbers")
+    count, k = len(points), min(_NEIGHBOURS, len(points) - 1)
+    first, second = np.empty((2, count * k), np.int64)
+    odds = np.empty(count * k)
+    made = ctypes.c_int64()
+    given = native.Edges(
+        count,
+        columns[-1].shape[1],
+        k,
+        *(one.data_ptr() for one in columns),
+        (ctypes.c_float * 3)(*eye.tolist()),
+        (ctypes.c_float * 8)(*slopes.values()),
+        _BIAS,
+        torch.get_num_threads(),
+    )
+    where = [ctypes.c_void_p(one.ctypes.data) for one in (first, second, odds)]
+    native.library().call("f4x_edges_f32", ctypes.byref(given), *where, ctypes.byref(made))
+    return Graph(*(one[: made.value] for one in (first, second, odds)))
+
+
+def _columns(snapshot: Snapshot, features: Tensor) -> list[Tensor]:
+    """What a graph needs to know of Gaussians, on the host, float32."""
+    needed = (snapshot.means, snapshot.quats, snapshot.scales, snapshot.colors, snapshot.opacities)
+    return [torch.from_numpy(one).float().contiguous() for one in on_host(*needed, features)]
 
 
 def edge_cues(
@@ -70,57 +103,8 @@ def edge_cues(
     Surfaces that bend towards the eye are within an object, those that make a valley are where one
     stands on another (as in Stein et al., Object Partitioning using Local Convexity, 2014).
     """
-    columns = on_host(
-        snapshot.means,
-        snapshot.quats,
-        snapshot.scales,
-        snapshot.colors,
-        snapshot.opacities,
-        features,
-    )
-    there = [torch.from_numpy(one).float().contiguous() for one in columns]
-    if len(snapshot) > 1 and resolve_backend("auto", "cpu") == "cpu":
-        return _native_edge_cues(there, eye.cpu())
-    return torch_edge_cues(there, eye.cpu())
-
-
-def _native_edge_cues(
-    columns: Sequence[Tensor], eye: Tensor
-) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[str, Tensor]]:
-    """Those of `torch_edge_cues`, in one compiled pass."""
-    points, quats, scales, colors, opacities, known = columns
-    if not torch.isfinite(points).all():
-        raise ValueError("means are not finite, expected numbers")
-    count, k = len(points), min(_NEIGHBOURS, len(points) - 1)
-    ends = np.empty((2, count * k), np.int64)
-    cues = torch.empty(len(_CUES), count * k)
-    made = ctypes.c_int64()
-    given = native.Edges(
-        count,
-        known.shape[1],
-        k,
-        *(one.data_ptr() for one in (points, quats, scales, colors, opacities, known)),
-        (ctypes.c_float * 3)(*eye.tolist()),
-        torch.get_num_threads(),
-    )
-    where = (ends[0].ctypes.data, ends[1].ctypes.data, cues.data_ptr())
-    pointers = [ctypes.c_void_p(one) for one in where]
-    native.library().call("f4x_edges_f32", ctypes.byref(given), *pointers, ctypes.byref(made))
-    found = slice(0, made.value)
-    named = dict(zip(_CUES, cues[:, found].unbind(), strict=True))
-    return ends[0, found], ends[1, found], named
-
-
-def torch_edge_cues(
-    columns: Sequence[Tensor], eye: Tensor
-) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[str, Tensor]]:
-    """`edge_cues` in torch, where nothing is compiled.
-
-    Args:
-        columns: means, quats, scales, colours, opacities and features of the Gaussians, float32.
-        eye: [3] map frame.
-    """
-    points, quats, scales, colors, opacities, known = columns
+    eye = eye.cpu()
+    points, quats, scales, colors, opacities, known = _columns(snapshot, features)
     count = len(points)
     tree, k = cKDTree(points), min(_NEIGHBOURS + 1, count)
     _, near = tree.query(points, k=k, workers=torch.get_num_threads())
@@ -137,17 +121,17 @@ def torch_edge_cues(
     unit = normalize(known, dim=1)
     light = colors.mean(1)
     off = (own[a] * along).sum(1).abs() + (own[b] * along).sum(1).abs()
-    cues = (
-        1 - (unit[a] * unit[b]).sum(1),
-        (light[a] - light[b]).abs(),
-        (length / extent.clamp(min=1e-4)).log(),
-        length.log(),
-        (-((own[b] - own[a]) * along).sum(1)).clamp(min=0),
-        (-((wide[b] - wide[a]) * along).sum(1)).clamp(min=0),
-        torch.minimum(opacities[a], opacities[b]),
-        off / 2,
-    )
-    return first, second, dict(zip(_CUES, cues, strict=True))
+    cues = {
+        "feature": 1 - (unit[a] * unit[b]).sum(1),
+        "light": (light[a] - light[b]).abs(),
+        "gap": (length / extent.clamp(min=1e-4)).log(),
+        "length": length.log(),
+        "concave": (-((own[b] - own[a]) * along).sum(1)).clamp(min=0),
+        "valley": (-((wide[b] - wide[a]) * along).sum(1)).clamp(min=0),
+        "faint": torch.minimum(opacities[a], opacities[b]),
+        "step": off / 2,
+    }
+    return first, second, cues
 
 
 def _pairs(near: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

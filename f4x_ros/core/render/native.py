@@ -172,6 +172,8 @@ class Edges(ctypes.Structure):
         ("opacities", ctypes.c_void_p),
         ("known", ctypes.c_void_p),
         ("eye", ctypes.c_float * 3),
+        ("slopes", ctypes.c_float * 8),
+        ("bias", ctypes.c_float),
         ("threads", ctypes.c_int32),
     )
 

@@ -98,8 +98,9 @@ typedef struct F4xRefine {
 typedef struct F4xEdges {
     int64_t count, features, neighbours;          /* N, C, k < N and at most 32 */
     const float *means, *quats, *scales, *colors; /* [N, 3], [N, 4] wxyz, [N, 3] metres, [N, 3] */
-    const float *opacities, *known;               /* [N], [N, C] features */
+    const float *opacities, *known;               /* [N], [N, C] features, C may be 0 */
     float eye[3];                                 /* from where surfaces are seen */
+    float slopes[8], bias;                        /* from cues to log odds; in the order of objects/graph.py */
     int32_t threads;
 } F4xEdges;
 
@@ -134,8 +135,8 @@ F4X_EXPORT int32_t f4x_in_view_f32(const F4xInView *, uint8_t *shown); /* 1: too
 F4X_EXPORT int32_t f4x_gather_f32(const F4xGather *);
 /* rows whose colours have no gradient were not drawn and stay as they are */
 F4X_EXPORT int32_t f4x_refine_f32(const F4xRefine *);
-/* edges first < second and cues [8, N k] of them, see objects/graph.py; *made is how many, at most N k */
-F4X_EXPORT int32_t f4x_edges_f32(const F4xEdges *, int64_t *first, int64_t *second, float *cues, int64_t *made);
+/* edges first < second and their log odds, see objects/graph.py; *made is how many there are, at most N k */
+F4X_EXPORT int32_t f4x_edges_f32(const F4xEdges *, int64_t *first, int64_t *second, double *odds, int64_t *made);
 /* rows [N + 1], [2 E], [2 E] of a graph from its edges, each given once */
 F4X_EXPORT int32_t f4x_links(int64_t count, int64_t edges, const int64_t *first, const int64_t *second, const double *weight,
                              int64_t *starts, int32_t *ends, float *weights);

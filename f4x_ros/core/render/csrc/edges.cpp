@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Edges between neighbouring Gaussians, and what tells whether both ends are of one object: objects/graph.py in one pass.
+// Edges between neighbouring Gaussians, and the odds that both ends are of one object: objects/graph.py in one pass.
 #include <algorithm>
 #include <cmath>
 #include <new>
@@ -127,25 +127,25 @@ private:
     std::vector<float> numbers_;
 };
 
-void put_cues(const Shape& a, const Shape& b, float cosine, float* cues, int64_t room) {
+void put_cues(const Shape& a, const Shape& b, float cosine, float* cues) {
     const Vec3 apart = b.place - a.place;
     const float length = std::max(std::sqrt(apart.dot(apart)), 1e-6f);
     const Vec3 along = apart * (1 / length);
     const float own_a = a.own.dot(along), own_b = b.own.dot(along);
-    cues[0 * room] = 1 - cosine;
-    cues[1 * room] = std::fabs(a.light - b.light);
-    cues[2 * room] = std::log(length / std::max(a.extent(along) + b.extent(along), 1e-4f));
-    cues[3 * room] = std::log(length);
-    cues[4 * room] = std::max(own_a - own_b, 0.0f);
-    cues[5 * room] = std::max(a.wide.dot(along) - b.wide.dot(along), 0.0f);
-    cues[6 * room] = std::min(a.opacity, b.opacity);
-    cues[7 * room] = (std::fabs(own_a) + std::fabs(own_b)) / 2;
+    cues[0] = 1 - cosine;
+    cues[1] = std::fabs(a.light - b.light);
+    cues[2] = std::log(length / std::max(a.extent(along) + b.extent(along), 1e-4f));
+    cues[3] = std::log(length);
+    cues[4] = std::max(own_a - own_b, 0.0f);
+    cues[5] = std::max(a.wide.dot(along) - b.wide.dot(along), 0.0f);
+    cues[6] = std::min(a.opacity, b.opacity);
+    cues[7] = (std::fabs(own_a) + std::fabs(own_b)) / 2;
 }
 
-int64_t make_edges(const F4xEdges& in, int64_t* first, int64_t* second, float* cues) {
-    const int64_t n = in.count, room = n * in.neighbours;
+int64_t make_edges(const F4xEdges& in, int64_t* first, int64_t* second, double* odds) {
+    const int64_t n = in.count;
     const int k = int(in.neighbours);
-    std::vector<int32_t> near(room);
+    std::vector<int32_t> near(n * in.neighbours);
     f4x::nearest(in.means, n, k, in.threads, near.data());
     // Each pair once: where both are neighbours of each other, by the lower row.
     const auto counts = [&](int64_t i, int32_t other) {
@@ -179,7 +179,11 @@ int64_t make_edges(const F4xEdges& in, int64_t* first, int64_t* second, float* c
                 const int64_t a = std::min<int64_t>(i, other), b = std::max<int64_t>(i, other);
                 first[edge] = a;
                 second[edge] = b;
-                put_cues(shapes[a], shapes[b], units.cosine(a, b), cues + edge, room);
+                float cues[CUES];
+                put_cues(shapes[a], shapes[b], units.cosine(a, b), cues);
+                double sum = in.bias;
+                for (int c = 0; c < CUES; c++) sum += in.slopes[c] * cues[c];
+                odds[edge] = sum;
             }
     });
     return made[PARTS];
@@ -187,10 +191,10 @@ int64_t make_edges(const F4xEdges& in, int64_t* first, int64_t* second, float* c
 
 }  // namespace
 
-extern "C" int32_t f4x_edges_f32(const F4xEdges* in, int64_t* first, int64_t* second, float* cues, int64_t* made) {
+extern "C" int32_t f4x_edges_f32(const F4xEdges* in, int64_t* first, int64_t* second, double* odds, int64_t* made) {
     if (in->neighbours < 1 || in->neighbours >= in->count || in->neighbours > f4x::MOST_NEAREST || in->count > INT32_MAX) return 2;
     try {
-        *made = make_edges(*in, first, second, cues);
+        *made = make_edges(*in, first, second, odds);
         return 0;
     } catch (const std::bad_alloc&) {
         return 1;

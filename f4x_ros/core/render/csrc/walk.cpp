@@ -78,12 +78,15 @@ public:
     // with (D + L) D^-1 (D + L^T) to = x it is L to + D (D + L)^-1 x.
     void precondition(const Values& x, Values& to, Values& pushed) const {
         for (int64_t i = 0; i < links_.count; i++) {
-            const double sum = x[i] + gathered(links_.starts[i], middle_[i], to);
+            double sum = x[i];
+            for (int64_t e = links_.starts[i]; e < middle_[i]; e++) sum += links_.weights[e] * to[links_.ends[e]];
             to[i] = sum * inverse_[i];
             pushed[i] = sum;
         }
         for (int64_t i = links_.count - 1; i >= 0; i--) {
-            const double value = to[i] += gathered(middle_[i], links_.starts[i + 1], to) * inverse_[i];
+            double sum = 0;  // what was found last is added last: the others need not wait for it
+            for (int64_t e = links_.starts[i + 1]; e-- > middle_[i];) sum += links_.weights[e] * to[links_.ends[e]];
+            const double value = to[i] += sum * inverse_[i];
             for (int64_t e = middle_[i]; e < links_.starts[i + 1]; e++) pushed[links_.ends[e]] -= links_.weights[e] * value;
         }
     }
@@ -96,12 +99,6 @@ public:
     }
 
 private:
-    double gathered(int64_t e, int64_t end, const Values& x) const {
-        double sum = 0;
-        for (; e < end; e++) sum += links_.weights[e] * x[links_.ends[e]];
-        return sum;
-    }
-
     const F4xLinks& links_;
     std::vector<int64_t> middle_;  // where each row's upper part begins
     Values diagonal_, inverse_;
