@@ -21,7 +21,7 @@ from f4x_ros.core.render import native, resolve_backend
 
 _SHARPNESS = 1.0  # exponent of the odds of an edge
 _LIMITS = (-6.0, 6.0)  # of an edge's log odds
-_TOLERANCE = 1e-3  # of probabilities, each weighed by the root of its diagonal
+_TOLERANCE = 2e-3  # of probabilities, each weighed by the root of its diagonal
 _STEPS = 500
 
 
