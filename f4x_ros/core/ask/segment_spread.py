@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,13 +83,11 @@ class CompiledLinks:
         self._starts = np.empty(count + 1, np.int64)
         self._ends = np.empty(2 * edges, np.int32)
         self._weights = np.empty(2 * edges, np.float32)
-        given = [np.ascontiguousarray(one) for one in (graph.first, graph.second, weight)]
-        _call(
-            "f4x_links",
-            ctypes.c_int64(count),
-            ctypes.c_int64(edges),
-            *(_at(one) for one in (*given, self._starts, self._ends, self._weights)),
-        )
+        ends = [np.ascontiguousarray(one, np.int64) for one in (graph.first, graph.second)]
+        easy = np.ascontiguousarray(weight, np.float64)
+        arrays: list[NDArray[Any]] = [*ends, easy, self._starts, self._ends, self._weights]
+        sizes = (ctypes.c_int64(count), ctypes.c_int64(edges))
+        _call("f4x_links", *sizes, *(_at(one) for one in arrays))
         rows = (self._starts, self._ends, self._weights)
         self._given = native.Links(count, *(one.ctypes.data for one in rows))
 
@@ -143,5 +141,5 @@ def _call(name: str, *arguments: object) -> None:
     native.library().call(name, *arguments)
 
 
-def _at(array: NDArray[np.generic]) -> ctypes.c_void_p:
+def _at(array: NDArray[Any]) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)

@@ -86,7 +86,8 @@ def _compiled(columns: Sequence[Tensor], eye: Tensor, slopes: Mapping[str, float
     )
     where = [ctypes.c_void_p(one.ctypes.data) for one in (first, second, odds)]
     native.library().call("f4x_edges_f32", ctypes.byref(given), *where, ctypes.byref(made))
-    return Graph(*(one[: made.value] for one in (first, second, odds)))
+    found = slice(0, made.value)
+    return Graph(first[found], second[found], odds[found])
 
 
 def _columns(snapshot: Snapshot, features: Tensor) -> list[Tensor]:
