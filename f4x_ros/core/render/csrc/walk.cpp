@@ -13,8 +13,8 @@ namespace {
 
 typedef std::vector<double> Values;
 
-constexpr int LEAST_PATCH = 64;  // nodes of a patch, if the graph is not so large ...
-constexpr int MOST_PATCHES = 256;  // ... that there would be more than these
+constexpr int LEAST_PATCH = 100;  // nodes of a patch, if the graph is not so large ...
+constexpr int MOST_PATCHES = 160;  // ... that there would be more than these
 constexpr int CRUMB = 8;           // what is smaller is no patch
 constexpr double FIRM = 0.1;       // share of a node's largest weight from which an edge is within a patch
 
