@@ -40,7 +40,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from photo_field import FieldAnswers, asked_of_field, can_be_mapped, map_of  # noqa: E402
 from photo_marks import Marks, is_coco, read_marks, read_outlines  # noqa: E402
-from photo_scores import Relevancies, by_word, coco, every, mask_ious, said, share  # noqa: E402
+from photo_scores import by_word, coco, every, mask_ious, said, share  # noqa: E402
 from photo_sheets import Sheets  # noqa: E402
 from photo_singles import Singles, asked_of_pictures  # noqa: E402
 
