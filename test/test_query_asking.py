@@ -16,7 +16,8 @@ from f4x_ros.core.ask.asking import Asker
 from f4x_ros.core.ask.likeness import make_likeness
 from f4x_ros.core.ask.presence import Judge
 from f4x_ros.core.ask.prompts import make_prompts
-from f4x_ros.core.ask.rivals import COLORS, KINDS, described
+from f4x_ros.core.ask.rivals import KINDS
+from f4x_ros.core.features.phrases import COLORS, described
 from f4x_ros.core.ask.vectors import TextVectors
 from f4x_ros.core.config import Config
 from f4x_ros.core.data.answer import Presence

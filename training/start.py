@@ -38,16 +38,19 @@ def load_trunk(trunk: Trunk, path: Path) -> None:
         ValueError: its arrays are not those of EfficientNet-Lite0.
     """
     state = torch.load(path, map_location="cpu", weights_only=True)
-    _fill(trunk.stem, state, "_conv_stem", "_bn0")
+    fill_convolution(trunk.stem, state, "_conv_stem", "_bn0")
     for k, block in enumerate(trunk.blocks()):
         name = f"_blocks.{k}."
         if block.expand is not None:
-            _fill(block.expand, state, name + "_expand_conv", name + "_bn0")
-        _fill(block.depth, state, name + "_depthwise_conv", name + "_bn1")
-        _fill(block.project, state, name + "_project_conv", name + "_bn2")
+            fill_convolution(block.expand, state, name + "_expand_conv", name + "_bn0")
+        fill_convolution(block.depth, state, name + "_depthwise_conv", name + "_bn1")
+        fill_convolution(block.project, state, name + "_project_conv", name + "_bn2")
 
 
-def _fill(conv: nn.Conv2d, state: dict[str, Tensor], kernel: str, norm: str) -> None:
+def fill_convolution(
+    conv: nn.Conv2d, state: dict[str, Tensor], kernel: str, norm: str
+) -> None:
+    """Weights and bias of a convolution, with the normalisation after it folded in."""
     missing = [name for name in (f"{kernel}.weight", f"{norm}.weight") if name not in state]
     if missing:
         raise ValueError(f"{missing[0]} is not among the weights of EfficientNet-Lite0")

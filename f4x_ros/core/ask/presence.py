@@ -15,7 +15,7 @@ from torch import Tensor
 from f4x_ros.core.ask.cosines import cosines
 from f4x_ros.core.ask.language import parse_question
 from f4x_ros.core.ask.prompts import PromptSet
-from f4x_ros.core.ask.rivals import COLORS, Rivals, described
+from f4x_ros.core.ask.rivals import Rivals
 from f4x_ros.core.ask.vectors import TextVectors, pooled
 from f4x_ros.core.data import Presence
 from f4x_ros.core.errors import BadInputError

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from f4x_ros.core.ask.rivals import described
+from f4x_ros.core.features.phrases import described
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.calibrated import PeakLine, PeakLines
 

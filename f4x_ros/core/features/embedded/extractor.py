@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Words and pixels by a small network of our own, without a download."""
+"""Words and pixels without a download: a small network of our own, and eyes for photographs.
+
+A feature is a unit vector in the space of the words (the network's, which learned from drawn
+rooms), then the evidence for each concept of `PhotoEyes`, then how far the picture was a photograph.
+Which of the two answers is decided where a feature is asked: of drawn pictures the network, of
+photographs the eyes where they know the words, and the network for what they do not.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +15,21 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from f4x_ros.core.base import option
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.features.base import CosineWords, Examples, Traits, check_images, check_prompts
+from f4x_ros.core.features.base import (
+    EvidenceWords,
+    Examples,
+    Traits,
+    check_images,
+    check_prompts,
+)
 from f4x_ros.core.features.calibrated import Calibrated, PeakLine, PeakLines, PresenceCalibration
+from f4x_ros.core.features.embedded.familiar import photograph
+from f4x_ros.core.features.embedded.mixture import Mixture
+from f4x_ros.core.features.embedded.network import enlarged
 from f4x_ros.core.features.embedded.weights import (
     arrays_sha256,
     load_model,
@@ -23,11 +39,15 @@ from f4x_ros.core.features.embedded.weights import (
 )
 from f4x_ros.core.features.minilm import MiniLm, installed_folder
 from f4x_ros.core.features.options import existing_file, folder
+from f4x_ros.core.features.photo.eyes import PhotoEyes
+from f4x_ros.core.features.phrases import described
 
 _PEAK_LINES = PeakLines(  # best on six drawn worlds for tuning, see training/README.md
     attribute=PeakLine(-1.0, 0.5), kind=PeakLine(-1.0, 0.75), both=PeakLine(-1.0, 0.8)
 )
-_SEEN = 1e-6  # length below which a feature was never observed
+
+
+_DRAWN = 0.02  # a picture that is no photograph but with this probability is not looked at by the eyes
 
 
 @dataclass(frozen=True)
@@ -38,10 +58,10 @@ class EmbeddedOptions:
     text_model: str = option("", "folder of all-MiniLM-L6-v2; empty: that of the installed package")
 
 
-class EmbeddedExtractor(CosineWords, Examples):
-    """Any words, for pixels of rooms, by a small network of our own; needs no download.
+class EmbeddedExtractor(EvidenceWords, Examples):
+    """Any words, for drawn rooms and photographs; needs no download.
 
-    Features of each 2x2 pixels are in the space of all-MiniLM-L6-v2's words.
+    Features of each 2x2 pixels: in the space of all-MiniLM-L6-v2's words, and evidence (`Mixture`).
 
     Args:
         device: where it computes.
@@ -66,13 +86,15 @@ class EmbeddedExtractor(CosineWords, Examples):
         self._file = existing_file("weights", given) if given else shipped_file()
         model = load_model(self._file, self.device)
         self.net, self._space, self.calibration, self.about = model[:4]
+        self._eyes = PhotoEyes(self.device)
+        self._mix = Mixture(self.net.layout.dim, self._eyes.count, self.calibration)
+        self.dim = self._mix.dim
         self.traits = Traits(
             looks_closer=True,
-            moment=model.moment,
+            moment=None if model.moment is None else self._mix.moment(model.moment),
             fingerprint=stated_sha256(self._file) or arrays_sha256(self._file),
         )
         self.calibrated = Calibrated(_PEAK_LINES, model.presence, self._file)
-        self.dim = self.net.layout.dim
         self._words = MiniLm(folder(chosen.text_model), device=self.device)
         if self._words.dim != len(self._space.mean):
             raise BadInputError(
@@ -96,19 +118,54 @@ class EmbeddedExtractor(CosineWords, Examples):
         save_model(self._file, load_model(self._file)._replace(presence=learned))
         return self._file
 
+    @property
+    def language_dim(self) -> int:
+        """How many numbers of a feature are the network's."""
+        return self._mix.spoken
+
     @torch.no_grad()
     def dense(self, images: Tensor) -> Tensor:
-        """Unit features [B, dim, ceil(H / 2), ceil(W / 2)] of `images` [B, 3, H, W] in 0..1."""
+        """Features [B, dim, ceil(H / 2), ceil(W / 2)] of `images` [B, 3, H, W] in 0..1."""
+        spoken, evidence = self.dense_parts(images)
+        size = spoken.shape[-2:]
+        fine = interpolate(evidence, size, mode="bilinear", align_corners=False)
+        return torch.cat([spoken, fine], 1)
+
+    @torch.no_grad()
+    def dense_parts(self, images: Tensor) -> list[Tensor]:
+        """Unit features of each 2x2 pixels, and evidence of each 4x4."""
         check_images(images)
-        features: Tensor = self.net(images.to(self.device, torch.float32))
-        return features
+        images = images.to(self.device, torch.float32)
+        height, width = images.shape[-2:]
+        maps = self.net.maps(images)
+        spoken = enlarged(maps, (height, width))
+        share = photograph(maps.coarse, self._space.anchors)
+        if bool((share < _DRAWN).all()):
+            return [spoken, self._mix.nothing(images)]
+        seen = self._eyes.look(images, maps.near, (-(-height // 4), -(-width // 4)))
+        return [spoken, self._mix.evidence(seen, share)]
+
+    def rare_places(self, parts: Sequence[Tensor]) -> Tensor:
+        """Where each concept that is seen is seen best."""
+        return self._mix.rare_places(parts[1])
 
     def text(self, prompts: Sequence[str]) -> Tensor:
-        """Unit vectors [P, dim]; English words are understood, some better than others."""
+        """Text vectors [P, T], see `Mixture.text`; English is understood, some better than other."""
         check_prompts(prompts)
         for prompt in prompts:
             self.check_understood(prompt)
-        return self._space.query(self._words.encode(prompts))
+        about = [described(prompt) for prompt in prompts]
+        kinds = [one.kind or prompt for one, prompt in zip(about, prompts, strict=True)]
+        looks = [" ".join((*one.attributes, "thing")) for one in about]
+        every = list(dict.fromkeys([*prompts, *kinds, *looks]))
+        found = self._words.encode(every)
+        whole, kind, look = (
+            found[[every.index(text) for text in texts]] for texts in (prompts, kinds, looks)
+        )
+        plain = torch.tensor([not one.attributes for one in about], device=found.device)
+        meant = self._eyes.words.meant(kind)
+        attribute = torch.where(plain[:, None], 0, self._space.query(look))
+        return self._mix.text(self._space.query(whole), meant, attribute)
 
     def check_understood(self, prompt: str) -> None:
         """NotUnderstoodError for a prompt with a part that the text model has no words for."""
@@ -119,4 +176,12 @@ class EmbeddedExtractor(CosineWords, Examples):
 
         From their cosines [..., P]. A feature of length [..., 1] 0 (never observed) has 0.
         """
-        return torch.where(lengths > _SEEN, self.calibration.probability(cosine), 0.0)
+        return self._mix.of_cosine(cosine, lengths)
+
+    def of_evidence(self, spoken: Tensor, evidence: Tensor, text: Tensor) -> Tensor:
+        """Probability [..., P], see `Mixture.relevancy`."""
+        return self._mix.relevancy(spoken, evidence, text)
+
+    def standing_out(self, evidence: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+        """By how much each text stands out, and how far the eyes know it; [N, P]."""
+        return self._mix.standing_out(evidence, text)
