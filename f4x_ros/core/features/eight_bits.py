@@ -54,9 +54,7 @@ def unpacked(arrays: Mapping[str, Array]) -> dict[str, Tensor]:
         whole, steps = tensors.get(name.removesuffix(_STEPS)), tensors.pop(name)
         if whole is None or whole.ndim < 2 or steps.shape != whole.shape[:1]:
             raise BadInputError(f"{name} does not fit what it is of")
-        tensors[name.removesuffix(_STEPS)] = whole.float() * steps.view(
-            -1, *[1] * (whole.ndim - 1)
-        )
+        tensors[name.removesuffix(_STEPS)] = whole.float() * steps.view(-1, *[1] * (whole.ndim - 1))
     return {name: values.float() for name, values in tensors.items()}
 
 

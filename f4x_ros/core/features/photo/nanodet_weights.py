@@ -57,7 +57,8 @@ def load_nanodet(
     try:
         net.load_state_dict(unpacked(arrays))
     except (RuntimeError, ValueError) as error:
-        raise BadInputError(f"arrays of {path} are not those of NanoDet: {error}") from error
+        why = " ".join(str(error).split())
+        raise BadInputError(f"arrays of {path} are not those of NanoDet: {why}") from error
     return net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
