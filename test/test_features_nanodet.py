@@ -64,7 +64,7 @@ def test_shipped_weights_find_what_the_published_graph_found(net: NanoDet) -> No
     assert ours.scores.shape == true.scores.shape == (1, 420, 80)
     assert (ours.scores - true.scores).abs().max() < 0.02
     assert (logits(ours.scores) - logits(true.scores)).abs().mean() < 0.03
-    assert (ours.boxes - true.boxes).abs().mean() < 1e-3
+    assert (ours.boxes - true.boxes).abs().mean() < 2e-3
     assert (ours.boxes - true.boxes).abs().max() < 0.03
 
 
