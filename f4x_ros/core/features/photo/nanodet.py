@@ -77,7 +77,10 @@ class NanoDet(nn.Module):
         self.side = side
         self.stem = nn.Conv2d(3, _STEM, 3, 2, 1)
         self.stages = nn.Sequential(
-            *(_Stage(width, blocks, 1 if k == 0 else 2) for k, (width, blocks) in enumerate(_STAGES))
+            *(
+                _Stage(width, blocks, 1 if k == 0 else 2)
+                for k, (width, blocks) in enumerate(_STAGES)
+            )
         )
         self.lateral = nn.ModuleList(nn.Conv2d(2 * w, _NECK, 1) for w, _ in _STAGES[-_SEEN:])
         self.heads = nn.ModuleList(_Head() for _ in _STRIDES)
@@ -97,9 +100,8 @@ class NanoDet(nn.Module):
         if images.ndim != 4 or images.shape[1] != 3 or not images.numel():
             raise BadInputError(f"images are {list(images.shape)}, expected [B, 3, H, W]")
         size = input_size(images.shape[2], images.shape[3], self.side)
-        x = functional.interpolate(
-            images, size, mode="bilinear", align_corners=False, antialias=True
-        )
+        # without antialiasing, as in its training
+        x = functional.interpolate(images, size, mode="bilinear", align_corners=False)
         return self.detect((x - self.mean) / self.spread)
 
     def detect(
@@ -142,7 +144,8 @@ class NanoDet(nn.Module):
 def input_size(height: int, width: int, side: int = SIDE) -> tuple[int, int]:
     """Height and width that a picture is resized to.
 
-    The longer side gets `side` pixels, the other what keeps the picture's shape, to a multiple of 32.
+    The longer side gets `side` pixels, the other what keeps the picture's shape, to the nearest
+    multiple of 32.
     """
     step, longer = _STRIDES[-1], max(height, width)
     rows, columns = (max(1, round(side * n / longer / step)) * step for n in (height, width))
@@ -197,9 +200,9 @@ def _twice(x: Tensor) -> Tensor:
 
 
 def boxes_of(steps: Tensor, stride: int) -> Tensor:
-    """[B, 4, h * w] sides of boxes in pixels, from the logits [B, 4 * 11, h, w] of their distances."""
+    """Sides of boxes [B, 4, h * w] in pixels, from logits [B, 4 * 11, h, w] of their distances."""
     height, width = steps.shape[2:]
-    shares = steps.flatten(2).unflatten(1, (4, _STEPS)).softmax(2)
+    shares = steps.reshape(len(steps), 4, _STEPS, height * width).softmax(2)
     count = torch.arange(_STEPS, dtype=shares.dtype, device=shares.device)
     far = torch.einsum("bdsn,s->bdn", shares, count) * stride
     x = (torch.arange(width, device=far.device) + 0.5).mul(stride).repeat(height)
