@@ -7,7 +7,7 @@ import contextlib
 import io
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from photo_marks import Marks, pictures_of
+from photo_marks import Marks, Outlines, pictures_of
 from photo_scores import Map, Pair, Relevancies
 from photo_sheets import Sheets
 
@@ -48,12 +48,10 @@ class FieldAnswers:
     presence: dict[str, Presence]
     sure: dict[str, float]
 
-    def selected(
-        self, size: tuple[int, int], wanted: Mapping[str, Mapping[str, object]]
-    ) -> dict[Pair, NDArray[np.bool_]]:
+    def selected(self, size: tuple[int, int], outlines: Outlines) -> dict[Pair, NDArray[np.bool_]]:
         """[H, W] of `size` (width, height): the answer's mask, of pairs wanted."""
         out = {}
-        for pair in ((picture, word) for picture, words in wanted.items() for word in words):
+        for pair in ((picture, word) for picture, words in outlines.items() for word in words):
             mask = self.masks.maps[pair]
             if mask.shape != (size[1], size[0]):
                 raise BadInputError(f"masks are {mask.shape}, expected marks of their size: {size}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from photo_marks import Boxes, Marks, is_coco
+from photo_marks import Boxes, Marks, Outlines, is_coco
 
 from f4x_ros.core.data import Presence
 from f4x_ros.eval.metrics.masks import jaccard
@@ -124,11 +124,11 @@ def best_iou(values: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
 
 def mask_ious(
     masks: Mapping[Pair, NDArray[np.bool_]],
-    outlines: Mapping[str, Mapping[str, NDArray[np.bool_]]],
+    outlines: Outlines,
 ) -> dict[Pair, float]:
     """IoU of masks with outlines, of all pairs that have an outline; same sizes."""
     return {
-        (picture, word): jaccard(masks[picture, word], outline)
+        (picture, word): jaccard(masks[picture, word], outline.mask, outline.counted)
         for picture, words in outlines.items()
         for word, outline in words.items()
     }

@@ -39,7 +39,7 @@ sys.path.insert(0, str(ROOT / "bench"))
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from photo_field import FieldAnswers, asked_of_field, can_be_mapped, map_of  # noqa: E402
-from photo_marks import Marks, is_coco, read_marks, read_outlines  # noqa: E402
+from photo_marks import Marks, Outlines, is_coco, read_marks, read_outlines  # noqa: E402
 from photo_scores import by_word, coco, every, mask_ious, said, share  # noqa: E402
 from photo_sheets import Sheets  # noqa: E402
 from photo_singles import Singles, asked_of_pictures  # noqa: E402
@@ -103,7 +103,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     return numbers | _of_field(answers, marks, outlines) | times
 
 
-def _of_singles(singles: Singles, marks: Marks, outlines: Any) -> dict[str, Any]:
+def _of_singles(singles: Singles, marks: Marks, outlines: Outlines) -> dict[str, Any]:
     relevancies, threshold = singles.relevancies, singles.threshold
     hits = relevancies.hits()
     shown = relevancies.found(threshold, aimed=True)
@@ -138,7 +138,7 @@ def _of_singles(singles: Singles, marks: Marks, outlines: Any) -> dict[str, Any]
     }
 
 
-def _of_field(answers: FieldAnswers, marks: Marks, outlines: Any) -> dict[str, Any]:
+def _of_field(answers: FieldAnswers, marks: Marks, outlines: Outlines) -> dict[str, Any]:
     ours, drawn = answers.masks.hits(), answers.relevancies.hits()
     ious = mask_ious(answers.selected(marks.size, outlines), outlines)
     own = [word for word in marks.present if coco(word)]
