@@ -83,12 +83,13 @@ class Relevancies:
         out: dict[str, list[bool]] = {}
         if aimed:
             for pair, hit in self.hits().items():
-                out.setdefault(pair[1], []).append(hit and self.maps[pair].max() >= threshold)
+                reached = bool(self.maps[pair].max() >= threshold)
+                out.setdefault(pair[1], []).append(hit and reached)
             return out
         for picture in self.marks.boxes:
             for word in self.marks.missing(picture):
-                reached = self.maps[picture, word].max() >= threshold
-                out.setdefault(word, []).append(bool(reached))
+                reached = bool(self.maps[picture, word].max() >= threshold)
+                out.setdefault(word, []).append(reached)
         return out
 
 
