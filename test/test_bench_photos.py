@@ -98,6 +98,20 @@ def test_pixels_that_nobody_is_sure_of_do_not_count():
     assert ious == {("a", "cup"): 4 / 5}
 
 
+def test_the_best_threshold_of_a_word_is_one_for_all_its_pictures():
+    counted = np.ones((8, 8), bool)
+    left, maps = np.zeros((8, 8), bool), {}
+    left[:, :4] = True
+    maps["a", "cup"] = np.where(left, 0.3, 0.1).astype(np.float32)
+    maps["b", "cup"] = np.where(left, 0.9, 0.2).astype(np.float32)
+    one = photo_marks.Outline(left, counted)
+    outlines = {"a": {"cup": one}, "b": {"cup": one}}
+    best = photo_scores.best_mask_ious(maps, outlines)
+    assert best == {("a", "cup"): 1.0, ("b", "cup"): 1.0}
+    maps["b", "cup"] = np.where(left, 0.1, 0.05).astype(np.float32)  # nothing fits both
+    assert sum(photo_scores.best_mask_ious(maps, outlines).values()) == 1.5
+
+
 def test_answers_are_counted_in_words():
     answers = {"chair": Presence.PRESENT, "cup": Presence.UNSURE, "bed": Presence.NOT_PRESENT}
     words = ["chair", "cup", "bed", "not understood"]
