@@ -29,6 +29,8 @@ from f4x_ros.io.open import open_source
 from f4x_ros.io.rgbd_folder import is_rgbd_folder
 from f4x_ros.io.source import Source
 
+_SAID = 20  # frames between two lines of progress
+
 
 @dataclass(frozen=True)
 class FieldAnswers:
@@ -77,8 +79,8 @@ def map_of(
     for index in range(0, len(source), every):
         percept = perception.process(source[index])
         wall.append(percept.timings_ms.get("features", 0.0))
-        if sys.stderr.isatty():
-            print(f"\r{folder.name}: frame {index + 1} of {len(source)}", end="", file=sys.stderr)
+        if len(wall) % _SAID == 0:
+            print(f"{folder.name}: frame {index + 1} of {len(source)}", file=sys.stderr, flush=True)
     return perception, {
         "frames": len(wall),
         "gaussians": percept.counts["gaussians"],
