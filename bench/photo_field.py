@@ -7,7 +7,7 @@ import contextlib
 import io
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from photo_marks import Marks, pictures_of
+from photo_marks import Marks, Outlines, pictures_of
 from photo_scores import Map, Pair, Relevancies
 from photo_sheets import Sheets
 
@@ -28,6 +28,8 @@ from f4x_ros.core.perception import Perception
 from f4x_ros.io.open import open_source
 from f4x_ros.io.rgbd_folder import is_rgbd_folder
 from f4x_ros.io.source import Source
+
+_SAID = 20  # frames between two lines of progress
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,10 @@ class FieldAnswers:
     presence: dict[str, Presence]
     sure: dict[str, float]
 
-    def selected(
-        self, size: tuple[int, int], wanted: Mapping[str, Mapping[str, object]]
-    ) -> dict[Pair, NDArray[np.bool_]]:
+    def selected(self, size: tuple[int, int], outlines: Outlines) -> dict[Pair, NDArray[np.bool_]]:
         """[H, W] of `size` (width, height): the answer's mask, of pairs wanted."""
         out = {}
-        for pair in ((picture, word) for picture, words in wanted.items() for word in words):
+        for pair in ((picture, word) for picture, words in outlines.items() for word in words):
             mask = self.masks.maps[pair]
             if mask.shape != (size[1], size[0]):
                 raise BadInputError(f"masks are {mask.shape}, expected marks of their size: {size}")
@@ -79,8 +79,8 @@ def map_of(
     for index in range(0, len(source), every):
         percept = perception.process(source[index])
         wall.append(percept.timings_ms.get("features", 0.0))
-        if sys.stderr.isatty():
-            print(f"\r{folder.name}: frame {index + 1} of {len(source)}", end="", file=sys.stderr)
+        if len(wall) % _SAID == 0:
+            print(f"{folder.name}: frame {index + 1} of {len(source)}", file=sys.stderr, flush=True)
     return perception, {
         "frames": len(wall),
         "gaussians": percept.counts["gaussians"],

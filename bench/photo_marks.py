@@ -11,6 +11,7 @@ A file of marks is laid out like `boxes.json` of a recording:
 
 One of outlines has `size` and `outlines`: picture -> word -> polygons [[x, y], ...] in pixels, of
 all things of that word together; what lies in an odd number of them is in, so holes are polygons.
+What lies in those of `unsure` (may be left out) may be of the word or not, and is not counted.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -51,6 +52,16 @@ ALSO_COCO = {
 """Other words for a class, or for several of which one is named."""
 
 Boxes = Sequence[Sequence[float]]
+
+
+class Outline(NamedTuple):
+    """Where a word is in a picture."""
+
+    mask: NDArray[np.bool_]  # [H, W]
+    counted: NDArray[np.bool_]  # [H, W] pixels of which it is known
+
+
+Outlines = Mapping[str, Mapping[str, Outline]]  # by picture and word
 
 
 def is_coco(word: str) -> bool:
@@ -137,14 +148,21 @@ def _check_boxes(
                 )
 
 
-def read_outlines(folder: Path, size: tuple[int, int]) -> dict[str, dict[str, NDArray[np.bool_]]]:
-    """Masks [H, W] of `size` (width, height) by picture and word; none where none were drawn."""
+def read_outlines(folder: Path, size: tuple[int, int]) -> Outlines:
+    """Those of `bench/photos`, in `size` (width, height); none where none were drawn."""
     path = OURS / f"{folder.resolve().name}_outlines.json"
     if not path.is_file():
         return {}
     content = _json(path, ("size", "outlines"))
+    drawn_in, unsure = content["size"], content.get("unsure", {})
     return {
-        picture: {word: filled(polygons, content["size"], size) for word, polygons in words.items()}
+        picture: {
+            word: Outline(
+                filled(polygons, drawn_in, size),
+                ~filled(unsure.get(picture, {}).get(word, ()), drawn_in, size),
+            )
+            for word, polygons in words.items()
+        }
         for picture, words in content["outlines"].items()
     }
 

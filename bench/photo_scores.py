@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from photo_marks import Boxes, Marks, is_coco
+from photo_marks import Boxes, Marks, Outline, Outlines, is_coco
 
 from f4x_ros.core.data import Presence
 from f4x_ros.eval.metrics.masks import jaccard
@@ -16,7 +17,8 @@ from f4x_ros.eval.metrics.queries import presence
 
 Map = NDArray[np.float32]  # [h, w] relevancy, any resolution; covers the whole picture
 Pair = tuple[str, str]  # picture, word
-_LEVELS = 256  # thresholds that are tried for the best one of a word
+_LEVELS = 256  # thresholds that are tried for the best one of a word ...
+_FEWER = 64  # ... where each costs a comparison of whole masks
 
 
 @dataclass
@@ -83,12 +85,13 @@ class Relevancies:
         out: dict[str, list[bool]] = {}
         if aimed:
             for pair, hit in self.hits().items():
-                out.setdefault(pair[1], []).append(hit and self.maps[pair].max() >= threshold)
+                reached = bool(self.maps[pair].max() >= threshold)
+                out.setdefault(pair[1], []).append(hit and reached)
             return out
         for picture in self.marks.boxes:
             for word in self.marks.missing(picture):
-                reached = self.maps[picture, word].max() >= threshold
-                out.setdefault(word, []).append(bool(reached))
+                reached = bool(self.maps[picture, word].max() >= threshold)
+                out.setdefault(word, []).append(reached)
         return out
 
 
@@ -124,14 +127,39 @@ def best_iou(values: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
 
 def mask_ious(
     masks: Mapping[Pair, NDArray[np.bool_]],
-    outlines: Mapping[str, Mapping[str, NDArray[np.bool_]]],
+    outlines: Outlines,
 ) -> dict[Pair, float]:
     """IoU of masks with outlines, of all pairs that have an outline; same sizes."""
     return {
-        (picture, word): jaccard(masks[picture, word], outline)
+        (picture, word): _iou(masks[picture, word], outline)
         for picture, words in outlines.items()
         for word, outline in words.items()
     }
+
+
+def best_mask_ious(maps: Mapping[Pair, Map], outlines: Outlines) -> dict[Pair, float]:
+    """IoU with outlines of "at least so relevant", at the threshold that is best for each word."""
+    out: dict[Pair, float] = {}
+    for word in sorted({word for words in outlines.values() for word in words}):
+        own = {picture: words[word] for picture, words in outlines.items() if word in words}
+        large = {picture: enlarged(maps[picture, word], one) for picture, one in own.items()}
+        values = np.concatenate([one[::4, ::4].ravel() for one in large.values()])
+        tried = [
+            {(picture, word): _iou(large[picture] >= limit, one) for picture, one in own.items()}
+            for limit in np.unique(np.quantile(values, np.linspace(0, 1, _FEWER)))
+        ]
+        out |= max(tried, key=lambda ious: sum(ious.values()))
+    return out
+
+
+def enlarged(one: Map, outline: Outline) -> Map:
+    """A map in the size of an outline."""
+    size = outline.mask.shape[::-1]
+    return np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_LINEAR))
+
+
+def _iou(mask: NDArray[np.bool_], outline: Outline) -> float:
+    return jaccard(mask, outline.mask, outline.counted)
 
 
 def share(flags: Mapping[Pair, bool | float], chosen: Callable[[str], bool]) -> float | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from photo_marks import Marks
+from photo_marks import Marks, Outlines
 
 if TYPE_CHECKING:
     from photo_scores import Map, Pair, Relevancies
@@ -32,7 +32,7 @@ class Sheets:
         self,
         folder: Path,
         marks: Marks,
-        outlines: Mapping[str, Mapping[str, NDArray[np.bool_]]],
+        outlines: Outlines,
     ) -> None:
         self._folder, self._marks, self._outlines = folder, marks, outlines
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ class Sheets:
             out[large < limit] //= 3
         outline = self._outlines.get(picture, {}).get(word)
         if outline is not None:
-            drawn = cv2.resize(outline.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+            drawn = cv2.resize(outline.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
             edges, _ = cv2.findContours(drawn, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
             cv2.drawContours(out, edges, -1, _GREEN, 1)
         scale = np.array(size) / np.array(self._marks.size)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from photo_marks import Marks, pictures_of
+from photo_marks import Marks, Outlines, pictures_of
 from photo_scores import Map, Pair, Relevancies
 from photo_sheets import Sheets
 
@@ -42,13 +42,11 @@ class Singles:
     cpu_ms: float
     not_understood: tuple[str, ...]
 
-    def masks(
-        self, size: tuple[int, int], wanted: Mapping[str, Mapping[str, object]]
-    ) -> dict[Pair, NDArray[np.bool_]]:
+    def masks(self, size: tuple[int, int], outlines: Outlines) -> dict[Pair, NDArray[np.bool_]]:
         """[H, W] of `size` (width, height): where the threshold is reached, of pairs wanted."""
         return {
             (picture, word): self._enlarged(picture, word, size) >= self.threshold
-            for picture, words in wanted.items()
+            for picture, words in outlines.items()
             for word in words
         }
 

@@ -10,13 +10,13 @@ FOLDER is a recording with a `boxes.json` (see `photo_marks`), or one whose mark
     point      share of (picture, word) with boxes where the maximum of the relevancy lies in a box
     auroc      best relevancy where the word is shown against words that are nowhere
     iou        with boxes, at the best threshold of each word
-    single_iou of the mask at the extractor's own threshold with outlines
+    single_iou with outlines, at the extractor's own threshold; single_iou_best: at each word's best
 
 then, where the recording has depth and poses, the map of all of it (standing prompts of `f4x run`,
 nothing held out), asked from the cameras of those pictures:
 
     field_point      maximum of the answer's mask; field_relevancy_point: of the relevancy, drawn
-    field_iou        of the answer's mask with outlines
+    field_iou        of the answer's mask with outlines; field_iou_best: of the relevancy, drawn
     ..._said_...     presence, of the whole map, counted in words
     features_ms      wall time of the features per frame; features_cpu_ms: of all threads together
 
@@ -39,8 +39,16 @@ sys.path.insert(0, str(ROOT / "bench"))
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from photo_field import FieldAnswers, asked_of_field, can_be_mapped, map_of  # noqa: E402
-from photo_marks import Marks, is_coco, read_marks, read_outlines  # noqa: E402
-from photo_scores import by_word, coco, every, mask_ious, said, share  # noqa: E402
+from photo_marks import Marks, Outlines, is_coco, read_marks, read_outlines  # noqa: E402
+from photo_scores import (  # noqa: E402
+    best_mask_ious,
+    by_word,
+    coco,
+    every,
+    mask_ious,
+    said,
+    share,
+)
 from photo_sheets import Sheets  # noqa: E402
 from photo_singles import Singles, asked_of_pictures  # noqa: E402
 
@@ -103,7 +111,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     return numbers | _of_field(answers, marks, outlines) | times
 
 
-def _of_singles(singles: Singles, marks: Marks, outlines: Any) -> dict[str, Any]:
+def _of_singles(singles: Singles, marks: Marks, outlines: Outlines) -> dict[str, Any]:
     relevancies, threshold = singles.relevancies, singles.threshold
     hits = relevancies.hits()
     shown = relevancies.found(threshold, aimed=True)
@@ -129,6 +137,7 @@ def _of_singles(singles: Singles, marks: Marks, outlines: Any) -> dict[str, Any]
         "iou_coco": relevancies.best_box_iou(coco),
         "iou_all": relevancies.best_box_iou(every),
         "single_iou_coco": share(ious, coco),
+        "single_iou_best_coco": share(best_mask_ious(relevancies.maps, outlines), coco),
         "encode_cpu_ms": singles.cpu_ms,
         "not_understood": ", ".join(singles.not_understood),
         "found": {word: [sum(own), len(own)] for word, own in shown.items()},
@@ -138,7 +147,7 @@ def _of_singles(singles: Singles, marks: Marks, outlines: Any) -> dict[str, Any]
     }
 
 
-def _of_field(answers: FieldAnswers, marks: Marks, outlines: Any) -> dict[str, Any]:
+def _of_field(answers: FieldAnswers, marks: Marks, outlines: Outlines) -> dict[str, Any]:
     ours, drawn = answers.masks.hits(), answers.relevancies.hits()
     ious = mask_ious(answers.selected(marks.size, outlines), outlines)
     own = [word for word in marks.present if coco(word)]
@@ -171,6 +180,7 @@ def _of_field(answers: FieldAnswers, marks: Marks, outlines: Any) -> dict[str, A
         "field_relevancy_point_all": share(drawn, every),
         "field_auroc_all": answers.relevancies.auroc(every),
         "field_iou_coco": share(ious, coco),
+        "field_iou_best_coco": share(best_mask_ious(answers.relevancies.maps, outlines), coco),
         "field_iou_pairs": sum(coco(word) for _, word in ious),
         "absent_said_present": len(said(said_of, marks.absent, yes)),
         "absent_said_unsure": len(said(said_of, marks.absent, doubt)),
