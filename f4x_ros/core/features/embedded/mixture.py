@@ -15,7 +15,6 @@ _EVIDENCE = 2.0  # of evidence against a unit vector, for the code that both sha
 _PHOTOGRAPH = 0.3  # the same of how far a picture is a photograph
 _LEAST = 0.2  # share of photographs below which evidence is not asked
 _RARE = 0.4  # evidence that the code has to keep
-_DOUBT = 0.5  # in the network, of what the eyes are sure to be something else
 _ENOUGH, _STEEP = 0.22, 14.0  # evidence that makes a thing as likely as not, and log odds per 1
 
 
@@ -99,12 +98,9 @@ class Mixture:
         look = text[:, own + concepts + 1 :]
         amounts = self._amounts(evidence)
         eyes = _likely(amounts @ shares.T)
-        # What is something else for sure is not what only the network knows.
-        other = _likely(amounts.amax(1, keepdim=True))
-        network = drawn * torch.where(known > 0, 1.0, 1 - _DOUBT * other)
         colored = self.of_cosine(unit @ look.T, lengths)
         eyes = eyes * torch.where(look.square().sum(1) > 0, colored, 1.0)
-        return 1 - (1 - torch.where(known > 0, eyes, 0.0)) * (1 - (1 - known) * network)
+        return torch.where(known > 0, eyes, drawn)
 
     def standing_out(self, evidence: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
         """By how much more evidence [N, C + 1] there is for texts than for other concepts, [N, P].

@@ -11,7 +11,6 @@ from f4x_ros.core.features.photo.nanodet import CLASSES
 
 TABLE = Path(__file__).with_name("concepts.txt")
 
-_PARTLY = "~"
 _IMAGENET = 1000
 
 
@@ -21,12 +20,10 @@ class Name(NamedTuple):
     Attributes:
         text: the word.
         kind: whether it names a kind of thing that the concept is one of: "fruit" for an apple.
-        partly: whether it means more than all concepts with it are: carpets are more than doormats.
     """
 
     text: str
     kind: bool
-    partly: bool
 
 
 class Concept(NamedTuple):
@@ -67,8 +64,12 @@ def _concept(path: Path, number: int, line: str) -> Concept:
     columns = [column.strip() for column in line.split("|")]
     if len(columns) != 4 or not columns[0]:
         raise BadInputError(f"line {number} of {path} is {line!r}, expected four columns")
-    names = [_name(text, kind=False) for text in columns[0].split(",")]
-    names += [_name(text, kind=True) for text in columns[1].split(",") if text.strip()]
+    names = [
+        Name(text.strip(), bool(kind))
+        for kind, column in enumerate(columns[:2])
+        for text in column.split(",")
+        if text.strip()
+    ]
     try:
         coco = tuple(CLASSES.index(name.strip()) for name in columns[2].split(",") if name.strip())
         imagenet = tuple(int(text) for text in columns[3].split())
@@ -77,8 +78,3 @@ def _concept(path: Path, number: int, line: str) -> Concept:
     if not all(0 <= one < _IMAGENET for one in imagenet):
         raise BadInputError(f"line {number} of {path} has {imagenet}, expected 0..{_IMAGENET - 1}")
     return Concept(tuple(names), coco, imagenet)
-
-
-def _name(text: str, *, kind: bool) -> Name:
-    text = text.strip()
-    return Name(text.removeprefix(_PARTLY), kind, text.startswith(_PARTLY))

@@ -14,7 +14,7 @@ from f4x_ros.core.features.photo.concepts import Concept
 
 _NEAR, _SOFT = 0.85, 0.04  # cosine of texts from which on they mean the same, and how softly
 _KIND = 0.97  # a kind of thing counts a little less than its name
-_PARTLY = 0.5  # how far a phrase is known that means more than the concepts do
+_MEANT = 0.5  # of what is less alike nothing is meant
 
 
 class Meant(NamedTuple):
@@ -22,7 +22,7 @@ class Meant(NamedTuple):
 
     Attributes:
         shares: [P, C] how much of each concept is meant, 0..1.
-        known: [P] how well the phrase is known, 0 (no concept is meant) to 1.
+        known: [P] 1 where some concept is meant, else 0.
     """
 
     shares: Tensor
@@ -50,16 +50,13 @@ class ConceptWords:
             [row for row, one in enumerate(concepts) for _ in one.names], device=device
         )
         self._less = torch.tensor([_KIND if name.kind else 1.0 for name in flat], device=device)
-        self._whole = torch.tensor(
-            [_PARTLY if name.partly else 1.0 for name in flat], device=device
-        )
         self._count = len(concepts)
 
     def meant(self, vectors: Tensor) -> Meant:
         """From unit vectors [P, T] of phrases."""
         alike = (vectors @ self._names.T) * self._less
         near = torch.sigmoid((alike - _NEAR) / _SOFT)
-        near = torch.where(near > _PARTLY, near, 0)  # what is not meant adds nothing
+        near = torch.where(near > _MEANT, near, 0)
         owner = self._owner.expand(len(vectors), -1)
         shares = near.new_zeros(len(vectors), self._count).scatter_reduce(1, owner, near, "amax")
-        return Meant(shares, (near * self._whole).amax(1))
+        return Meant(shares, (near > 0).any(1).to(near))
