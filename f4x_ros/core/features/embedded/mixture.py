@@ -15,7 +15,7 @@ _EVIDENCE = 2.0  # of evidence against a unit vector, for the code that both sha
 _PHOTOGRAPH = 0.3  # the same of how far a picture is a photograph
 _LEAST = 0.2  # share of photographs below which evidence is not asked
 _RARE = 0.4  # evidence that the code has to keep
-_ENOUGH, _STEEP = 0.22, 14.0  # evidence that makes a thing as likely as not, and log odds per 1
+_ENOUGH, _STEEP = 0.3, 14.0  # evidence that makes a thing as likely as not, and log odds per 1
 
 
 class Mixture:

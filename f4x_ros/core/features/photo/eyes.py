@@ -19,7 +19,7 @@ from f4x_ros.core.features.photo.nanodet_weights import load_nanodet
 from f4x_ros.core.features.photo.painted import painted
 from f4x_ros.core.features.photo.words import ConceptWords
 
-_BESIDE = 0.5  # of what the classifier says of a thing that the detector knows as well
+_CLASSIFIER = 0.5  # of what the classifier says: it has to name something, the detector has not
 _LEAST = 0.05  # evidence up to this is none
 
 
@@ -39,12 +39,11 @@ class PhotoEyes:
         classifier = load_classifier(device)
         self._classifier = classifier.net
         self.words = ConceptWords(self.concepts, classifier.names)
-        known = [bool(one.coco) for one in self.concepts]
         owners = classifier.owners
-        self._of_scores = torch.zeros(len(known), len(owners), device=owners.device)
+        self._of_scores = torch.zeros(self.count, len(owners), device=owners.device)
         for score, row in enumerate(owners.tolist()):
             if row >= 0:
-                self._of_scores[row, score] = _BESIDE if known[row] else 1.0
+                self._of_scores[row, score] = _CLASSIFIER
         of_boxes = [(row, k) for row, one in enumerate(self.concepts) for k in one.coco]
         self._rows, self._classes = (list(part) for part in zip(*of_boxes, strict=True))
 
