@@ -206,11 +206,11 @@ class EvidenceWords(CosineWords):
         self,
         evidence: Tensor,  # [N, C - language_dim]
         text: Tensor,  # [P, T]
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """By how much more evidence there is for each text than for anything else, [N, P].
 
-        And how far that may be asked at all, [N, P] in 0..1: whether the text is known, and what is
-        seen comes from pictures that give evidence.
+        Then how far what is seen comes from pictures that give evidence, [N, 1] in 0..1, and
+        whether each text is known from such pictures, [P] 0 or 1.
         """
 
     def relevancy(self, features: Tensor, text: Tensor) -> Tensor:

@@ -47,6 +47,7 @@ _PEAK_LINES = PeakLines(  # best on six drawn worlds for tuning, see training/RE
 )
 
 
+_PRESENCE = PresenceCalibration({"pooled": 1.0, "ahead": 3.0}, -2.0, 0.02, 0.38)
 _DRAWN = 0.02  # a picture that is no photograph but with this probability is not looked at by the eyes
 
 
@@ -94,7 +95,8 @@ class EmbeddedExtractor(EvidenceWords, Examples):
             moment=None if model.moment is None else self._mix.moment(model.moment),
             fingerprint=stated_sha256(self._file) or arrays_sha256(self._file),
         )
-        self.calibrated = Calibrated(_PEAK_LINES, model.presence, self._file)
+        presence = None if model.presence is None else model.presence._replace(photographs=_PRESENCE)
+        self.calibrated = Calibrated(_PEAK_LINES, presence, self._file)
         self._words = MiniLm(folder(chosen.text_model), device=self.device)
         if self._words.dim != len(self._space.mean):
             raise BadInputError(
@@ -182,6 +184,6 @@ class EmbeddedExtractor(EvidenceWords, Examples):
         """Probability [..., P], see `Mixture.relevancy`."""
         return self._mix.relevancy(spoken, evidence, text)
 
-    def standing_out(self, evidence: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
-        """By how much each text stands out, and how far the eyes know it; [N, P]."""
+    def standing_out(self, evidence: Tensor, text: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See `EvidenceWords.standing_out`."""
         return self._mix.standing_out(evidence, text)

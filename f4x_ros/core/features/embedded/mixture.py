@@ -102,16 +102,13 @@ class Mixture:
         eyes = eyes * torch.where(look.square().sum(1) > 0, colored, 1.0)
         return torch.where(known > 0, eyes, drawn)
 
-    def standing_out(self, evidence: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
-        """By how much more evidence [N, C + 1] there is for texts than for other concepts, [N, P].
-
-        And how far the eyes are to be asked: the texts known times the share of photographs.
-        """
+    def standing_out(self, evidence: Tensor, text: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See `EvidenceWords.standing_out`, of evidence [N, C + 1] and texts [P, T]."""
         own, concepts = self.spoken, self._concepts
         shares, known = text[:, own : own + concepts], text[:, own + concepts]
         amounts = self._amounts(evidence)
         others = torch.stack([(amounts * (1 - one)).amax(1) for one in shares], 1)
-        return amounts @ shares.T - others, self._photograph(evidence) * known
+        return amounts @ shares.T - others, self._photograph(evidence), known
 
     def _photograph(self, evidence: Tensor) -> Tensor:
         """[..., 1] share of photographs among what a feature is the mean of; small ones count as 0."""
