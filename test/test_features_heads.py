@@ -66,8 +66,9 @@ def test_without_any_language_who_is_asked_by_example_is_asked_and_words_say_so(
 
 def test_each_head_keeps_its_resolution() -> None:
     coarse, fine = Heads([Grey(), ColorExtractor()]).dense(torch.rand(3, 24, 32))
-    assert coarse.shape == (2, 6, 8)
-    assert fine.shape == (16, 24, 32)
+    assert coarse.features.shape == (2, 6, 8)
+    assert fine.features.shape == (16, 24, 32)
+    assert (coarse.start, fine.start) == (0, 2)
 
 
 def test_heads_are_made_by_their_names() -> None:

@@ -119,7 +119,7 @@ def test_only_extractors_that_gain_are_shown_tiles_and_all_speak_of_the_same_pla
     image = torch.from_numpy(picture).permute(2, 0, 1).float() / 255
     one = look(1, (32, 24), 1)
     tile = one.cut(picture, (32, 24))
-    maps = heads.dense_closer(image, tile, one, (32, 24))
+    maps = [part.features for part in heads.dense_closer(image, tile, one, (32, 24))]
     assert torch.equal(near.shown[0], tile)
     assert torch.equal(far.shown[0], image)
     fine = avg_pool2d(maps[0][None], 2)[0]

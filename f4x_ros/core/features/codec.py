@@ -120,7 +120,10 @@ class LatentCodec:
         self._weights += 1
         self._images += 1
         change = None
-        if self._images >= self._refit_at or self._loses(rows[even:] if even else rows[:0]):
+        lost = self._lost(rows[even:] if even else rows[:0])
+        if len(lost):  # as if all images had shown it: what was seen late weighs the same
+            self._moment += (lost.T @ lost).double().cpu() * (self._images / len(rows))
+        if self._images >= self._refit_at or len(lost):
             self._refit_at = max(self._refit_at, 2 * self._images)
             self._fitted_at = self._images
             before = self._decoder
@@ -205,12 +208,12 @@ class LatentCodec:
             basis[:count] = (new * largest.sign()).float()  # the sign of eigh is arbitrary
         return basis
 
-    def _loses(self, rare: Tensor) -> bool:
-        """Whether some of the features that have to be kept are not, and it is time to see to it."""
+    def _lost(self, rare: Tensor) -> Tensor:
+        """Those features that have to be kept and are not, if it is time to see to it."""
         if self.lossless or not len(rare) or self._images < self._fitted_at + _PAUSE:
-            return False
+            return rare[:0]
         again = self.decode(self.encode(rare))
-        return bool((functional.cosine_similarity(again, rare, dim=-1) < _KEPT).any())
+        return rare[functional.cosine_similarity(again, rare, dim=-1) < _KEPT]
 
     def _measure(self, rows: Tensor) -> None:
         again = self.decode(self.encode(rows)) if self.ready else torch.zeros_like(rows)
