@@ -48,9 +48,7 @@ def load_trunk(trunk: Trunk, path: Path) -> None:
         fill_convolution(block.project, state, name + "_project_conv", name + "_bn2")
 
 
-def fill_convolution(
-    conv: nn.Conv2d, state: dict[str, Tensor], kernel: str, norm: str
-) -> None:
+def fill_convolution(conv: nn.Conv2d, state: dict[str, Tensor], kernel: str, norm: str) -> None:
     """Weights and bias of a convolution, with the normalisation after it folded in."""
     missing = [name for name in (f"{kernel}.weight", f"{norm}.weight") if name not in state]
     if missing:

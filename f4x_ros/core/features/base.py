@@ -16,10 +16,12 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.functional import interpolate
 
 from f4x_ros.core.base import Value, checked_values, parameters_of
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.calibrated import Calibrated, PresenceCalibration
+from f4x_ros.core.features.looks import Shot
 
 Own = TypeVar("Own", bound="FeatureExtractor")
 
@@ -111,9 +113,21 @@ class FeatureExtractor(ABC):
         """
         return [self.dense(images)]
 
+    def shot_parts(self, shot: Shot) -> list[Tensor]:
+        """Parts [c, h, w] of the features of what is looked at.
+
+        Of models that gain by it (`Traits.looks_closer`) those of the part magnified, of the others
+        those of the whole, cut out.
+        """
+        if self.traits.looks_closer or shot.look.whole:
+            return [part[0] for part in self.dense_parts(shot.image[None])]
+        size = (shot.view[1], shot.view[0])
+        whole = interpolate(shot.whole[None], size, mode="bilinear", antialias=True)
+        return [shot.look.of_map(part[0], shot.view) for part in self.dense_parts(whole)]
+
     def rare_places(
         self,
-        parts: Sequence[Tensor],  # [c, h, w] of `dense_parts`, of one image
+        parts: Sequence[Tensor],  # [c, h, w] of `shot_parts`
     ) -> Tensor:
         """Places [K, 2] x, y in 0..1 whose features a code has to keep, though few pixels have them.
 

@@ -22,7 +22,7 @@ from f4x_ros.core.base import round_to_half
 from f4x_ros.core.features.base import Clicks, FeatureExtractor
 from f4x_ros.core.features.codec import LatentCodec
 from f4x_ros.core.features.heads import Heads, Part
-from f4x_ros.core.features.looks import R2, Look, look
+from f4x_ros.core.features.looks import R2, Look, Shot, look, sharp
 from f4x_ros.core.features.silhouettes import pixel_weights
 from f4x_ros.core.field import GaussianField, GaussianSet, uplift_view
 from f4x_ros.core.observe import View, reduced
@@ -132,10 +132,9 @@ class Distiller:
 
     def _maps(self, view: View, picture: NDArray[np.uint8], shown: Look) -> list[Part]:
         """Features of what is shown; each part in its own resolution."""
-        if shown.whole:
-            return self.heads.dense(view.rgb.permute(2, 0, 1))
-        near = shown.cut(picture, view.size).to(view.rgb)
-        return self.heads.dense_closer(view.rgb.permute(2, 0, 1), near, shown, view.size)
+        image = view.rgb.permute(2, 0, 1)
+        near = image if shown.whole else shown.cut(picture, view.size).to(image)
+        return self.heads.parts(Shot(near, sharp(picture).to(image), shown, view.size))
 
     def _teach(self, present: GaussianSet, view: View, maps: Sequence[Part], shown: Look) -> None:
         """Average the features of a look into those of the Gaussians that it shows."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from f4x_ros.core.config import FeaturesConfig
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.base import Clicks, Examples, FeatureExtractor, Traits, Words
-from f4x_ros.core.features.looks import Look
+from f4x_ros.core.features.looks import Shot
 from f4x_ros.core.features.registry import make_extractor, parse_options
 
 
@@ -105,36 +105,11 @@ class Heads:
             raise BadInputError(f"head is {name!r}, expected one of {', '.join(self.extractors)}")
         return self.names.index(name)
 
-    def dense(
-        self,
-        image: Tensor,  # [3, H, W] float, RGB in 0..1
-    ) -> list[Part]:
-        """Features of each extractor; each part covers the image in its own resolution."""
-        return self._parts(lambda one: [part[0] for part in one.dense_parts(image[None])])
-
-    def dense_closer(
-        self,
-        image: Tensor,  # [3, H, W] the whole view
-        near: Tensor,  # [3, H, W] the part of it, magnified
-        shown: Look,
-        view: tuple[int, int],  # width, height of the view
-    ) -> list[Part]:
-        """Features of a part of a view: of those that gain by it, of the part magnified.
-
-        Of the others they are cut out of those of the whole.
-        """
-
-        def features(one: FeatureExtractor) -> list[Tensor]:
-            if one.traits.looks_closer:
-                return [part[0] for part in one.dense_parts(near[None])]
-            return [shown.of_map(part[0], view) for part in one.dense_parts(image[None])]
-
-        return self._parts(features)
-
-    def _parts(self, features: Callable[[FeatureExtractor], list[Tensor]]) -> list[Part]:
+    def parts(self, shot: Shot) -> list[Part]:
+        """Features of each extractor; each part covers what is looked at in its own resolution."""
         made, start = [], 0
         for one in self.extractors.values():
-            own = features(one)
+            own = one.shot_parts(shot)
             rare = one.rare_places(own)
             for k, part in enumerate(own):
                 things = one.traits.of_things and not k  # evidence has the edges of boxes

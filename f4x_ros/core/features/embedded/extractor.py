@@ -9,7 +9,7 @@ photographs the eyes where they know the words, and the network for what they do
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,9 +37,10 @@ from f4x_ros.core.features.embedded.weights import (
     shipped_file,
     stated_sha256,
 )
+from f4x_ros.core.features.looks import Shot
 from f4x_ros.core.features.minilm import MiniLm, installed_folder
 from f4x_ros.core.features.options import existing_file, folder
-from f4x_ros.core.features.photo.eyes import PhotoEyes
+from f4x_ros.core.features.photo.eyes import PhotoEyes, likely
 from f4x_ros.core.features.phrases import described
 
 _PEAK_LINES = PeakLines(  # best on six drawn worlds for tuning, see training/README.md
@@ -47,8 +48,10 @@ _PEAK_LINES = PeakLines(  # best on six drawn worlds for tuning, see training/RE
 )
 
 
-_PRESENCE = PresenceCalibration({"pooled": 1.0, "ahead": 3.0}, -2.0, 0.02, 0.38)
-_DRAWN = 0.02  # a picture that is no photograph but with this probability is not looked at by the eyes
+_PRESENCE = PresenceCalibration({"pooled": 1.2, "ahead": 2.0}, 0.5, 0.02, 0.38)
+_DRAWN = (
+    0.02  # a picture that is no photograph but with this probability is not looked at by the eyes
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,9 @@ class EmbeddedExtractor(EvidenceWords, Examples):
             moment=None if model.moment is None else self._mix.moment(model.moment),
             fingerprint=stated_sha256(self._file) or arrays_sha256(self._file),
         )
-        presence = None if model.presence is None else model.presence._replace(photographs=_PRESENCE)
+        presence = (
+            None if model.presence is None else model.presence._replace(photographs=_PRESENCE)
+        )
         self.calibrated = Calibrated(_PEAK_LINES, presence, self._file)
         self._words = MiniLm(folder(chosen.text_model), device=self.device)
         if self._words.dim != len(self._space.mean):
@@ -138,14 +143,34 @@ class EmbeddedExtractor(EvidenceWords, Examples):
         """Unit features of each 2x2 pixels, and evidence of each 4x4."""
         check_images(images)
         images = images.to(self.device, torch.float32)
+        return self._parts(images, lambda grid: self._eyes.boxes(images, grid))
+
+    @torch.no_grad()
+    def shot_parts(self, shot: Shot) -> list[Tensor]:
+        """The same of what is looked at; the detector is shown the whole, as it cuts no thing."""
+        whole = shot.whole[None].to(self.device, torch.float32)
+
+        def boxes(grid: tuple[int, int]) -> Tensor:
+            found = self._eyes.boxes(whole, grid)
+            if shot.look.whole:
+                return found
+            part = shot.look.of_map(found[0], shot.view)[None]
+            return interpolate(part, grid, mode="bilinear", align_corners=False)
+
+        images = shot.image[None].to(self.device, torch.float32)
+        return [part[0] for part in self._parts(images, boxes)]
+
+    def _parts(self, images: Tensor, boxes: Callable[[tuple[int, int]], Tensor]) -> list[Tensor]:
+        """Both parts; `boxes` is what the detector finds, at the cells of a grid over the images."""
         height, width = images.shape[-2:]
         maps = self.net.maps(images)
         spoken = enlarged(maps, (height, width))
         share = photograph(maps.coarse, self._space.anchors)
         if bool((share < _DRAWN).all()):
             return [spoken, self._mix.nothing(images)]
-        seen = self._eyes.look(images, maps.near, (-(-height // 4), -(-width // 4)))
-        return [spoken, self._mix.evidence(seen, share)]
+        grid = (-(-height // 4), -(-width // 4))
+        places = self._eyes.places(maps.near, (height, width), grid)
+        return [spoken, self._mix.evidence(likely(places + boxes(grid)), share)]
 
     def rare_places(self, parts: Sequence[Tensor]) -> Tensor:
         """Where each concept that is seen is seen best."""

@@ -11,11 +11,12 @@ from f4x_ros.core.features.embedded.weights import Calibration
 from f4x_ros.core.features.photo.words import Meant
 
 _SEEN = 1e-6  # length below which a feature was never observed
-_EVIDENCE = 2.0  # of evidence against a unit vector, for the code that both share
+_EVIDENCE = 1.5  # of evidence against a unit vector, for the code that both share
 _PHOTOGRAPH = 0.3  # the same of how far a picture is a photograph
 _LEAST = 0.2  # share of photographs below which evidence is not asked
-_RARE = 0.4  # evidence that the code has to keep
-_ENOUGH, _STEEP = 0.3, 14.0  # evidence that makes a thing as likely as not, and log odds per 1
+_RARE = 0.6  # probability that the code has to keep
+_LEAST_LIKELY = 0.03  # what is less likely in a picture counts as nothing
+_HALF = 0.3  # share of views that makes a thing as likely as not
 
 
 class Mixture:
@@ -42,7 +43,7 @@ class Mixture:
 
     def evidence(
         self,
-        seen: Tensor,  # [B, C, h, w] evidence for each concept
+        seen: Tensor,  # [B, C, h, w] probability of each concept
         photograph: Tensor,  # [B] probability that the picture is a photograph
     ) -> Tensor:
         """The numbers [B, C + 1, h, w] behind the spoken ones.
@@ -50,6 +51,7 @@ class Mixture:
         What may be drawn gives less evidence: the mean over pictures is that per photograph.
         """
         share = photograph[:, None, None, None]
+        seen = functional.threshold(seen, _LEAST_LIKELY, 0.0)
         flag = (share * _PHOTOGRAPH).expand(-1, 1, *seen.shape[-2:])
         return torch.cat([seen * (share * _EVIDENCE), flag], 1)
 
@@ -58,7 +60,7 @@ class Mixture:
         return like.new_zeros(len(like), self._concepts + 1, 1, 1)
 
     def rare_places(self, evidence: Tensor) -> Tensor:
-        """Places [K, 2] x, y in 0..1 where each concept that is seen in [C + 1, h, w] is seen best."""
+        """Places [K, 2] x, y in 0..1 where each concept that is seen in [C + 1, h, w] is surest."""
         columns = evidence.shape[-1]
         best = (evidence[:-1] / _EVIDENCE).flatten(1).max(1)
         where = best.indices[best.values > _RARE]
@@ -85,7 +87,9 @@ class Mixture:
         asked = (photograph[..., 0] > 0).nonzero(as_tuple=True)
         if not len(asked[0]):
             return drawn
-        found = self._of_photographs(unit[asked], lengths[asked], evidence[asked], drawn[asked], text)
+        found = self._of_photographs(
+            unit[asked], lengths[asked], evidence[asked], drawn[asked], text
+        )
         drawn[asked] = torch.lerp(drawn[asked], found, photograph[asked])
         return drawn
 
@@ -97,7 +101,7 @@ class Mixture:
         shares, known = text[:, own : own + concepts], text[:, own + concepts]
         look = text[:, own + concepts + 1 :]
         amounts = self._amounts(evidence)
-        eyes = _likely(amounts @ shares.T)
+        eyes = _of_share(amounts @ shares.T)
         colored = self.of_cosine(unit @ look.T, lengths)
         eyes = eyes * torch.where(look.square().sum(1) > 0, colored, 1.0)
         return torch.where(known > 0, eyes, drawn)
@@ -121,6 +125,10 @@ class Mixture:
         return (evidence[..., :-1] / (_EVIDENCE * share)).clamp(min=0)
 
 
-def _likely(amount: Tensor) -> Tensor:
-    """From evidence to a probability."""
-    return torch.sigmoid(_STEEP * (amount - _ENOUGH))
+def _of_share(views: Tensor) -> Tensor:
+    """From the share of views that show a thing to the probability that it is there.
+
+    Odds are those of the share against `_HALF`: most views show a thing cut, small or from behind.
+    """
+    views = views.clamp(0, 1)
+    return views * (1 - _HALF) / (views * (1 - _HALF) + (1 - views) * _HALF)

@@ -61,9 +61,7 @@ def at_places(
         ((torch.arange(cells, device=values.device) + 0.5) * (length / cells) - 0.5) / STRIDE
         for cells, length in zip(grid, size, strict=True)
     )
-    y, x = (
-        (2 * at + 1) / count - 1 for at, count in ((y, rows), (x, columns))
-    )
+    y, x = ((2 * at + 1) / count - 1 for at, count in ((y, rows), (x, columns)))
     places = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).to(values)
     places = places[None].expand(len(values), -1, -1, -1)
     return functional.grid_sample(values, places, padding_mode="border", align_corners=False)
