@@ -104,9 +104,8 @@ def fitted(photos: Samples, drawn: Samples) -> Tensor:
 
     def loss() -> Tensor:
         solver.zero_grad()
-        total = binary_cross_entropy_with_logits(
-            _odds(line, x), y, weight=0.5 / counts, reduction="sum"
-        )
+        odds = _odds(line, x)
+        total = binary_cross_entropy_with_logits(odds, y, weight=0.5 / counts, reduction="sum")
         total = total + _PENALTY * line[:-1].square().sum()
         total.backward()
         return total

@@ -129,7 +129,7 @@ class FeatureExtractor(ABC):
         self,
         parts: Sequence[Tensor],  # [c, h, w] of `shot_parts`
     ) -> Tensor:
-        """Places [K, 2] x, y in 0..1 whose features a code has to keep, though few pixels have them.
+        """Places [K, 2] x, y in 0..1 with features that few pixels have, and a code has to keep.
 
         None of most models.
         """

@@ -114,7 +114,7 @@ def sharp(picture: NDArray[np.uint8]) -> Tensor:
     if shrink < 1:
         size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
         picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1) / 255
+    return torch.tensor(picture).permute(2, 0, 1) / 255
 
 
 def look(nth: int, view: tuple[int, int], tiles: int) -> Look:

@@ -2,7 +2,7 @@
 """Words and pixels without a download: a small network of our own, and eyes for photographs.
 
 A feature is a unit vector in the space of the words (the network's, which learned from drawn
-rooms), then the evidence for each concept of `PhotoEyes`, then how far the picture was a photograph.
+rooms), then evidence for each concept of `PhotoEyes`, then how far the picture was a photograph.
 Which of the two answers is decided where a feature is asked: of drawn pictures the network, of
 photographs the eyes where they know the words, and the network for what they do not.
 """
@@ -46,12 +46,8 @@ from f4x_ros.core.features.phrases import described
 _PEAK_LINES = PeakLines(  # best on six drawn worlds for tuning, see training/README.md
     attribute=PeakLine(-1.0, 0.5), kind=PeakLine(-1.0, 0.75), both=PeakLine(-1.0, 0.8)
 )
-
-
 _PRESENCE = PresenceCalibration({"pooled": 1.2, "ahead": 2.0}, 0.5, 0.02, 0.38)
-_DRAWN = (
-    0.02  # a picture that is no photograph but with this probability is not looked at by the eyes
-)
+_DRAWN = 0.02  # probability of a photograph below which the eyes are not asked
 
 
 @dataclass(frozen=True)
@@ -60,6 +56,7 @@ class EmbeddedOptions:
 
     weights: str = option("", "file of `training.train`; empty: the one in the package")
     text_model: str = option("", "folder of all-MiniLM-L6-v2; empty: that of the installed package")
+    photographs: bool = option(True, "also the eyes for photographs; without: for drawn worlds only")
 
 
 class EmbeddedExtractor(EvidenceWords, Examples):
@@ -90,23 +87,26 @@ class EmbeddedExtractor(EvidenceWords, Examples):
         self._file = existing_file("weights", given) if given else shipped_file()
         model = load_model(self._file, self.device)
         self.net, self._space, self.calibration, self.about = model[:4]
-        self._eyes = PhotoEyes(self.device)
-        self._mix = Mixture(self.net.layout.dim, self._eyes.count, self.calibration)
+        self._eyes = PhotoEyes(self.device) if chosen.photographs else None
+        concepts = self._eyes.count if self._eyes else 0
+        self._mix = Mixture(self.net.layout.dim, concepts, self.calibration)
         self.dim = self._mix.dim
         self.traits = Traits(
             looks_closer=True,
             moment=None if model.moment is None else self._mix.moment(model.moment),
             fingerprint=stated_sha256(self._file) or arrays_sha256(self._file),
         )
-        presence = (
-            None if model.presence is None else model.presence._replace(photographs=_PRESENCE)
-        )
-        self.calibrated = Calibrated(_PEAK_LINES, presence, self._file)
+        self.calibrated = Calibrated(_PEAK_LINES, self._judged(model.presence), self._file)
         self._words = MiniLm(folder(chosen.text_model), device=self.device)
         if self._words.dim != len(self._space.mean):
             raise BadInputError(
                 f"text model has {self._words.dim} numbers, the weights expect "
                 f"{len(self._space.mean)}"
+            )
+        if self._eyes and self._eyes.words.dim != self._words.dim:
+            raise BadInputError(
+                f"text model has {self._words.dim} numbers, the eyes for photographs expect "
+                f"{self._eyes.words.dim}: use all-MiniLM-L6-v2, or photographs=false"
             )
 
     @classmethod
@@ -121,9 +121,13 @@ class EmbeddedExtractor(EvidenceWords, Examples):
         Raises:
             OSError: it cannot be written.
         """
-        self.calibrated = replace(self.calibrated, presence=learned)
+        self.calibrated = replace(self.calibrated, presence=self._judged(learned))
         save_model(self._file, load_model(self._file)._replace(presence=learned))
         return self._file
+
+    def _judged(self, drawn: PresenceCalibration | None) -> PresenceCalibration | None:
+        """A calibration for drawn worlds, with that for photographs beside it."""
+        return drawn and drawn._replace(photographs=_PRESENCE if self._eyes else None)
 
     @property
     def language_dim(self) -> int:
@@ -133,25 +137,25 @@ class EmbeddedExtractor(EvidenceWords, Examples):
     @torch.no_grad()
     def dense(self, images: Tensor) -> Tensor:
         """Features [B, dim, ceil(H / 2), ceil(W / 2)] of `images` [B, 3, H, W] in 0..1."""
-        spoken, evidence = self.dense_parts(images)
+        spoken, *evidence = self.dense_parts(images)
         size = spoken.shape[-2:]
-        fine = interpolate(evidence, size, mode="bilinear", align_corners=False)
-        return torch.cat([spoken, fine], 1)
+        fine = [interpolate(one, size, mode="bilinear", align_corners=False) for one in evidence]
+        return torch.cat([spoken, *fine], 1)
 
     @torch.no_grad()
     def dense_parts(self, images: Tensor) -> list[Tensor]:
         """Unit features of each 2x2 pixels, and evidence of each 4x4."""
         check_images(images)
         images = images.to(self.device, torch.float32)
-        return self._parts(images, lambda grid: self._eyes.boxes(images, grid))
+        return self._parts(images, lambda eyes, grid: eyes.boxes(images, grid))
 
     @torch.no_grad()
     def shot_parts(self, shot: Shot) -> list[Tensor]:
         """The same of what is looked at; the detector is shown the whole, as it cuts no thing."""
         whole = shot.whole[None].to(self.device, torch.float32)
 
-        def boxes(grid: tuple[int, int]) -> Tensor:
-            found = self._eyes.boxes(whole, grid)
+        def boxes(eyes: PhotoEyes, grid: tuple[int, int]) -> Tensor:
+            found = eyes.boxes(whole, grid)
             if shot.look.whole:
                 return found
             part = shot.look.of_map(found[0], shot.view)[None]
@@ -160,27 +164,33 @@ class EmbeddedExtractor(EvidenceWords, Examples):
         images = shot.image[None].to(self.device, torch.float32)
         return [part[0] for part in self._parts(images, boxes)]
 
-    def _parts(self, images: Tensor, boxes: Callable[[tuple[int, int]], Tensor]) -> list[Tensor]:
-        """Both parts; `boxes` is what the detector finds, at the cells of a grid over the images."""
+    def _parts(
+        self, images: Tensor, boxes: Callable[[PhotoEyes, tuple[int, int]], Tensor]
+    ) -> list[Tensor]:
+        """Both parts; `boxes` gives what the detector finds, at the cells of a grid."""
         height, width = images.shape[-2:]
         maps = self.net.maps(images)
         spoken = enlarged(maps, (height, width))
+        if self._eyes is None:
+            return [spoken]
         share = photograph(maps.coarse, self._space.anchors)
         if bool((share < _DRAWN).all()):
             return [spoken, self._mix.nothing(images)]
         grid = (-(-height // 4), -(-width // 4))
         places = self._eyes.places(maps.near, (height, width), grid)
-        return [spoken, self._mix.evidence(likely(places + boxes(grid)), share)]
+        return [spoken, self._mix.evidence(likely(places + boxes(self._eyes, grid)), share)]
 
     def rare_places(self, parts: Sequence[Tensor]) -> Tensor:
         """Where each concept that is seen is seen best."""
-        return self._mix.rare_places(parts[1])
+        return self._mix.rare_places(parts[1]) if self._eyes else super().rare_places(parts)
 
     def text(self, prompts: Sequence[str]) -> Tensor:
-        """Text vectors [P, T], see `Mixture.text`; English is understood, some better than other."""
+        """Text vectors [P, T], see `Mixture.text`; English words are understood."""
         check_prompts(prompts)
         for prompt in prompts:
             self.check_understood(prompt)
+        if self._eyes is None:
+            return self._space.query(self._words.encode(prompts))
         about = [described(prompt) for prompt in prompts]
         kinds = [one.kind or prompt for one, prompt in zip(about, prompts, strict=True)]
         looks = [" ".join((*one.attributes, "thing")) for one in about]

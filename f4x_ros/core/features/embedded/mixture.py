@@ -22,18 +22,18 @@ _HALF = 0.3  # share of views that makes a thing as likely as not
 class Mixture:
     """How the numbers of a feature lie, and what follows from them.
 
-    A feature [dim] is [spoken numbers | C evidence | 1 photograph], a text [spoken numbers | C shares
-    of concepts | 1 known | spoken numbers of how it looks].
+    A feature [dim] is [spoken numbers | C evidence | 1 photograph], a text is [spoken numbers |
+    C shares of concepts | 1 known | spoken numbers of how it looks].
 
     Args:
         spoken: numbers in the space of the words.
-        concepts: C.
+        concepts: C; 0: there are no eyes, and nothing behind the spoken numbers.
         calibration: from a cosine to a probability.
     """
 
     def __init__(self, spoken: int, concepts: int, calibration: Calibration) -> None:
         self.spoken, self._concepts = spoken, concepts
-        self.dim = spoken + concepts + 1
+        self.dim = spoken + (concepts + 1 if concepts else 0)
         self._calibration = calibration
 
     def moment(self, spoken: Tensor) -> Tensor:
@@ -83,6 +83,8 @@ class Mixture:
         lengths = torch.linalg.vector_norm(spoken, dim=-1, keepdim=True)
         unit = spoken / lengths.clamp(min=_SEEN)
         drawn = self.of_cosine(unit @ text[:, :own].T, lengths)
+        if not self._concepts:
+            return drawn
         photograph = self._photograph(evidence)
         asked = (photograph[..., 0] > 0).nonzero(as_tuple=True)
         if not len(asked[0]):
@@ -109,13 +111,16 @@ class Mixture:
     def standing_out(self, evidence: Tensor, text: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See `EvidenceWords.standing_out`, of evidence [N, C + 1] and texts [P, T]."""
         own, concepts = self.spoken, self._concepts
+        if not concepts:
+            nothing = evidence.new_zeros(len(evidence), len(text))
+            return nothing, nothing[:, :1], nothing.new_zeros(len(text))
         shares, known = text[:, own : own + concepts], text[:, own + concepts]
         amounts = self._amounts(evidence)
         others = torch.stack([(amounts * (1 - one)).amax(1) for one in shares], 1)
         return amounts @ shares.T - others, self._photograph(evidence), known
 
     def _photograph(self, evidence: Tensor) -> Tensor:
-        """[..., 1] share of photographs among what a feature is the mean of; small ones count as 0."""
+        """[..., 1] share of photographs in what a feature is the mean of; a small one is 0."""
         share = (evidence[..., -1:] / _PHOTOGRAPH).clamp(0, 1)
         return torch.where(share < _LEAST, 0.0, share)
 

@@ -52,6 +52,11 @@ class ConceptWords:
         self._less = torch.tensor([_KIND if name.kind else 1.0 for name in flat], device=device)
         self._count = len(concepts)
 
+    @property
+    def dim(self) -> int:
+        """T, numbers of a vector of the text model."""
+        return self._names.shape[1]
+
     def meant(self, vectors: Tensor) -> Meant:
         """From unit vectors [P, T] of phrases."""
         alike = (vectors @ self._names.T) * self._less
