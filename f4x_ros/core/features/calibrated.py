@@ -75,7 +75,8 @@ class PresenceCalibration(NamedTuple):
         """
         try:
             weights = {str(name): float(value) for name, value in stored["weights"].items()}
-            made = cls(weights, *(float(stored[name]) for name in ("bias", "no", "yes")))
+            bias, no, yes = (float(stored[name]) for name in ("bias", "no", "yes"))
+            made = cls(weights, bias, no, yes)
             if "photographs" in stored:
                 made = made._replace(photographs=cls.of(stored["photographs"]))
         except (KeyError, TypeError, AttributeError, ValueError) as error:

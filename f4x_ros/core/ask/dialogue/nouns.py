@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 
 from f4x_ros.core.ask.dialogue.request import Filter, Ref
-from f4x_ros.core.ask.rivals import COLORS, MATERIALS
 from f4x_ros.core.ask.tools.resolve import CAMERA
 from f4x_ros.core.ask.tools.scene import ANYTHING
+from f4x_ros.core.features.phrases import COLORS, MATERIALS
 
 _DETERMINERS = re.compile(
     r"^(?:the|a|an|any|some|this|that|these|those|my|your|our|its|all|all the|another|every|"

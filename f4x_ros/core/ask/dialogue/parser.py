@@ -19,10 +19,10 @@ from f4x_ros.core.ask.dialogue.nouns import RELATION_OF, NotANounError, noun, no
 from f4x_ros.core.ask.dialogue.request import Ref, Request, When
 from f4x_ros.core.ask.dialogue.shapes import MACROS, Shape, compiled
 from f4x_ros.core.ask.dialogue.views import View, without_view
-from f4x_ros.core.ask.rivals import COLORS, MATERIALS
 from f4x_ros.core.ask.tools.resolve import CAMERA
 from f4x_ros.core.base.limits import check_length, check_letters
 from f4x_ros.core.errors import NotUnderstoodError
+from f4x_ros.core.features.phrases import COLORS, MATERIALS
 
 MAX_QUESTION_LETTERS = 500
 """Characters of one question."""

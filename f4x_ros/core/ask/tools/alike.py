@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from f4x_ros.core.ask.rivals import described
 from f4x_ros.core.ask.tools.scene import State, Thing
 from f4x_ros.core.data import Track, TrackState
+from f4x_ros.core.features.phrases import described
 
 _PART = 0.6  # a box with so much of it in another's is a part of that thing
 _GROWN_M = 0.06  # that the other's box is grown by for it

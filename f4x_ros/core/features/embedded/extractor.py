@@ -56,7 +56,7 @@ class EmbeddedOptions:
 
     weights: str = option("", "file of `training.train`; empty: the one in the package")
     text_model: str = option("", "folder of all-MiniLM-L6-v2; empty: that of the installed package")
-    photographs: bool = option(True, "also the eyes for photographs; without: for drawn worlds only")
+    photographs: bool = option(True, "also eyes for photographs; without them: for drawn worlds")
 
 
 class EmbeddedExtractor(EvidenceWords, Examples):
