@@ -9,11 +9,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.ask.rivals import KINDS, described
+from f4x_ros.core.ask.rivals import KINDS
 from f4x_ros.core.ask.tools import Found, State, Thing
 from f4x_ros.core.ask.tools.scene import even_stamps
 from f4x_ros.core.data import PinholeCamera, Pose, Presence
 from f4x_ros.core.errors import NotUnderstoodError
+from f4x_ros.core.features.phrases import described
 from f4x_ros.sim import World
 from f4x_ros.sim.motion import velocity_of
 from f4x_ros.sim.scene import SceneObject
