@@ -113,10 +113,12 @@ class LatentCodec:
         rows = features.detach().reshape(-1, self.feature_dim).float()
         if not len(rows):
             return None
-        update = (rows.T @ rows / len(rows)).double().cpu()
+        used = rows.any(0).nonzero()[:, 0].cpu()  # NaN counts as used
+        some = rows[:, used.to(rows.device)]
+        update = (some.T @ some / len(rows)).double().cpu()
         if not torch.isfinite(update).all():
             raise BadInputError("features are not finite, expected numbers")
-        self._moment += update
+        self._moment[used[:, None], used] += update
         self._weights += 1
         self._images += 1
         change = None
