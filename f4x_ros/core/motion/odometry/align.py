@@ -27,6 +27,7 @@ _GREY_SCALES = (2.0, 8.0)  # grey levels: what the scale of photometric residual
 _DEPTH_SCALES = (0.5, 3.0)  # of the expected noise: the same for point to plane
 _OUTSIDE = (3.0, 16.0)  # expected noise and grey levels at which a residual counts as wrong
 _CORRELATED = 0.1  # share of the residuals' information that is independent: neighbours share noise
+_FORGET = 0.15  # share of what a frame says that is taken over into the trust of a sample
 _STEP = (1e-4, 5e-5)  # metres and radians of a step that is the last one
 
 Array = NDArray[np.float32]
@@ -58,14 +59,14 @@ class Alignment:
         T_map_camera: [4, 4].
         information: [6, 6] of the residuals, along the camera's axes, without that of the prior.
         loss: mean of all residuals at the pose, each from 0 (fits) to 1 (does not).
-        compared: residuals.
+        compared: residuals, by their trust.
         share: of the samples that could be compared.
     """
 
     T_map_camera: Pose
     information: NDArray[np.float64]
     loss: float
-    compared: int
+    compared: float
     share: float
 
 
@@ -76,7 +77,11 @@ class _Sums:
     H: NDArray[np.float64]
     b: NDArray[np.float64]
     loss: float = 0.0
-    compared: int = 0
+    compared: float = 0.0
+
+    def count(self, wrong: Array, trust: Array) -> None:
+        self.loss += float(np.square(wrong) @ trust)
+        self.compared += float(trust.sum())
 
     def add(self, J: Array, residuals: Array, weights: Array) -> None:
         weighted = J * weights[:, None]
@@ -151,9 +156,9 @@ def _planes(samples: Samples, picture: Picture, pose: Pose, gate_m: float, sums:
     residuals = np.einsum("nc,nc->n", measured - points, normals)
     noise = depth_noise_m(points[:, 2])
     known = depth > 0
+    trust = samples.point_trust[inside]
     wrong = np.minimum(np.abs(residuals[known]) / (_OUTSIDE[0] * noise[known]), 1)
-    sums.loss += float(np.square(wrong).sum())
-    sums.compared += len(wrong)
+    sums.count(wrong, trust[known])
     used = known & (np.abs(residuals) < np.maximum(gate_m, 4 * noise))
     used &= np.abs(depth - points[:, 2]) < 2 * gate_m + 4 * noise
     if used.sum() < _LEAST:
@@ -161,7 +166,7 @@ def _planes(samples: Samples, picture: Picture, pose: Pose, gate_m: float, sums:
     points, normals, residuals, noise = points[used], normals[used], residuals[used], noise[used]
     in_noise = residuals / noise
     scale = float(np.clip(_MAD * np.median(np.abs(in_noise)), *_DEPTH_SCALES))
-    weights = _biweight(in_noise / scale) / np.square(scale * noise)
+    weights = trust[used] * _biweight(in_noise / scale) / np.square(scale * noise)
     sums.add(_jacobian(points, normals), residuals, weights)
 
 
@@ -171,26 +176,68 @@ def _greys(samples: Samples, picture: Picture, pose: Pose, gate_m: float, sums: 
     if len(points) < _LEAST:
         return
     camera = picture.camera
-    read = cv2.remap(
-        picture.channels, x[:, None] - 0.5, y[:, None] - 0.5, cv2.INTER_LINEAR
-    ).reshape(-1, 3)
-    depth = picture.depth[y.astype(np.intp), x.astype(np.intp)]
-    shown = (depth == 0) | (depth > points[:, 2] - gate_m - 4 * depth_noise_m(points[:, 2]))
+    read = _read(picture, x, y)
+    shown = ~_hidden(points, picture, x, y, gate_m)
     points, read, greys = points[shown], read[shown], samples.greys[inside][shown]
+    trust = samples.mark_trust[inside][shown]
     if len(points) < _LEAST:
         return
-    gain = np.clip(float(read[:, 0] @ greys) / max(float(greys @ greys), 1e-6), 0.5, 2.0)
-    residuals = np.float32(gain) * greys - read[:, 0]
-    wrong = np.minimum(np.abs(residuals) / _OUTSIDE[1], 1)
-    sums.loss += float(np.square(wrong).sum())
-    sums.compared += len(wrong)
+    residuals = np.float32(_gain(greys, read[:, 0])) * greys - read[:, 0]
+    sums.count(np.minimum(np.abs(residuals) / _OUTSIDE[1], 1), trust)
     scale = float(np.clip(_MAD * np.median(np.abs(residuals)), *_GREY_SCALES))
-    weights = _biweight(residuals / scale) / scale**2
+    weights = trust * _biweight(residuals / scale) / scale**2
     # How grey changes as a point shifts along x, y and z.
     a = read[:, 1] * np.float32(camera.fx) / points[:, 2]
     b = read[:, 2] * np.float32(camera.fy) / points[:, 2]
     c = -(a * points[:, 0] + b * points[:, 1]) / points[:, 2]
     sums.add(_jacobian(points, np.stack([a, b, c], 1)), residuals, weights)
+
+
+def _read(picture: Picture, x: Array, y: Array) -> Array:
+    """Channels [K, 3] of a picture between its pixels."""
+    at = cv2.remap(picture.channels, x[:, None] - 0.5, y[:, None] - 0.5, cv2.INTER_LINEAR)
+    return np.asarray(at.reshape(-1, 3), np.float32)
+
+
+def _hidden(
+    points: Array, picture: Picture, x: Array, y: Array, gate_m: float
+) -> NDArray[np.bool_]:
+    """Which points [K] (camera frame) have something before them."""
+    depth = picture.depth[y.astype(np.intp), x.astype(np.intp)]
+    return (depth > 0) & (depth < points[:, 2] - gate_m - 4 * depth_noise_m(points[:, 2]))
+
+
+def _gain(expected: Array, read: Array) -> float:
+    """Contrast of one picture in units of the other's."""
+    return float(np.clip(float(read @ expected) / max(float(expected @ expected), 1e-6), 0.5, 2.0))
+
+
+def judge(samples: Samples, picture: Picture, T_map_camera: Pose, gate_m: float) -> None:
+    """Trust less what is not where it was: what is seen through, and what looks otherwise.
+
+    What is hidden by something nearer may be there as before. Changes `point_trust`, `mark_trust`.
+    """
+    pose = inverse(T_map_camera)
+    inside, points, x, y = _seen(samples.points, picture, pose)
+    rows, columns = y.astype(np.intp), x.astype(np.intp)
+    depth = picture.depth[rows, columns]
+    off = (picture.rays[rows, columns] * depth[:, None] - points) * (
+        samples.normals[inside] @ pose[:3, :3].T.astype(np.float32)
+    )
+    fits = np.abs(off.sum(1)) < _OUTSIDE[0] * depth_noise_m(points[:, 2])
+    judged = (depth > 0) & (fits | (depth > points[:, 2]))
+    _trust(samples.point_trust, np.flatnonzero(inside)[judged], fits[judged])
+    inside, points, x, y = _seen(samples.marks, picture, pose)
+    if not len(points):
+        return
+    greys, read = samples.greys[inside], _read(picture, x, y)[:, 0]
+    fits = np.abs(np.float32(_gain(greys, read)) * greys - read) < _OUTSIDE[1]
+    judged = ~_hidden(points, picture, x, y, gate_m)
+    _trust(samples.mark_trust, np.flatnonzero(inside)[judged], fits[judged])
+
+
+def _trust(trust: Array, rows: NDArray[np.intp], fits: NDArray[np.bool_]) -> None:
+    trust[rows] += np.float32(_FORGET) * (fits - trust[rows])
 
 
 def _jacobian(points: Array, along: Array) -> Array:

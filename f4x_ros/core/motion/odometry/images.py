@@ -16,6 +16,8 @@ Image = NDArray[np.float32]
 
 _FINE_PX = 0.8  # details below are noise, ...
 _BROAD_PX = 4.0  # ... what is broader is lighting
+_NOISE = 3.0  # grey levels of local contrast that may be noise
+_EVEN = 12.0  # local contrast is made like this, so that faint grain counts as bold stripes do
 _FLAT = (0.04, 0.12)  # a 5x5 block with more between its depths is an edge: metres + share
 _WHOLE = 0.6  # share of a 5x5 block that must have depth to have a normal
 
@@ -95,6 +97,8 @@ def picture_of(
     """A picture at its own resolution."""
     levels = grey.astype(np.float32)
     band = cv2.GaussianBlur(levels, (0, 0), _FINE_PX) - cv2.GaussianBlur(levels, (0, 0), _BROAD_PX)
+    around = np.sqrt(cv2.GaussianBlur(band * band, (0, 0), _BROAD_PX))
+    band *= _EVEN / (around + _NOISE)
     slopes = [cv2.Sobel(band, cv2.CV_32F, x, 1 - x, scale=1 / 8) for x in (1, 0)]
     return Picture(camera, depth, np.dstack([band, *slopes]).astype(np.float32), still)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from f4x_ros.core.data import Frame, PinholeCamera, Pose
 from f4x_ros.core.data.poses import rotation_angle_rad
-from f4x_ros.core.motion.odometry.align import Alignment, Prior, align
+from f4x_ros.core.motion.odometry.align import Alignment, Prior, align, judge
 from f4x_ros.core.motion.odometry.estimate import (
     PoseEstimate,
     TrackingState,
@@ -40,7 +40,8 @@ _GATES_M = (0.15, 0.08)  # coarse and fine
 _STEPS = (5, 6)
 _NEAR, _WITHIN = 3, 2.0  # keyframes aligned to, and how different their views may be
 _NEW_KEYFRAME = 1.0  # difference of views that makes one
-_FEW_CORNERS = 60  # that agree with the last keyframe make one, too
+_FEW_CORNERS = 60  # that agree with the last keyframe make one sooner, ...
+_FEW_NEW_KEYFRAME = 0.4  # ... at such a difference
 _AGREEING = 15  # corners that must agree for their motion to be a candidate ...
 _RECOGNISED = 25  # ... and for a place to be recognised
 _LARGE_RAD, _LARGE_SHARE = 0.035, 0.02  # a step of such a turn, or share of the depth, is large
@@ -168,6 +169,11 @@ class Odometry:
         self._before = seen._features
         if good:
             self._usual_loss += 0.1 * (found.loss - self._usual_loss)
+            for one in self._keyframes.near(pose, _NEAR, _WITHIN):
+                for samples, picture, gate_m in zip(
+                    one.samples, seen.pictures, _GATES_M, strict=True
+                ):
+                    judge(samples, picture, pose, gate_m)
             self._keep(seen, pose, agreeing, start_seen)
         return self._estimate(frame, found, prior, good=good)
 
@@ -283,7 +289,8 @@ class Odometry:
     def _keep(self, seen: _Seen, pose: Pose, agreeing: int | None, drawn: Drawn | None) -> None:
         """Make a keyframe of the frame if the last one shows too little of the same."""
         away = view_distance(self._keyframes.last.T_map_camera, pose)
-        if away > _NEW_KEYFRAME or (agreeing is not None and agreeing < _FEW_CORNERS):
+        few = agreeing is not None and agreeing < _FEW_CORNERS
+        if away > (_FEW_NEW_KEYFRAME if few else _NEW_KEYFRAME):
             self._keyframes.add(self._keyframe(seen, pose, drawn))
 
     def _keyframe(self, seen: _Seen, pose: Pose, drawn: Drawn | None) -> OdometryKeyframe:

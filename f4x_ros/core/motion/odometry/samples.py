@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,31 +28,29 @@ class Samples:
         normals: [N, 3] of the surfaces there.
         marks: [M, 3] metres, where there is something to see.
         greys: [M] band-passed grey of the marks.
+        point_trust: [N] 0..1, how often of late a point was there; changed in place by `judge`.
+        mark_trust: [M] the same of the marks.
     """
 
     points: Array
     normals: Array
     marks: Array
     greys: Array
+    point_trust: Array
+    mark_trust: Array
 
     def __len__(self) -> int:
         return len(self.points) + len(self.marks)
 
     def some(self, count: int) -> Samples:
         """So many of each kind: the first, as they are in no order."""
-        return Samples(
-            self.points[:count], self.normals[:count], self.marks[:count], self.greys[:count]
-        )
+        return Samples(*(getattr(self, one.name)[:count] for one in fields(self)))
 
 
 def joined(parts: Sequence[Samples]) -> Samples:
     """All of several."""
-    return Samples(
-        np.concatenate([part.points for part in parts]),
-        np.concatenate([part.normals for part in parts]),
-        np.concatenate([part.marks for part in parts]),
-        np.concatenate([part.greys for part in parts]),
-    )
+    names = [one.name for one in fields(Samples)]
+    return Samples(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def samples_of(
@@ -75,6 +73,8 @@ def samples_of(
         normals[at] @ turn.T,
         picture.rays[marked] * picture.depth[marked][:, None] @ turn.T + shift,
         picture.channels[..., 0][marked],
+        np.ones(len(rows), np.float32),
+        np.ones(len(marked[0]), np.float32),
     )
 
 
