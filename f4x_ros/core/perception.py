@@ -171,6 +171,11 @@ class Perception:
         return self._memory.stamp_ns
 
     @property
+    def needs_pose(self) -> bool:
+        """Whether frames must come with a pose."""
+        return self.config.pose.source != "odometry"
+
+    @property
     def camera_pose(self) -> PoseEstimate | None:
         """What is known of the last frame's pose; None before it, and where poses are given."""
         return self._memory.camera_pose.estimate

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the camera is: as the frames say, as the pictures say, or the one corrected by the other."""
+"""Where the camera is: as the frames say, as the pictures say, or both together."""
 
 from __future__ import annotations
 

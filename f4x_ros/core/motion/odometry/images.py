@@ -15,7 +15,7 @@ from f4x_ros.core.data import PinholeCamera
 Image = NDArray[np.float32]
 
 _FINE_PX = 0.8  # details below are noise, ...
-_BROAD_PX = 4.0  # ... what is broader is lighting
+_BROAD_PX = 5.0  # ... what is broader is lighting
 _NOISE = 3.0  # grey levels of local contrast that may be noise
 _EVEN = 12.0  # local contrast is made like this, so that faint grain counts as bold stripes do
 _FLAT = (0.04, 0.12)  # a 5x5 block with more between its depths is an edge: metres + share
@@ -108,5 +108,5 @@ def halved(grey: NDArray[np.uint8], depth: Image, camera: PinholeCamera) -> Pict
     camera = camera.scaled(0.5)
     size = camera.width, camera.height
     small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    near = cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST)
+    near = cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST_EXACT)
     return picture_of(small.astype(np.uint8), near.astype(np.float32), camera)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -76,7 +77,7 @@ class OdometryKeyframes:
             older = self.kept[: max(2, len(self.kept) - _LATEST)]
             gaps = [
                 view_distance(a.T_map_camera, b.T_map_camera)
-                for a, b in zip(older[:-1], older[1:], strict=True)
+                for a, b in pairwise(older)
             ]
             del self.kept[1 + int(np.argmin(gaps))]
 

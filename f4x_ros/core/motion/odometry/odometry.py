@@ -46,6 +46,7 @@ _AGREEING = 15  # corners that must agree for their motion to be a candidate ...
 _RECOGNISED = 25  # ... and for a place to be recognised
 _LARGE_RAD, _LARGE_SHARE = 0.035, 0.02  # a step of such a turn, or share of the depth, is large
 _WORSE = 1.2  # a fit worse than usual by such a factor calls for corners
+_BETTER = 0.85  # share of the loss of the prediction below which corners are believed instead
 _ACCELERATION = (8.0, 20.0)  # m/s^2 and rad/s^2 of a hand
 _LEAST_STEP = (0.003, 0.004)  # metres and radians that any step may differ from the one before
 _ENOUGH = 400  # residuals that must be compared ...
@@ -84,7 +85,7 @@ class _Seen:
         size = (self.camera.width, self.camera.height)
         if size != (frame.camera.width, frame.camera.height):
             grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-            depth = cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST)
+            depth = cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST_EXACT)
         self.grey, self.depth = grey.astype(np.uint8), np.asarray(depth, np.float32)
         self.pictures = [
             halved(self.grey, self.depth, self.camera),
@@ -136,9 +137,7 @@ class Odometry:
         """Whether there is a place to begin from."""
         return bool(len(self._keyframes))
 
-    def track(
-        self, frame: Frame, draw: Draw, expected: Prior | None = None
-    ) -> PoseEstimate:
+    def track(self, frame: Frame, draw: Draw, expected: Prior | None = None) -> PoseEstimate:
         """Where the camera is that took a frame.
 
         Args:
@@ -168,7 +167,8 @@ class Odometry:
         self._pose, self._stamp_ns = pose, frame.stamp_ns
         self._before = seen._features
         if good:
-            self._usual_loss += 0.1 * (found.loss - self._usual_loss)
+            usual = self._usual_loss or found.loss
+            self._usual_loss = usual + 0.1 * (found.loss - usual)
             for one in self._keyframes.near(pose, _NEAR, _WITHIN):
                 for samples, picture, gate_m in zip(
                     one.samples, seen.pictures, _GATES_M, strict=True
@@ -221,7 +221,7 @@ class Odometry:
                     continue
                 start = T_map_known @ motion
                 other = self._coarsely(coarse, seen, start, _open(start))
-                if other.compared >= _ENOUGH / 2 and other.loss < 0.97 * best.loss:
+                if other.compared >= _ENOUGH / 2 and other.loss < _BETTER * best.loss:
                     best, loose = other, _open(start)
                 if count >= _FEW_CORNERS:
                     break
@@ -257,7 +257,8 @@ class Odometry:
         return turn > _LARGE_RAD or shift > _LARGE_SHARE * seen.usual_depth_m
 
     def _is_worse(self, found: Alignment) -> bool:
-        return found.loss > _WORSE * self._usual_loss or found.compared < _ENOUGH
+        usual = self._usual_loss or found.loss
+        return found.loss > _WORSE * usual or found.compared < _ENOUGH / 2
 
     def _fits(self, found: Alignment) -> bool:
         enough = found.compared >= _ENOUGH and found.share >= _SHARE
@@ -341,13 +342,13 @@ def _open(T_map_camera: Pose) -> Prior:
     return Prior(T_map_camera, np.diag([0.2**-2] * 3 + [0.1**-2] * 3))
 
 
-_AROUND = np.ones((9, 9), np.uint8)
+_AROUND, _BESIDE = np.ones((9, 9), np.uint8), np.ones((3, 3), np.uint8)
 
 
 def _without_movers(picture: Picture, drawn: Drawn) -> Picture:
     """The picture with a mask of what is known to move, and of what is not where the map has it."""
-    moving = ~drawn.still
     both = (picture.depth > 0) & (drawn.depth > 0)
     nearer = both & (picture.depth < 0.95 * drawn.depth - 0.05)
-    spread = cv2.dilate((moving | cv2.erode(nearer.astype(np.uint8), np.ones((3, 3))).astype(bool)).astype(np.uint8), _AROUND)
+    nearer = cv2.erode(nearer.astype(np.uint8), _BESIDE) > 0  # (not at edges, where depth jitters)
+    spread = cv2.dilate((nearer | ~drawn.still).astype(np.uint8), _AROUND)
     return Picture(picture.camera, picture.depth, picture.channels, spread == 0)
