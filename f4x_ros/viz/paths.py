@@ -32,7 +32,7 @@ def draw_paths(
         up: axis of the map that points up.
         title: one line.
     """
-    known = np.isfinite(given).all(1)
+    known = np.asarray(np.isfinite(given).all(1))
     plan = make_plan(np.zeros((0, 3), np.float32), np.concatenate([estimated, given[known]]), up,
                      _SIZE)  # fmt: skip
     image: Image8 = np.full((_SIZE[1], _SIZE[0], 3), _GROUND, np.uint8)

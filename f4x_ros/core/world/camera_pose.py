@@ -40,6 +40,11 @@ class CameraPose:
         self._correction: Pose = np.eye(4)  # T_map_given
         self.estimate: PoseEstimate | None = None
 
+    @property
+    def fits(self) -> bool:
+        """Whether the last frame shows what is expected at its pose."""
+        return self.estimate is None or self.estimate.fits
+
     def posed(self, frame: Frame, interval_s: float, tracks: tuple[Track, ...]) -> Frame:
         """The frame with the pose that the map is to take.
 

@@ -166,7 +166,9 @@ class Memory:
             self._pace.add((frame.stamp_ns - self.stamp_ns) / 1e9)
         time_s = self.seconds(frame.stamp_ns)
         counts: dict[str, int] = {}
-        if hold_out:
+        if not self.camera_pose.fits:
+            counts = {"pose_only_predicted": 1}
+        elif hold_out:
             self._note_seen(frame, time_s)
         else:
             counts = self._map(frame, time_s, clock, between)

@@ -25,9 +25,10 @@ _MAD = 1.4826  # median absolute deviation to standard deviation
 _LEAST = 30  # residuals of a kind below which it says nothing
 _GREY_SCALES = (2.0, 8.0)  # grey levels: what the scale of photometric residuals is kept within
 _DEPTH_SCALES = (0.5, 3.0)  # of the expected noise: the same for point to plane
-_OUTSIDE = (3.0, 16.0)  # expected noise and grey levels at which a residual counts as wrong
+_OUTSIDE = (3.0, 12.0)  # expected noise and grey levels at which a residual counts as wrong
 _CORRELATED = 0.1  # share of the residuals' information that is independent: neighbours share noise
 _FORGET = 0.15  # share of what a frame says that is taken over into the trust of a sample
+_MOST = (0.3, 0.2)  # metres and radians of a step
 _STEP = (1e-4, 5e-5)  # metres and radians of a step that is the last one
 
 Array = NDArray[np.float32]
@@ -119,9 +120,10 @@ def align(
         off = twist_of(pose @ inverse(towards))  # exp(off) @ towards = pose
         H = _CORRELATED * sums.H + prior.information
         x = np.linalg.solve(H, _CORRELATED * sums.b - prior.information @ off)
-        x *= min(1.0, 0.3 / max(np.linalg.norm(x[:3]), 0.3), 0.2 / max(np.linalg.norm(x[3:]), 0.2))
-        pose = moved(x) @ pose
-        if np.linalg.norm(x[:3]) < _STEP[0] and np.linalg.norm(x[3:]) < _STEP[1]:
+        far, turned = float(np.linalg.norm(x[:3])), float(np.linalg.norm(x[3:]))
+        x *= min(1.0, _MOST[0] / max(far, _MOST[0]), _MOST[1] / max(turned, _MOST[1]))
+        pose = moved(np.asarray(x, np.float64)) @ pose
+        if far < _STEP[0] and turned < _STEP[1]:
             break
     return Alignment(
         inverse(pose),
@@ -139,8 +141,8 @@ def _seen(
     camera = picture.camera
     there = points @ pose[:3, :3].T.astype(np.float32) + pose[:3, 3].astype(np.float32)
     z = np.maximum(there[:, 2], np.float32(1e-3))
-    x = there[:, 0] / z * np.float32(camera.fx) + np.float32(camera.cx)
-    y = there[:, 1] / z * np.float32(camera.fy) + np.float32(camera.cy)
+    x: Array = there[:, 0] / z * np.float32(camera.fx) + np.float32(camera.cx)
+    y: Array = there[:, 1] / z * np.float32(camera.fy) + np.float32(camera.cy)
     inside = (x > 1) & (y > 1) & (x < camera.width - 1) & (y < camera.height - 1)
     inside &= there[:, 2] > 0.05
     return inside, there[inside], x[inside], y[inside]
@@ -182,7 +184,7 @@ def _greys(samples: Samples, picture: Picture, pose: Pose, gate_m: float, sums: 
     trust = samples.mark_trust[inside][shown]
     if len(points) < _LEAST:
         return
-    residuals = np.float32(_gain(greys, read[:, 0])) * greys - read[:, 0]
+    residuals = greys - read[:, 0]
     sums.count(np.minimum(np.abs(residuals) / _OUTSIDE[1], 1), trust)
     scale = float(np.clip(_MAD * np.median(np.abs(residuals)), *_GREY_SCALES))
     weights = trust * _biweight(residuals / scale) / scale**2
@@ -207,11 +209,6 @@ def _hidden(
     return (depth > 0) & (depth < points[:, 2] - gate_m - 4 * depth_noise_m(points[:, 2]))
 
 
-def _gain(expected: Array, read: Array) -> float:
-    """Contrast of one picture in units of the other's."""
-    return float(np.clip(float(read @ expected) / max(float(expected @ expected), 1e-6), 0.5, 2.0))
-
-
 def judge(samples: Samples, picture: Picture, T_map_camera: Pose, gate_m: float) -> None:
     """Trust less what is not where it was: what is seen through, and what looks otherwise.
 
@@ -231,7 +228,7 @@ def judge(samples: Samples, picture: Picture, T_map_camera: Pose, gate_m: float)
     if not len(points):
         return
     greys, read = samples.greys[inside], _read(picture, x, y)[:, 0]
-    fits = np.abs(np.float32(_gain(greys, read)) * greys - read) < _OUTSIDE[1]
+    fits = np.abs(greys - read) < _OUTSIDE[1]
     judged = ~_hidden(points, picture, x, y, gate_m)
     _trust(samples.mark_trust, np.flatnonzero(inside)[judged], fits[judged])
 
@@ -253,4 +250,4 @@ def _jacobian(points: Array, along: Array) -> Array:
 def _biweight(residuals: Array) -> Array:
     """Tukey's weights [N] of residuals in standard deviations."""
     inner = np.maximum(1 - np.square(residuals / np.float32(_TUKEY)), 0)
-    return np.square(inner)
+    return np.asarray(np.square(inner), np.float32)

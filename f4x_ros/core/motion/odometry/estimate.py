@@ -34,6 +34,8 @@ class PoseEstimate:
         T_map_camera: [4, 4]; None while lost.
         covariance: [6, 6] of position (metres) and rotation (radians) about the axes of the map
             frame, as nav_msgs/Odometry has it; None while lost, and where a given pose was taken.
+        fits: the picture shows what was expected from there; else the pose is only predicted, and
+            the frame is not to be mapped.
         relocalised: it was lost in the frame before.
         loss: mean share 0..1 by which what was expected and what was seen differ; NaN = not known.
     """
@@ -42,6 +44,7 @@ class PoseEstimate:
     state: TrackingState
     T_map_camera: Pose | None
     covariance: NDArray[np.float64] | None = None
+    fits: bool = True
     relocalised: bool = False
     loss: float = float("nan")
 

@@ -52,7 +52,7 @@ class Picture:
         share = cv2.GaussianBlur(there, (5, 5), 1.2)
         smooth = cv2.GaussianBlur(depth, (5, 5), 1.2) / np.maximum(share, 1e-6)
         known = (there > 0) & (share > _WHOLE) & (high - low < _FLAT[0] + _FLAT[1] * depth)
-        points = self.rays * smooth[..., None]
+        points: Image = (self.rays * smooth[..., None]).astype(np.float32)
         across, down = np.zeros_like(points), np.zeros_like(points)
         across[:, 2:-2] = points[:, 4:] - points[:, :-4]
         down[2:-2] = points[4:] - points[:-4]

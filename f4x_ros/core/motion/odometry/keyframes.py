@@ -75,10 +75,7 @@ class OdometryKeyframes:
         self.kept.append(keyframe)
         if len(self.kept) > self.limit:
             older = self.kept[: max(2, len(self.kept) - _LATEST)]
-            gaps = [
-                view_distance(a.T_map_camera, b.T_map_camera)
-                for a, b in pairwise(older)
-            ]
+            gaps = [view_distance(a.T_map_camera, b.T_map_camera) for a, b in pairwise(older)]
             del self.kept[1 + int(np.argmin(gaps))]
 
     def near(self, T_map_camera: Pose, count: int, within: float) -> list[OdometryKeyframe]:

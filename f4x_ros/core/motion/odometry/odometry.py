@@ -51,7 +51,7 @@ _ACCELERATION = (8.0, 20.0)  # m/s^2 and rad/s^2 of a hand
 _LEAST_STEP = (0.003, 0.004)  # metres and radians that any step may differ from the one before
 _ENOUGH = 400  # residuals that must be compared ...
 _SHARE = 0.15  # ... of the samples
-_BAD_LOSS, _WEAK_LOSS = 0.5, 0.3
+_BAD_LOSS, _WEAK_LOSS = 0.4, 0.3
 _WEAK_M, _WEAK_RAD = 0.03, 0.02  # standard deviations
 _BAD_FRAMES = 3  # in a row, after which the camera is lost
 _ALIKE = 6  # keyframes that are tried to find back
@@ -85,8 +85,10 @@ class _Seen:
         size = (self.camera.width, self.camera.height)
         if size != (frame.camera.width, frame.camera.height):
             grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-            depth = cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST_EXACT)
-        self.grey, self.depth = grey.astype(np.uint8), np.asarray(depth, np.float32)
+            depth = cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST_EXACT).astype(
+                np.float32
+            )
+        self.grey, self.depth = grey.astype(np.uint8), depth
         self.pictures = [
             halved(self.grey, self.depth, self.camera),
             picture_of(self.grey, self.depth, self.camera),
@@ -268,7 +270,7 @@ class Odometry:
         self, frame: Frame, found: Alignment, prior: Prior, *, good: bool
     ) -> PoseEstimate:
         information = prior.information + (found.information if good else 0)
-        covariance = np.linalg.inv(information)
+        covariance = np.linalg.inv(information).astype(np.float64)
         deviations = np.sqrt(np.diag(covariance))
         weak = (
             not good
@@ -282,6 +284,7 @@ class Odometry:
             TrackingState.WEAK if weak else TrackingState.TRACKING,
             self._pose,
             about_map_axes(covariance, self._pose),
+            fits=good,
             loss=found.loss,
         )
 
@@ -329,7 +332,9 @@ class Odometry:
             self._pose, self._stamp_ns, self._bad = found.T_map_camera, frame.stamp_ns, 0
             self._velocity = np.zeros(6)
             self._before = seen.features
-            covariance = np.linalg.inv(found.information + _open(start).information)
+            covariance = np.linalg.inv(found.information + _open(start).information).astype(
+                np.float64
+            )
             return PoseEstimate(
                 frame.stamp_ns, TrackingState.WEAK, self._pose,
                 about_map_axes(covariance, self._pose), relocalised=True, loss=found.loss,

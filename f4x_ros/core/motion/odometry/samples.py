@@ -71,7 +71,7 @@ def samples_of(
     return Samples(
         surface[at] @ turn.T + shift,
         normals[at] @ turn.T,
-        picture.rays[marked] * picture.depth[marked][:, None] @ turn.T + shift,
+        (picture.rays[marked] * picture.depth[marked][:, None] @ turn.T + shift).astype(np.float32),
         picture.channels[..., 0][marked],
         np.ones(len(rows), np.float32),
         np.ones(len(marked[0]), np.float32),
