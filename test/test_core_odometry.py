@@ -135,29 +135,6 @@ def test_a_plain_wall_leaves_it_unsure_along_the_wall() -> None:
     assert x > 5 * np.sqrt(grainy.covariance[0, 0])
 
 
-def test_the_drawn_map_is_aligned_to() -> None:
-    """With the map drawn 2 cm aside, the camera is taken aside, too."""
-    asked: list[Pose] = []
-
-    def drawn_aside(camera: PinholeCamera, pose: Pose) -> Drawn:
-        asked.append(pose)
-        frame = ROOM.frame(0, pose_at(-0.02) @ pose)
-        assert frame.depth is not None
-        still = np.ones(frame.depth.shape, bool)
-        return Drawn(frame.rgb, frame.depth, still)
-
-    alone, with_map = Odometry(), Odometry()
-    for i in range(6):
-        frame = ROOM.frame(i, pose_at(0), given=pose_at(0) if i == 0 else None)
-        without = alone.track(frame, nothing_drawn).T_map_camera
-        aside = with_map.track(frame, drawn_aside).T_map_camera
-    assert asked
-    assert without is not None
-    assert aside is not None
-    assert abs(without[0, 3]) < 0.002
-    assert aside[0, 3] > 0.004
-
-
 @pytest.mark.parametrize("limit", [3, 10])
 def test_keyframes_are_bounded_and_the_ends_stay(limit: int) -> None:
     odometry = Odometry(keyframes=limit)

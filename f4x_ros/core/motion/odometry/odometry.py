@@ -259,8 +259,9 @@ class Odometry:
         return turn > _LARGE_RAD or shift > _LARGE_SHARE * seen.usual_depth_m
 
     def _is_worse(self, found: Alignment) -> bool:
-        usual = self._usual_loss or found.loss
-        return found.loss > _WORSE * usual or found.compared < _ENOUGH / 2
+        if not self._usual_loss:  # the first step: nothing is usual, and its speed not known
+            return True
+        return found.loss > _WORSE * self._usual_loss or found.compared < _ENOUGH / 2
 
     def _fits(self, found: Alignment) -> bool:
         enough = found.compared >= _ENOUGH and found.share >= _SHARE
