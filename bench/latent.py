@@ -43,6 +43,7 @@ from f4x_ros.core.data.frame import Frame
 from f4x_ros.core.features.codec import LatentCodec
 from f4x_ros.core.features.distil import Distiller, fold, latent_image, latent_shares, sample
 from f4x_ros.core.features.heads import make_heads
+from f4x_ros.core.features.looks import Look, Shot
 from f4x_ros.core.field import GaussianField
 from f4x_ros.core.field.gaussians import FEATURES
 from f4x_ros.core.field.snapshot import Snapshot, take_snapshot
@@ -73,7 +74,8 @@ def mapped(config: Config, source: Any) -> tuple[Memory, list[int]]:
 def seen_features(distiller: Distiller, frame: Frame) -> dict[str, Tensor]:
     """2D features [C, H, W] of each head at the size of the frame."""
     image = torch.from_numpy(np.array(frame.rgb)).permute(2, 0, 1).float() / 255
-    maps = distiller.heads.dense(image)
+    size = (image.shape[2], image.shape[1])
+    maps = distiller.heads.parts(Shot(image, image, Look(0, 0, *size, whole=True), size))
     size = image.shape[1:]
     return {
         name: interpolate(one[None], size, mode="bilinear", align_corners=False)[0].cpu()

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bag_messages import Message, recording, with_tf, write
+import numpy as np
+import pytest
+from bag_messages import Message, depth, recording, rgb, stamp_of, with_tf, write
 
 from f4x_ros.core.errors import BadSampleError
 from f4x_ros.io.bags import BagSource
@@ -52,3 +54,17 @@ def opened(path: Path, messages: list[Message], **options: Any) -> tuple[list[An
 
 def positions(frames: list[Any]) -> list[float]:
     return [round(float(frame.T_map_camera[0, 3]), 6) for frame in frames]
+
+
+def check_frames(source: BagSource, frames: int = 3) -> None:
+    """They are those of `bag_messages.with_tf(recording())`, untouched."""
+    assert len(source) == frames
+    for k, frame in enumerate(source):
+        assert frame.stamp_ns == stamp_of(k)
+        assert np.array_equal(frame.rgb, rgb(k))
+        assert frame.depth == pytest.approx(depth(k) / 1000, abs=1e-6)
+        assert (frame.camera.cx, frame.camera.cy) == (4.0, 3.0)
+        assert frame.T_map_camera is not None
+        # Halfway between the samples k and k + 1 of the robot, and the camera 0.5 m ahead of it.
+        assert frame.T_map_camera[:3, 3] == pytest.approx([k + 0.5 + 0.5, 0, 0])
+        assert (frame.frame_id, frame.map_frame) == ("camera_optical", "map")

@@ -6,11 +6,18 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from checkout import known_to_git
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from ros_harness import Robot, Running
+
+    from f4x_ros.ros.client import PerceptionClient
 
 # Two test runs on one machine, or a robot on the same network, must not hear each other. (101 is
 # the highest domain whose ports are free on every operating system.)
@@ -51,3 +58,36 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small maps go to rest, too."""
     monkeypatch.setattr("f4x_ros.core.field.field._SPARE", 10)
     monkeypatch.setattr("f4x_ros.core.field.field._SLACK", 1.5)
+
+
+# --- ROS (imported only where a test asks for it) -------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[PerceptionClient]:
+    """Talks to the nodes of a module as another process would."""
+    from ros_harness import ros_client
+
+    with ros_client() as made:
+        yield made
+
+
+@pytest.fixture
+def robot(client: PerceptionClient) -> Iterator[Robot]:
+    """A camera with its topics."""
+    from ros_harness import Robot
+
+    made = Robot()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def active(client: PerceptionClient, robot: Robot) -> Iterator[Running]:
+    """A node with its robot connected, ready for frames."""
+    from ros_harness import running
+
+    with running(client) as run:
+        run.client.start()
+        robot.wait_until_heard()
+        yield run

@@ -149,7 +149,7 @@ class FakePerception:
             (0.5, 0.5),
             "fake",
             np.stack([(shown == q + 1).astype(np.float32) for q in range(2)]),
-            shown if outputs.masks else None,
+            shown if outputs.masks or outputs.labels else None,
             (
                 track(1, "red ball", (2.0, 0.5, 1.2)),
                 track(2, "blue box", (2.0, -0.4 + 0.03 * index, 1.2), moving=True),

@@ -27,3 +27,16 @@ def write_pair(image: Path, depth: Path, seed: int) -> None:
     depth.parent.mkdir(exist_ok=True)
     cv2.imwrite(str(image), picture(seed)[..., ::-1])
     cv2.imwrite(str(depth), depth_units(seed))
+
+
+def write_rgbd(folder: Path) -> Path:
+    """An RGB-D folder of three frames, a metre apart."""
+    poses = []
+    for k in range(3):
+        write_pair(folder / f"images/{k:05d}.png", folder / f"depth/{k:05d}.png", k)
+        pose = np.eye(4)
+        pose[0, 3] = k
+        poses.append(pose.reshape(-1))
+    np.savetxt(folder / "poses.txt", poses)
+    np.savetxt(folder / "K.txt", [[20.0, 0, 7.5], [0, 21.0, 5.5], [0, 0, 1]])
+    return folder

@@ -99,14 +99,14 @@ def _spoilt() -> dict[str, tuple[list[Any], str]]:
         for t, k, a, m in good
     ]
     no_k = [
-        (t, k, a, info(stamp_of(0), k=np.zeros(9)) if k == CAMERA_INFO else m)
+        (t, k, a, info(stamp_of(0), k=np.zeros(9), p=np.zeros(12)) if k == CAMERA_INFO else m)
         for t, k, a, m in good
     ]
     parents = [*good, ("/tf", TF, START, transform(START, "odom", "base", 1.0))]
     zero = transform(START, "base", "gripper", 1.0)
     zero.transforms[0].transform.rotation.w = 0.0
     strange = [
-        (t, k, a, image(a, "16UC3", np.zeros((6, 8, 3), np.uint16)) if t == color else m)
+        (t, k, a, image(a, "32FC3", np.zeros((6, 8, 3), np.float32)) if t == color else m)
         for t, k, a, m in good
     ]
     goal = [*recording(FRAMES), ("/goal_pose", POSE_STAMPED, START, pose(START, 0.0))]
@@ -121,7 +121,7 @@ def _spoilt() -> dict[str, tuple[list[Any], str]]:
             [*good, ("/tf_static", TF, START, zero)],
             "transform base -> gripper: 1 of 1 samples are quaternions of zeros",
         ),
-        "encoding": (strange, f"{color}: encoding '16UC3' is read neither as colour nor as depth"),
+        "encoding": (strange, f"{color}: encoding '32FC3' is read neither as colour nor as depth"),
         "goal": (goal, "nothing here could be the camera's pose"),
         "depth": (depthless, "no topic has depth pictures"),
     }
@@ -237,3 +237,30 @@ def test_times_are_told_whatever_their_order() -> None:
     assert times.rate_hz == pytest.approx(6 / 29)
     assert timing([]).count == timing([7]).rate_hz == 0
     assert timing([0, 0]).first_ns == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_lists_from_any_editor_are_nothing_wrong(
+    encoding: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind, pixels in (
+        ("rgb", np.zeros((6, 8, 3), np.uint8)),
+        ("depth", np.full((6, 8), 5000, "u2")),
+    ):
+        (tmp_path / kind).mkdir()
+        rows = ["timestamp,file"]
+        for k in range(3):
+            cv2.imwrite(str(tmp_path / kind / f"{k}.png"), pixels)
+            rows.append(f"{1600000000 + k / 10:.6f},{kind}/{k}.png")
+        (tmp_path / f"{kind}.txt").write_text("\r\n".join(rows), encoding=encoding)
+    poses = [f"{1600000000 + k / 10:.6f};0;0;{k};0;0;0;1" for k in range(3)]
+    (tmp_path / "groundtruth.txt").write_text("\n".join(poses), encoding=encoding)
+    (tmp_path / "calibration.txt").write_text("10 10 3.5 2.5")
+    code, text = doctor(capsys, tmp_path)
+    assert (code, problems(text)) == (0, [])
+    assert "3 frames can be mapped" in text
+
+
+def test_what_came_twice_leaves_no_gap() -> None:
+    assert not timing([5, 5, 15, 15, 25, 25]).gaps
+    assert timing([5, 5, 15, 15, 25, 25, 85, 85]).gaps == ((25, 60),)

@@ -216,7 +216,7 @@ def test_what_fails_before_the_first_frame_leaves_earlier_results(
 
 @pytest.fixture(scope="module")
 def bag(recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_bag(RgbdFolder(recording), tmp_path_factory.mktemp("bag") / "bag")
+    return write_bag(RgbdFolder(recording), tmp_path_factory.mktemp("bag") / "bag").path
 
 
 def topic_options_of(flag: str) -> dict[str, str]:
@@ -275,3 +275,18 @@ def test_eval_counts_bad_frames_of_a_recording(
     assert run_report["left_out"] == {"pictures_unreadable": 1}
     assert (run_report["frames"], run_report["frames_there"]) == (FRAMES - 1, FRAMES)
     assert make_frame(2).stamp_ns == run_report["left_out_first_ns"]["pictures_unreadable"]
+
+
+def test_an_exported_bag_lacks_only_what_cannot_be_read(
+    recording: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    spoil(monkeypatch, 3, 7)
+    assert cli.main(["export-bag", str(recording), str(tmp_path / "bag")]) == 0
+    said = capsys.readouterr().out
+    assert f"{FRAMES - 2} frames of small are in" in said
+    assert "2 pictures unreadable, the first at" in said
+    assert "003.png: cut off" in said
+    assert f"Only {FRAMES - 2} of {FRAMES} frames were used: 2 pictures unreadable." in said

@@ -6,8 +6,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 
 from f4x_ros.cli.main import main
+from f4x_ros.core.features.embedded.weights import load_model, save_model
 from f4x_ros.core.features.packaged import EMBEDDED, TEXT_MODEL
 from f4x_ros.core.features.weights import CHECKPOINTS, HOST, Checkpoint, checkpoint
 
@@ -157,3 +159,47 @@ def test_fetch_says_how_the_file_is_used(
     assert file.read_bytes() == b"weights"
     assert f"model=ViT-B-16 pretrained='{file}'" in out
     assert hashlib.sha256(b"weights").hexdigest() in out
+
+
+def test_check_says_that_the_shipped_model_makes_sense(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["weights", "check", "embedded"]) == 0
+    out = capsys.readouterr().out
+    assert "drawn things: 9 of 10 right, 8 needed: ok" in out
+    assert "colours: 4 of 4 right, 3 needed: ok" in out
+    assert "a picture of 480x360 takes" in out
+    assert out.endswith("embedded makes sense.\n")
+
+
+def test_check_says_that_spoiled_weights_make_no_sense(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "spoiled.safetensors"
+    model = load_model(EMBEDDED.file())
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.net.parameters():
+            if parameter.numel() > 1:
+                parameter.add_(torch.randn_like(parameter) * parameter.std())
+    save_model(file, model)
+    assert main(["weights", "check", "embedded", "--options", f"weights='{file}'"]) == 1
+    out = capsys.readouterr().out
+    assert "wrong" in out
+    assert "embedded makes no sense. Likely cause: words are alike as they should be" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["sam9"], "'sam9' is neither an extractor (embedded, color"),
+        (["openclip", "--file", "w.pt"], '--options "pretrained=PATH"'),
+        (["embedded", "--device", "tpu"], "--device is 'tpu', expected cpu or cuda"),
+        (["embedded", "--options", "weigths=a"], "option 'weigths'"),
+    ],
+)
+def test_check_says_what_is_wrong_with_the_command(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["weights", "check", *arguments]) == 2
+    assert complaint in capsys.readouterr().err

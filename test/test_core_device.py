@@ -163,7 +163,7 @@ def test_what_is_not_asked_for_is_not_waited_for(device: PretendedDevice) -> Non
     perception.process(MOVING(0))
     with device.counted() as (waits, _):
         perception.process(MOVING(1), Outputs(masks=False, cloud=False, moving=False))
-    for function in ("label_masks", "semantic_cloud", "moving_mask"):
+    for function in ("result", "semantic_cloud", "moving_mask"):
         assert not waits.within(function)
 
 

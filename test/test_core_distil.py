@@ -13,8 +13,8 @@ from torch.nn.functional import cosine_similarity
 from f4x_ros.core.config import Config, FieldConfig
 from f4x_ros.core.features.base import FeatureExtractor, Traits
 from f4x_ros.core.features.color import ColorExtractor
-from f4x_ros.core.features.distil import MAX_WEIGHT, Distiller, fold, sample
-from f4x_ros.core.features.heads import Heads
+from f4x_ros.core.features.distil import MAX_WEIGHT, RARE, Distiller, fold, sample
+from f4x_ros.core.features.heads import Heads, Part
 from f4x_ros.core.features.looks import look
 from f4x_ros.core.field.field import GaussianField
 from f4x_ros.core.field.gaussians import FEATURES, GaussianSet, past_columns
@@ -189,13 +189,23 @@ def test_samples_of_all_heads_are_of_the_same_pixels() -> None:
     y, x = torch.meshgrid(torch.arange(24.0), torch.arange(32.0), indexing="ij")
     fine = torch.stack([y, x])
     coarse = torch.nn.functional.avg_pool2d(fine[None], 4)[0]
-    rows = sample([fine, coarse], (24, 32), 0)
+    nowhere = torch.zeros(0, 2)
+    parts = [Part(fine, 0, True, nowhere), Part(coarse, 2, True, nowhere)]
+    rows = sample(parts, (24, 32), 0)
     assert rows.shape == (24 * 32, 4)
     inner = ((rows[:, :2] > 3) & (rows[:, :2] < torch.tensor([20, 28]))).all(1)
     assert torch.allclose(rows[inner, :2], rows[inner, 2:], atol=1e-3)
     assert torch.allclose(rows[:, :2], rows[:, :2].round(), atol=1e-4)
     assert len(rows[:, :2].round().unique(dim=0)) > 0.6 * 24 * 32  # spread, not heaped
-    assert not torch.equal(rows, sample([fine, coarse], (24, 32), 1))
+    assert not torch.equal(rows, sample(parts, (24, 32), 1))
+
+
+def test_rare_places_are_sampled_behind_the_others() -> None:
+    y, x = torch.meshgrid(torch.arange(24.0), torch.arange(32.0), indexing="ij")
+    rare = torch.tensor([[5.5 / 32, 2.5 / 24]])
+    rows = sample([Part(torch.stack([y, x]), 0, True, rare)], (24, 32), 0)
+    assert len(rows) == 24 * 32 + RARE
+    assert torch.allclose(rows[-RARE:], torch.tensor([2.0, 5.0]).expand(RARE, 2), atol=1e-3)
 
 
 def test_the_features_of_a_gaussian_take_at_most_140_bytes() -> None:

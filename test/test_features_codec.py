@@ -122,7 +122,7 @@ def test_heads_share_a_latent_and_are_read_one_by_one() -> None:
     codec = LatentCodec([40, 24], 10)
     for part in torch.cat([one, two], 1).chunk(8):
         codec.observe(part)
-    shares = codec.encode(one, 0) + codec.encode(two, 1)
+    shares = codec.encode(one, 0) + codec.encode(two, 40)
     assert torch.allclose(shares, codec.encode(torch.cat([one, two], 1)), atol=1e-5)
     for head, features in enumerate((one, two)):
         again = codec.decode(shares, head)
@@ -238,3 +238,30 @@ def test_what_does_not_fit_is_named() -> None:
         LatentCodec([32], 8).load_state_dict(codec.state_dict())
     with pytest.raises(ValueError, match=r"of 1 heads .* expected 32 of 2"):
         LatentCodec([16, 16], 4).load_state_dict(codec.state_dict())
+
+
+def test_rare_features_are_kept_although_few_pixels_have_them() -> None:
+    """A thing that is seen late and small gets its direction within a few images."""
+    generator = torch.Generator().manual_seed(0)
+    common = torch.zeros(400, 24)
+    common[:, :8] = torch.randn(400, 8, generator=generator)
+    common[:, 5:] *= 0.1  # there is room for more than what matters
+    codec = LatentCodec([24], 8)
+    for _ in range(9):
+        codec.observe(common)
+    rare = torch.zeros(8, 24)
+    rare[:, 20] = 3.0
+    changes = [codec.observe(torch.cat([common, rare]), len(common)) for _ in range(6)]
+    assert any(change is not None for change in changes)
+    again = codec.decode(codec.encode(rare))
+    assert torch.cosine_similarity(again, rare).min() > 0.8
+
+
+def test_a_code_that_keeps_rare_features_is_not_fitted_anew() -> None:
+    features = torch.randn(400, 6, generator=torch.Generator().manual_seed(0))
+    codec = LatentCodec([6], 4)
+    rare = torch.zeros(4, 6)
+    rare[:, 0] = 1.0
+    features[:, 3:] *= 1e-3
+    fitted = [codec.observe(torch.cat([features, rare]), 400) is not None for _ in range(16)]
+    assert [k + 1 for k, one in enumerate(fitted) if one] == [1, 2, 4, 8, 16]

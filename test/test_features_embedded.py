@@ -81,7 +81,9 @@ def make_text_model(folder: Path) -> Path:
 def extractor(tmp_path: Path) -> EmbeddedExtractor:
     make_model(tmp_path / "m")
     folder = make_text_model(tmp_path)
-    return EmbeddedExtractor.load({"weights": str(tmp_path / "m"), "text_model": str(folder)})
+    return EmbeddedExtractor.load(
+        {"weights": str(tmp_path / "m"), "text_model": str(folder), "photographs": "false"}
+    )
 
 
 def test_the_network_keeps_its_bounds(tmp_path: Path) -> None:
@@ -201,7 +203,11 @@ def test_what_was_learned_of_codes_and_presence_is_kept_and_may_be_absent(tmp_pa
     more = model._replace(moment=moment, presence=presence)
     save_model(tmp_path / "m", more)
     extractor = EmbeddedExtractor.load(
-        {"weights": str(tmp_path / "m"), "text_model": str(make_text_model(tmp_path))}
+        {
+            "weights": str(tmp_path / "m"),
+            "text_model": str(make_text_model(tmp_path)),
+            "photographs": "false",
+        }
     )
     assert extractor.traits.moment is not None
     torch.testing.assert_close(extractor.traits.moment, moment)
@@ -326,7 +332,7 @@ def shipped() -> EmbeddedExtractor:
 def test_the_shipped_model_keeps_its_bounds(shipped: EmbeddedExtractor) -> None:
     assert SHIPPED.stat().st_size <= 10_000_000
     assert sum(value.numel() for value in shipped.net.state_dict().values()) <= 4_000_000
-    assert shipped.dim == 96
+    assert shipped.language_dim == 96
 
 
 def test_the_shipped_model_finds_what_stands_there(shipped: EmbeddedExtractor) -> None:

@@ -12,6 +12,7 @@ from f4x_ros.core.config import FeaturesConfig
 from f4x_ros.core.features.base import Clicks, Examples, FeatureExtractor, Masks, Traits
 from f4x_ros.core.features.color import ColorExtractor
 from f4x_ros.core.features.heads import Heads, make_heads, split_options
+from f4x_ros.core.features.looks import Look, Shot
 
 
 class Grey(FeatureExtractor):
@@ -65,9 +66,12 @@ def test_without_any_language_who_is_asked_by_example_is_asked_and_words_say_so(
 
 
 def test_each_head_keeps_its_resolution() -> None:
-    coarse, fine = Heads([Grey(), ColorExtractor()]).dense(torch.rand(3, 24, 32))
-    assert coarse.shape == (2, 6, 8)
-    assert fine.shape == (16, 24, 32)
+    image = torch.rand(3, 24, 32)
+    shot = Shot(image, image, Look(0, 0, 32, 24, whole=True), (32, 24))
+    coarse, fine = Heads([Grey(), ColorExtractor()]).parts(shot)
+    assert coarse.features.shape == (2, 6, 8)
+    assert fine.features.shape == (16, 24, 32)
+    assert (coarse.start, fine.start) == (0, 2)
 
 
 def test_heads_are_made_by_their_names() -> None:

@@ -11,7 +11,7 @@ from torch.nn.functional import avg_pool2d
 from f4x_ros.core.data import PinholeCamera
 from f4x_ros.core.features.base import FeatureExtractor, Traits
 from f4x_ros.core.features.heads import Heads
-from f4x_ros.core.features.looks import Look, look
+from f4x_ros.core.features.looks import Look, Shot, look
 
 VIEW = (160, 120)
 
@@ -119,7 +119,8 @@ def test_only_extractors_that_gain_are_shown_tiles_and_all_speak_of_the_same_pla
     image = torch.from_numpy(picture).permute(2, 0, 1).float() / 255
     one = look(1, (32, 24), 1)
     tile = one.cut(picture, (32, 24))
-    maps = heads.dense_closer(image, tile, one, (32, 24))
+    parts = heads.parts(Shot(tile, image, one, (32, 24)))
+    maps = [part.features for part in parts]
     assert torch.equal(near.shown[0], tile)
     assert torch.equal(far.shown[0], image)
     fine = avg_pool2d(maps[0][None], 2)[0]

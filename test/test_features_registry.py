@@ -195,7 +195,7 @@ def test_wrong_options_are_told_before_heavy_libraries_load() -> None:
         make_extractor("dinov2", options={"size": "big"})
     with pytest.raises(ValueError, match="'size' of extractor 'openclip' is 9000, expected 0 to"):
         make_extractor("openclip", options={"size": "224,9000"})
-    with pytest.raises(ValueError, match=r"'attention' of .* is 'qq', expected one of sclip, vv"):
+    with pytest.raises(ValueError, match=r"'attention' of .* is 'qq', expected one of auto, sclip"):
         make_extractor("openclip", options={"attention": "qq"})
     with pytest.raises(ValueError, match="option 'size' of extractor 'embedded'"):
         make_extractor("embedded", options={"size": "2"})

@@ -13,6 +13,7 @@ import pytest
 from f4x_ros.core.features.download import download, sha256_of
 from f4x_ros.core.features.weights import (
     CHECKPOINTS,
+    TOKENIZER,
     Checkpoint,
     cache_folder,
     cached,
@@ -162,6 +163,28 @@ def test_what_is_not_as_published_leaves_no_file(
     with pytest.raises(ValueError, match=reason):
         download(f"{hub}/{path}", tmp_path / "w.pt")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_needs_companions_is_carried_in_a_folder_of_its_own(
+    hub: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = checkpoint("ViT-B-16-SigLIP2-256.webli")
+    monkeypatch.setattr(Checkpoint, "url_of", lambda _, file: f"{hub}/resolve/{file}")
+    file = fetch(known, to=tmp_path)
+    assert file == tmp_path / known.name / "open_clip_model.safetensors"
+    assert {one.name for one in file.parent.iterdir()} == {file.name, *TOKENIZER}
+    assert file.read_bytes() == WEIGHTS
+    alone = fetch(checkpoint("sam2.1-hiera-tiny"), to=tmp_path)
+    assert alone == tmp_path / "sam2.1-hiera-tiny.pt"
+
+
+def test_a_checkpoint_is_chosen_by_its_tag_or_by_a_file(tmp_path: Path) -> None:
+    known = checkpoint("ViT-B-16.laion2b_s34b_b88k")
+    assert known.chosen() == {"model": "ViT-B-16", "pretrained": "laion2b_s34b_b88k"}
+    file = tmp_path / "w.pt"
+    assert known.chosen(file) == {"model": "ViT-B-16", "pretrained": str(file)}
+    sam = checkpoint("sam2.1-hiera-tiny")
+    assert sam.chosen(file) == {"model": "sam2.1-hiera-tiny", "checkpoint": str(file)}
 
 
 def test_a_known_hash_goes_before_the_server_s(hub: str, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import struct
 from pathlib import Path
 from typing import Any
@@ -284,3 +285,50 @@ def test_a_bag_none_of_whose_images_can_be_read_says_so(
     )  # fmt: skip
     with pytest.raises(BadInputError, match=f"without a message that can be read: {COLOR}"):
         BagSource(path)
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "lost"),
+    [
+        ("topics", f"SET type = NULL WHERE name = '{DEPTH}'", 0),  # metadata.yaml has it, too
+        ("topics", f"SET name = NULL WHERE name = '{DEPTH}'", FRAMES),
+        ("topics", f"SET id = NULL WHERE name = '{DEPTH}'", FRAMES),
+        ("messages", "SET timestamp = NULL WHERE id = 4", 1),
+        ("messages", "SET timestamp = 'noon' WHERE id = 4", 1),
+        ("messages", "SET topic_id = x'ff' WHERE id = 4", 1),
+    ],
+)
+def test_rows_of_an_sqlite_bag_that_hold_anything_are_left_out(
+    tmp_path: Path, table: str, change: str, lost: int
+) -> None:
+    """A page that was never written comes back as rows of nothing."""
+    path = write(tmp_path / "bag", good(), storage=StoragePlugin.SQLITE3)
+    with sqlite3.connect(next(path.glob("*.db3"))) as bag:
+        bag.execute(f"CREATE TABLE copied AS SELECT * FROM {table}")  # without its constraints
+        bag.execute(f"DROP TABLE {table}")
+        if table == "messages":
+            columns = "id INTEGER PRIMARY KEY, topic_id, timestamp, data"
+            bag.execute(f"CREATE TABLE messages ({columns})")
+            bag.execute("INSERT INTO messages SELECT * FROM copied")
+        else:
+            bag.execute("ALTER TABLE copied RENAME TO topics")
+        bag.execute(f"UPDATE {table} {change}")
+    bag.close()
+    with BagSource(path) as source:
+        frames = load(source)
+        assert source.left_out["messages_lost_with_the_file"] == lost, list(source.left_out)
+    assert len(frames) >= FRAMES - 1
+
+
+def test_a_topic_without_a_type_is_left_out_of_a_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "bag", good(), storage=StoragePlugin.SQLITE3)
+    file = next(path.glob("*.db3"))
+    with sqlite3.connect(file) as bag:
+        bag.execute("CREATE TABLE copied AS SELECT * FROM topics")
+        bag.execute("DROP TABLE topics")
+        bag.execute("ALTER TABLE copied RENAME TO topics")
+        bag.execute(f"UPDATE topics SET type = NULL WHERE name = '{DEPTH}'")
+    bag.close()
+    with BagSource(file) as source:
+        assert all(frame.depth is None for frame in load(source))
+        assert f"topic '{DEPTH}' of type None, expected names" in source.remarks[0]

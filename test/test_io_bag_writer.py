@@ -14,6 +14,7 @@ from rosbags.rosbag2 import Reader
 from f4x_ros.core.data.camera import PinholeCamera
 from f4x_ros.core.data.frame import Frame
 from f4x_ros.core.data.poses import from_quaternion
+from f4x_ros.core.errors import BadInputError, BadSampleError
 from f4x_ros.io import Source, write_bag
 from f4x_ros.io.source import stamps_at_rate
 from f4x_ros.sim import open_source
@@ -63,7 +64,7 @@ def test_round_trip_gives_the_same_frames(
     tmp_path: Path, name: str, storage: str | None, millimetres: bool
 ) -> None:
     source = Made(millimetres=millimetres)
-    path = write_bag(source, tmp_path / name, storage)
+    path = write_bag(source, tmp_path / name, storage).path
     with open_source(path) as back:
         assert_same(source, back)
         assert not any(back.counts.values())
@@ -78,14 +79,14 @@ def test_a_single_sqlite_file_holds_all(tmp_path: Path) -> None:
 
 def test_demo_world_survives_the_round_trip(tmp_path: Path) -> None:
     world = open_source("demo:64x48:3", cache=tmp_path / "worlds")
-    with open_source(write_bag(world, tmp_path / "bag")) as back:
+    with open_source(write_bag(world, tmp_path / "bag").path) as back:
         assert_same(world, back)
 
 
 @pytest.mark.skipif(not HOLOLENS.is_dir(), reason=f"needs the recording {HOLOLENS}")
 def test_hololens_recording_survives_the_round_trip(tmp_path: Path) -> None:
     source = open_source(HOLOLENS)
-    with open_source(write_bag(source, tmp_path / "bag")) as back:
+    with open_source(write_bag(source, tmp_path / "bag").path) as back:
         assert_same(source, back, [0, 57, 159])
 
 
@@ -95,7 +96,7 @@ def test_topics_types_and_encodings_are_those_of_a_ros_camera(
 ) -> None:
     from f4x_ros.io.bag_storage import typestore
 
-    path = write_bag(Made(2, millimetres=millimetres), tmp_path / "bag")
+    path = write_bag(Made(2, millimetres=millimetres), tmp_path / "bag").path
     with Reader(path) as reader:
         assert {c.topic: c.msgtype for c in reader.connections} == {
             "/camera/image_raw": "sensor_msgs/msg/Image",
@@ -143,15 +144,53 @@ def test_an_empty_source_is_refused(tmp_path: Path) -> None:
         write_bag(Made(0), tmp_path / "bag")
 
 
-def test_nothing_is_left_when_a_frame_cannot_be_read(tmp_path: Path) -> None:
-    class Broken(Made):
-        def load(self, index: int) -> Frame:
-            if index == 2:
-                raise ValueError("frame 2 is torn")
-            return super().load(index)
+class Torn(Made):
+    """Some of its frames cannot be read."""
 
-    with pytest.raises(ValueError, match="frame 2 is torn"):
-        write_bag(Broken(), tmp_path / "bag")
+    def __init__(self, error: Exception, *torn: int) -> None:
+        super().__init__()
+        self._error, self._torn = error, torn
+
+    def load(self, index: int) -> Frame:
+        if index in self._torn:
+            raise self._error
+        return super().load(index)
+
+
+@pytest.mark.parametrize(
+    "error, reason",
+    [
+        (BadSampleError("images_unreadable", "2.png is torn"), "images_unreadable"),
+        (BadInputError("2.png is torn"), "frames_unreadable"),
+        (OSError(5, "2.png is torn"), "frames_unreadable"),
+    ],
+)
+def test_a_frame_that_cannot_be_read_costs_itself(
+    tmp_path: Path, error: Exception, reason: str
+) -> None:
+    seen: list[int] = []
+    source = Torn(error, 2)
+    done = write_bag(source, tmp_path / "bag", progress=lambda done, total: seen.append(done))
+    assert done.frames == 3
+    assert list(done.lost) == [(reason, 1, int(source.stamps_ns[2]))]
+    assert "2.png is torn" in done.why[reason]
+    assert seen == [1, 2, 3, 4]
+    with open_source(done.path) as back:
+        assert back.stamps_ns.tolist() == np.delete(source.stamps_ns, 2).tolist()
+
+
+@pytest.mark.parametrize(
+    "source, message",
+    [
+        (Torn(OSError(5, "torn"), 0, 1, 2, 3), "none of 4 frames can be read .the first: .*torn"),
+        (Torn(ArithmeticError("a defect"), 2), "a defect"),
+    ],
+)
+def test_nothing_is_left_of_a_bag_that_could_not_be_written(
+    tmp_path: Path, source: Torn, message: str
+) -> None:
+    with pytest.raises((ValueError, ArithmeticError), match=message):
+        write_bag(source, tmp_path / "bag")
     assert list(tmp_path.iterdir()) == []
 
 

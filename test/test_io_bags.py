@@ -8,21 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
+from bag_faults import check_frames
 from bag_messages import (
-    HEIGHT,
     SECOND,
     START,
-    WIDTH,
     Message,
-    compressed,
     depth,
     image,
-    info,
     make,
-    png,
     pose,
     recording,
     rgb,
@@ -35,22 +29,9 @@ from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
 from f4x_ros.io import bag_files
 from f4x_ros.io.bag_storage import BagStorage
-from f4x_ros.io.bag_topics import CAMERA_INFO, COMPRESSED, IMAGE, POSE_STAMPED, TF
+from f4x_ros.io.bag_topics import IMAGE, POSE_STAMPED, TF
 from f4x_ros.io.bags import BagSource
 from f4x_ros.sim import open_source
-
-
-def check_frames(source: BagSource, frames: int = 3) -> None:
-    assert len(source) == frames
-    for k, frame in enumerate(source):
-        assert frame.stamp_ns == stamp_of(k)
-        assert np.array_equal(frame.rgb, rgb(k))
-        assert frame.depth == pytest.approx(depth(k) / 1000, abs=1e-6)
-        assert (frame.camera.cx, frame.camera.cy) == (4.0, 3.0)
-        assert frame.T_map_camera is not None
-        # Halfway between the samples k and k + 1 of the robot, and the camera 0.5 m ahead of it.
-        assert frame.T_map_camera[:3, 3] == pytest.approx([k + 0.5 + 0.5, 0, 0])
-        assert (frame.frame_id, frame.map_frame) == ("camera_optical", "map")
 
 
 @pytest.mark.parametrize(
@@ -182,13 +163,17 @@ def test_what_is_not_used_is_counted(tmp_path: Path) -> None:
         assert len(source) == 3
         assert source.counts == {
             "images_with_repeated_stamp": 1,
-            "depth_without_image": 1,
+            "depth_with_repeated_stamp": 1,
             "images_without_pose": 1,
             "messages_on_other_topics": 1,
         }
+        assert source.remarks == [
+            "1 of 4 images have no pose, the first at 1600000020.000 s: transform 'map' -> 'base' "
+            "has 4 samples from 1599999999.950 to 1600000000.250 s"
+        ]
         assert source.left_out.first_ns == {
             "images_with_repeated_stamp": stamp_of(0),
-            "depth_without_image": stamp_of(0),
+            "depth_with_repeated_stamp": stamp_of(0),
             "images_without_pose": START + 20 * SECOND,
         }
 
@@ -287,121 +272,6 @@ def test_several_cameras_ask_for_a_name(tmp_path: Path) -> None:
     with open_source(path, **options) as source:
         assert source.topics.camera_info == "/rear/color/camera_info"
         check_frames(source)
-
-
-def test_compressed_colour_and_depth_are_read(tmp_path: Path) -> None:
-    messages = []
-    for topic, kind, at, message in with_tf(recording()):
-        if topic == "/cam/color/image_raw":
-            k = round((at - START) / SECOND * 10)
-            data = png(rgb(k)[..., ::-1])
-            stamp = stamp_of(k)
-            topic, kind = f"{topic}/compressed", COMPRESSED
-            message = compressed(stamp, "rgb8; png compressed bgr8", data)
-        elif topic == "/cam/depth/image_rect_raw":
-            k = round((at - 90_000_000 - START) / SECOND * 10)
-            topic, kind = f"{topic}/compressedDepth", COMPRESSED
-            message = compressed(
-                stamp_of(k), "16UC1; compressedDepth png", bytes(12) + png(depth(k))
-            )
-        messages.append((topic, kind, at, message))
-    with open_source(write(tmp_path / "bag", messages)) as source:
-        check_frames(source)
-
-
-def test_jpeg_is_read_as_rgb(tmp_path: Path) -> None:
-    red = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    red[..., 2] = 200  # BGR
-    data = cv2.imencode(".jpg", red)[1].tobytes()
-    messages = [
-        ("/cam/image/compressed", COMPRESSED, START, compressed(START, "jpeg", data)),
-        ("/cam/camera_info", CAMERA_INFO, START, info(START)),
-    ]
-    with open_source(write(tmp_path / "bag", messages)) as source:
-        assert np.abs(source[0].rgb.reshape(-1, 3).mean(0) - [200, 0, 0]).max() < 6
-
-
-@pytest.mark.parametrize(
-    "format_, data, message",
-    [
-        (
-            "jpeg",
-            b"nothing",
-            "topic /cam/image/compressed: format 'jpeg': 7 bytes that are no pict",
-        ),
-        ("tiff", b"", "format 'tiff': 0 bytes"),
-    ],
-)
-def test_a_compressed_image_that_cannot_be_read_is_named(
-    tmp_path: Path, format_: str, data: bytes, message: str
-) -> None:
-    messages = [
-        ("/cam/image/compressed", COMPRESSED, START, compressed(START, format_, data)),
-        ("/cam/camera_info", CAMERA_INFO, START, info(START)),
-    ]
-    with pytest.raises(ValueError, match=message):
-        open_source(write(tmp_path / "bag", messages))
-
-
-def test_the_wrong_encoding_in_a_bag_names_topic_and_encoding(tmp_path: Path) -> None:
-    messages = [
-        (t, k, a, image(START, "yuv411", rgb(0)[..., :2]) if t == "/cam/color/image_raw" else m)
-        for t, k, a, m in with_tf(recording(1))
-    ]
-    path = write(tmp_path / "bag", messages)
-    with pytest.raises(ValueError, match="topic /cam/color/image_raw: encoding 'yuv411'"):
-        open_source(path, image="/cam/color/image_raw")
-    with pytest.raises(ValueError, match=r"not read: /cam/color/image_raw \('yuv411'\); read are"):
-        open_source(path)
-
-
-def test_distorted_images_are_rectified_once(tmp_path: Path) -> None:
-    bent = info(START, d=np.array([0.2, 0.05, 0, 0, 0]))
-    messages = [
-        ("/cam/image_raw", IMAGE, START, image(START, "rgb8", rgb(0))),
-        ("/cam/image_rect", IMAGE, START, image(START, "rgb8", rgb(0))),
-        ("/cam/aligned/image_raw", IMAGE, START, image(START, "16UC1", depth(0))),
-        ("/cam/camera_info", CAMERA_INFO, START, bent),
-    ]
-    path = write(tmp_path / "bag", messages)
-    with open_source(path, image="/cam/image_raw", depth="/cam/aligned/image_raw") as source:
-        expected = cv2.undistort(rgb(0), bent.k.reshape(3, 3), bent.d)
-        assert np.abs(source[0].rgb.astype(int) - expected).max() <= 6  # fixed-point maps
-        got = np.unique(np.round(source[0].depth * 1000))  # type: ignore[operator]
-        assert set(got) <= {0, *depth(0).ravel().tolist()}  # moved, not mixed
-    with open_source(path, image="/cam/image_rect", depth="") as source:
-        assert np.array_equal(source[0].rgb, rgb(0))
-
-
-@pytest.mark.parametrize(
-    "other, message",
-    [
-        ({"k": np.zeros(9), "p": np.zeros(12)}, "camera_info: camera focal lengths"),
-        (
-            {"distortion_model": "cat_eye", "d": np.ones(5)},
-            "camera_info: distortion_model 'cat_eye'",
-        ),
-    ],
-)
-def test_a_calibration_that_does_not_fit_is_named(
-    tmp_path: Path, other: dict[str, Any], message: str
-) -> None:
-    messages = [
-        ("/cam/image_raw", IMAGE, START, image(START, "rgb8", rgb(0))),
-        ("/cam/camera_info", CAMERA_INFO, START, info(START, **other)),
-    ]
-    with pytest.raises(ValueError, match=message):
-        open_source(write(tmp_path / "bag", messages))
-
-
-def test_fisheye_calibration_is_understood(tmp_path: Path) -> None:
-    bent = info(START, distortion_model="equidistant", d=np.array([0.1, 0, 0, 0]))
-    messages = [
-        ("/cam/image_raw", IMAGE, START, image(START, "rgb8", rgb(0))),
-        ("/cam/camera_info", CAMERA_INFO, START, bent),
-    ]
-    with open_source(write(tmp_path / "bag", messages)) as source:
-        assert not np.array_equal(source[0].rgb, rgb(0))
 
 
 @pytest.mark.parametrize(

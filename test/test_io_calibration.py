@@ -81,7 +81,6 @@ def changed(matrix: np.ndarray, **at: float) -> np.ndarray:
         ({"k": np.full(9, np.nan)}, r"k is \[nan, .*expected finite numbers"),
         ({"k": changed(K, k02=np.inf)}, r"k is \[140, 0, inf.*expected finite numbers"),
         ({"k": np.zeros(9), "p": np.zeros(12)}, "camera focal lengths are fx=0.0, fy=0.0.*in k"),
-        ({"k": np.zeros(9)}, "camera focal lengths are fx=0.0, fy=0.0.*in k"),
         ({"k": np.zeros(9), "d": [0.1] * 5}, "camera focal lengths are fx=0.0, fy=0.0.*in k"),
         ({"k": changed(K, k00=-140)}, "focal lengths are fx=-140"),
         ({"k": changed(K, k00=1.1, k11=1.1)}, "k has focal lengths 1.1 and 1.1, expected 8 to 1"),
@@ -104,6 +103,12 @@ def test_a_field_that_does_not_fit_is_named_with_its_topic(
 ) -> None:
     with pytest.raises(BadInputError, match=f"topic /eye/camera_info: .*{message}"):
         rectifier(**changes)
+
+
+def test_where_k_is_zero_and_nothing_is_distorted_p_is_taken_and_said() -> None:
+    made = rectifier(k=np.zeros(9), p=np.hstack([P, np.zeros((3, 1))]).reshape(-1))
+    assert made.camera.to_opencv_K() == pytest.approx(P)
+    assert "k is zero and there is no distortion: p is taken for it" in made.remarks[0]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,11 @@ def only(*names: str) -> Callable[[Path], None]:
         ("map.f4x", made("map.f4x"), "it looks like a map or a model"),
         ("notes", made("notes", b""), "it is an empty file"),
         ("notes.txt", made("notes.txt"), "it is a file of a kind that is not read"),
+        ("e", made("e/mav0/cam0/data.csv"), "it looks like EuRoC (mav0/, without depth), which is"),
+        ("n", made("n/transforms.json"), "it holds only transforms.json"),
+        ("r", made("r/results/a.png"), "layout not recognised (it holds results)"),
+        ("s", made("s/sparse/0/cameras.bin"), "it looks like COLMAP"),
+        ("7", made("7/frame-000000.depth.png"), "it holds colour and depth in one folder, as 7-S"),
         ("other", made("other/a/b.txt"), "layout not recognised (it holds a)"),
     ],
 )
@@ -121,3 +127,17 @@ def test_a_bag_file_alone_in_its_folder_is_opened_and_several_are_named(folder: 
     (path / "bag_1.mcap").write_bytes((path / "bag.mcap").read_bytes())
     with pytest.raises(BadInputError, match=r"bag.mcap, bag_1.mcap but no metadata.yaml; name one"):
         open_source(path)
+
+
+def test_what_may_not_be_read_is_named_and_not_taken_for_damaged(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """(Root, who may read everything, runs this test, too.)"""
+    bag = write(folder / "bag", with_tf(recording()))
+    closed = {bag / "bag.mcap", folder / "recording"}
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).resolve() not in closed)
+    with pytest.raises(BadInputError, match=r"'recording': its files cannot be listed .Permission"):
+        open_source("recording")
+    (bag / "bag.mcap").write_bytes(b"")  # rosbags cannot open it either
+    with pytest.raises(PermissionError, match=r"Permission denied: .*bag\.mcap"):
+        open_source("bag")

@@ -36,6 +36,8 @@ COLOR = np.random.default_rng(3).integers(0, 256, (HEIGHT, WIDTH, 4), np.uint8)
         ("8UC4", COLOR[..., [2, 1, 0, 3]], COLOR[..., :3]),
         ("mono16", COLOR[..., 0].astype("<u2") * 256, np.repeat(COLOR[..., :1], 3, -1)),
         ("mono16", COLOR[..., 0].astype(">u2") * 256 + 9, np.repeat(COLOR[..., :1], 3, -1)),
+        ("16UC3", COLOR[..., 2::-1].astype("<u2") * 256, COLOR[..., :3]),
+        ("16UC4", COLOR[..., [2, 1, 0, 3]].astype(">u2") * 256, COLOR[..., :3]),
         ("rgb16", COLOR[..., :3].astype(">u2") * 256, COLOR[..., :3]),
         ("bgra16", COLOR[..., [2, 1, 0, 3]].astype("<u2") * 256, COLOR[..., :3]),
     ],

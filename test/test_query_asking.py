@@ -16,12 +16,13 @@ from f4x_ros.core.ask.asking import Asker
 from f4x_ros.core.ask.likeness import make_likeness
 from f4x_ros.core.ask.presence import Judge
 from f4x_ros.core.ask.prompts import make_prompts
-from f4x_ros.core.ask.rivals import COLORS, KINDS, described
+from f4x_ros.core.ask.rivals import KINDS
 from f4x_ros.core.ask.vectors import TextVectors
 from f4x_ros.core.config import Config
 from f4x_ros.core.data.answer import Presence
 from f4x_ros.core.features.base import FeatureExtractor
 from f4x_ros.core.features.calibrated import Calibrated, PeakLine, PeakLines, PresenceCalibration
+from f4x_ros.core.features.phrases import COLORS, described
 from f4x_ros.core.field.snapshot import Snapshot
 from f4x_ros.core.perception import Perception
 

@@ -120,7 +120,7 @@ def test_cosines_of_latents_are_those_of_the_features_they_stand_for() -> None:
     for _ in range(3):
         codec.observe(features)
     latents = torch.cat([codec.encode(features), torch.zeros(2, 12)])
-    distiller = SimpleNamespace(latent_dim=12, decode=codec.decode)
+    distiller = SimpleNamespace(latent_dim=12, decode=codec.decode, words=SimpleNamespace(dim=40))
     vectors = torch.nn.functional.normalize(torch.randn(7, 40), dim=1)
     found, lengths = cosines(distiller, latents, vectors)
     decoded = codec.decode(latents)
@@ -137,7 +137,8 @@ def test_cosines_hold_for_one_of_several_heads() -> None:
     for _ in range(3):
         codec.observe(features)
     latents = codec.encode(features)
-    distiller = SimpleNamespace(latent_dim=12, decode=lambda z: codec.decode(z, 1))
+    words = SimpleNamespace(dim=30)
+    distiller = SimpleNamespace(latent_dim=12, decode=lambda z: codec.decode(z, 1), words=words)
     vectors = torch.nn.functional.normalize(torch.randn(7, 30), dim=1)
     found, _ = cosines(distiller, latents, vectors)
     expected = torch.nn.functional.normalize(codec.decode(latents, 1), dim=1) @ vectors.T

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from eval_scene import QUICK, make_frame
+from eval_scene import CAMERA, QUICK, make_frame
 from fabricated import OnlyWords
 
 from f4x_ros.core.ask import describe
@@ -26,8 +26,9 @@ from f4x_ros.core.base.limits import (
     MAX_PROMPT_LETTERS,
     MAX_PROMPTS,
 )
-from f4x_ros.core.data import Presence
+from f4x_ros.core.data import UNLABELLED, Outputs, Presence
 from f4x_ros.core.errors import BadInputError, NotUnderstoodError
+from f4x_ros.core.field import Snapshot
 from f4x_ros.core.perception import Perception
 
 PLANT = "\U0001fab4"
@@ -177,25 +178,68 @@ def test_a_question_that_is_not_understood_has_no_answer() -> None:
     assert Presence.NOT_UNDERSTOOD not in {perception.query("red thing").presence}
 
 
-def test_masks_of_many_prompts_are_made_in_bands_and_are_the_same(
-    monkeypatch: pytest.MonkeyPatch,
+def labelled(drawn: torch.Tensor, alpha: torch.Tensor, *, at_once: int, keep: bool) -> Any:
+    """By `Labelling`, so many prompts at a time."""
+    thresholds = [0.5 + k / 100 for k in range(drawn.shape[-1])]
+    labelling = describe.Labelling(alpha, thresholds, keep=keep)
+    for part in drawn.split(at_once, -1):
+        labelling.add(part)
+    return labelling.result()
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 40])
+def test_masks_of_many_prompts_are_made_in_parts_and_are_the_same(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     torch.manual_seed(0)
     drawn, alpha = torch.rand(23, 11, 40), torch.rand(23, 11)
-    thresholds = [0.5 + k / 100 for k in range(40)]
-    whole = describe.label_masks(drawn, alpha, thresholds)
+    drawn[5:8, :, 9] = drawn[5:8, :, 3] = 1.0  # of equal ones the first wins
+    drawn[9:12] /= 4  # nothing passes
+    masks, labels, certainty = labelled(drawn, alpha, at_once=40, keep=True)
+    assert set(np.unique(labels)) >= {0, 4, UNLABELLED}
+    assert 10 not in labels[5:8]
+    own = np.take_along_axis(masks, np.clip(labels.astype(int) - 1, 0, 39)[None], 0)[0]
+    named = (labels > 0) & (labels < UNLABELLED)
+    np.testing.assert_array_equal(certainty[named], own[named])
+    np.testing.assert_array_equal(certainty[labels == 0], masks.max(0)[labels == 0])
+
     looked_at = []
-    labelled = describe._labelled
+    add_band = describe.Labelling._add_band
 
-    def watched(part: torch.Tensor, *rest: Any) -> Any:
-        looked_at.append(part.numel())
-        return labelled(part, *rest)
+    def watched(self: Any, accumulated: torch.Tensor, band: slice) -> None:
+        looked_at.append(accumulated[band].numel())
+        add_band(self, accumulated, band)
 
-    monkeypatch.setattr(describe, "_labelled", watched)
-    monkeypatch.setattr(describe, "_BAND", 5 * 11 * 40)
-    for mine, own in zip(describe.label_masks(drawn, alpha, thresholds), whole, strict=True):
-        np.testing.assert_array_equal(mine, own)
-    assert max(looked_at) == 5 * 11 * 40
+    monkeypatch.setattr(describe.Labelling, "_add_band", watched)
+    monkeypatch.setattr(describe, "_BAND", 5 * 11 * 7)
+    again = labelled(drawn, alpha, at_once=at_once, keep=True)
+    for mine, first in zip(again, (masks, labels, certainty), strict=True):
+        np.testing.assert_array_equal(mine, first)
+    assert max(looked_at) <= max(5 * 11 * 7, 11 * at_once)
+    without = labelled(drawn, alpha, at_once=at_once, keep=False)
+    assert without[0] is None
+    np.testing.assert_array_equal(without[1], labels)
+
+
+def test_many_prompts_are_drawn_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    perception = Perception(QUICK, ["red thing", "blue thing", "grey thing", "green thing"])
+    whole = perception.process(make_frame(0), Outputs(labels=True))
+    monkeypatch.setattr(describe, "_DRAWN_LEAST", 1)
+    monkeypatch.setattr(describe, "_DRAWN", 3 * CAMERA.width * CAMERA.height)
+    channels = []
+    render = Snapshot.render
+
+    def watched(self: Snapshot, drawn: torch.Tensor, *rest: Any) -> Any:
+        channels.append(drawn.shape[1])
+        return render(self, drawn, *rest)
+
+    monkeypatch.setattr(Snapshot, "render", watched)
+    again = Perception(QUICK, perception.prompts)
+    parts = again.process(make_frame(0), Outputs(masks=False, labels=True, moving=False))
+    assert channels[-2:] == [3 + 3, 1]
+    assert parts.masks is None
+    np.testing.assert_array_equal(parts.labels, whole.labels)
+    np.testing.assert_array_equal(parts.certainty, whole.certainty)
 
 
 # --- examples -------------------------------------------------------------------------------------

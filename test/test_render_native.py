@@ -124,6 +124,8 @@ def test_every_structure_is_as_large_as_its_c_twin():
     assert ctypes.sizeof(native.Gaussians) == 56
     assert ctypes.sizeof(native.View) == 48
     assert ctypes.sizeof(native.Gradients) == 48
+    assert ctypes.sizeof(native.Edges) == 128
+    assert ctypes.sizeof(native.Links) == 32
 
 
 def test_the_interface_version_stands_the_same_in_header_and_loader():

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from geometry_msgs.msg import TransformStamped
-from ros_harness import FRAME_ID, Robot, Running, frame, ros_client, running
+from ros_harness import FRAME_ID, Robot, Running, frame, running
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
@@ -17,12 +17,6 @@ from tf2_msgs.msg import TFMessage
 from f4x_ros.ros.client import PerceptionClient
 from f4x_ros.ros.conversions import stamp_msg
 from f4x_ros.ros.images import byte_array, image_msg
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[PerceptionClient]:
-    with ros_client() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

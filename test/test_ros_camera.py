@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rclpy.parameter import Parameter
-from ros_harness import CAMERA, PATIENCE_S, eventually, frame, ros_client, stamps, write_recording
+from ros_harness import CAMERA, PATIENCE_S, eventually, frame, stamps, write_recording
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
@@ -31,12 +31,6 @@ TOPICS = {"image": Image, "camera_info": CameraInfo, "depth/image": Image, "/tf"
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_recording(tmp_path_factory.mktemp("recording"), FRAMES)
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[PerceptionClient]:
-    with ros_client() as made:
-        yield made
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from nav_msgs.msg import Odometry
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from ros_harness import CAMERA, FRAME_ID, Robot, Running, eventually, frame, ros_client, running
+from ros_harness import CAMERA, FRAME_ID, Robot, Running, eventually, frame, running
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
@@ -26,12 +26,6 @@ from f4x_ros.ros.conversions import camera_info_msg, header, pose_msg, transform
 from f4x_ros.ros.images import image_msg
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[PerceptionClient]:
-    with ros_client() as made:
-        yield made
 
 
 @pytest.fixture
@@ -101,6 +95,20 @@ def test_a_compressed_image_on_the_topic_is_read(client: PerceptionClient, drive
         run.counted("processed")
 
 
+def test_a_topic_that_is_published_under_the_name_of_its_transport_is_named(
+    client: PerceptionClient, driver: Node
+) -> None:
+    topics = other_topics("transport")
+    image = driver.create_publisher(CompressedImage, "transport/image/compressed", 10)
+    with running(client, remap=topics) as run:
+        run.client.start()
+        said = run.says("topic:", "/transport/camera_info")
+        hint = "(but '/transport/image/compressed': remap 'image' to that)"
+        assert f"nobody publishes '/transport/image' {hint}" in said
+        assert said.count("(but ") == 1
+    driver.destroy_publisher(image)
+
+
 def png(pixels: np.ndarray) -> bytes:
     return bytes(cv2.imencode(".png", pixels)[1])
 
@@ -116,6 +124,46 @@ def test_a_topic_of_another_type_is_named_with_both(client: PerceptionClient, dr
         assert "(from /driver), expected sensor_msgs/msg/Image or" in said
         driver.destroy_publisher(cloud)
         eventually(lambda: "problem.type" not in run.client.values())
+
+
+def test_two_cameras_on_one_topic_are_said(client: PerceptionClient, driver: Node) -> None:
+    topics = other_topics("crowded")
+    robot = Robot(topics=topics)
+    other = driver.create_publisher(Image, topics["image"], 10)
+    try:
+        with running(client, remap=topics) as run:
+            run.client.start()
+            robot.wait_until_heard()
+            robot.send(0)
+            run.counted("processed")
+            run.says("publishers: '/crowded/image' has 2 publishers: /driver, /robot;")
+            driver.destroy_publisher(other)
+            eventually(lambda: "problem.publishers" not in run.client.values())
+    finally:
+        robot.close()
+
+
+def test_a_topic_of_another_type_in_the_own_process_is_named_too(client: PerceptionClient) -> None:
+    topics = other_topics("own_process")
+    neighbour = Node("neighbour")
+    cloud = neighbour.create_publisher(PointCloud2, topics["image"], 10)
+    try:
+        with running(client, remap=topics) as run:
+            run.client.start()
+            eventually(lambda: "problem.type" in run.client.values())
+            said = run.client.values()["problem.type"]
+            assert "'/own_process/image' has type sensor_msgs/msg/PointCloud2" in said
+            assert "(from /neighbour), expected sensor_msgs/msg/Image or" in said
+            neighbour.destroy_publisher(cloud)
+            robot = Robot(topics=topics)
+            try:
+                robot.wait_until_heard()
+                robot.send(0)
+                run.counted("processed")
+            finally:
+                robot.close()
+    finally:
+        neighbour.destroy_node()
 
 
 # --- depth of another camera ----------------------------------------------------------------------

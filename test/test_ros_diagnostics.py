@@ -9,19 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from ros_harness import Robot, eventually, ros_client, running
+from ros_harness import Robot, eventually, running
 from sensor_msgs.msg import Image
 
 from f4x_ros.ros import inputs
 from f4x_ros.ros.client import PerceptionClient
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[PerceptionClient]:
-    with ros_client() as made:
-        yield made
+from f4x_ros.ros.diagnostics import FOR_EVER_S
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +33,35 @@ def test_topics_that_nobody_publishes_are_named(client: PerceptionClient) -> Non
         run.says("topic:", "publishes '/nowhere/image'", "publishes '/nowhere/depth'")
 
 
+def test_a_camera_may_start_a_little_later(
+    client: PerceptionClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "_STARTING_S", FOR_EVER_S)
+    topics = {"image": "soon/image", "camera_info": "soon/camera_info", "depth/image": "soon/depth"}
+    with running(client, remap=topics) as run:
+        run.client.start()
+        assert "'/soon/image' yet" in run.says("starting: nobody publishes")
+        assert run.client.status is not None
+        assert run.client.status.level == DiagnosticStatus.OK
+        robot = Robot(topics=topics)
+        try:
+            robot.wait_until_heard()
+            robot.send(0)
+            run.counted("processed")
+            eventually(lambda: "problem.starting" not in run.client.values())
+        finally:
+            robot.close()
+
+
 def test_images_without_calibration_are_named(client: PerceptionClient, robot: Robot) -> None:
     with running(client, remap={"camera_info": "nowhere/camera_info"}) as run:
         run.client.start()
         eventually(lambda: robot.image.get_subscription_count() > 0)
         robot.send(0)
         run.says("topic: nobody publishes '/nowhere/camera_info'")
+        run.client.change_state("deactivate")
+        run.counted("dropped.images_without_calibration")
+        assert run.client.values()["dropped.images_without_depth"] == "0"
 
 
 def test_stamps_that_never_pair_are_named(client: PerceptionClient, robot: Robot) -> None:

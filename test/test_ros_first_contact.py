@@ -6,31 +6,17 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from ros_harness import CAMERA, PATIENCE_S, QUICK, Robot, eventually, ros_client, running, stamps
+from ros_harness import CAMERA, PATIENCE_S, QUICK, Robot, eventually, running, stamps
 from sensor_msgs.msg import PointCloud2
 
 from f4x_ros.core.data import Frustum
 from f4x_ros.ros.client import PerceptionClient
 from f4x_ros.ros.node import PerceptionNode
 from f4x_ros.ros.pointcloud import cloud_from_msg
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[PerceptionClient]:
-    with ros_client() as made:
-        yield made
-
-
-@pytest.fixture
-def robot(client: PerceptionClient) -> Iterator[Robot]:
-    made = Robot()
-    yield made
-    made.close()
 
 
 def problems(node: PerceptionNode) -> dict[str, str]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from ros_harness import CAMERA, frame
 from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
 
 from f4x_ros.core.data import Pose
 from f4x_ros.ros.conversions import camera_info_msg, header
@@ -33,6 +34,21 @@ def builder(**options: Any) -> FrameBuilder:
 def test_slashes_of_frames_mean_nothing() -> None:
     made = builder().build(*messages(), np.eye(4))
     assert (made.frame_id, made.map_frame) == ("eye", "map")
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "eye\x00", ""])
+def test_an_image_without_a_frame_that_can_be_is_refused_in_few_words(name: str) -> None:
+    good, bad = Image(header=Header(frame_id="eye")), Image(header=Header(frame_id=name))
+    with pytest.raises(BadFrameError) as error:
+        builder().frame_id(bad)
+    assert (error.value.kind, error.value.reason) == ("image", "images_without_frame")
+    assert len(str(error.value)) < 200
+    if name:
+        with pytest.raises(BadFrameError) as error:
+            builder().depth_frame(good, bad)
+        assert (error.value.kind, error.value.reason) == ("depth", "depth_unreadable")
+    named = FrameBuilder(map_frame="map", camera_frame="eye", rectified=False)
+    assert named.frame_id(bad) == "eye"
 
 
 @pytest.mark.parametrize("by", ["its own calibration", "the name of its topic"])

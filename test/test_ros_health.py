@@ -103,7 +103,7 @@ def test_an_unknown_kind_is_refused(health: Health) -> None:
 
 
 def test_levels_are_those_of_the_message() -> None:
-    assert set(KINDS.values()) == {WARN, ERROR}
+    assert set(KINDS.values()) == {OK, WARN, ERROR}
 
 
 def test_rate_and_latencies_are_those_of_the_last_frames(health: Health, clock: Clock) -> None:

@@ -3,40 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from ros_harness import RED, Robot, Running, eventually, ros_client, running
+from ros_harness import RED, Robot, Running, eventually, running
 from sensor_msgs.msg import Image
 
 from f4x_ros.msg import Track
 from f4x_ros.ros.client import PerceptionClient
 from f4x_ros.ros.conversions import stamp_msg, stamp_ns
 from f4x_ros.srv import Query
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[PerceptionClient]:
-    with ros_client() as made:
-        yield made
-
-
-@pytest.fixture
-def robot(client: PerceptionClient) -> Iterator[Robot]:
-    made = Robot()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def active(client: PerceptionClient, robot: Robot) -> Iterator[Running]:
-    """A node with its robot connected, ready for frames."""
-    with running(client) as run:
-        run.client.start()
-        robot.wait_until_heard()
-        yield run
 
 
 def mapped(active: Running, robot: Robot, count: int = 3) -> None:

@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import bag_messages as bag
 import numpy as np
-import pytest
-from ros_harness import CAMERA, FRAME_ID, QUICK, Robot, frame, ros_client, running
+from ros_harness import CAMERA, FRAME_ID, QUICK, Robot, eventually, frame, running
 from rosbags.rosbag2 import Reader
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
@@ -31,12 +29,6 @@ SAME = (
     *("frames", "frames_mapped", "frames_heldout", "frames_there", "frames_dropped", "left_out"),
     *("left_out_first_ns", "psnr_heldout_db", "depth_median_error_m", "gaussians", "tracks"),
 )
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[PerceptionClient]:
-    with ros_client() as made:
-        yield made
 
 
 def transform(i: int, parent: str, child: str, *, w: float | None = None) -> Any:
@@ -80,6 +72,8 @@ def faulty() -> list[tuple[str, str, int, Any]]:
             color.data = color.data[:-50]  # cut
         metres = made.depth.astype(np.float64 if i == 6 else np.float32)
         metres[0, 0] = -0.001  # no reading
+        if i == 11:  # a hand before the lens
+            metres[:] = 0
         encoding = "64FC1" if i == 6 else "8SC1" if i == 8 else "32FC1"
         depth = bag.image(ns, encoding, metres, FRAME_ID)
         tf = transform(i, "map", FRAME_ID, w=np.nan if i == 5 else None)  # interpolated
@@ -87,6 +81,8 @@ def faulty() -> list[tuple[str, str, int, Any]]:
         messages += [("/depth/image", IMAGE, ns, depth)]
         if i != 10:  # depth without image
             messages += [("/image", IMAGE, ns, color)]
+        if i == 7:  # sent twice
+            messages += messages[-2:]
     messages.insert(3, ("/tf", TF, frame(0).stamp_ns, transform(0, "arm", "gripper", w=0.0)))
     return messages
 
@@ -132,7 +128,54 @@ def test_reader_and_node_leave_the_same_report(client: PerceptionClient, tmp_pat
     assert offline["left_out"] == {
         "transforms_unusable": 2,
         "depth_without_image": 1,
+        "depth_without_reading": 1,
+        "images_with_repeated_stamp": 1,
+        "depth_with_repeated_stamp": 1,
         "images_unreadable": 1,
         "depth_unreadable": 1,
         "calibrations_unusable": 1,
     }
+
+
+def ended(client: PerceptionClient, out: Path, robot: Robot | None = None) -> str:
+    """A node that maps nothing; what its diagnostics say of the report."""
+    parameters = {"report.dir": str(out), "transform_timeout_s": 0.1}
+    with running(client, **parameters) as run:
+        run.client.start()
+        if robot is not None:
+            robot.wait_until_heard()
+            robot.send(0, tf=False)
+            run.counted("dropped.images_without_pose")
+        run.client.change_state("deactivate")
+        eventually(lambda: "problem.report" in run.client.values())
+        return run.client.values()["problem.report"]
+
+
+def test_a_run_that_mapped_nothing_leaves_a_report_that_says_why(
+    client: PerceptionClient, tmp_path: Path
+) -> None:
+    robot = Robot()
+    try:
+        said = ended(client, tmp_path, robot)
+    finally:
+        robot.close()
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["frames"], report["frames_there"]) == (0, 1)
+    assert report["left_out"] == {"images_without_pose": 1}
+    why = report["ended_early"]
+    assert why.startswith(
+        "no frame was mapped; received: 1 image, 1 camera_info, 1 depth/image; "
+        "left out: 1 images_without_pose; no transform 'map' -> 'eye'"
+    )
+    assert why in said
+    assert [file.name for file in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_run_that_mapped_nothing_keeps_what_an_earlier_one_left(
+    client: PerceptionClient, tmp_path: Path
+) -> None:
+    (tmp_path / "report.json").write_text("earlier")
+    said = ended(client, tmp_path)
+    assert "received: 0 image, 0 camera_info, 0 depth/image" in said
+    assert f"{tmp_path} keeps what an earlier run left there" in said
+    assert (tmp_path / "report.json").read_text() == "earlier"

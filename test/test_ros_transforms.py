@@ -9,6 +9,7 @@ from pytransform3d.transform_manager import NumpyTimeseriesTransform, TemporalTr
 from pytransform3d.transformations import pq_from_transform, transform_from_pq
 from rclpy.time import Time
 
+from f4x_ros.core.base.limits import MAX_TRANSFORMS
 from f4x_ros.core.data.poses import Pose, from_quaternion, inverse, to_quaternion
 from f4x_ros.io.transforms import HOLD_NS, PoseTrack, TransformTree
 from f4x_ros.ros.conversions import pose_from_transform, transform_msg
@@ -258,6 +259,32 @@ def test_the_reader_of_recordings_says_the_same(seconds: float) -> None:
         np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.35, 1.95, 2.05, 3.0])
+def test_of_a_transform_that_came_once_the_reader_says_the_same(seconds: float) -> None:
+    ns = int((10 + seconds) * S)
+    stamps = [10 * S + t * S // 10 for t in range(60)]
+    still = to_quaternion(np.eye(4))
+    walked = PoseTrack(stamps, [[0.1 * t, 0, 0] for t in range(60)], [still] * 60)
+    mount = PoseTrack([10 * S], [[0, 0, 0.5]], [still])
+    tree = TransformTree({("map", "base"): walked, ("base", "camera"): mount}, {})
+    buffer = TransformBuffer()
+    buffer.add("base", "camera", 10 * S, moved(0.5))
+    for t, stamp in enumerate(stamps):
+        buffer.add("map", "base", stamp, moved(0.1 * t))
+    try:
+        found = buffer.lookup("map", "camera", ns, waited_s=FOR_EVER_S)
+    except TransformUnavailableError:
+        assert seconds > 2
+        assert tree.lookup("map", "camera", ns) is None
+        assert "belongs on /tf_static" in tree.lacking("map", "camera", ns)
+    else:
+        read = tree.lookup("map", "camera", ns)
+        assert seconds < 2
+        assert read is not None
+        assert found[0, 3] == pytest.approx(0.5 + seconds)
+        assert read[:3, 3].tolist() == pytest.approx([seconds, 0, 0.5])
+
+
 # --- parents --------------------------------------------------------------------------------------
 
 
@@ -321,6 +348,32 @@ def test_what_is_static_is_not_moved_by_a_single_sample() -> None:
 def test_what_is_no_transform_is_refused(parent: str, child: str, pose: Pose, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         TransformBuffer().add(parent, child, S, pose)
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "eye\n", ""])
+def test_a_name_that_can_be_none_is_refused_in_few_words(name: str) -> None:
+    buffer = TransformBuffer()
+    for parent, child in ((name, "eye"), ("map", name)):
+        with pytest.raises(ValueError, match="expected") as error:
+            buffer.add(parent, child, 1, np.eye(4))
+        assert len(str(error.value)) < 200
+    buffer.add("x" * 255, "eye", 1, np.eye(4))
+
+
+def test_frames_that_nobody_speaks_of_any_more_are_forgotten() -> None:
+    """Trackers give each thing they ever saw a frame of its own."""
+    buffer = TransformBuffer()
+    buffer.add("map", "wall", 1, np.eye(4), static=True)
+    for number in range(2 * MAX_TRANSFORMS):
+        buffer.add("map", "base", number + 1, np.eye(4))
+        buffer.add("map", f"thing {number}", number + 1, np.eye(4))
+    edges = sum(len(parents) for parents in buffer._edges.values())
+    assert MAX_TRANSFORMS / 2 < edges <= MAX_TRANSFORMS
+    for known in ("wall", "base", f"thing {number}"):
+        assert np.array_equal(buffer.lookup("map", known, number + 1), np.eye(4))
+    with pytest.raises(TransformUnavailableError, match=r"frames heard of: .* more") as error:
+        buffer.lookup("map", "thing 0", 1)
+    assert len(str(error.value)) < 500
 
 
 def test_leading_slashes_of_old_publishers_do_not_matter() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ros_harness import PATIENCE_S, Robot, Running, eventually, ros_client, running, stamps
+from ros_harness import PATIENCE_S, Robot, Running, eventually, running, stamps
 from sensor_msgs.msg import Image
 
 from f4x_ros.core.perception import Perception
@@ -17,19 +17,6 @@ from f4x_ros.msg import LabelMap, TrackArray
 from f4x_ros.ros.client import PerceptionClient
 from f4x_ros.ros.session import Session
 from f4x_ros.srv import Query
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[PerceptionClient]:
-    with ros_client() as made:
-        yield made
-
-
-@pytest.fixture
-def robot(client: PerceptionClient) -> Iterator[Robot]:
-    made = Robot()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 
 import pytest
 
 pytest.importorskip("rclpy", reason="no ROS 2 here")
 
-from ros_harness import Robot, eventually, ros_client, running
+from ros_harness import Robot, eventually, running
 
 from f4x_ros.core.config import Config
 from f4x_ros.core.perception import Perception
@@ -19,12 +18,6 @@ from f4x_ros.ros.client import PerceptionClient
 from f4x_ros.ros.warm_up import warm_up
 
 SAID = r"{}, loaded in (\d+\.\d) s, warmed up in (\d+\.\d) s"
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[PerceptionClient]:
-    with ros_client() as made:
-        yield made
 
 
 def test_a_node_says_how_long_loading_and_warming_up_took(client: PerceptionClient) -> None:

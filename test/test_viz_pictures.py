@@ -169,7 +169,7 @@ def test_overlay_scales_sizes_up(rgb: np.ndarray, percept: Percept) -> None:
     "changes, name",
     [
         ({"labels": np.zeros((2, 2), np.uint16)}, "labels"),
-        ({"masks": np.zeros((1, 2, 2), np.float32)}, "masks"),
+        ({"certainty": np.zeros((2, 2), np.float32)}, "certainty"),
         ({"scale": 0}, "scale"),
         ({"rgb": np.zeros((4, 4), np.uint8)}, "rgb"),
     ],
@@ -370,10 +370,9 @@ def test_depth_colours_follow_depth_and_leave_out_what_is_unknown() -> None:
     assert story.depth_picture(np.zeros((4, 4), np.float32))[0].shape == (4, 4, 3)
 
 
-@pytest.mark.parametrize("name", ["masks", "labels"])
-def test_story_names_what_is_missing(rgb: np.ndarray, percept: Percept, name: str) -> None:
-    with pytest.raises(ValueError, match=name):
-        make_story(rgb, replace(percept, **{name: None}))
+def test_story_names_what_is_missing(rgb: np.ndarray, percept: Percept) -> None:
+    with pytest.raises(ValueError, match="labels"):
+        make_story(rgb, replace(percept, labels=None))
 
 
 @pytest.mark.parametrize(

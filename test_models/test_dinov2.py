@@ -16,6 +16,7 @@ from torch.nn.functional import normalize
 from f4x_ros.core.features import Clicks, Examples, Words, describe, language_of, make_extractor
 from f4x_ros.core.features.dinov2 import Dinov2Extractor
 from f4x_ros.core.features.examples import at_pixel, best_match, similar
+from f4x_ros.core.features.patches import whole_patches
 from f4x_ros.core.features.weights import CHECKPOINTS
 
 
@@ -28,7 +29,16 @@ def f4x_tiny_dinov2(pretrained: bool = False, **kwargs: Any) -> Any:
     return _create_vision_transformer("vit_small_patch14_dinov2", pretrained, **arguments)
 
 
+def naflexvit_f4x_tiny_radio(pretrained: bool = False, **kwargs: Any) -> Any:
+    """As timm makes naflexvit_base_patch16_radio_v3, smaller."""
+    from timm.models.naflexvit import _create_naflexvit, _radio_vit_cfg
+
+    cfg = _radio_vit_cfg(embed_dim=48, depth=3, num_heads=3, init_values=1e-5, reg_tokens=7)
+    return _create_naflexvit("naflexvit_base_patch16_radio_v3", pretrained, cfg=cfg, **kwargs)
+
+
 register_model(f4x_tiny_dinov2)
+register_model(naflexvit_f4x_tiny_radio)
 
 
 def random(model: Any) -> Any:
@@ -157,6 +167,27 @@ def test_registers_and_the_third_version_are_left_out_of_the_patches(
     assert (found - expected).abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("height,width,size", [(64, 96, "64"), (120, 90, "48")])
+def test_radio_is_that_of_the_library_in_any_size(
+    height: int, width: int, size: str, tmp_path: Path
+) -> None:
+    name = "f4x_tiny_radio"
+    made = random(timm.create_model(f"naflexvit_{name}", num_classes=0))
+    torch.save(made.state_dict(), tmp_path / "w.pth")
+    options = {"model": f"naflexvit_{name}", "checkpoint": str(tmp_path / "w.pth"), "size": size}
+    radio = Dinov2Extractor.load(options)
+    images = torch.rand(2, 3, height, width)
+    scale = int(size) / min(height, width)
+    grid = tuple(round(side * scale / 16) for side in (height, width))
+    resized = whole_patches(images, int(size), (16, 16))
+    assert resized.shape[2:] == (16 * grid[0], 16 * grid[1])
+    expected = normalize(by_the_library(made, resized)[:, made.num_prefix_tokens :], dim=2)
+    found = radio.dense(images)
+    assert found.shape == (2, 48, *grid)
+    assert (found.flatten(2).transpose(1, 2) - expected).abs().max() < 1e-5
+    assert expected.std(1).mean() > 0.01
+
+
 def test_it_says_what_it_can_and_has_no_words(dino: Dinov2Extractor) -> None:
     assert isinstance(dino, Examples)
     assert not isinstance(dino, (Words, Clicks))
@@ -182,7 +213,7 @@ def test_nothing_it_returns_keeps_a_graph(dino: Dinov2Extractor) -> None:
 
 def test_the_listed_checkpoints_are_the_library_s() -> None:
     listed = [one for one in CHECKPOINTS if one.extractor == "dinov2"]
-    assert len(listed) == 8
+    assert len(listed) == 10
     for known in listed:
         with torch.device("meta"):
             made = timm.create_model(known.name, num_classes=0)
@@ -211,7 +242,9 @@ def test_weights_that_are_missing_or_wrong_are_named(
         make_extractor("dinov2", options={"model": "f4x_tiny_dinov2"})
     with pytest.raises(ValueError, match="there is no such file"):
         make_extractor("dinov2", options={"checkpoint": str(tmp_path / "gone.pth")})
-    with pytest.raises(ValueError, match=r"'resnet18' .*no DINO, expected one of .*dinov2"):
+    with pytest.raises(
+        ValueError, match=r"'resnet18' .*neither DINO nor RADIO, expected one of .*dinov2.*radio_v3"
+    ):
         make_extractor("dinov2", options={"model": "resnet18"})
     with pytest.raises(ValueError, match="does not load into 'vit_small_patch14_dinov2'"):
         make_extractor("dinov2", options={"checkpoint": str(weights)})

@@ -118,7 +118,10 @@ def test_a_download_that_fails_is_told(checkpoint: Path, tmp_path: Path) -> None
         ({"pretrained": "/no/such/file.pt"}, "'/no/such/file.pt': there is no such file"),
         ({"model": "ViT-X", "pretrained": "a"}, "model 'ViT-X' is unknown to open_clip"),
         ({"modle": "ViT-B-16"}, "option 'modle' .* is unknown; known: model, pretrained"),
-        ({"attention": "qq"}, "'attention' of extractor 'openclip' is 'qq', expected one of sclip"),
+        (
+            {"attention": "qq"},
+            "'attention' of extractor 'openclip' is 'qq', expected one of auto, sclip",
+        ),
         ({"size": "big"}, "'size' of extractor 'openclip' is 'big'"),
         ({"allow_download": "maybe"}, "'allow_download' .* is 'maybe', expected a value of type"),
         ({"model": "local-dir:/no/such"}, "/no/such"),

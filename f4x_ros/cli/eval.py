@@ -49,6 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an option, e.g. mapping.iterations=8; may be given several times",
     )  # fmt: skip
     parser.add_argument("--config", metavar="FILE", help="options in YAML, or ROS parameters")
+    parser.add_argument(
+        "--questions", action="store_true",
+        help="instead ask drawn worlds about space and time, of the truth and of a map: doc/ask.md",
+    )  # fmt: skip
+    parser.add_argument(
+        "--truth-only", action="store_true",
+        help="with --questions: reasoning alone, no map is made",
+    )  # fmt: skip
     add_topic_arguments(parser)
 
 
@@ -68,6 +76,12 @@ def run(options: argparse.Namespace) -> int:
             "of --ros gets the topics of our own camera"
         )
     opened = [open_recording(spec, chosen) for spec in specs]
+    if options.questions:
+        from f4x_ros.cli.eval_questions import run_questions
+
+        out = Path(options.out).expanduser()
+        run_questions(opened, config, out, truth_only=options.truth_only)
+        return 0
     folders = _folders(Path(options.out).expanduser(), [source.name for source in opened])
     keep = _new_baseline(options.write_baseline)
     if not options.ros:

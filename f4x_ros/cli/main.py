@@ -15,7 +15,19 @@ import traceback
 from collections.abc import Sequence
 
 from f4x_ros import __version__
-from f4x_ros.cli import calibrate, demo, doctor, export_bag, query, run, segment, transfer, weights
+from f4x_ros.cli import (
+    ask,
+    calibrate,
+    demo,
+    doctor,
+    export_bag,
+    mcp,
+    query,
+    run,
+    segment,
+    transfer,
+    weights,
+)
 from f4x_ros.cli import eval as evaluation
 from f4x_ros.cli.errors import CommandError
 from f4x_ros.cli.processes import terminated_like_interrupted
@@ -25,6 +37,8 @@ _COMMANDS = {
     "demo": demo,
     "run": run,
     "query": query,
+    "ask": ask,
+    "mcp": mcp,
     "segment": segment,
     "transfer": transfer,
     "eval": evaluation,

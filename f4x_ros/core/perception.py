@@ -26,6 +26,9 @@ from f4x_ros.core.ask import (
     segment,
     transfer_marks,
 )
+from f4x_ros.core.ask.dialogue import Answer as SpokenAnswer
+from f4x_ros.core.ask.dialogue import Dialogue, Session
+from f4x_ros.core.ask.tools import TOOLS, MapScene, Toolbox
 from f4x_ros.core.base import StageClock
 from f4x_ros.core.config import Config
 from f4x_ros.core.data import (
@@ -44,6 +47,7 @@ from f4x_ros.core.features.heads import make_heads
 from f4x_ros.core.field import take_snapshot, to_picture
 from f4x_ros.core.files import map_file
 from f4x_ros.core.motion.odometry import PoseEstimate
+from f4x_ros.core.objects import Life
 from f4x_ros.core.render import resolve_backend
 from f4x_ros.core.render.device import choose_device, drawable_here
 from f4x_ros.core.world import MapCloud, Memory, percept_of
@@ -80,6 +84,7 @@ class Perception:
         self._prompts: PromptSet
         self._memory = self._new_memory(first_track_id)
         self._map_cloud = MapCloud()
+        self._tools: Toolbox | None = None
         self._busy = False
         self.set_prompts(prompts)
 
@@ -98,6 +103,7 @@ class Perception:
         memory, self._memory = self._memory, self._new_memory(self.next_track_id)
         memory.close()
         self._map_cloud = MapCloud()
+        self._tools = None
 
     def set_prompts(
         self,
@@ -179,6 +185,21 @@ class Perception:
     def camera_pose(self) -> PoseEstimate | None:
         """What is known of the last frame's pose; None before it, and where poses are given."""
         return self._memory.camera_pose.estimate
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """Stamps of the first and the last frame; NotReadyError before the first."""
+        return self._memory.trajectory.span_ns
+
+    @property
+    def map_frame(self) -> str:
+        """Fixed frame of all positions; NotReadyError before the first frame."""
+        return self._memory.viewpoint(None, 0)[0].map_frame
+
+    @property
+    def lives(self) -> tuple[Life, ...]:
+        """The histories of all tracks, also of those that are no more; not to be changed."""
+        return self._memory.tracker.lives
 
     # --- frames --------------------------------------------------------------------------------
 
@@ -341,6 +362,30 @@ class Perception:
             box=box,
             want_cloud=want_cloud,
         )
+
+    @property
+    def tools(self) -> Toolbox:
+        """Typed tools over what the map knows; see `core.ask.tools` and doc/ask.md."""
+        if self._tools is None:
+            self._tools = Toolbox(MapScene(self), TOOLS)
+        return self._tools
+
+    def ask(self, text: str, session: Session | None = None) -> SpokenAnswer:
+        """Answer a question about space and time in words, from what the map knows.
+
+        Args:
+            text: such as "How far is the mug from the sofa?"; doc/ask.md has the kinds.
+            session: what was said before, and takes in this question; None: nothing was.
+
+        Returns:
+            A value with its uncertainty and what it rests on, or "not present", "unsure" or "not
+            understood", each with the reason.
+
+        Raises:
+            NotReadyError: no frame yet.
+        """
+        self._memory.viewpoint(None, 0)
+        return Dialogue(self.tools, session).ask(text)
 
     def evidence(self, texts: Sequence[str]) -> list[list[Evidence]]:
         """What speaks for each text being there now; `f4x calibrate` learns from it."""

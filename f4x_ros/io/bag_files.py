@@ -55,7 +55,10 @@ class SqliteFile:
 
     def entries(self, topic: str) -> Iterator[tuple[int, int]]:
         query = "SELECT timestamp, id FROM messages WHERE topic_id = ? ORDER BY timestamp, id"
-        yield from self._db.execute(query, (self._ids.get(topic, -1),))
+        for log_ns, number in self._db.execute(query, (self._ids.get(topic, -1),)):
+            if not isinstance(log_ns, int) or not isinstance(number, int):
+                raise BadInputError(f"{self.path}: damaged row {number!r} at {log_ns!r}")
+            yield log_ns, number
 
     def read(self, position: int, limit: int | None) -> bytes:
         return read_blob(self._db, position, limit)

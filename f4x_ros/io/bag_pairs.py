@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from f4x_ros.core.base import LeftOut
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.io.bag_storage import BagStorage, Entry
-from f4x_ros.io.pairing import SLOP_OF_PERIOD, pair_stamps
+from f4x_ros.io.pairing import SLOP_OF_PERIOD, nearest_stamps, pair_stamps
+
+_JUMP_NS = 1_000_000_000  # farther back is no disorder of a network, as for the node
 
 
 def paired_images(
@@ -43,8 +45,14 @@ def paired_images(
         left_out.add("images_with_repeated_stamp", len(repeated), int(all_stamps[repeated].min()))
     images = [entries[i] for i in first]
     if not depth:
+        _note_jump(all_stamps[np.sort(first)], image, remarks)
         return images, [], stamps
     depths, depth_stamps, depth_recorded = bag.stamped(depth, "depth_unreadable", left_out, remarks)
+    _, once = np.unique(depth_stamps, return_index=True)
+    if again := len(depths) - len(once):
+        repeated = np.setdiff1d(np.arange(len(depths)), once)
+        left_out.add("depth_with_repeated_stamp", again, int(depth_stamps[repeated].min()))
+        depths, depth_stamps = [depths[i] for i in once], depth_stamps[once]
     if (recorded or depth_recorded) and len(stamps) > 1:
         slop_ns = max(slop_ns, int(SLOP_OF_PERIOD * np.median(np.diff(stamps))))
     index = pair_stamps(stamps, depth_stamps, slop_ns)
@@ -52,11 +60,32 @@ def paired_images(
     if not paired.size:
         raise BadInputError(
             f"{path}: none of {len(images)} images on {image} has a depth image on {depth} "
-            f"within {slop_ns / 1e9:g} s"
+            f"within {slop_ns / 1e9:g} s{_nearest(stamps, depth_stamps)} (--slop SECONDS pairs "
+            "what is farther apart)"
         )
+    # (of those that are used: a single wrong stamp has no partner, and costs itself)
+    _note_jump(all_stamps[np.sort(first[paired])], image, remarks)
     if lost := len(images) - paired.size:
         left_out.add("images_without_depth", lost, int(stamps[index < 0][0]))
     if lost := len(depths) - paired.size:
         alone = np.setdiff1d(np.arange(len(depths)), index[paired])
         left_out.add("depth_without_image", lost, int(depth_stamps[alone].min()))
     return [images[i] for i in paired], [depths[index[i]] for i in paired], stamps[paired]
+
+
+def _nearest(stamps: NDArray[np.int64], others: NDArray[np.int64]) -> str:
+    if not others.size:
+        return ""
+    apart = np.abs(stamps - others[nearest_stamps(stamps, others)]).min()
+    return f", the nearest differ by {apart / 1e9:.3f} s"
+
+
+def _note_jump(stamps: NDArray[np.int64], topic: str, remarks: list[str]) -> None:
+    """Say that a clock was set back while it was recorded; stamps in the order of recording."""
+    steps = np.diff(stamps)
+    if steps.size and (back := int(steps.min())) < -_JUMP_NS:
+        at = int(steps.argmin())
+        remarks.append(
+            f"topic {topic}: the stamps go back by {-back / 1e9:.3f} s after {stamps[at] / 1e9:.3f}"
+            " s; images are put in the order of their stamps"
+        )

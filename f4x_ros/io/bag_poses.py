@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.base import LeftOut
+from f4x_ros.core.base.limits import is_frame_name
 from f4x_ros.core.data import Pose, from_quaternion
-from f4x_ros.core.errors import BadInputError, BadSampleError
+from f4x_ros.core.errors import BadInputError, BadSampleError, shown
 from f4x_ros.io.bag_storage import BagStorage
 from f4x_ros.io.bag_topics import FLAGS, POSE_STAMPED, TF, TF_POSE, missing, several
 from f4x_ros.io.pairing import nearest_stamps
@@ -104,6 +105,11 @@ class BagPoses:
             )
         elif TF in bag.topics.values():
             raise self._no_transform(stamps_ns)
+        else:
+            self._remark(
+                f"{bag.path}: no transforms ({TF}) and no topic of poses "
+                f"({', '.join(POSE_KINDS)}): its frames have no pose"
+            )
         remarks.extend(self._poses.remarks(self.map_frame, self._camera))
 
     def covers(self, stamp_ns: int) -> bool:
@@ -133,9 +139,10 @@ class BagPoses:
             for log_ns, message in self._messages(topic, "transforms_unreadable"):
                 for t in message.transforms:
                     edge = (plain_frame(t.header.frame_id), plain_frame(t.child_frame_id))
-                    if "" in edge or edge[0] == edge[1]:
+                    if not all(map(is_frame_name, edge)) or edge[0] == edge[1]:
                         self._left_out.add("transforms_unusable", 1, log_ns)
-                        self._remark(f"topic {topic}: transform {edge[0]!r} -> {edge[1]!r} is none")
+                        names = f"{shown(edge[0])} -> {shown(edge[1])}"
+                        self._remark(f"topic {topic}: transform {names} is none")
                         continue
                     stamp = _stamp(t.header)
                     zeros += not stamp and into is moving

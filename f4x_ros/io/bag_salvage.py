@@ -156,6 +156,8 @@ class SalvagedSqlite:
         )
         try:
             rows: Any = self._db.execute("SELECT id, name, type FROM topics").fetchall()
+            # (a row of a page that was never written holds anything)
+            rows = [row for row in rows if isinstance(row[1], str) and isinstance(row[2], str)]
             names: dict[int, str] = {number: name for number, name, _ in rows}
             self.topics: dict[str, str] = {name: kind for _, name, kind in rows}
             self._found: dict[str, list[tuple[int, int]]] = {}
@@ -189,7 +191,7 @@ class SalvagedSqlite:
                 ).fetchone()
             except apsw.Error:
                 row = None
-            if row is None:
+            if row is None or not isinstance(row[1], int):
                 lost += 1
             else:
                 lost = 0

@@ -9,6 +9,8 @@ the stamp.
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
 from contextlib import ExitStack
 from functools import lru_cache
@@ -107,6 +109,10 @@ class BagStorage:
         reader.open()
         self._closing.callback(reader.close)
         for connection in reader.connections:
+            named = (connection.topic, connection.msgtype)
+            if not all(isinstance(name, str) for name in named):  # a row that was never written
+                raise ReaderError(f"topic {named[0]!r} of type {named[1]!r}, expected names")
+        for connection in reader.connections:
             topic = connection.topic
             self.topics.setdefault(topic, connection.msgtype)
             self.counts[topic] = self.counts.get(topic, 0) + connection.msgcount
@@ -118,6 +124,9 @@ class BagStorage:
         parts = [self.path]
         if self.path.is_dir():
             parts = sorted(p for p in self.path.iterdir() if p.suffix in _SALVAGED)
+        for part in parts:
+            if part.is_file() and not os.access(part, os.R_OK):  # nothing that could be repaired
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(part))
         notes = [part for part in parts if not self._salvage_file(part)]
         if not self.topics:
             hint = "".join(
@@ -129,7 +138,8 @@ class BagStorage:
         self.remarks += [f"{part} cannot be read at all and is left out" for part in notes]
         if self.path.is_dir():
             if not self.remarks:
-                self.remarks.append(f"{self.path}: its files were read one by one ({error})")
+                said = " ".join(str(error).split())  # YAML's own takes five lines
+                self.remarks.append(f"{self.path}: its files were read one by one ({said})")
             self._count_lost()
 
     def _salvage_file(self, path: Path) -> bool:

@@ -10,15 +10,16 @@ import sqlite3
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import StoragePlugin, Writer
 
+from f4x_ros.core.base import LeftOut
 from f4x_ros.core.data import Frame, PinholeCamera, Pose, to_quaternion
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.errors import BadInputError, BadSampleError, F4xError
 from f4x_ros.io.bag_storage import typestore
 from f4x_ros.io.bag_topics import CAMERA_INFO, IMAGE, TF
 
@@ -32,13 +33,29 @@ _SUFFIXES = {"mcap": ".mcap", "sqlite3": ".db3"}
 _BAG_VERSION: Literal[8] = 8
 
 
+class WrittenBag(NamedTuple):
+    """What `write_bag` has written.
+
+    Attributes:
+        path: a file or a folder.
+        frames: so many.
+        lost: frames of the source that could not be read, by reason.
+        why: by reason, what the first error said.
+    """
+
+    path: Path
+    frames: int
+    lost: LeftOut
+    why: dict[str, str]
+
+
 def write_bag(
     source: Any,
     path: str | Path,
     storage: str | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Path:
-    """Write all frames of a source to a bag and return its path.
+) -> WrittenBag:
+    """Write all frames of a source to a bag; one that cannot be read costs itself.
 
     Topics: ``/camera/image_raw`` (rgb8), ``/camera/camera_info``, ``/camera/depth/image_rect_raw``
     (16UC1 millimetres where they hold the depth exactly, else 32FC1 metres with NaN for no
@@ -49,10 +66,11 @@ def write_bag(
         source: frames to write, as given by `open_source`.
         path: where to; with suffix ``.mcap`` or ``.db3`` a single file, else a bag folder.
         storage: "mcap" or "sqlite3"; default what the suffix says, else mcap.
-        progress: called with (frames written, frames in all) after each frame.
+        progress: called with (frames done, frames in all) after each frame.
 
     Raises:
-        ValueError: an option does not fit, the source has no frames, or ``path`` exists.
+        ValueError: an option does not fit, the source has no frames or none that can be read, or
+            ``path`` exists.
         OSError: the bag cannot be written, e.g. the disk is full. Nothing is left behind.
     """
     path = Path(path)
@@ -64,7 +82,7 @@ def write_bag(
     work = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         folder = work / path.stem
-        _write_frames(source, folder, storage, progress)
+        written, lost, why = _write_frames(source, folder, storage, progress)
         single = path.suffix == _SUFFIXES[storage]
         finished = folder / f"{folder.name}{path.suffix}" if single else folder
         os.replace(finished, path)
@@ -75,7 +93,7 @@ def write_bag(
         raise OSError(error.errno, f"cannot write the bag ({error.strerror})", str(path)) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return path
+    return WrittenBag(path, written, lost, why)
 
 
 def _checked(path: Path, storage: str | None) -> str:
@@ -95,7 +113,9 @@ def _checked(path: Path, storage: str | None) -> str:
 
 def _write_frames(
     source: Any, folder: Path, storage: str, progress: Callable[[int, int], None] | None
-) -> None:
+) -> tuple[int, LeftOut, dict[str, str]]:
+    """Frames written, those that could not be read, and why, see `WrittenBag`."""
+    lost, why = LeftOut(), dict[str, str]()
     plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
     with Writer(folder, version=_BAG_VERSION, storage_plugin=plugin) as writer:
         connections: dict[str, Connection] = {}
@@ -107,16 +127,41 @@ def _write_frames(
             writer.write(connections[topic], stamp_ns, data)
 
         for number in range(len(source)):
-            frame: Frame = source[number]
-            stamp = frame.stamp_ns
-            if frame.T_map_camera is not None:
-                put(TF_TOPIC, TF, stamp, _transform(frame, frame.T_map_camera))
-            put(INFO_TOPIC, CAMERA_INFO, stamp, _camera_info(frame))
-            put(IMAGE_TOPIC, IMAGE, stamp, _image(frame, "rgb8", frame.rgb))
-            if frame.depth is not None:
-                put(DEPTH_TOPIC, IMAGE, stamp, _depth(frame, frame.depth))
+            frame = _read(source, number, lost, why)
+            if frame is not None:
+                _put_frame(put, frame)
             if progress is not None:
                 progress(number + 1, len(source))
+    count = len(source) - sum(lost.counts.values())
+    if not count:
+        raise BadInputError(
+            f"source {source.name!r}: none of {len(source)} frames can be read "
+            f"(the first: {next(iter(why.values()))})"
+        )
+    return count, lost, why
+
+
+def _read(source: Any, number: int, lost: LeftOut, why: dict[str, str]) -> Frame | None:
+    """One frame; one that cannot be read is counted in `lost`."""
+    try:
+        frame: Frame = source[number]
+    except (F4xError, OSError) as error:
+        reason = error.reason if isinstance(error, BadSampleError) else "frames_unreadable"
+        stamps = getattr(source, "stamps_ns", None)
+        lost.add(reason, 1, None if stamps is None else int(stamps[number]))
+        why.setdefault(reason, str(error))
+        return None
+    return frame
+
+
+def _put_frame(put: Callable[[str, str, int, Any], None], frame: Frame) -> None:
+    stamp = frame.stamp_ns
+    if frame.T_map_camera is not None:
+        put(TF_TOPIC, TF, stamp, _transform(frame, frame.T_map_camera))
+    put(INFO_TOPIC, CAMERA_INFO, stamp, _camera_info(frame))
+    put(IMAGE_TOPIC, IMAGE, stamp, _image(frame, "rgb8", frame.rgb))
+    if frame.depth is not None:
+        put(DEPTH_TOPIC, IMAGE, stamp, _depth(frame, frame.depth))
 
 
 def _new(kind: str, **fields: Any) -> Any:

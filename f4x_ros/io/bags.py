@@ -121,6 +121,8 @@ class BagSource(Source):
         path = self._bag.path
         topics = choose_topics(self._bag, image, camera_info, depth)
         self.remarks.extend(topics.remarks)
+        if depth is None and not topics.depth:
+            self._remark(f"{path}: no topic of depth images: its frames have no depth")
         self._depth_to_color = DepthToColor(topics.depth)
         self._infos = BagCalibrations(
             self._bag,
@@ -140,17 +142,26 @@ class BagSource(Source):
             self._bag, topics.image, topics.depth, self._slop_ns, self.left_out, self.remarks
         )
         info, _ = self._infos.at(int(stamps[0]))
-        self._frame_id = topics.frame_id or plain_frame(info.header.frame_id) or "camera"
-        self._poses = BagPoses(
-            self._bag,
-            self._frame_id,
-            stamps,
-            pose=pose,
-            map_frame=map_frame,
-            slop_ns=self._slop_ns,
-            left_out=self.left_out,
-            remarks=self.remarks,
-        )
+        named = topics.frame_id or plain_frame(info.header.frame_id)
+        self._frame_id = named or "camera"
+        try:
+            self._poses = BagPoses(
+                self._bag,
+                self._frame_id,
+                stamps,
+                pose=pose,
+                map_frame=map_frame,
+                slop_ns=self._slop_ns,
+                left_out=self.left_out,
+                remarks=self.remarks,
+            )
+        except BadInputError as error:
+            if named:
+                raise
+            raise BadInputError(
+                f"{path}: {topics.image} and {topics.camera_info} have an empty header.frame_id, "
+                f"expected the camera's frame ('camera' was tried: {error})"
+            ) from error
         self.map_frame = self._poses.map_frame
         self.topics = topics.with_pose(self._poses.topic)
         posed = np.array([self._poses.covers(int(stamp)) for stamp in stamps], bool)
@@ -165,7 +176,12 @@ class BagSource(Source):
         self.stamps_ns = stamps[posed]
         if not posed.all():
             lost = int((~posed).sum())
-            self.left_out.add("images_without_pose", lost, int(stamps[~posed][0]))
+            first = int(stamps[~posed][0])
+            self.left_out.add("images_without_pose", lost, first)
+            self._remark(
+                f"{lost} of {len(stamps)} images have no pose, the first at {first / 1e9:.3f} s: "
+                f"{self._poses.lacking(first)}"
+            )
         if not self._poses.topic:
             self.left_out.add("frames_without_pose", len(self))
         self.left_out.add("messages_on_other_topics", self._other_messages())

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from f4x_ros.core.data import PinholeCamera
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.errors import BadInputError, shown
 
 Projection = Literal["pinhole", "fisheye"]
 
@@ -89,7 +89,7 @@ def calibration_of_info(info: Any, *, rectified: bool, where: str) -> Calibratio
     if not rectified:
         model = str(info.distortion_model)
         if not D.size and _MODELS.get(model) != "pinhole" and model.lower() not in _NO_MODEL:
-            said = f"distortion_model {model!r} without d is taken for no distortion"
+            said = f"distortion_model {shown(model)} without d is taken for no distortion"
             remarks = (f"{where}: {said}.",)
         projection, D = _checked_distortion(where, model, D)
         R = _checked_rotation(where, np.array(info.r, np.float64).reshape(3, 3))
@@ -100,6 +100,9 @@ def calibration_of_info(info: Any, *, rectified: bool, where: str) -> Calibratio
         raise BadInputError(
             f"{where}: p is zero and d is {_text(D)}, expected the matrix p of the rectified image"
         )
+    elif not K.any() and P.any() and not D.any() and not turned:
+        field, K = "p", P
+        remarks = (*remarks, f"{where}: k is zero and there is no distortion: p is taken for it.")
     else:
         field = "k"
     K = checked_matrix(where, field, K, *size)
@@ -170,7 +173,7 @@ def _checked_distortion(
         return "pinhole", np.empty(0)
     if model not in _MODELS:
         raise BadInputError(
-            f"{where}: distortion_model {model!r} with d {_text(D)}, expected one of "
+            f"{where}: distortion_model {shown(model)} with d {_text(D)}, expected one of "
             f"{[*_MODELS]}, or no d"
         )
     if _MODELS[model] == "fisheye":

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,11 @@ def open_source(spec: str | Path, **options: Any) -> Source:
             names the path or option and what was expected.
     """
     path = Path(spec).expanduser()
+    if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+        raise BadInputError(
+            f"source {str(spec)!r}: its files cannot be listed (Permission denied), expected a "
+            "folder that can be read"
+        )
     if found := reader_of(path):
         kind, where = found
         source = construct(kind, (where,), options)

@@ -106,6 +106,7 @@ class RgbdFolder(Source):
         remarks += other_files(self.path / "images")
         folder = self.path / "depth"
         if not folder.is_dir():
+            remarks.append("depth/ is missing: the frames have no depth.")
             return [None] * len(images)
         remarks += other_files(folder)
         offered = list_images(folder)
@@ -125,6 +126,7 @@ class RgbdFolder(Source):
         """The pose of each image, and which place in time it has."""
         path = self.path / "poses.txt"
         if not path.is_file():
+            remarks.append("poses.txt is missing: the frames have no pose.")
             return [None] * len(images), list(range(len(images)))
         file = PosesFile(path)
         rows = list(range(len(images)))

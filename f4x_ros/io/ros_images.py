@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.errors import BadInputError, shown
 from f4x_ros.io.compressed_depth import decoded, pixels_from_compressed
 
 _U1, _U2 = np.dtype("u1"), np.dtype("u2")
@@ -30,6 +30,8 @@ _COLOR: dict[str, tuple[int, np.dtype[Any], int | None]] = {
     "8UC1": (1, _U1, cv2.COLOR_GRAY2RGB),
     "8UC3": (3, _U1, cv2.COLOR_BGR2RGB),
     "8UC4": (4, _U1, cv2.COLOR_BGRA2RGB),
+    "16UC3": (3, _U2, cv2.COLOR_BGR2RGB),
+    "16UC4": (4, _U2, cv2.COLOR_BGRA2RGB),
     "bayer_rggb8": (1, _U1, cv2.COLOR_BayerRGGB2RGB),
     "bayer_bggr8": (1, _U1, cv2.COLOR_BayerBGGR2RGB),
     "bayer_gbrg8": (1, _U1, cv2.COLOR_BayerGBRG2RGB),
@@ -52,7 +54,7 @@ COLOR_ENCODINGS = {name: channels for name, (channels, _, _) in _COLOR.items()}
 #: Those of them that have no colour.
 GREY_ENCODINGS = ("mono8", "mono16", "8UC1")
 #: Those whose channels are taken to be blue, green, red, as OpenCV stores them.
-UNNAMED_ENCODINGS = ("8UC3", "8UC4")
+UNNAMED_ENCODINGS = ("8UC3", "8UC4", "16UC3", "16UC4")
 #: Encodings that are read as depth: whole millimetres (REP-118) and metres.
 DEPTH_ENCODINGS: dict[str, np.dtype[Any]] = {
     "16UC1": np.dtype("u2"),
@@ -188,4 +190,4 @@ def _rows(
 
 
 def _wrong_encoding(where: str, encoding: str, expected: list[str]) -> BadInputError:
-    return BadInputError(f"{where}: encoding {encoding!r}, expected one of {expected}")
+    return BadInputError(f"{where}: encoding {shown(encoding)}, expected one of {expected}")

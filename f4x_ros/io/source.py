@@ -40,6 +40,7 @@ class Source(ABC):
         self.stamps_ns = np.asarray(stamps_ns, np.int64)
         self.left_out = LeftOut()
         self.remarks: list[str] = []
+        self._void: set[int] = set()  # frames whose depth has no reading, as far as they were seen
 
     @abstractmethod
     def load(self, index: int) -> Frame:
@@ -67,10 +68,18 @@ class Source(ABC):
         return len(self.stamps_ns)
 
     def __getitem__(self, index: int) -> Frame:
-        return self.load(self.checked_index(index))
+        return self._loaded(self.checked_index(index))
 
     def __iter__(self) -> Iterator[Frame]:
-        return (self.load(index) for index in range(len(self)))
+        return (self._loaded(index) for index in range(len(self)))
+
+    def _loaded(self, index: int) -> Frame:
+        """A frame; depth of which no pixel is known is counted, though the frame is one."""
+        frame = self.load(index)
+        if frame.depth is not None and not frame.depth.any() and index not in self._void:
+            self._void.add(index)
+            self.left_out.add("depth_without_reading", 1, frame.stamp_ns)
+        return frame
 
     def __enter__(self) -> Source:
         return self

@@ -18,6 +18,7 @@ GAP_FACTOR = 3.0
 """A distance in time beyond so many times the median is a gap."""
 
 _SAMPLES = 5  # frames that are decoded to see whether that works
+_TOLD = 2  # of frames that cannot be decoded, the errors
 
 
 @dataclass
@@ -96,10 +97,11 @@ def timing(stamps_ns: Sequence[int] | NDArray[np.int64]) -> Timing:
     known = stamps[stamps != 0]
     ordered = np.sort(known)
     steps = np.diff(ordered)
+    beyond = steps[steps > 0]  # (what came twice leaves no gap)
     rate, gaps, usual = 0.0, (), 0.0
     if steps.size and ordered[-1] > ordered[0]:
         rate = len(steps) / (float(ordered[-1] - ordered[0]) / 1e9)
-        usual = float(np.median(steps))
+        usual = float(np.median(beyond))
         long = np.flatnonzero(steps > GAP_FACTOR * usual)
         long = long[np.argsort(-steps[long], kind="stable")]
         gaps = tuple((int(ordered[i]), int(steps[i])) for i in long)
@@ -168,17 +170,8 @@ def try_frames(survey: Survey, source: Source) -> None:
         survey.notes.append(f"left out: {count} {reason.replace('_', ' ')}{first}")
     if len(source) < 0.9 * there:
         survey.problems.append(f"only {len(source)} of {there} pictures make a frame")
-    lacks: dict[str, int] = {}
     wanted = sorted(set(np.linspace(0, len(source) - 1, _SAMPLES).astype(int).tolist()))
-    for index in wanted:
-
-        def load(index: int = index) -> None:
-            frame = source[index]
-            for what in _missing(frame):
-                lacks[what] = lacks.get(what, 0) + 1
-
-        if not survey.attempt(load):
-            lacks["decoded"] = lacks.get("decoded", 0) + 1
+    lacks = _lacks(survey, source, wanted)
     for what, count in lacks.items():
         if what == "decoded":
             survey.problems.append(f"{count} of {len(wanted)} frames tried cannot be decoded")
@@ -188,6 +181,22 @@ def try_frames(survey: Survey, source: Source) -> None:
             )
     if wanted and sum(lacks.values()) >= len(wanted):
         survey.frames = 0
+
+
+def _lacks(survey: Survey, source: Source, wanted: Sequence[int]) -> dict[str, int]:
+    """How many of these frames lack what; the first errors go to the problems."""
+    lacks: dict[str, int] = {}
+    for index in wanted:
+
+        def load(index: int = index) -> None:
+            for what in _missing(source[index]):
+                lacks[what] = lacks.get(what, 0) + 1
+
+        if not survey.attempt(load):
+            lacks["decoded"] = lacks.get("decoded", 0) + 1
+            if lacks["decoded"] > _TOLD:
+                survey.problems.pop()  # its count is enough
+    return lacks
 
 
 def _missing(frame: Frame) -> list[str]:

@@ -171,7 +171,8 @@ def _calibrations(survey: Survey, topics: list[_Topic]) -> Table:
                     f"{topic.name}: {name} has {values[~np.isfinite(values)][0]}, expected "
                     "finite numbers"
                 )
-        if not (k[0] > 0 and k[4] > 0):
+        stands_in = not k.any() and not d.any() and np.asarray(info.p, float)[0] > 0  # p for k
+        if not (k[0] > 0 and k[4] > 0) and not stands_in:
             survey.problems.append(
                 f"{topic.name}: focal lengths are {k[0]:g} and {k[4]:g}, expected above 0 (an "
                 "uncalibrated camera publishes zeros)"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -15,7 +15,9 @@ from f4x_ros.io.images import list_images
 from f4x_ros.io.rgbd_folder import RgbdFolder
 from f4x_ros.io.source import Source
 from f4x_ros.io.survey import Survey, Table, say_timing, timing, try_frames
+from f4x_ros.io.text_rows import read_rows
 from f4x_ros.io.tum import TumFolder
+from f4x_ros.io.tum_files import is_title
 
 _LOOKED_AT = 50  # pictures of a folder, evenly spaced, whose size is read
 _NAMED = 3  # files that a problem names
@@ -120,9 +122,8 @@ def _numbers_row(survey: Survey, files: Table, path: Path, expected: int | None)
     if not path.is_file():
         survey.problems.append(f"{path}: missing")
         return
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    rows = [line for line in text.splitlines() if line.split("#", 1)[0].strip()]
-    bad = [number for number, line in enumerate(rows, 1) if not _finite(line)]
+    rows = [row.words for row in read_rows(path)]
+    bad = [number for number, words in enumerate(rows, 1) if not _finite(words)]
     if bad:
         survey.problems.append(
             f"{path}: {len(bad)} of {len(rows)} rows have what is no finite number, the first is "
@@ -130,15 +131,15 @@ def _numbers_row(survey: Survey, files: Table, path: Path, expected: int | None)
         )
     if expected is not None and len(rows) != expected:
         survey.problems.append(f"{path}: {len(rows)} rows, expected {expected}, one per image")
-    columns = ", ".join(sorted({str(len(line.split())) for line in rows}))
+    columns = ", ".join(sorted({str(len(words)) for words in rows}))
     files.rows.append((path.name, f"{len(rows)} rows", f"{columns} numbers each", "-", "-"))
 
 
 def _list_row(survey: Survey, lists: Table, path: Path) -> None:
     """The row of a list with stamps, and what is wrong with it."""
-    text = path.read_text(encoding="utf-8-sig", errors="replace").replace(",", " ")
-    rows = [parts for line in text.splitlines() if (parts := line.split("#", 1)[0].split())]
-    stamps = [round(float(parts[0]) * 1e9) for parts in rows if _finite(parts[0])]
+    read = read_rows(path)
+    rows = [row.words for row in (read[1:] if read and is_title(read[0]) else read)]
+    stamps = [round(float(words[0]) * 1e9) for words in rows if _finite(words[:1])]
     if len(stamps) < len(rows):
         survey.problems.append(
             f"{path}: {len(rows) - len(stamps)} of {len(rows)} rows do not begin with a stamp"
@@ -158,7 +159,7 @@ def _list_row(survey: Survey, lists: Table, path: Path) -> None:
                 f"{path}: {len(missing)} of {len(names)} files are missing: {_some(missing)}"
             )
     else:
-        bad = [parts for parts in rows if len(parts) < 8 or not _finite(" ".join(parts[1:8]))]
+        bad = [parts for parts in rows if len(parts) < 8 or not _finite(parts[1:8])]
         if bad:
             survey.problems.append(
                 f"{path}: {len(bad)} of {len(rows)} rows have no pose of 7 finite numbers, the "
@@ -169,10 +170,10 @@ def _list_row(survey: Survey, lists: Table, path: Path) -> None:
     )
 
 
-def _finite(text: str) -> bool:
+def _finite(words: Sequence[str]) -> bool:
     """Whether all words are finite numbers."""
     try:
-        return bool(np.isfinite([float(word) for word in text.replace(",", " ").split()]).all())
+        return bool(np.isfinite([float(word) for word in words]).all())
     except ValueError:
         return False
 

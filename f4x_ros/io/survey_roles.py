@@ -67,7 +67,12 @@ def _lacking(found: set[str], colors: Sequence[Seen], tree: Tree) -> list[str]:
         "pose": "nothing here could be the camera's pose",
     }
     lines = [text for role, text in lacking.items() if role not in found]
-    if colors and tree.parents and not any(_way(tree, c.frame) for c in colors):
+    if (
+        "pose" not in found
+        and colors
+        and tree.parents
+        and not any(_way(tree, c.frame) for c in colors)
+    ):
         frames = " or ".join(sorted({repr(c.frame) for c in colors}))
         lines.append(f"no transform leads from {frames} to {', '.join(_FIXED)}")
     return lines

@@ -105,15 +105,20 @@ class PoseTrack:
         if not len(self):
             return "no samples"
         first, last = self._stamps[0] / 1e9, self._stamps[-1] / 1e9
+        if len(self) == 1:
+            return f"1 sample at {first:.3f} s"
         return f"{len(self)} samples from {first:.3f} to {last:.3f} s"
 
-    def covers(self, stamp_ns: int) -> bool:
+    def covers(self, stamp_ns: int, hold_ns: int = 0) -> bool:
         """True if `at` has an answer."""
-        return self._bracket(stamp_ns) is not None
+        return self._bracket(stamp_ns, hold_ns) is not None
 
-    def at(self, stamp_ns: int) -> Pose | None:
-        """The pose at a time, or None where there is no sample near enough."""
-        bracket = self._bracket(stamp_ns)
+    def at(self, stamp_ns: int, hold_ns: int = 0) -> Pose | None:
+        """The pose at a time, or None where there is no sample near enough.
+
+        ``hold_ns``: so long the nearest sample is held at least.
+        """
+        bracket = self._bracket(stamp_ns, hold_ns)
         if bracket is None:
             return None
         first, second, fraction = bracket
@@ -123,7 +128,7 @@ class PoseTrack:
     def _sample(self, index: int) -> Pose:
         return from_quaternion(self._positions[index], self._quaternions[index])
 
-    def _bracket(self, stamp_ns: int) -> tuple[int, int, float] | None:
+    def _bracket(self, stamp_ns: int, hold_ns: int) -> tuple[int, int, float] | None:
         """Two samples and the place between them; the same sample twice where one is enough."""
         stamps = self._stamps
         after = int(np.searchsorted(stamps, stamp_ns))
@@ -137,7 +142,8 @@ class PoseTrack:
         if not near:
             return None
         best = min(near, key=lambda i: abs(int(stamps[i]) - stamp_ns))
-        return (best, best, 0.0) if abs(int(stamps[best]) - stamp_ns) <= self._slop_ns else None
+        far_ns = abs(int(stamps[best]) - stamp_ns)
+        return (best, best, 0.0) if far_ns <= max(hold_ns, self._slop_ns) else None
 
 
 class TransformTree:
@@ -202,19 +208,23 @@ class TransformTree:
 
     def covers(self, target: str, source: str, stamp_ns: int) -> bool:
         """True if `lookup` has an answer."""
-        up_target, up_source = self._legs(target, source)
-        names = [*up_target, *up_source]
-        moving = [self._moving[name][1] for name in names if name not in self._static]
-        return self.connected(target, source) and all(t.covers(stamp_ns) for t in moving)
+        way = self._way(target, source)
+        return self.connected(target, source) and all(
+            self._moving[name][1].covers(stamp_ns, self._hold_ns(name, way, stamp_ns))
+            for name in way
+            if name not in self._static
+        )
 
     def lacking(self, target: str, source: str, stamp_ns: int) -> str:
         """Which transform has no answer then, and when it has; "" if all have one."""
-        up_target, up_source = self._legs(target, source)
-        for name in (*up_target, *up_source):
-            if name not in self._moving or self._moving[name][1].covers(stamp_ns):
+        way = self._way(target, source)
+        for name in way:
+            if name not in self._moving:
                 continue
             parent, track = self._moving[name]
-            return f"transform {parent!r} -> {name!r} has {track.described()}"
+            if not track.covers(stamp_ns, self._hold_ns(name, way, stamp_ns)):
+                once = " (what never moves belongs on /tf_static)" if len(track) == 1 else ""
+                return f"transform {parent!r} -> {name!r} has {track.described()}{once}"
         return ""
 
     def lookup(self, target: str, source: str, stamp_ns: int) -> Pose | None:
@@ -222,7 +232,15 @@ class TransformTree:
         if not self.covers(target, source, stamp_ns):
             return None
         up_target, up_source = self._legs(target, source)
-        return inverse(self._compose(up_target, stamp_ns)) @ self._compose(up_source, stamp_ns)
+        steps = {
+            name: self._step(name, [*up_target, *up_source], stamp_ns)
+            for name in (*up_target, *up_source)
+        }
+        return inverse(_composed(up_target, steps)) @ _composed(up_source, steps)
+
+    def _way(self, target: str, source: str) -> list[str]:
+        up_target, up_source = self._legs(target, source)
+        return [*up_target, *up_source]
 
     def _legs(self, target: str, source: str) -> tuple[list[str], list[str]]:
         """Frames to climb from target and from source until both stand at the same frame."""
@@ -235,19 +253,23 @@ class TransformTree:
             chain_source[: chain_source.index(common)],
         )
 
-    def _compose(self, names: Sequence[str], stamp_ns: int) -> Pose:
-        """The transform from the first of ``names`` to the parent of the last."""
-        total: Pose = np.eye(4)
-        for name in names:
-            step = self._step(name, stamp_ns)
-            assert step is not None  # covers() has looked
-            total = step @ total
-        return total
-
-    def _step(self, child: str, stamp_ns: int) -> Pose | None:
+    def _step(self, child: str, way: Sequence[str], stamp_ns: int) -> Pose:
         if child in self._static:
             return self._static[child][1]
-        return self._moving[child][1].at(stamp_ns)
+        pose = self._moving[child][1].at(stamp_ns, self._hold_ns(child, way, stamp_ns))
+        assert pose is not None  # covers() has looked
+        return pose
+
+    def _hold_ns(self, child: str, way: Sequence[str], stamp_ns: int) -> int:
+        """How long a transform is held beyond its own tolerance.
+
+        Of how often a single sample is followed by another nothing is known. Where the other
+        transforms of the way are known, it is one that corrects them now and then.
+        """
+        if len(self._moving[child][1]) != 1:
+            return 0
+        others = [self._moving[n][1] for n in way if n not in self._static and n != child]
+        return MAX_HOLD_NS if others and all(t.covers(stamp_ns) for t in others) else 0
 
     def _chain(self, name: str) -> Iterator[str]:
         """The frame, its parent, and so on; ends at the root or where the chain bites its tail."""
@@ -260,6 +282,14 @@ class TransformTree:
             if edge is None:
                 return
             name = edge[0]
+
+
+def _composed(names: Sequence[str], steps: Mapping[str, Pose]) -> Pose:
+    """The transform from the first of ``names`` to the parent of the last."""
+    total: Pose = np.eye(4)
+    for name in names:
+        total = steps[name] @ total
+    return total
 
 
 def nearest_rotation(pose: NDArray[np.float64]) -> Pose:

@@ -113,6 +113,8 @@ class _Found:
             self._tell_misread(self._poses)
             if self._poses.real_first:
                 self.remarks.append(f"{path.name}: quaternions are qw qx qy qz, as its title says.")
+        else:
+            self.remarks.append(f"{path.name} is missing: the frames have no pose.")
 
     def frames(self) -> list[_Files]:
         """Files and pose of each image that has all of them, in the order of time."""

@@ -69,7 +69,7 @@ class TumList(ABC):
 
     def _read(self, expected: str) -> None:
         rows = read_rows(self.path)
-        if rows and _is_title(rows[0]):
+        if rows and is_title(rows[0]):
             rows = rows[1:]
         for row in rows:
             stamp = _stamp(row)
@@ -173,7 +173,7 @@ def read_calibration(folder: Path) -> tuple[str, NDArray[np.float64], NDArray[np
     return str(path), np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), values[4:]
 
 
-def _is_title(row: Row) -> bool:
+def is_title(row: Row) -> bool:
     """True for names of columns that no "#" marks; "nan" is none."""
     words = row.words
     named = all(word.lower() not in ("nan", "inf", "-nan", "-inf") for word in words)

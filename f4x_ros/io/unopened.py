@@ -13,6 +13,18 @@ _VIDEO = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wm
 _PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst", ".zstd", ".lz4")
 _MAP = (".f4x", ".ply", ".npz", ".pt", ".pth", ".safetensors")
 _BAG = (".mcap", ".db3")
+#: Data sets that people bring, by what is in their folder, and what each lies in.
+_DATA_SETS = (
+    (("color", "depth", "pose", "intrinsic"), "ScanNet", "color/, depth/, pose/, intrinsic/"),
+    (("results", "traj.txt"), "Replica", "results/, traj.txt"),
+    (("mav0",), "EuRoC", "mav0/, without depth"),
+    (("images", "transforms.json"), "NeRF", "images/, transforms.json, without depth"),
+    (("sparse",), "COLMAP", "sparse/, without depth"),
+    (("color", "depth"), "Open3D or RealSense", "color/, depth/"),
+    (("rgb", "depth"), "TUM", "rgb/, depth/, without rgb.txt and depth.txt"),
+    (("image_2",), "KITTI", "image_2/, without depth"),
+)
+_LAYOUT = "f4x reads images/, depth/ (16-bit PNG, millimetres), K.txt and poses.txt"
 _NO_POSES = "colour alone, without the depth, calibration and poses that a map is made from"
 
 
@@ -74,6 +86,8 @@ def _folder(path: Path, is_recording: Callable[[Path], bool]) -> str:
             f"'ros2 bag reindex {path.name}'"
         )
     names = {p.name for p in inside}
+    if known := _data_set(names):
+        return known
     for has, lacks in (
         ({"images", "depth"}, "K.txt"),
         ({"images", "poses.txt"}, "K.txt"),
@@ -85,6 +99,8 @@ def _folder(path: Path, is_recording: Callable[[Path], bool]) -> str:
         if has <= names and lacks.rstrip("/") not in names:
             return f"it has {' and '.join(sorted(has))} but no {lacks}"
     pictures = [p for p in inside if is_picture(p)]
+    if any(".depth." in p.name or p.name.startswith("depth") for p in pictures):
+        return f"it holds colour and depth in one folder, as 7-Scenes: {_LAYOUT}"
     if len(pictures) * 2 > len(inside):
         return f"it holds {len(pictures)} pictures such as {pictures[0].name}: {_NO_POSES}"
     recordings = [p.name for p in inside if is_recording(p)]
@@ -94,6 +110,14 @@ def _folder(path: Path, is_recording: Callable[[Path], bool]) -> str:
     if len(others) == len(inside) == 1:
         return f"it holds only {others[0].name}: {_file(others[0])}"
     return f"layout not recognised (it holds {_some([p.name for p in inside])})"
+
+
+def _data_set(names: set[str]) -> str:
+    """A name for the layout of a folder with these entries; "" if it is none that is known."""
+    for parts, name, lies_in in _DATA_SETS:
+        if names >= set(parts) and "K.txt" not in names:
+            return f"it looks like {name} ({lies_in}), which is not read: {_LAYOUT}"
+    return ""
 
 
 def _some(names: list[str]) -> str:

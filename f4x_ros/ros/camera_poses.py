@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from geometry_msgs.msg import PoseStamped, TransformStamped
 from rclpy.node import Node
 
+from f4x_ros.core.base.limits import check_frame_name
 from f4x_ros.core.data import Pose
-from f4x_ros.core.errors import F4xError
+from f4x_ros.core.errors import F4xError, shown
 from f4x_ros.io.register import same_frame
 from f4x_ros.io.transforms import plain_frame
 from f4x_ros.ros.complaints import Complaints
@@ -20,6 +21,9 @@ from f4x_ros.ros.transform_buffer import FOR_EVER_S, TransformBuffer, TransformU
 from f4x_ros.ros.transforms import TfListener
 
 _CAMERA = "(camera)"  # where a message does not say whose pose it is
+
+
+_MAX_PAIRS = 1000  # of frames that nothing connects
 
 
 class Placement(NamedTuple):
@@ -65,15 +69,16 @@ class CameraPoses:
         """A pose of the camera in the map, of a topic, as one of the messages that have one."""
         parent, ns = plain_frame(message.header.frame_id), stamp_ns(message.header.stamp)
         if parent != self._map_frame:
-            text = f"pose is in frame '{message.header.frame_id}', expected '{self._map_frame}'"
+            text = f"pose is in frame {shown(parent)}, expected '{self._map_frame}'"
             self._complaints.bad_pose("poses_of_other_frames", ns, text)
             return
         child = plain_frame(getattr(message, "child_frame_id", "")) or _CAMERA
         if child != self._child and self._child is not None:
-            text = f"pose is that of '{child}', expected '{self._child}' as before"
+            text = f"pose is that of {shown(child)}, expected '{self._child}' as before"
             self._complaints.bad_pose("poses_of_other_frames", ns, text)
             return
         try:
+            check_frame_name("child_frame_id", child)
             self._poses.add(self._map_frame, child, ns, _pose_of(message))
         except F4xError as error:
             self._complaints.bad_pose("poses_unusable", ns, f"pose is skipped: {error}")
@@ -104,6 +109,8 @@ class CameraPoses:
             # (the next ones do not wait for what has not come by now)
             if waited_s < FOR_EVER_S and pair not in self._unplaced:
                 raise
+            if len(self._unplaced) >= _MAX_PAIRS:  # names that change all the time
+                self._unplaced.clear()
             self._unplaced.add(pair)
             beside = None
         return Placement(camera, beside)

@@ -13,6 +13,7 @@ from f4x_ros.ros.diagnostics import FOR_EVER_S, Health
 from f4x_ros.ros.frame_queue import DropCause
 
 _LOG_PERIOD_S = 5.0
+_MAX_KINDS = 1000
 # How frames that go are counted. What readers of recordings leave out too is called as they do.
 _DROPS: dict[DropCause, str] = {
     "superseded": "superseded",
@@ -42,12 +43,14 @@ class Complaints:
 
     Attributes:
         remarks: how the topics are read, in sentences.
+        why: by reason for which something was left out, what was said of the first.
     """
 
     def __init__(self, node: Node, health: Health) -> None:
         self._node, self._health = node, health
         self._log_at: dict[str, float] = {}
         self.remarks: list[str] = []
+        self.why: dict[str, str] = {}
 
     def bad_input(self, kind: str, counter: str, text: str) -> None:
         """Something is not as expected; `kind` is one of `diagnostics.KINDS`, '' counts nothing."""
@@ -59,6 +62,7 @@ class Complaints:
     def bad_frame(self, kind: str, reason: str, stamp_ns: int, text: str) -> None:
         """A frame cannot be used; `reason` is counted among what is left out."""
         self._health.left_out(reason, stamp_ns=stamp_ns)
+        self.why.setdefault(reason, text)
         self.bad_input(kind, "", text)
 
     def bad_transform(self, frame: str, stamp_ns: int, text: str) -> None:
@@ -78,7 +82,8 @@ class Complaints:
     def several_parents(self, frame: str, text: str) -> None:
         """Two programs say where a frame is."""
         self._health.problem("parents", text, hold_s=FOR_EVER_S)
-        self.remarks.append(text)
+        if text not in self.remarks:
+            self.remarks.append(text)
         self._log(f"parents of {frame}", text)
 
     def remark(self, text: str) -> None:
@@ -89,6 +94,7 @@ class Complaints:
     def dropped(self, cause: DropCause, reason: str, stamp_ns: int) -> None:
         """The worker dropped a frame."""
         self._health.left_out(_DROPS[cause], stamp_ns=stamp_ns)
+        self.why.setdefault(_DROPS[cause], reason)
         if cause == "queue_full":
             self._health.problem("overload", f"frames are dropped: {reason} (queue_size)")
         elif cause == "not_ready":
@@ -107,9 +113,15 @@ class Complaints:
         self._health.problem("report", f"report.dir: {text}", hold_s=FOR_EVER_S)
         self._log("report", f"there is no report: {text}")
 
+    def empty_report(self, text: str) -> None:
+        """The report tells of no frame."""
+        self._health.problem("report", f"report.dir: {text}", hold_s=FOR_EVER_S)
+
     def _log(self, kind: str, text: str) -> None:
         """Warn, but about each kind of problem only every few seconds."""
         now = time.monotonic()
+        if len(self._log_at) > _MAX_KINDS:  # frames whose names change all the time
+            self._log_at.clear()
         if now - self._log_at.get(kind, -_LOG_PERIOD_S) >= _LOG_PERIOD_S:
             self._log_at[kind] = now
             self._node.get_logger().warning(text)

@@ -17,11 +17,12 @@ COUNTERS = (
             *("images_without_frame", "depth_unreadable", "depth_of_other_size"),
             *("depth_without_calibration", "depth_not_registered", "frames_unusable"),
             *("calibrations_unusable", "poses_unusable", "poses_of_other_frames"),
-            *("transforms_unusable",),
+            *("transforms_unusable", "depth_without_reading"),
             *("superseded", "queue_full", "failed", "stopped"),
         )
     ),
-    *("stamps_replaced", "time_jumps", "queries", "queries_refused", "segments"),
+    *("stamps_replaced", "time_jumps", "queries", "queries_refused", "asks"),
+    *("asks_refused", "segments"),
     *("segments_refused", "prompts_refused", "services_failed", "reports_failed"),
 )
 
@@ -29,6 +30,6 @@ LOST_IN_STREAM = ("superseded", "queue_full", "stopped")
 """Reasons for which a recording would have lost nothing: the stream went on without waiting."""
 NO_FRAMES = (
     *("depth_without_image", "depth_with_repeated_stamp", "calibrations_unusable"),
-    *("poses_unusable", "poses_of_other_frames", "transforms_unusable"),
+    *("poses_unusable", "poses_of_other_frames", "transforms_unusable", "depth_without_reading"),
 )
 """Reasons that count what is no frame."""

@@ -30,6 +30,7 @@ FOR_EVER_S = 1e9
 KINDS: dict[str, bytes] = {
     "configuration": ERROR,  # a parameter, the file of prompts, the model: configuring failed
     "activation": ERROR,  # the folder of the report, a QoS override: activating failed
+    "starting": OK,  # nobody publishes an input, yet
     "topic": ERROR,  # nobody publishes an input
     "type": ERROR,  # an input is published with another type than is read
     "qos": ERROR,  # a publisher's QoS does not fit the subscription
@@ -44,6 +45,7 @@ KINDS: dict[str, bytes] = {
     "processing": ERROR,  # the map refused a frame or failed
     "parents": WARN,  # two programs say where a frame is
     "tf": WARN,  # a transform that is none, perhaps of a frame that nobody needs
+    "publishers": WARN,  # several publish the image, or the depth image
     "stamps": WARN,  # header stamps of zero
     "backend": WARN,  # the map is drawn more slowly than it could be
     "prompts": WARN,  # a prompt was refused
@@ -52,7 +54,17 @@ KINDS: dict[str, bytes] = {
     "name": WARN,  # another node of the same name is in the graph
 }
 # What only the diagnostics see, so they log it; the rest is logged when it happens.
-_LOGGED_HERE = ("topic", "type", "qos", "silent", "sync", "stamps", "backend", "overload")
+_LOGGED_HERE = (
+    "topic",
+    "type",
+    "publishers",
+    "qos",
+    "silent",
+    "sync",
+    "stamps",
+    "backend",
+    "overload",
+)
 # What a frame that comes through has shown to be over.
 _OF_FRAMES = (
     *("camera_info", "time", "pose", "transform", "image", "depth", "processing", "stamps"),

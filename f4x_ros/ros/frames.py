@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from f4x_ros.core.base.limits import check_frame_name
 from f4x_ros.core.data import Frame, Pose
 from f4x_ros.core.errors import BadSampleError, F4xError
 from f4x_ros.io.rectify import Rectifier
@@ -135,8 +136,16 @@ class FrameBuilder:
         self._to_color = DepthToColor(self._names["depth/image"])
 
     def frame_id(self, image: Image | CompressedImage) -> str:
-        """Name of the optical frame: the parameter `camera_frame`, or what the image says."""
-        name: str = self._camera_frame or plain_frame(image.header.frame_id)
+        """Name of the optical frame: the parameter `camera_frame`, or what the image says.
+
+        Raises:
+            BadFrameError: it says nothing, or what can be no name of a frame.
+        """
+        if self._camera_frame:
+            return self._camera_frame
+        with _bad("image", "images_without_frame"):
+            check_frame_name(f"{self._names['image']} header.frame_id", image.header.frame_id)
+        name: str = plain_frame(image.header.frame_id)
         if not name:
             raise BadFrameError(
                 "image",
@@ -146,7 +155,13 @@ class FrameBuilder:
         return name
 
     def depth_frame(self, image: Image | CompressedImage, depth: Image | CompressedImage) -> str:
-        """Name of the frame of depth: that of the image where both messages name the same."""
+        """Name of the frame of depth: that of the image where both messages name the same.
+
+        Raises:
+            BadFrameError: it can be no name of a frame.
+        """
+        with _bad("depth", "depth_unreadable"):
+            check_frame_name(f"{self._names['depth/image']} header.frame_id", depth.header.frame_id)
         name = plain_frame(depth.header.frame_id)
         return self.frame_id(image) if name == plain_frame(image.header.frame_id) else name
 

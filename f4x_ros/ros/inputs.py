@@ -22,6 +22,8 @@ from f4x_ros.ros.sync import StampPairing
 
 _SILENT_S = 3.0
 """A publisher from which nothing came for so long is silent."""
+_STARTING_S = 3.0
+"""So long the other programs may take to appear: a launch file starts them all at once."""
 _NEVER_PAIRED = 5
 """So many images and as many depth images without a pair are a pattern."""
 _ADAPT_S = 0.2
@@ -38,7 +40,7 @@ _POSES = (PoseStamped, PoseWithCovarianceStamped, Odometry, TransformStamped)
 # How what never found its partners is called, as by the readers of recordings.
 _UNPAIRED = {"image": "images_without_depth", "depth/image": "depth_without_image"}
 _REPEATED = {"image": "images_with_repeated_stamp", "depth/image": "depth_with_repeated_stamp"}
-_OWN_KINDS = ("topic", "type", "qos", "silent", "sync", "stamps")
+_OWN_KINDS = ("starting", "topic", "type", "publishers", "qos", "silent", "sync", "stamps")
 
 
 class Inputs:
@@ -68,6 +70,8 @@ class Inputs:
             on_lost=self._lost,
         )
         self._paired = 0
+        self._calibrated = False
+        self._began_s = time.monotonic()
         self._inputs: list[Input] = []
         try:
             for topic, kinds in _KINDS.items():
@@ -88,9 +92,18 @@ class Inputs:
         now = time.monotonic()
         needed = [i for i in self._inputs if not i.optional]
         missing = [i for i in needed if not i.received and not i.publishers()]
-        self._tell("topic", [f"nobody publishes '{i.resolved()}'" for i in missing])
+        starting = now - self._began_s < _STARTING_S
+        yet = " yet" if starting else ""
+        said = [f"nobody publishes '{i.resolved()}'{yet}{self._instead(i)}" for i in missing]
+        if said and starting:
+            self._health.problem("starting", "; ".join(said))
+        else:
+            self._health.forget("starting")
+            self._tell("topic", said)
         wrong = {i: text for i in self._inputs if (text := i.other_type())}
         self._tell("type", list(wrong.values()))
+        crowds = [i.crowd() for i in self._inputs if i.name in _UNPAIRED and i.received]
+        self._tell("publishers", [f"{text}; all count as one camera" for text in crowds if text])
         self._tell("qos", [text for i in self._inputs if (text := i.repair())])
         silent = [
             _silence(i, now)
@@ -110,6 +123,12 @@ class Inputs:
         self._unsubscribe()
         self._pairing.give_up()
         self._health.forget(*_OWN_KINDS)
+
+    def _instead(self, one: Input) -> str:
+        """What is published beside a topic that is not, as by image_transport."""
+        beside = [one.resolved() + transport for transport in _TRANSPORTS]
+        there = [name for name in beside if self._node.count_publishers(name)]
+        return f" (but '{there[0]}': remap '{one.name}' to that)" if there else ""
 
     def _listen(
         self, topic: str, kinds: tuple[type, ...], callback: Callable[[Any], None], **options: Any
@@ -141,6 +160,7 @@ class Inputs:
         def take(message: Any) -> None:
             if topic == "image":
                 self._expect_optional()
+            self._calibrated |= topic == "camera_info"
             if any(one.stamped for one in self._inputs):
                 self._pairing.loosen(SLOP_OF_PERIOD)
             for complete in self._pairing.add(topic, stamp_ns(message.header.stamp), message):
@@ -153,8 +173,10 @@ class Inputs:
     def _lost(self, topic: str, ns: int, cause: str) -> None:
         """The pairing lets a message go."""
         if topic in _UNPAIRED:
-            reasons = _REPEATED if cause == "repeated" else _UNPAIRED
-            self._health.left_out(reasons[topic], stamp_ns=ns)
+            reason = _REPEATED[topic] if cause == "repeated" else _UNPAIRED[topic]
+            if topic == "image" and not self._calibrated:  # that is what it waited for
+                reason = "images_without_calibration"
+            self._health.left_out(reason, stamp_ns=ns)
 
     def _check_pairs(self) -> None:
         received = {i.name: i.received for i in self._inputs}

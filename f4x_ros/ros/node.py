@@ -21,9 +21,9 @@ from f4x_ros.ros.diagnostics import FOR_EVER_S, DiagnosticsPublisher, Health
 from f4x_ros.ros.middleware import ignore_interrupts, refused, ros, until_interrupted
 from f4x_ros.ros.parameters import NodeParameters
 from f4x_ros.ros.session import Session
-from f4x_ros.srv import Query, Segment, SetPrompts
+from f4x_ros.srv import Ask, Query, Segment, SetPrompts
 
-Response = TypeVar("Response", Query.Response, Segment.Response, SetPrompts.Response)
+Response = TypeVar("Response", Ask.Response, Query.Response, Segment.Response, SetPrompts.Response)
 
 
 class PerceptionNode(LifecycleNode):
@@ -45,6 +45,7 @@ class PerceptionNode(LifecycleNode):
         # Handlers wait for the worker: in the default group they would hold up every callback.
         group = ReentrantCallbackGroup()
         self.create_service(Query, "~/query", self._on_query, callback_group=group)
+        self.create_service(Ask, "~/ask", self._on_ask, callback_group=group)
         self.create_service(Segment, "~/segment", self._on_segment, callback_group=group)
         self.create_service(SetPrompts, "~/set_prompts", self._on_set_prompts, callback_group=group)
         self.diagnostics = DiagnosticsPublisher(
@@ -162,6 +163,9 @@ class PerceptionNode(LifecycleNode):
 
     async def _on_query(self, request: Query.Request, response: Query.Response) -> Query.Response:
         return await self._answer(lambda session: session.query(request), response)
+
+    async def _on_ask(self, request: Ask.Request, response: Ask.Response) -> Ask.Response:
+        return await self._answer(lambda session: session.ask(request), response)
 
     async def _on_segment(
         self, request: Segment.Request, response: Segment.Response

@@ -73,7 +73,8 @@ class Wanted:
     def outputs(self) -> Outputs:
         """What `Perception` has to compute for them."""
         return Outputs(
-            masks=not self.topics.isdisjoint(("masks", "overlay")),
+            masks=False,  # (one of each prompt: nobody publishes them)
+            labels=not self.topics.isdisjoint(("masks", "overlay")),
             cloud="cloud" in self.topics,
             tracks=not self.topics.isdisjoint(("tracks", "markers", "overlay")),
             moving="moving" in self.topics,

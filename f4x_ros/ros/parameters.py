@@ -20,13 +20,13 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from f4x_ros.core.ask import read_prompts
+from f4x_ros.core.base.limits import MAX_FRAME_NAME_LETTERS, MAX_SOURCE_LETTERS
 from f4x_ros.core.config import Config
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.ros.options import Option, checked, declare, shortened, shown, unknown
 
 _FOLDERS = ("report.dir", "map.dir")
 _SLOWEST_HZ = 1e-6
-_LONGEST_FRAME = 256  # letters
 
 OPTIONS: tuple[Option, ...] = (
     Option("prompts", [""], "standing queries, in the order of their labels; '' is left out"),
@@ -218,11 +218,17 @@ def _check_together(values: Mapping[str, Any]) -> None:
     for name in ("map_frame", "camera_frame"):
         value = values[name]
         blank = name == "map_frame" and not value.strip("/ ")
-        if blank or len(value) > _LONGEST_FRAME or not value.isprintable():
+        if blank or len(value) > MAX_FRAME_NAME_LETTERS or not value.isprintable():
             raise BadInputError(
                 f"parameter '{name}' is {shown(value)}, expected the name of a frame, "
-                f"{_LONGEST_FRAME} letters at most"
+                f"{MAX_FRAME_NAME_LETTERS} letters at most"
             )
+    source = values["report.source"]
+    if len(source) > MAX_SOURCE_LETTERS or not source.isprintable():
+        raise BadInputError(
+            f"parameter 'report.source' is {shown(source)}, expected a line of "
+            f"{MAX_SOURCE_LETTERS} letters at most"
+        )
     memory = psutil.virtual_memory().total
     if values["field.max_bytes"] > memory:
         raise BadInputError(

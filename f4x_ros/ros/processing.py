@@ -122,6 +122,7 @@ class Processing:
         self._order = StampOrder(settings["time_jump_s"])
         self._epoch = 0  # of the frame that came last
         self._epoch_mapped = 0
+        self._depth_ns = 0  # stamp of the depth of the last frame in order
         self._mapped_ns = 0  # stamp of the last frame that went into the map
         self._builder = FrameBuilder(
             map_frame=settings["map_frame"],
@@ -141,15 +142,16 @@ class Processing:
         Nothing is decoded here: most frames of a fast camera are never taken.
         """
         image = messages["image"]
-        if not self._in_order(stamp_ns(image.header.stamp)):
+        ns, depth_ns = (stamp_ns(messages[t].header.stamp) for t in ("image", "depth/image"))
+        if not self._in_order(ns, depth_ns):
             return None
-        ns = stamp_ns(image.header.stamp)
+        self._depth_ns = depth_ns
         try:
             frame_id = self._builder.frame_id(image)
+            depth_frame = self._builder.depth_frame(image, messages["depth/image"])
         except BadFrameError as error:
             self._refuse(error, ns)
             return None
-        depth_frame = self._builder.depth_frame(image, messages["depth/image"])
 
         def look_up(waited_s: float) -> Placement:
             return self._poses.place(frame_id, depth_frame, ns, waited_s=waited_s)
@@ -160,7 +162,7 @@ class Processing:
         job.missing()
         return job
 
-    def _in_order(self, ns: int) -> bool:
+    def _in_order(self, ns: int, depth_ns: int) -> bool:
         """False for a frame from the past; a jump back in time begins a new map, if so set."""
         verdict = self._order.check(ns)
         if verdict == "next" or (verdict == "resumed" and ns > self._mapped_ns):
@@ -169,8 +171,12 @@ class Processing:
         if verdict == "resumed":  # the one that leapt ahead is in the map
             back_s = (self._mapped_ns - ns) / 1e9
         behind = f"the stamp of image went back by {back_s:.3f} s"
-        if back_s == 0:
-            behind = "image has the stamp of the frame before it"
+        if verdict == "late" and back_s == 0:  # a message that came twice, as readers count it
+            text = "image has the stamp of the frame before it: frame dropped"
+            self._complaints.bad_frame("time", "images_with_repeated_stamp", ns, text)
+            if depth_ns == self._depth_ns:
+                self._health.left_out("depth_with_repeated_stamp", stamp_ns=depth_ns)
+            return False
         if verdict == "late":
             self._complaints.bad_frame("time", "late", ns, f"{behind}: frame dropped")
             return False
@@ -205,6 +211,9 @@ class Processing:
         except BadFrameError as error:
             self._refuse(error, job.ns)
             return
+        if frame.depth is not None and not frame.depth.any():  # (of its colour the map learns)
+            text = f"{self._node.resolve_topic_name('depth/image')}: no pixel has a reading"
+            self._complaints.bad_frame("depth", "depth_without_reading", job.ns, text)
         # (after Ctrl-C frames are still mapped for the report, and nobody hears of them)
         wanted = self._outputs.wanted(job.ns) if self._node.context.ok() else Wanted(frozenset())
         labels = self._labels.in_force  # others may be set before the frame is done

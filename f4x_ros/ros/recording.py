@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from rclpy.node import Node
 
+from f4x_ros.core.base import LeftOut
 from f4x_ros.core.data import Frame, Outputs, Percept
+from f4x_ros.core.errors import NotReadyError
 from f4x_ros.core.perception import Perception
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.counters import LOST_IN_STREAM, NO_FRAMES
@@ -17,6 +19,8 @@ from f4x_ros.ros.parameters import Settings
 
 if TYPE_CHECKING:
     from f4x_ros.eval.subjects.run_recorder import RunRecorder
+
+_TOPICS = ("image", "camera_info", "depth/image")
 
 
 class Recording:
@@ -41,6 +45,7 @@ class Recording:
         self._node, self._settings, self._health = node, settings, health
         self._complaints, self._perception = complaints, perception
         self._recorder: RunRecorder | None = None
+        self._received_before: dict[str, int] = {}
 
     @property
     def runs(self) -> bool:
@@ -55,6 +60,8 @@ class Recording:
         from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
         self._health.begin_report()
+        self._complaints.why.clear()
+        self._received_before = self._received()
         self._recorder = RunRecorder(
             self._perception,
             self._settings["report.dir"],
@@ -85,12 +92,15 @@ class Recording:
         if self._recorder is not None:
             self._recorder.restart()
 
-    def finish(self) -> None:
-        """Write the report."""
+    def finish(self, problem: str = "") -> None:
+        """Write the report; `problem` is what was wrong last, if there is nothing to report."""
         recorder, self._recorder = self._recorder, None
         if recorder is None:
             return
-        self._write(recorder)
+        if recorder.frames:
+            self._write(recorder)
+        else:
+            self._write_empty(recorder, problem)
 
     def abandon(self) -> None:
         """Nothing half-written is left."""
@@ -100,20 +110,70 @@ class Recording:
 
     def _write(self, recorder: RunRecorder, ended_early: str = "") -> None:
         left_out = self._health.left_out_of_report()
-        lost = sum(left_out[reason] for reason in LOST_IN_STREAM)
-        missing = sum(count for reason, count, _ in left_out if reason not in NO_FRAMES)
         try:
             report = recorder.finish(
                 left_out,
-                dropped=lost,
-                frames_there=recorder.frames + missing,
+                dropped=_lost(left_out),
+                frames_there=recorder.frames + _missing(left_out),
                 remarks=self._complaints.remarks,
                 ended_early=ended_early,
             )
         except Exception as error:  # the disk; whatever: the node goes on
-            what = ", ".join(f"{count} {reason}" for reason, count, _ in left_out)
-            self._complaints.no_report(error, what)
+            self._complaints.no_report(error, _in_words(left_out))
         else:
-            # (after Ctrl-C the logger has lost its topic and complains)
-            say = self._node.get_logger().info if self._node.context.ok() else print
-            say(f"report of {report['frames']} frames written to {recorder.out_dir}")
+            self._say(f"report of {report['frames']} frames written to {recorder.out_dir}")
+
+    def _write_empty(self, recorder: RunRecorder, problem: str) -> None:
+        """A report of no frames says why."""
+        left_out = self._health.left_out_of_report()
+        before = self._received_before
+        came = ", ".join(f"{n - before[name]} {name}" for name, n in self._received().items())
+        why = f"no frame was mapped; received: {came}"
+        said = [text for reason in left_out.counts if (text := self._complaints.why.get(reason))]
+        if left_out:
+            why += f"; left out: {_in_words(left_out)}"
+        if said or problem:
+            why += f"; {said[0] if said else problem}"
+        try:
+            written = recorder.finish_empty(
+                why,
+                left_out,
+                dropped=_lost(left_out),
+                frames_there=_missing(left_out),
+                remarks=self._complaints.remarks,
+            )
+        except OSError as error:
+            self._complaints.no_report(error, why)
+            return
+        if written:
+            self._complaints.empty_report(why)
+            self._say(f"report: {why}; written to {recorder.out_dir}")
+        else:
+            why += f"; {recorder.out_dir} keeps what an earlier run left there"
+            self._complaints.no_report(NotReadyError(why))
+
+    def _received(self) -> dict[str, int]:
+        """Messages so far by topic."""
+        counts = self._health.counts()
+        return {name: counts[f"received.{name}"] for name in _TOPICS}
+
+    def _say(self, text: str) -> None:
+        # (after Ctrl-C the logger has lost its topic and complains)
+        if self._node.context.ok():
+            self._node.get_logger().info(text)
+        else:
+            print(text)
+
+
+def _lost(left_out: LeftOut) -> int:
+    """Frames of a stream that went on without waiting."""
+    return sum(left_out[reason] for reason in LOST_IN_STREAM)
+
+
+def _missing(left_out: LeftOut) -> int:
+    """Frames that were there and not used."""
+    return sum(count for reason, count, _ in left_out if reason not in NO_FRAMES)
+
+
+def _in_words(left_out: LeftOut) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count, _ in left_out)

@@ -9,6 +9,7 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.task import Future
 
+from f4x_ros.ros.asks import Asks
 from f4x_ros.ros.camera_poses import CameraPoses
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.diagnostics import Health
@@ -22,7 +23,7 @@ from f4x_ros.ros.questions import Labels, Questions
 from f4x_ros.ros.recording import Recording
 from f4x_ros.ros.warm_up import make_perception
 from f4x_ros.ros.worker import Worker
-from f4x_ros.srv import Query, Segment, SetPrompts
+from f4x_ros.srv import Ask, Query, Segment, SetPrompts
 
 
 class Session:
@@ -69,6 +70,7 @@ class Session:
             opened.callback(self._worker.stop)
             labels = Labels(self._perception, outputs)
             self._questions = Questions(self._perception, self._poses, labels, health, complaints)
+            self._asks = Asks(self._perception, health)
             self._questions.say_not_understood()
             self._processing = Processing(
                 node,
@@ -100,10 +102,11 @@ class Session:
 
     def deactivate(self) -> None:
         """Stop listening. Frames that wait are dropped; for a report they are processed first."""
+        problem = self._problems()  # those of the topics are forgotten with them
         self._stop_listening()
         if self._recording.runs:
             self._worker.finish_frames()
-            self._worker.call(self._recording.finish)
+            self._worker.call(lambda: self._recording.finish(problem))
         else:
             self._worker.drop_frames()
 
@@ -117,6 +120,12 @@ class Session:
         self._opened.close()
         self._recording.abandon()
 
+    def _problems(self) -> str:
+        """What is wrong now; that nothing comes any more only if that is all."""
+        found = self._health.problems()
+        said = [f"{kind}: {text}" for kind, text in found if kind != "silent"]
+        return "; ".join(said or [f"{kind}: {text}" for kind, text in found])
+
     def _stop_listening(self) -> None:
         if self._inputs is not None:
             self._inputs.close()
@@ -127,6 +136,10 @@ class Session:
     def query(self, request: Query.Request) -> Future[Query.Response]:
         """Answer on the worker's thread."""
         return self._worker.ask(lambda: self._questions.query(request))
+
+    def ask(self, request: Ask.Request) -> Future[Ask.Response]:
+        """Answer on the worker's thread."""
+        return self._worker.ask(lambda: self._asks.ask(request))
 
     def segment(self, request: Segment.Request) -> Future[Segment.Response]:
         """Answer on the worker's thread."""

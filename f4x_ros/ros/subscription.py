@@ -8,16 +8,19 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from rclpy._rclpy_pybind11 import RCLError  # (no public module has it)
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import MessageInfo, Subscription
 
+from f4x_ros.core.errors import BadInputError
 from f4x_ros.ros.conversions import stamp_msg, stamp_ns
 from f4x_ros.ros.diagnostics import Health
 
 _DEPTH = 10
+_NAMED = 4  # publishers of one topic
 # Reliable where all publishers are, since best effort loses large images; best effort where one of
 # them is, since they would not match otherwise. The middleware decides when the subscription is
 # made; `Input.repair` makes it again when a publisher came later.
@@ -96,6 +99,8 @@ class Input:
         types = self._types()
         if not types or type_name(self._kind) in types:
             self._name_others(types)
+            if not self._subscriptions:  # it had another type, in this process
+                self._subscribe()
             return
         fits = self._fitting(types)
         if fits is not None:
@@ -108,11 +113,22 @@ class Input:
     def other_type(self) -> str:
         """What is wrong with the type of the topic; '' = nothing."""
         types = self._types()
-        if not types or type_name(self._kind) in types:
+        if not types or (type_name(self._kind) in types and self._subscriptions):
             return ""
         has = " and ".join(f"{kind} (from {by})" for kind, by in sorted(types.items()))
         read = " or ".join(type_name(kind) for kind in self._kinds)
         return f"'{self.resolved()}' has type {has}, expected {read}"
+
+    def crowd(self) -> str:
+        """Who publishes the topic, if it is more than one; '' = nobody else does."""
+        ends = [
+            f"{end.node_namespace.rstrip('/')}/{end.node_name}"
+            for end in self._node.get_publishers_info_by_topic(self.resolved())
+            if end.topic_type == type_name(self._kind)
+        ]
+        if len(ends) < 2:
+            return ""
+        return f"'{self.resolved()}' has {len(ends)} publishers: {', '.join(sorted(ends)[:_NAMED])}"
 
     def repair(self) -> str | None:
         """Subscribe again if the QoS did not fit; what is wrong if that did not help."""
@@ -159,7 +175,23 @@ class Input:
             )
 
     def _subscribe(self) -> None:
+        """Listen; not yet, where this process itself publishes the topic with another type.
+
+        Raises:
+            BadInputError: the middleware refuses for another reason.
+        """
         self.close()
+        try:
+            self._create()
+        except RCLError as error:
+            self.close()
+            if not self._types().keys() - {type_name(self._kind)}:
+                raise BadInputError(
+                    f"'{self.resolved()}' cannot be subscribed to as {type_name(self._kind)}: "
+                    f"{error}"
+                ) from error
+
+    def _create(self) -> None:
         events = SubscriptionEventCallbacks(incompatible_qos=self._on_misfit)
         self._subscriptions.append(
             self._node.create_subscription(

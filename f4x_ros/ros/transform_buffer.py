@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from f4x_ros.core.base.limits import MAX_TRANSFORMS, check_frame_name
 from f4x_ros.core.data import Pose, check_pose, interpolate, inverse
 from f4x_ros.core.errors import BadInputError, NotReadyError
 from f4x_ros.io.transforms import (
@@ -35,6 +36,8 @@ GRACE = 0.3
 part of the patience is over: whoever waits long for a recording gets the next sample."""
 
 _NS = 1_000_000_000
+_FORGOTTEN = 10  # this part of the edges goes at once, or each new one would cost a search
+_NAMED = 20  # frames in a message
 _RECENT = 30  # samples from which it is told how often an edge comes
 _LONG_AGO_NS = 10 * _NS  # a parent from which nothing has come for so long has been left
 
@@ -60,6 +63,7 @@ class _Edge:
         self.stamps: list[int] = []
         self.poses: list[Pose] = []
         self.samples = 0  # ever, moving
+        self.last_added = 0  # number of its last sample among those of all edges
         self._tolerance = Tolerance(0, 0)
         self._suspect: tuple[int, Pose] | None = None  # the last sample, if its stamp leapt
 
@@ -144,6 +148,9 @@ class _Edge:
 class TransformBuffer:
     """Transforms of the last seconds. All methods may be called from any thread.
 
+    Of more than `MAX_TRANSFORMS` pairs of frames, those that move and were heard of longest ago are
+    forgotten: some programs give each thing they ever saw a frame of its own.
+
     Of a frame with several parents the one is used that `io.transforms.choose_parent` names, not
     the one that came last. Leading slashes of names mean nothing. How far between and beyond its
     samples a transform is known, `io.transforms.tolerance` says.
@@ -171,6 +178,7 @@ class TransformBuffer:
         self._patience_s, self._on_choice = patience_s, on_choice
         self._fixed = tuple(dict.fromkeys((plain_frame(fixed), *FIXED_FRAMES)))
         self._edges: dict[str, dict[str, _Edge]] = defaultdict(dict)  # by child and parent
+        self._added = 0
         self._told: dict[str, str] = {}  # child, and the parent that was said to be used
         self._lock = threading.Lock()
 
@@ -180,18 +188,44 @@ class TransformBuffer:
         """Store one sample.
 
         Raises:
-            ValueError: an empty name, a frame that is its own parent, or an invalid pose.
+            ValueError: an empty name or one that can be none, a frame that is its own parent, an
+                invalid pose, or too many that do not move.
         """
+        check_frame_name("header.frame_id", parent)
+        check_frame_name("child_frame_id", child)
         parent, child = plain_frame(parent), plain_frame(child)
         if not parent or not child or parent == child:
             raise BadInputError(f"transform '{parent}' -> '{child}', expected two different names")
         pose = check_pose(f"transform '{parent}' -> '{child}'", T_parent_child)
         with self._lock:
-            edge = self._edges[child].setdefault(parent, _Edge(parent, child))
+            edge = self._edge(parent, child)
+            self._added += 1
+            edge.last_added = self._added
             if static:
                 edge.still = pose
             else:
                 edge.add(ns, pose, self._history_ns, self._jump_ns)
+
+    def _edge(self, parent: str, child: str) -> _Edge:
+        """The edge, made if it is not there; then others may be forgotten."""
+        found = self._edges.get(child, {}).get(parent)
+        if found is not None:
+            return found
+        every = [edge for edges in self._edges.values() for edge in edges.values()]
+        if len(every) >= MAX_TRANSFORMS:
+            moving = sorted((e for e in every if e.still is None), key=lambda e: e.last_added)
+            if not moving:
+                raise BadInputError(
+                    f"transform '{parent}' -> '{child}' is one more than {MAX_TRANSFORMS}, "
+                    "expected no more"
+                )
+            for old in moving[: max(1, MAX_TRANSFORMS // _FORGOTTEN)]:
+                del self._edges[old.child][old.parent]
+                if not self._edges[old.child]:
+                    del self._edges[old.child]
+                    self._told.pop(old.child, None)
+        made = self._edges[child][parent] = _Edge(parent, child)
+        return made
 
     def lookup(self, target: str, source: str, ns: int, *, waited_s: float = 0.0) -> Pose:
         """`T_target_source` at a time; `LATEST` takes the newest time all edges have in common.
@@ -250,7 +284,9 @@ class TransformBuffer:
         names_source, up_source = self._chain(source, alive)
         common = next((name for name in names_source if name in names_target), None)
         if common is None:
-            known = ", ".join(sorted(self._edges)) or "none"
+            names = sorted(self._edges)
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            known = ", ".join(names[:_NAMED]) + more or "none"
             raise TransformUnavailableError(
                 f"no transform '{target}' -> '{source}': nothing connects '{names_target[-1]}' and "
                 f"'{names_source[-1]}' (child frames heard of: {known})"

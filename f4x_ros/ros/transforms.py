@@ -10,7 +10,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from tf2_msgs.msg import TFMessage
 
-from f4x_ros.core.errors import F4xError
+from f4x_ros.core.errors import F4xError, shown
 from f4x_ros.ros.conversions import pose_from_transform, stamp_ns
 from f4x_ros.ros.transform_buffer import TransformBuffer
 
@@ -62,5 +62,6 @@ class TfListener(TransformBuffer):
             try:
                 self.add(parent, child, ns, pose_from_transform(stamped.transform), static=static)
             except F4xError as error:
-                self._on_bad(child, ns, f"transform '{parent}' -> '{child}' is skipped: {error}")
+                edge = f"transform {shown(parent)} -> {shown(child)}"
+                self._on_bad(shown(child), ns, f"{edge} is skipped: {error}")
         self._on_new()

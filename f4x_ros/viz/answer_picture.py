@@ -47,7 +47,7 @@ def answer_picture(rgb: Image8, result: QueryResult) -> Image8:
     color = prompt_colors([result.prompt])
     labels = (mask >= result.threshold).astype(np.uint16)
     line_px = max(1, round(size[0] / 500))
-    blend_labels(out, labels, color, mask[None], line_px=line_px)
+    blend_labels(out, labels, color, mask, line_px=line_px)
     text_px = max(11, round(size[0] / 42))
     chips = [
         chip

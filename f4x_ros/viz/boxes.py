@@ -28,8 +28,22 @@ def projected_edges(track: Track, camera: PinholeCamera, T_map_camera: Pose) -> 
 
     E is 12, less where edges lie behind the camera; those that pass it are cut off just before it.
     """
+    return _edges(corners(track), camera, T_map_camera)
+
+
+def corner_edges(
+    low: NDArray[np.float64], high: NDArray[np.float64], camera: PinholeCamera, T_map_camera: Pose
+) -> NDArray[np.float64]:
+    """The same of a box along the map's axes between two corners [3], metres."""
+    return _edges((low + high) / 2 + 0.5 * _SIGNS * (high - low), camera, T_map_camera)
+
+
+def _edges(
+    box: NDArray[np.float64], camera: PinholeCamera, T_map_camera: Pose
+) -> NDArray[np.float64]:
+    """The edges in pixels of a box with corners [8, 3] in the map frame."""
     T_camera_map = inverse(T_map_camera)
-    points = corners(track) @ T_camera_map[:3, :3].T + T_camera_map[:3, 3]
+    points = box @ T_camera_map[:3, :3].T + T_camera_map[:3, 3]
     edges = points[_EDGES]  # [12, 2, 3]
     edges = edges[(edges[:, :, 2] > _NEAR_M).any(1)]
     a, b = edges[:, 0], edges[:, 1]

@@ -28,7 +28,7 @@ def overlay(
     rgb: Image8,
     labels: NDArray[np.uint16] | None,
     prompts: Sequence[str],
-    masks: NDArray[np.float32] | None = None,
+    certainty: NDArray[np.float32] | None = None,
     tracks: Sequence[Track] = (),
     camera: PinholeCamera | None = None,
     T_map_camera: Pose | None = None,
@@ -42,7 +42,7 @@ def overlay(
         rgb: [H, W, 3] uint8, not changed.
         labels: [H, W] uint16, 0 background, q + 1 prompt q, 65535 unlabelled; None: no masks.
         prompts: names, in the order of the labels; colours follow this order.
-        masks: [Q, H, W] probabilities; where given, tints are as strong as the label is certain.
+        certainty: [H, W] probability of the label; where given, tints are as strong as it.
         tracks: objects whose boxes are drawn if `camera` and `T_map_camera` are given, too: solid
             lines for CONFIRMED, dashed for the largest few others, nothing for LOST.
         camera: intrinsics of `rgb`.
@@ -56,7 +56,7 @@ def overlay(
     Raises:
         ValueError: sizes that do not fit.
     """
-    _check(rgb, labels, prompts, masks, scale)
+    _check(rgb, labels, certainty, scale)
     size = (rgb.shape[1] * scale, rgb.shape[0] * scale)
     out = rgb.copy()
     if scale > 1:
@@ -64,7 +64,7 @@ def overlay(
     style = _Style.of(out)
     named: list[tuple[Track, Chip]] = []
     if labels is not None:
-        _draw_masks(out, labels, prompts, masks, style)
+        _draw_masks(out, labels, prompts, certainty, style)
     if camera is not None and T_map_camera is not None:
         view = camera.scaled(scale) if scale > 1 else camera
         for track in _worth_drawing(tracks):
@@ -88,7 +88,7 @@ def overlay_percept(rgb: Image8, percept: Percept, *, scale: int = 1) -> Image8:
         rgb,
         percept.labels,
         percept.prompts,
-        percept.masks,
+        percept.certainty,
         percept.tracks,
         percept.camera,
         percept.T_map_camera,
@@ -113,7 +113,7 @@ def blend_labels(
     rgb: Image8,
     labels: NDArray[np.uint16],
     colors: Sequence[Rgb],
-    masks: NDArray[np.float32] | None = None,
+    certainty: NDArray[np.float32] | None = None,
     *,
     line_px: int = 1,
 ) -> None:
@@ -121,7 +121,7 @@ def blend_labels(
     for q in _shown(labels, len(colors)):
         mask, rgb_of_label = labels == q + 1, colors[q]
         color = np.array(rgb_of_label, np.float32)
-        share = _TINT * (masks[q][mask, None] if masks is not None else 1.0)
+        share = _TINT * (certainty[mask, None] if certainty is not None else 1.0)
         rgb[mask] = np.round(rgb[mask] * (1 - share) + color * share)
         edges, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(rgb, edges, -1, rgb_of_label, line_px, cv2.LINE_AA)
@@ -152,18 +152,14 @@ class _Style:
 def _check(
     rgb: Image8,
     labels: NDArray[np.uint16] | None,
-    prompts: Sequence[str],
-    masks: NDArray[np.float32] | None,
+    certainty: NDArray[np.float32] | None,
     scale: int,
 ) -> None:
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
         raise BadInputError(f"rgb is {rgb.shape} {rgb.dtype}, expected (H, W, 3) uint8")
-    if labels is not None and labels.shape != rgb.shape[:2]:
-        raise BadInputError(f"labels have shape {labels.shape}, expected {rgb.shape[:2]}")
-    if masks is not None and masks.shape != (len(prompts), *rgb.shape[:2]):
-        raise BadInputError(
-            f"masks have shape {masks.shape}, expected {(len(prompts), *rgb.shape[:2])}"
-        )
+    for name, picture in (("labels", labels), ("certainty", certainty)):
+        if picture is not None and picture.shape != rgb.shape[:2]:
+            raise BadInputError(f"{name} has shape {picture.shape}, expected {rgb.shape[:2]}")
     if scale < 1:
         raise BadInputError(f"scale is {scale}, expected a whole number from 1")
 
@@ -172,15 +168,15 @@ def _draw_masks(
     out: Image8,
     labels: NDArray[np.uint16],
     prompts: Sequence[str],
-    masks: NDArray[np.float32] | None,
+    certainty: NDArray[np.float32] | None,
     style: _Style,
 ) -> None:
     if out.shape[:2] != labels.shape:
         size = (out.shape[1], out.shape[0])
         labels = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST), np.uint16)
-        if masks is not None:
-            masks = np.stack([cv2.resize(m, size) for m in masks]) if len(masks) else None
-    blend_labels(out, labels, prompt_colors(prompts), masks, line_px=style.line_px)
+        if certainty is not None:
+            certainty = np.asarray(cv2.resize(certainty, size), np.float32)
+    blend_labels(out, labels, prompt_colors(prompts), certainty, line_px=style.line_px)
 
 
 def _mask_names(

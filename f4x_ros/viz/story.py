@@ -46,7 +46,7 @@ class Story:
     Attributes:
         title: one line.
         rgb: [H, W, 3] uint8, the frame that the percept describes.
-        percept: with masks, labels and tracks.
+        percept: with labels and tracks.
         cloud: of the map, labelled as the percept is.
         camera_path: [M, 3] m, map frame, oldest first, M >= 1.
         trails: [K, 3] m, map frame, oldest first, of each track id.
@@ -67,9 +67,8 @@ class Story:
     up: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("masks", "labels"):
-            if getattr(self.percept, name) is None:
-                raise BadInputError(f"percept has no {name}, expected one with all outputs")
+        if self.percept.labels is None:
+            raise BadInputError("percept has no labels, expected one with them")
         shape = (self.percept.camera.height, self.percept.camera.width, 3)
         if self.rgb.shape != shape:
             raise BadInputError(f"rgb has shape {self.rgb.shape}, expected {shape} as the percept")
@@ -178,7 +177,6 @@ def _draw_masks(page: Image8, story: Story, area: _Area) -> None:
     """The overlay, drawn at the size it is shown at, so that names are sharp."""
     percept = story.percept
     assert percept.labels is not None
-    assert percept.masks is not None
     left, top, width, height = _fit(story.rgb.shape, area)
     size = (width, height)
     shown = _resized(story.rgb, size)

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from f4x_ros.core.ask.asking import Asker
 from f4x_ros.core.ask.clicks import segment
-from f4x_ros.core.ask.describe import label_masks, moving_mask, moving_now, semantic_cloud
+from f4x_ros.core.ask.describe import (
+    Labelling,
+    moving_mask,
+    moving_now,
+    prompts_at_once,
+    semantic_cloud,
+)
 from f4x_ros.core.ask.lift import Operator, PosedImage, Quantity, drawn_images, images_of, lift
 from f4x_ros.core.ask.marks import MarkedObject, TransferResult, transfer_marks
 from f4x_ros.core.ask.presence import Evidence
@@ -19,6 +25,7 @@ from f4x_ros.core.ask.scene import QueryScene
 __all__ = [
     "Asker",
     "Evidence",
+    "Labelling",
     "MarkedObject",
     "Operator",
     "PosedImage",
@@ -29,11 +36,11 @@ __all__ = [
     "Wanted",
     "drawn_images",
     "images_of",
-    "label_masks",
     "labels_of",
     "lift",
     "moving_mask",
     "moving_now",
+    "prompts_at_once",
     "read_prompts",
     "score_of",
     "segment",

@@ -22,7 +22,7 @@ from f4x_ros.core.base import on_host
 from f4x_ros.core.data import Cloud, Presence, QueryResult, Track
 from f4x_ros.core.features.distil import Distiller
 from f4x_ros.core.field import MIN_OPACITY
-from f4x_ros.core.objects import BOX_PERCENTILES, Component, asked_together
+from f4x_ros.core.objects import BOX_PERCENTILES, Component, asked_together, coordinates
 
 LEVEL = 0.5
 """Probability from which a Gaussian, or a pixel, is part of the object."""
@@ -102,9 +102,9 @@ def members_of(distiller: Distiller, scene: QueryScene, clicks: Clicks, backend:
 
 
 def _features(distiller: Distiller, scene: QueryScene) -> Tensor:
-    """[N, C] of the Gaussians, drawn to the mean of their piece: a single one's are noisy."""
+    """[N, D] of the Gaussians, drawn to the mean of their piece: a single one's are noisy."""
     means, _, piece = asked_together(scene.snapshot)
-    return distiller.decode(torch.lerp(scene.snapshot.latents, means[piece], _OF_PIECE))
+    return coordinates(torch.lerp(scene.snapshot.latents, means[piece], _OF_PIECE), distiller)
 
 
 def _drawn(scene: QueryScene, probability: Tensor, backend: str) -> Tensor:

@@ -17,36 +17,79 @@ from f4x_ros.core.field import MIN_OPACITY, Snapshot
 
 _SOLID_ALPHA = 0.5  # below this a pixel has no label
 _BAND = 2**24  # probabilities that are looked at together, 64 MB
+_DRAWN = 2**24  # scores that are drawn together, 64 MB
+_DRAWN_LEAST = 32  # prompts that are drawn together however large the picture is
 
 
-def label_masks(
-    accumulated: Tensor, alpha: Tensor, thresholds: Sequence[float]
-) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
-    """Probabilities [Q, H, W] and labels [H, W] from rendered scores [H, W, Q].
+class Labelling:
+    """The label of each pixel, from rendered scores of the prompts, some prompts at a time.
 
-    Labels are 0 background, q + 1 prompt q, `UNLABELLED` where the field is hardly there.
+    Args:
+        alpha: [H, W] of the rendered field.
+        thresholds: of all prompts.
+        keep: make a mask of each prompt, too.
     """
-    height, width, count = accumulated.shape
-    rows = max(1, _BAND // max(1, width * count))
-    if rows >= height:
-        return _labelled(accumulated, alpha, thresholds)
-    # By bands of rows: with many prompts, what is made on the way has several times their size.
-    masks = np.empty((count, height, width), np.float32)
-    numbers = np.empty((height, width), np.uint16)
-    for top in range(0, height, rows):
-        band = slice(top, top + rows)
-        masks[:, band], numbers[band] = _labelled(accumulated[band], alpha[band], thresholds)
-    return masks, numbers
+
+    def __init__(self, alpha: Tensor, thresholds: Sequence[float], *, keep: bool) -> None:
+        self._alpha, self._thresholds, self._seen = alpha, tuple(thresholds), 0
+        self._shape = (len(self._thresholds), *alpha.shape)
+        self._keep = keep
+        self._masks = np.empty((0, *alpha.shape), np.float32)
+        self._whole: Tensor | None = None  # all masks, where they were looked at together
+        self._labels = torch.zeros(alpha.shape, dtype=torch.int64, device=alpha.device)
+        self._best = alpha.new_full(alpha.shape, -1)  # of those that pass; -1 none
+        self._likeliest = alpha.new_zeros(alpha.shape)
+
+    def add(self, accumulated: Tensor) -> None:
+        """The next prompts: their rendered scores [H, W, q]."""
+        height, width, count = accumulated.shape
+        if not count:
+            return
+        rows = max(1, _BAND // (width * count))
+        # By bands of rows: with many prompts, what is made on the way has several times their size.
+        for top in range(0, height, rows):
+            self._add_band(accumulated, slice(top, top + rows))
+        self._seen += count
+
+    def result(
+        self,
+    ) -> tuple[NDArray[np.float32] | None, NDArray[np.uint16], NDArray[np.float32]]:
+        """Masks [Q, H, W] if they are kept, labels [H, W], `Percept.certainty` [H, W].
+
+        Labels are 0 background, q + 1 prompt q, `UNLABELLED` where the field is hardly there.
+        """
+        labels = torch.where(self._alpha < _SOLID_ALPHA, UNLABELLED, self._labels)
+        certainty = torch.where(self._labels > 0, self._best, self._likeliest)
+        if self._whole is not None:
+            masks, numbers, sure = on_host(self._whole, labels, certainty)
+            return masks, numbers.astype(np.uint16), sure
+        numbers, sure = on_host(labels, certainty)
+        return self._masks if self._keep else None, numbers.astype(np.uint16), sure
+
+    def _add_band(self, accumulated: Tensor, band: slice) -> None:
+        probability = _share(accumulated[band], self._alpha[band][..., None])
+        first = self._seen
+        limits = self._thresholds[first : first + probability.shape[-1]]
+        labels, score = labels_of(probability, limits)
+        better = (labels > 0) & (score > self._best[band])
+        self._labels[band] = torch.where(better, labels + first, self._labels[band])
+        self._best[band] = torch.where(better, score, self._best[band])
+        self._likeliest[band] = torch.maximum(self._likeliest[band], probability.amax(-1))
+        if self._keep:
+            self._keep_masks(probability.permute(2, 0, 1).contiguous(), first, band)
+
+    def _keep_masks(self, masks: Tensor, first: int, band: slice) -> None:
+        if masks.shape == self._shape:
+            self._whole = masks
+            return
+        if not self._masks.size:
+            self._masks = np.empty(self._shape, np.float32)
+        (self._masks[first : first + len(masks), band],) = on_host(masks)
 
 
-def _labelled(
-    accumulated: Tensor, alpha: Tensor, thresholds: Sequence[float]
-) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
-    probability = _share(accumulated, alpha[..., None])
-    labels, _ = labels_of(probability, thresholds)
-    labels = torch.where(alpha < _SOLID_ALPHA, UNLABELLED, labels)
-    masks, numbers = on_host(probability.permute(2, 0, 1).contiguous(), labels)
-    return masks, numbers.astype(np.uint16)
+def prompts_at_once(height: int, width: int) -> int:
+    """So many prompts are drawn together: more would take memory by their number."""
+    return max(_DRAWN_LEAST, _DRAWN // (height * width))
 
 
 def moving_now(snapshot: Snapshot, tracks: Sequence[Track], since_s: float) -> Tensor:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from f4x_ros.core.ask.cosines import cosines
+from f4x_ros.core.ask.cosines import cosines, language_dim
 from f4x_ros.core.ask.prompts import check_threshold
 from f4x_ros.core.ask.scene import QueryScene
 from f4x_ros.core.ask.vectors import pooled
@@ -97,7 +97,7 @@ def make_likeness(
     else:
         label = f"like object {like_object}"
         vector = object_vector(distiller, scene, like_object)
-    vector = functional.normalize(vector, dim=0)
+    vector = functional.normalize(vector[: language_dim(distiller)], dim=0)
     known = scene.snapshot.latent_weights >= min_weight
     cosine, _ = cosines(distiller, scene.snapshot.latents[known], vector[None])
     usual = min(float(cosine.median()), _MOST_USUAL) if len(cosine) else 0.0

@@ -12,15 +12,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from f4x_ros.core.ask.cosines import cosines
+from f4x_ros.core.ask.cosines import cosines, language_dim
 from f4x_ros.core.ask.language import parse_question
 from f4x_ros.core.ask.prompts import PromptSet
-from f4x_ros.core.ask.rivals import COLORS, Rivals, described
+from f4x_ros.core.ask.rivals import Rivals
 from f4x_ros.core.ask.vectors import TextVectors, pooled
 from f4x_ros.core.data import Presence
 from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.features.base import EvidenceWords
 from f4x_ros.core.features.calibrated import PresenceCalibration
 from f4x_ros.core.features.distil import Distiller
+from f4x_ros.core.features.phrases import COLORS, described
 from f4x_ros.core.field import Snapshot
 
 _LEAST = 1e-4  # probabilities are kept so far from 0 and 1 where their logarithm is taken
@@ -38,6 +40,10 @@ class Evidence(NamedTuple):
             a share of how different the two are; -1 is what the rival itself would have.
         kind: cosine with what it is asked to be ("mug" of "red mug") less that with the best rival.
         color: cosine with its colour ("red thing") less that with the best other colour.
+        ahead: of photographs, how much more evidence there is for the phrase than for anything else
+            (`EvidenceWords.standing_out`).
+        photograph: how far what is seen comes from photographs, 0..1.
+        known: 1 if the phrase is known of photographs, 0 if not: then the others are guesses.
     """
 
     pooled: float
@@ -45,6 +51,9 @@ class Evidence(NamedTuple):
     rival: float
     kind: float
     color: float
+    ahead: float = 0.0
+    photograph: float = 0.0
+    known: float = 0.0
 
 
 class Judge:
@@ -80,13 +89,11 @@ class Judge:
         relevancies = prompts.relevancy(distiller, latents)[:, index].tolist()
         weights = torch.stack([snapshot.latent_weights[own].sum() for own in rows]).tolist()
         margins = self._margins(distiller, latents, parse_question(prompts.texts[index]).wanted)
+        photographs = _of_photographs(distiller, latents, prompts, index)
+        parts = zip(relevancies, weights, margins, photographs, strict=True)
         return [
-            Evidence(
-                log_odds(relevancy),
-                math.log(max(1e-9, weight)),
-                *margin,
-            )
-            for relevancy, weight, margin in zip(relevancies, weights, margins, strict=True)
+            Evidence(log_odds(relevancy), math.log(max(1e-9, weight)), *margin, *photograph)
+            for relevancy, weight, margin, photograph in parts
         ]
 
     def _margins(
@@ -98,9 +105,11 @@ class Judge:
         about = described(phrase)
         texts = self._encoder.encode([phrase, about.kind or phrase])
         vectors = torch.cat([texts, self._rivals.kinds, self._rivals.colors])
+        vectors = vectors[:, : language_dim(distiller)]
         found, _ = cosines(distiller, latents, vectors)
-        kinds, colors = found[:, 2 : 2 + len(self._rivals.kinds)], found[:, -len(COLORS) :]
-        alike = texts @ self._rivals.kinds.T  # [2, K]
+        named = slice(2, 2 + len(self._rivals.kinds))
+        kinds, colors = found[:, named], found[:, -len(COLORS) :]
+        alike = vectors[:2] @ vectors[named].T  # [2, K]
         rival = (found[:, :1] - kinds) / (1 - alike[0]).clamp(min=_NEAREST)
         kind = found[:, 1:2] - kinds
         out = torch.zeros(len(latents), 3)
@@ -112,6 +121,20 @@ class Judge:
             others = torch.cat([colors[:, :own], colors[:, own + 1 :]], 1)
             out[:, 2] = colors[:, own] - others.amax(1)
         return [(a, b, c) for a, b, c in out.tolist()]
+
+
+def _of_photographs(
+    distiller: Distiller, latents: Tensor, prompts: PromptSet, index: int
+) -> list[tuple[float, float, float]]:
+    """`ahead`, `photograph` and `known` of each mean latent [K, D]."""
+    words = distiller.words
+    if not isinstance(words, EvidenceWords) or not prompts.terms[index]:
+        return [(0.0, 0.0, 0.0)] * len(latents)
+    evidence = distiller.decode(latents)[:, words.language_dim :]
+    text = prompts.vectors[prompts.terms[index][0], None].to(evidence)
+    ahead, photograph, known = words.standing_out(evidence, text)
+    parts = (ahead[:, 0], photograph[:, 0], known.expand(len(latents)))
+    return list(zip(*(part.tolist() for part in parts), strict=True))
 
 
 def log_odds(probability: float) -> float:
@@ -132,6 +155,16 @@ def check_evidence(calibration: PresenceCalibration) -> None:
 
 def probability_of(evidence: Evidence, calibration: PresenceCalibration) -> float:
     """Calibrated probability that it is what was asked for."""
+    drawn = _logistic(evidence, calibration)
+    if calibration.photographs is None or not evidence.photograph:
+        return drawn
+    unsure = (calibration.no + calibration.yes) / 2
+    known = _logistic(evidence, calibration.photographs)
+    photographed = known if evidence.known else min(drawn, unsure)
+    return (1 - evidence.photograph) * drawn + evidence.photograph * photographed
+
+
+def _logistic(evidence: Evidence, calibration: PresenceCalibration) -> float:
     total = calibration.bias
     for name, weight in calibration.weights.items():
         total += weight * float(getattr(evidence, name))

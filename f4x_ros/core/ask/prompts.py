@@ -21,7 +21,7 @@ from f4x_ros.core.base.limits import (
     check_length,
 )
 from f4x_ros.core.errors import BadInputError, NotUnderstoodError, shown
-from f4x_ros.core.features.base import CosineWords
+from f4x_ros.core.features.base import CosineWords, EvidenceWords
 from f4x_ros.core.features.distil import Distiller
 from f4x_ros.core.features.registry import language_of
 from f4x_ros.core.field import Snapshot
@@ -77,7 +77,7 @@ class PromptSet:
         if not len(self.vectors):
             return latents.new_zeros(*latents.shape[:-1], len(self))
         words = language_of(distiller.words)
-        if isinstance(words, CosineWords):
+        if isinstance(words, CosineWords) and not isinstance(words, EvidenceWords):
             of_terms = words.of_cosine(*cosines(distiller, latents, self.vectors))
         else:
             features = distiller.decode(latents)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from f4x_ros.core.ask.rivals import described
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.calibrated import PeakLine, PeakLines
+from f4x_ros.core.features.phrases import described
 
 _BEST = 25  # Gaussians that stand for the best of a scene
 _LEAST = 0.005  # a relevancy below this never selects

@@ -10,18 +10,17 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 from scipy.special import expit, logit
 from torch import Tensor
 
 from f4x_ros.core.ask.scene import QueryScene
 from f4x_ros.core.ask.segment_clicks import Clicks, met_by_box, met_by_click
 from f4x_ros.core.ask.segment_looks import Looks, alike, log_odds, looks_of
-from f4x_ros.core.ask.segment_spread import conductances, spread
+from f4x_ros.core.ask.segment_spread import links_of
 from f4x_ros.core.objects import build_graph
 
 LEVEL = 0.5  # of probabilities
-_LEVELS = (0.3, 0.5, 0.65, 0.75, 0.8, 0.85, 0.9, 0.95)  # of walks, to choose from
+_LEVELS = (0.95, 0.9, 0.85, 0.8, 0.75, 0.65, 0.5, 0.3)  # of walks, to choose from
 _SHARPNESS = 6.0  # of probabilities: an outline lies where half of a pixel is the object
 _EPS = 1e-9
 _HELD = 1e4  # conductance that holds clicked Gaussians to what was said
@@ -118,8 +117,7 @@ class FieldSegmenter:
         self._looks = looks_of(snapshot, features)
         self._places = snapshot.means.double().cpu().numpy()
         eye = torch.from_numpy(np.asarray(scene.T_map_camera[:3, 3], np.float32))
-        self._graph = build_graph(snapshot, features, eye)
-        self._conductance = conductances(self._graph, len(snapshot))
+        self._links = links_of(build_graph(snapshot, features, eye), len(snapshot))
 
     def by_click(self, seeds: Seeds, click: int) -> Found:
         """What one click alone means.
@@ -129,29 +127,12 @@ class FieldSegmenter:
         """
         shares = seeds.shares[[click]]
         like = alike(self._looks, self._looks.at(shares))
-        walk = self._walk(shares, seeds.shares[:0])
-        clicked = shares.argmax(1)
-        level = max(_LEVELS, key=lambda one: self._contrast(walk, like, clicked, one))
+        walk = self._links.walk(_held(shares) + _UNARY * like, _UNARY * (1 - like))
+        contrasts = self._links.contrasts(walk, like, int(shares.argmax()), _LEVELS)
+        level = _LEVELS[_last_largest(contrasts)]
         odds = logit(walk.clip(_EPS, 1 - _EPS)) - logit(level)
         found = np.asarray(expit(_SHARPNESS * odds))
         return Found(self.connected(found, seeds.only([click])), walk)
-
-    def _contrast(
-        self,
-        walk: NDArray[np.float64],
-        like: NDArray[np.float64],
-        clicked: NDArray[np.int64],
-        level: float,
-    ) -> float:
-        """Mean step of the walk at the outline of a level's piece, less if it holds the unlike."""
-        piece = self._pieces(np.where(walk >= level, 1.0, 0.0))
-        chosen = piece == piece[clicked[0]]
-        graph = self._graph
-        cut = chosen[graph.first] != chosen[graph.second]
-        if not cut.any() or piece[clicked[0]] < 0:
-            return 0.0
-        step = np.abs(walk[graph.first[cut]] - walk[graph.second[cut]]).mean()
-        return float(step * like[chosen].mean() ** 2)
 
     def by_box(self, box: tuple[float, float, float, float]) -> Found:
         """What a box is around: unlike its surroundings.
@@ -173,7 +154,7 @@ class FieldSegmenter:
             within = within[odds <= np.median(odds)]
         like = np.where(seen, alike(self._looks, self._some(within), around), LEVEL)
         outside = _HELD * (seen & (part < LEVEL))
-        walk = spread(self._conductance, _UNARY * like, outside + _UNARY * (1 - like))
+        walk = self._links.walk(_UNARY * like, outside + _UNARY * (1 - like))
         return Found(_largest(walk, pixels * part, self._pieces(walk)), walk)
 
     def corrected(
@@ -216,11 +197,7 @@ class FieldSegmenter:
     ) -> NDArray[np.float64]:
         """Probability [N] of a walk to end at clicks inside [K, N], not at those outside [L, N]."""
         like = alike(self._looks, self._looks.at(inside), self._looks.at(outside))
-        return spread(
-            self._conductance,
-            _held(inside) + _UNARY * like,
-            _held(outside) + _UNARY * (1 - like),
-        )
+        return self._links.walk(_held(inside) + _UNARY * like, _held(outside) + _UNARY * (1 - like))
 
     def _some(self, rows: NDArray[np.int64]) -> Looks:
         """Looks of an even choice of some Gaussians."""
@@ -229,11 +206,7 @@ class FieldSegmenter:
 
     def _pieces(self, found: NDArray[np.float64]) -> NDArray[np.int64]:
         """Connected piece [N] of what is selected, -1 elsewhere."""
-        chosen = np.flatnonzero(found >= LEVEL)
-        piece = np.full(len(found), -1, np.int64)
-        graph = self._conductance[chosen][:, chosen]
-        piece[chosen] = connected_components(graph, directed=False)[1]
-        return piece
+        return self._links.pieces(found >= LEVEL)
 
     def _drawn(self, found: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """Mask [H, W] of what is found, and the field's depth [H, W] in metres."""
@@ -242,6 +215,11 @@ class FieldSegmenter:
         out = scene.snapshot.render(probability, scene.camera, scene.T_map_camera, self._backend)
         mask = out.image[..., 0] / out.alpha.clamp(min=0.5) >= LEVEL
         return mask.cpu().numpy(), out.expected_depth.cpu().numpy()
+
+
+def _last_largest(values: NDArray[np.float64]) -> int:
+    """Place of the largest value; of equal ones the last."""
+    return len(values) - 1 - int(values[::-1].argmax())
 
 
 def _distance_px(wrong: NDArray[np.bool_], column: int, row: int) -> float:

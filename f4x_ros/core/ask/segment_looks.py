@@ -44,9 +44,14 @@ def look_cues(looks: Looks, places: Looks) -> dict[str, Tensor]:
     """How each Gaussian differs from each place, [N, K]."""
     return {
         "feature": 1 - looks.features @ places.features.T,
-        "color": torch.cdist(looks.colors, places.colors),
-        "distance": torch.cdist(looks.means, places.means),
+        "color": _apart(looks.colors, places.colors),
+        "distance": _apart(looks.means, places.means),
     }
+
+
+def _apart(one: Tensor, other: Tensor) -> Tensor:
+    """Distances [N, K]; exact, as by products near ones would lose their digits."""
+    return torch.cdist(one, other, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def log_odds(looks: Looks, places: Looks) -> Tensor:

@@ -8,65 +8,138 @@ place looks like what was clicked.
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Sequence
+from typing import Any, Protocol
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csr_matrix, diags
 
+from f4x_ros.core.ask.segment_sparse import SparseLinks
 from f4x_ros.core.objects import Graph
+from f4x_ros.core.render import native, resolve_backend
 
 _SHARPNESS = 1.0  # exponent of the odds of an edge
 _LIMITS = (-6.0, 6.0)  # of an edge's log odds
-_TOLERANCE = 1e-4  # of the right side's length
+_TOLERANCE = 2e-3  # of probabilities, each weighed by the root of its diagonal
 _STEPS = 500
 
 
-def conductances(graph: Graph, count: int) -> csr_matrix:
-    """Symmetric matrix [N, N] of how easily a walker takes each edge."""
+class Links(Protocol):
+    """The graph of N Gaussians, to walk on and to cut."""
+
+    def walk(
+        self,
+        inside: NDArray[np.float64],  # [N] how firmly a Gaussian is held to be part of the object
+        outside: NDArray[np.float64],  # [N] how firmly it is held not to be
+    ) -> NDArray[np.float64]:
+        """Probability [N] that a walker from each Gaussian ends at one that is inside.
+
+        Solves (L + inside + outside) x = inside, with L the graph's Laplacian.
+        """
+        ...
+
+    def pieces(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Connected piece [N] of what is chosen, -1 elsewhere."""
+        ...
+
+    def contrasts(
+        self,
+        walk: NDArray[np.float64],  # [N]
+        like: NDArray[np.float64],  # [N] how much each Gaussian is like the click
+        clicked: int,  # row
+        levels: Sequence[float],  # of the walk, descending
+    ) -> NDArray[np.float64]:
+        """For each level, how steeply a walk falls at the outline of the piece that was clicked.
+
+        The mean step over the edges that lead out of it, times the squared mean of `like` in it; 0
+        where nothing leads out, or the clicked Gaussian is below the level.
+        """
+        ...
+
+
+def links_of(graph: Graph, count: int) -> Links:
+    """Those of `count` Gaussians, compiled where there is a compiled library."""
     weight = np.exp(_SHARPNESS * graph.log_odds.clip(*_LIMITS))
-    half = coo_matrix((weight, (graph.first, graph.second)), shape=(count, count))
-    return csr_matrix(half + half.T)
+    if resolve_backend("auto", "cpu") == "cpu":
+        return CompiledLinks(graph, weight, count)
+    return SparseLinks(graph, weight, count)
 
 
-def spread(
-    conductance: csr_matrix,  # [N, N]
-    inside: NDArray[np.float64],  # [N] how firmly a Gaussian is held to be part of the object
-    outside: NDArray[np.float64],  # [N] how firmly it is held not to be
-) -> NDArray[np.float64]:
-    """Probability [N] that a walker from each Gaussian ends at one that is inside.
+class CompiledLinks:
+    """`Links` by csrc/walk.cpp.
 
-    Solves (L + inside + outside) x = inside by conjugate gradients, with L the graph's Laplacian.
+    On one thread: a question shares its processors with a frame, and threads that meet at each of
+    many short steps would wait for each other.
+
+    Args:
+        graph: E edges.
+        weight: [E] how easily a walker takes each.
+        count: Gaussians.
     """
-    degree = np.asarray(conductance.sum(1)).ravel()
-    diagonal = degree + inside + outside
-    return _solved(csr_matrix(diags(diagonal) - conductance), inside, diagonal).clip(0, 1)
+
+    def __init__(self, graph: Graph, weight: NDArray[np.float64], count: int) -> None:
+        edges = len(weight)
+        self._starts = np.empty(count + 1, np.int64)
+        self._ends = np.empty(2 * edges, np.int32)
+        self._weights = np.empty(2 * edges, np.float32)
+        ends = [np.ascontiguousarray(one, np.int64) for one in (graph.first, graph.second)]
+        easy = np.ascontiguousarray(weight, np.float64)
+        arrays: list[NDArray[Any]] = [*ends, easy, self._starts, self._ends, self._weights]
+        sizes = (ctypes.c_int64(count), ctypes.c_int64(edges))
+        _call("f4x_links", *sizes, *(_at(one) for one in arrays))
+        rows = (self._starts, self._ends, self._weights)
+        self._given = native.Links(count, *(one.ctypes.data for one in rows))
+
+    def walk(
+        self, inside: NDArray[np.float64], outside: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """See `Links`."""
+        found, taken = np.empty(len(inside)), ctypes.c_int32()
+        held = [np.ascontiguousarray(one, np.float64) for one in (inside, outside)]
+        _call(
+            "f4x_walk",
+            ctypes.byref(self._given),
+            *(_at(one) for one in held),
+            ctypes.c_double(_TOLERANCE),
+            ctypes.c_int32(_STEPS),
+            _at(found),
+            ctypes.byref(taken),
+        )
+        return found.clip(0, 1)
+
+    def pieces(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """See `Links`."""
+        piece = np.empty(len(chosen), np.int64)
+        there = np.ascontiguousarray(chosen, np.uint8)
+        _call("f4x_pieces", ctypes.byref(self._given), _at(there), _at(piece))
+        return piece
+
+    def contrasts(
+        self,
+        walk: NDArray[np.float64],
+        like: NDArray[np.float64],
+        clicked: int,
+        levels: Sequence[float],
+    ) -> NDArray[np.float64]:
+        """See `Links`."""
+        given = [np.ascontiguousarray(one, np.float64) for one in (walk, like)]
+        ordered, found = np.array(levels, np.float64), np.empty(len(levels))
+        _call(
+            "f4x_contrast",
+            ctypes.byref(self._given),
+            *(_at(one) for one in given),
+            ctypes.c_int64(clicked),
+            _at(ordered),
+            ctypes.c_int32(len(levels)),
+            _at(found),
+        )
+        return found
 
 
-def _solved(
-    system: csr_matrix, right: NDArray[np.float64], diagonal: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Conjugate gradients, preconditioned by the diagonal.
-
-    As scipy's, but without BLAS, whose threads wait for each other at each of its short products:
-    with other processes at work that made a question take seconds.
-    """
-    found = np.zeros_like(right)
-    rest = right.copy()
-    scaled = rest / diagonal
-    direction = scaled.copy()
-    size = _product(rest, scaled)
-    goal = _TOLERANCE**2 * _product(right, right)
-    for _ in range(_STEPS):
-        if _product(rest, rest) <= goal:
-            break
-        pushed = system @ direction
-        step = size / _product(direction, pushed)
-        found += step * direction
-        rest -= step * pushed
-        scaled = rest / diagonal
-        size, before = _product(rest, scaled), size
-        direction = scaled + (size / before) * direction
-    return found
+def _call(name: str, *arguments: object) -> None:
+    native.library().call(name, *arguments)
 
 
-def _product(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    return float((a * b).sum())
+def _at(array: NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)

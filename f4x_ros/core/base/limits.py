@@ -33,8 +33,17 @@ EXAMPLE_SIDE_PX = 640
 MAX_FRAME_NAME_LETTERS = 255
 """Characters in the name of a frame."""
 
+MAX_SOURCE_LETTERS = 255
+"""Characters of what a report calls its input; they are drawn, too."""
+
+MAX_TRANSFORMS = 5000
+"""Pairs of parent and child whose transforms are kept."""
+
 MAX_COORDINATE_M = 1e6
 """Farthest viewpoint from the origin of its frame, along each axis."""
+
+MAX_CAMERA_M = 5e4
+"""Farthest camera from the origin of the map, along each axis: single precision is 4 mm there."""
 
 MAX_QUATERNION = 1e6
 """Longest quaternion of a viewpoint; the shortest is one by this."""
@@ -58,6 +67,11 @@ def check_frame_name(name: str, frame_id: str) -> None:
     check_length(name, frame_id, MAX_FRAME_NAME_LETTERS)
     if not frame_id.isprintable():
         raise BadInputError(f"{name} is {shown(frame_id)}, expected letters that can be printed")
+
+
+def is_frame_name(frame_id: str) -> bool:
+    """True if a frame can have this name: not empty, printable, not too long."""
+    return 0 < len(frame_id) <= MAX_FRAME_NAME_LETTERS and frame_id.isprintable()
 
 
 def check_letters(prompt: str) -> None:

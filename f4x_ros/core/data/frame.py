@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from f4x_ros.core.base.limits import MAX_CAMERA_M
 from f4x_ros.core.data.camera import PinholeCamera
 from f4x_ros.core.data.poses import Pose, check_pose
 from f4x_ros.core.errors import BadInputError
@@ -26,7 +27,8 @@ class Frame:
         camera: intrinsics of `rgb` (and of `depth`).
         depth: [H, W] float32, metres along the optical axis; 0 = no reading. NaN and infinite
             values are turned into 0 on construction. None for an RGB-only camera.
-        T_map_camera: [4, 4] float64, optical frame to map. None where the pose is unknown.
+        T_map_camera: [4, 4] float64, optical frame to map, within `MAX_CAMERA_M` of its origin.
+            None where the pose is unknown.
         frame_id: name of the optical frame.
         map_frame: name of the fixed frame the pose refers to.
         observed: [H, W] bool, pixels that show something; the others (what undistortion left black,
@@ -66,7 +68,14 @@ class Frame:
             if self.depth is not None:
                 object.__setattr__(self, "depth", np.where(self.observed, self.depth, 0))
         if self.T_map_camera is not None:
-            object.__setattr__(self, "T_map_camera", check_pose("T_map_camera", self.T_map_camera))
+            pose = check_pose("T_map_camera", self.T_map_camera)
+            if np.abs(pose[:3, 3]).max() > MAX_CAMERA_M:
+                raise BadInputError(
+                    f"T_map_camera is at {pose[:3, 3].tolist()} m in '{self.map_frame}', expected "
+                    f"within {MAX_CAMERA_M:g} m of its origin, as far as the map's numbers are "
+                    "precise (of coordinates of the earth such as UTM, take a local frame)"
+                )
+            object.__setattr__(self, "T_map_camera", pose)
 
 
 def _checked_mask(observed: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_] | None:

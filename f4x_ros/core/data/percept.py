@@ -38,12 +38,17 @@ class Cloud:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a caller wants from `Perception.process`; the rest is not computed."""
+    """What a caller wants from `Perception.process`; the rest is not computed.
 
-    masks: bool = True
+    `labels` without `masks` is what prompts by the hundred can pay for: a label and its probability
+    for each pixel, whatever their number.
+    """
+
+    masks: bool = True  # [Q, H, W], and `labels`
     cloud: bool = True
     tracks: bool = True
     moving: bool = True
+    labels: bool = False
 
 
 @dataclass(eq=False)
@@ -65,6 +70,8 @@ class Percept:
     color: NDArray[np.uint8]  # [H, W, 3] the field seen by the frame's camera
     depth: NDArray[np.float32]  # [H, W] metres, 0 where the field is empty
     alpha: NDArray[np.float32]  # [H, W] 0..1
+    # [H, W] probability of the label's prompt; where there is none, of the likeliest prompt
+    certainty: NDArray[np.float32] | None = None
     moving: NDArray[np.float32] | None = None  # [H, W] probability that it shows what moves now
     timings_ms: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)

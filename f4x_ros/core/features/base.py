@@ -16,10 +16,12 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.functional import interpolate
 
 from f4x_ros.core.base import Value, checked_values, parameters_of
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.calibrated import Calibrated, PresenceCalibration
+from f4x_ros.core.features.looks import Shot
 
 Own = TypeVar("Own", bound="FeatureExtractor")
 
@@ -101,6 +103,38 @@ class FeatureExtractor(ABC):
     ) -> Tensor:
         """Features [B, C, h, w] float32; h, w may be smaller than H, W but cover the same view."""
 
+    def dense_parts(
+        self,
+        images: Tensor,  # [B, 3, H, W] float, RGB in 0..1
+    ) -> list[Tensor]:
+        """The same in parts [B, c, h, w] with some of the C numbers each, in their order.
+
+        Each part has its own resolution: what is coarse need not be enlarged.
+        """
+        return [self.dense(images)]
+
+    def shot_parts(self, shot: Shot) -> list[Tensor]:
+        """Parts [c, h, w] of the features of what is looked at.
+
+        Of models that gain by it (`Traits.looks_closer`) those of the part magnified, of the others
+        those of the whole, cut out.
+        """
+        if self.traits.looks_closer or shot.look.whole:
+            return [part[0] for part in self.dense_parts(shot.image[None])]
+        size = (shot.view[1], shot.view[0])
+        whole = interpolate(shot.whole[None], size, mode="bilinear", antialias=True)
+        return [shot.look.of_map(part[0], shot.view) for part in self.dense_parts(whole)]
+
+    def rare_places(
+        self,
+        parts: Sequence[Tensor],  # [c, h, w] of `shot_parts`
+    ) -> Tensor:
+        """Places [K, 2] x, y in 0..1 with features that few pixels have, and a code has to keep.
+
+        None of most models.
+        """
+        return torch.zeros(0, 2, device=parts[0].device)
+
 
 class Words(FeatureExtractor):
     """A model that understands words.
@@ -146,6 +180,11 @@ class Words(FeatureExtractor):
 class CosineWords(Words):
     """Words whose relevancy follows from a cosine: a map is asked without decoding its latents."""
 
+    @property
+    def language_dim(self) -> int:
+        """How many numbers of a feature, the first, live in the space of the words."""
+        return self.dim
+
     @abstractmethod
     def of_cosine(
         self,
@@ -158,6 +197,40 @@ class CosineWords(Words):
         """That of the cosines, [N, P] in 0..1."""
         lengths = torch.linalg.vector_norm(features, dim=-1, keepdim=True)
         return self.of_cosine(functional.normalize(features, dim=-1) @ text.to(features).T, lengths)
+
+
+class EvidenceWords(CosineWords):
+    """Words whose features hold evidence as well, behind the numbers in the space of the words.
+
+    Text vectors [P, T] begin with a vector in the space of the words; what else is in them is the
+    model's own.
+    """
+
+    @abstractmethod
+    def of_evidence(
+        self,
+        spoken: Tensor,  # [..., language_dim] a feature's numbers in the space of the words
+        evidence: Tensor,  # [..., C - language_dim] its other numbers
+        text: Tensor,  # [P, T]
+    ) -> Tensor:
+        """Relevancy [..., P] in 0..1."""
+
+    @abstractmethod
+    def standing_out(
+        self,
+        evidence: Tensor,  # [N, C - language_dim]
+        text: Tensor,  # [P, T]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """By how much more evidence there is for each text than for anything else, [N, P].
+
+        Then how far what is seen comes from pictures that give evidence, [N, 1] in 0..1, and
+        whether each text is known from such pictures, [P] 0 or 1.
+        """
+
+    def relevancy(self, features: Tensor, text: Tensor) -> Tensor:
+        """Of both parts, [N, P] in 0..1."""
+        own = self.language_dim
+        return self.of_evidence(features[..., :own], features[..., own:], text.to(features))
 
 
 class Examples(FeatureExtractor):

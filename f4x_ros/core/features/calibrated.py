@@ -50,16 +50,21 @@ class PresenceCalibration(NamedTuple):
         bias: of the sum.
         no: a probability below it means "not present".
         yes: a probability from it on means "present"; between the two, "unsure".
+        photographs: the same for what is seen in photographs, of extractors that tell the two
+            apart; its `no` and `yes` are these.
     """
 
     weights: Mapping[str, float]
     bias: float
     no: float
     yes: float
+    photographs: PresenceCalibration | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As plain JSON; `of` reads it."""
-        return {**self._asdict(), "weights": dict(self.weights)}
+        stored = {**self._asdict(), "weights": dict(self.weights)}
+        own = stored.pop("photographs")
+        return stored if own is None else {**stored, "photographs": own.as_dict()}
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> PresenceCalibration:
@@ -70,7 +75,10 @@ class PresenceCalibration(NamedTuple):
         """
         try:
             weights = {str(name): float(value) for name, value in stored["weights"].items()}
-            made = cls(weights, *(float(stored[name]) for name in ("bias", "no", "yes")))
+            bias, no, yes = (float(stored[name]) for name in ("bias", "no", "yes"))
+            made = cls(weights, bias, no, yes)
+            if "photographs" in stored:
+                made = made._replace(photographs=cls.of(stored["photographs"]))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise BadInputError(
                 f"presence calibration is {stored}, expected weights, bias, no, yes"

@@ -16,6 +16,8 @@ PRIOR_IMAGES = 16
 """Images that a moment known beforehand counts for."""
 
 _SMOOTHING = 0.1  # share of the newest image in `LatentCodec.cosines`
+_PAUSE = 5  # images from one fit to the next, where features that have to be kept are lost
+_KEPT = 0.8  # cosine of such a feature with what is left of it
 _NOTHING = 1e-7  # share of the energy below which a direction holds only rounding errors
 
 
@@ -58,7 +60,7 @@ class LatentCodec:
         self._moment = torch.zeros(self.feature_dim, self.feature_dim, dtype=torch.float64)
         self._weights = torch.zeros(len(dims), dtype=torch.float64)  # images behind each head
         self._images = 0
-        self._refit_at = 1
+        self._refit_at, self._fitted_at = 1, 0
         self._cosines = [1.0 if self.lossless else math.nan] * len(dims)
         self._scales = torch.ones(len(dims), dtype=torch.float64)
         self._basis = torch.eye(latent_dim, self.feature_dim) * float(self.lossless)
@@ -92,8 +94,13 @@ class LatentCodec:
         """How many images were observed."""
         return self._images
 
-    def observe(self, features: Tensor) -> Tensor | None:
+    def observe(self, features: Tensor, even: int | None = None) -> Tensor | None:
         """Learn from some features [M, C] of an image, and measure how well they are coded.
+
+        Args:
+            features: of pixels that are spread evenly, then those of few pixels that have to be
+                kept: if the code does not, it is fitted anew at once, at most every fifth image.
+            even: how many are spread evenly; None = all.
 
         Returns:
             None, or where the code was fitted anew the matrix [D, D] by which stored latents
@@ -113,21 +120,25 @@ class LatentCodec:
         self._weights += 1
         self._images += 1
         change = None
-        if self._images >= self._refit_at:
-            self._refit_at = 2 * self._images
+        lost = self._lost(rows[even:] if even else rows[:0])
+        if len(lost):  # as if all images had shown it: what was seen late weighs the same
+            self._moment += (lost.T @ lost).double().cpu() * (self._images / len(rows))
+        if self._images >= self._refit_at or len(lost):
+            self._refit_at = max(self._refit_at, 2 * self._images)
+            self._fitted_at = self._images
             before = self._decoder
             self._fit()
             change = before.to(self._encoder) @ self._encoder
-        self._measure(rows)
+        self._measure(rows[:even])
         return change
 
-    def encode(self, features: Tensor, head: int | None = None) -> Tensor:
+    def encode(self, features: Tensor, start: int | None = None) -> Tensor:
         """Features [..., C] of all heads to latents [..., D].
 
-        With `head`, features of that one only: their share of the latent, which is the sum of all
-        heads' shares. ValueError if nothing was observed yet.
+        With `start`, some numbers [..., c] only, from that one on: their share of the latent, which
+        is the sum of all shares. ValueError if nothing was observed yet.
         """
-        part = slice(None) if head is None else self._slices[head]
+        part = slice(None) if start is None else slice(start, start + features.shape[-1])
         encoder = self._placed(features)[0][part]
         self._check("features", features, len(encoder))
         if not self.ready:
@@ -152,7 +163,7 @@ class LatentCodec:
             "scales": self._scales.clone(),
             "moment": self._moment.clone(),
             "weights": self._weights.clone(),
-            "counts": torch.tensor([self._images, self._refit_at]),
+            "counts": torch.tensor([self._images, self._refit_at, self._fitted_at]),
             "cosines": torch.tensor(self._cosines, dtype=torch.float64),
         }
 
@@ -169,7 +180,8 @@ class LatentCodec:
         self._scales = state["scales"].double().clone()
         self._moment = state["moment"].double().clone()
         self._weights = state["weights"].double().clone()
-        self._images, self._refit_at = (int(count) for count in state["counts"])
+        self._images, self._refit_at, *fitted = (int(count) for count in state["counts"])
+        self._fitted_at = fitted[0] if fitted else self._images  # maps of earlier versions
         self._cosines = [float(cosine) for cosine in state["cosines"]]
         self._place("cpu")
 
@@ -195,6 +207,13 @@ class LatentCodec:
             largest = new.gather(1, new.abs().argmax(1, keepdim=True))
             basis[:count] = (new * largest.sign()).float()  # the sign of eigh is arbitrary
         return basis
+
+    def _lost(self, rare: Tensor) -> Tensor:
+        """Those features that have to be kept and are not, if it is time to see to it."""
+        if self.lossless or not len(rare) or self._images < self._fitted_at + _PAUSE:
+            return rare[:0]
+        again = self.decode(self.encode(rare))
+        return rare[functional.cosine_similarity(again, rare, dim=-1) < _KEPT]
 
     def _measure(self, rows: Tensor) -> None:
         again = self.decode(self.encode(rows)) if self.ready else torch.zeros_like(rows)

@@ -2,7 +2,8 @@
 """Patch features that match parts of things across instances and views, by DINOv2 through timm.
 
 Oquab et al., DINOv2: Learning Robust Visual Features without Supervision, 2023. The models of
-DINOv3 that timm has load as well; their weights have a licence of their own.
+DINOv3 (Simeoni et al., 2025) and C-RADIO (Ranzinger et al., AM-RADIO, 2024) that timm has load as
+well; their weights have licences of their own.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from f4x_ros.core.features.weights import CHECKPOINTS, locate
 class Dinov2Options:
     """Which model, and how pictures are shown to it."""
 
-    model: str = option("vit_small_patch14_dinov2", "name in timm, with dinov2 or dinov3 in it")
+    model: str = option("vit_small_patch14_dinov2", "of timm, with dinov2, dinov3 or radio in it")
     checkpoint: str = option("", "file; empty: what lies in the cache of the hub")
     allow_download: bool = option(False, "fetch what is not in the cache")
     cache: str = option("", "folder of the cache; empty: the hub's own")
@@ -51,7 +52,10 @@ class Dinov2Extractor(Examples):
 
     Options = Dinov2Options
     name = "dinov2"
-    licence = "Apache-2.0, code and weights; weights of DINOv3: DINOv3 License"
+    licence = (
+        "Apache-2.0, code and weights; weights of DINOv3: DINOv3 License, "
+        "of C-RADIO: NVIDIA Open Model License"
+    )
 
     def __init__(
         self, *, device: torch.device | str = "cpu", options: Dinov2Options | None = None
@@ -62,7 +66,8 @@ class Dinov2Extractor(Examples):
         _check_model(timm, chosen.model)
         self.model: Any = _loaded(timm, chosen.model, _file(chosen)).to(self.device)
         self.dim = int(self.model.num_features)
-        self._patch: tuple[int, int] = self.model.patch_embed.patch_size
+        embed = self.model.embeds if _is_radio(chosen.model) else self.model.patch_embed
+        self._patch: tuple[int, int] = embed.patch_size
         normal = self.model.pretrained_cfg
         self.input_size = chosen.size or min(normal["input_size"][1:])
         self._mean = torch.tensor(normal["mean"], device=self.device).view(1, 3, 1, 1)
@@ -93,11 +98,17 @@ def import_timm() -> Any:
 
 def _check_model(timm: Any, model: str) -> None:
     name = model.partition(".")[0]
-    if not timm.is_model(name) or not ("dinov2" in name or "dinov3" in name):
+    if not timm.is_model(name) or not ("dinov2" in name or "dinov3" in name or _is_radio(name)):
+        known = timm.list_models("*dinov[23]*") + timm.list_models("naflexvit*radio*")
         raise BadInputError(
-            f"model {model!r} of extractor 'dinov2' is unknown to timm {timm.__version__} or no "
-            f"DINO, expected one of {', '.join(timm.list_models('*dinov[23]*'))}"
+            f"model {model!r} of extractor 'dinov2' is unknown to timm {timm.__version__} or "
+            f"neither DINO nor RADIO, expected one of {', '.join(known)}"
         )
+
+
+def _is_radio(model: str) -> bool:
+    """Whether it is one of timm's own class for RADIO, which is exact in all sizes."""
+    return model.startswith("naflexvit") and "radio" in model
 
 
 def _file(chosen: Dinov2Options) -> Path:
@@ -118,13 +129,14 @@ def _file(chosen: Dinov2Options) -> Path:
 
 def _loaded(timm: Any, model: str, path: Path) -> Any:
     """The model in evaluation mode; timm's own loader knows Meta's files and its own."""
+    sizes = {} if _is_radio(model) else {"dynamic_img_size": True}  # RADIO takes any
     try:
         made = timm.create_model(
             model,
             pretrained=True,
             pretrained_cfg_overlay={"file": str(path)},
             num_classes=0,
-            dynamic_img_size=True,
+            **sizes,
         )
     except Exception as error:  # torch, safetensors, pickle and timm each have their own
         reason = " ".join(str(error).split())[:300]

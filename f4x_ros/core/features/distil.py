@@ -21,13 +21,16 @@ from torch.nn.functional import grid_sample, interpolate
 from f4x_ros.core.base import round_to_half
 from f4x_ros.core.features.base import Clicks, FeatureExtractor
 from f4x_ros.core.features.codec import LatentCodec
-from f4x_ros.core.features.heads import Heads
-from f4x_ros.core.features.looks import R2, Look, look
+from f4x_ros.core.features.heads import Heads, Part
+from f4x_ros.core.features.looks import R2, Look, Shot, look, sharp
 from f4x_ros.core.features.silhouettes import pixel_weights
 from f4x_ros.core.field import GaussianField, GaussianSet, uplift_view
 from f4x_ros.core.observe import View, reduced
 
 MAX_WEIGHT = 200.0  # pixels behind a latent are counted up to this, so that it can still change
+RARE = 8
+"""Times that a rare place counts in learning the code, against one pixel of the others."""
+
 _MULTIPLICATIONS = 40e6  # what learning the codec from an image may take, about ...
 _FEWEST, _MOST = 256, 4096  # ... with at least and at most so many pixels
 
@@ -117,7 +120,8 @@ class Distiller:
         shown = self._next_look(view)
         maps = self._maps(view, view.rgb8.cpu().numpy() if picture is None else picture, shown)
         between()
-        change = self.codec.observe(sample(maps, shown.size, self.codec.images))
+        rows = sample(maps, shown.size, self.codec.images)
+        change = self.codec.observe(rows, len(rows) - sum(len(one.rare) for one in maps) * RARE)
         if change is not None:
             field.recode(change)
         self._teach(field.present, view, maps, shown)
@@ -126,18 +130,17 @@ class Distiller:
         closer = any(one.looks_closer for one in self.heads.traits)
         return look(self.codec.images, view.size, self._close_looks if closer else 0)
 
-    def _maps(self, view: View, picture: NDArray[np.uint8], shown: Look) -> list[Tensor]:
-        """Features [C, h, w] of what is shown, of each head; each in its own resolution."""
-        if shown.whole:
-            return self.heads.dense(view.rgb.permute(2, 0, 1))
-        near = shown.cut(picture, view.size).to(view.rgb)
-        return self.heads.dense_closer(view.rgb.permute(2, 0, 1), near, shown, view.size)
+    def _maps(self, view: View, picture: NDArray[np.uint8], shown: Look) -> list[Part]:
+        """Features of what is shown; each part in its own resolution."""
+        image = view.rgb.permute(2, 0, 1)
+        near = image if shown.whole else shown.cut(picture, view.size).to(image)
+        return self.heads.parts(Shot(near, sharp(picture).to(image), shown, view.size))
 
-    def _teach(self, present: GaussianSet, view: View, maps: Sequence[Tensor], shown: Look) -> None:
+    def _teach(self, present: GaussianSet, view: View, maps: Sequence[Part], shown: Look) -> None:
         """Average the features of a look into those of the Gaussians that it shows."""
         shares = latent_shares(self.codec, maps)
         size = shown.grid(shares)
-        known = zip(shares, self.heads.traits, strict=True)
+        known = zip(shares, maps, strict=True)
         of_things = [one for one, own in known if own.of_things]
         weights = pixel_weights(of_things, view.depth[shown.pixels], size)
         # All looks at all parts of a view have the same say in the mean over many frames.
@@ -183,35 +186,36 @@ def fold(
 
 
 def sample(
-    maps: Sequence[Tensor],  # [C, h, w] of each head
+    maps: Sequence[Part],
     size: tuple[int, int],
     image: int,
 ) -> Tensor:
-    """Joint features [M, C] at pixels of an image of `size` (height, width), all heads at the same.
+    """Joint features [M, C] at pixels of an image of `size` (height, width), all parts at the same.
 
     The pixels are spread evenly, and are others for every `image` number (Roberts' R2 sequence).
+    Behind them stand the rare places of all parts, each `RARE` times.
     """
-    numbers = sum(len(one) for one in maps)
+    numbers = sum(len(one.features) for one in maps)
     count = int(min(max(_MULTIPLICATIONS / numbers**2, _FEWEST), _MOST, size[0] * size[1]))
     nth = torch.arange(image * count, (image + 1) * count, dtype=torch.float64)
     places = [
-        ((nth * step % 1 * length).floor() + 0.5) / length * 2 - 1
+        ((nth * step % 1 * length).floor() + 0.5) / length
         for step, length in zip(R2, (size[1], size[0]), strict=True)
     ]
-    grid = torch.stack(places, -1).to(maps[0])[None, None]  # [1, 1, M, 2] x, y in -1..1
+    features = [one.features for one in maps]
+    even = torch.stack(places, -1).to(features[0])
+    rare = torch.cat([one.rare for one in maps]).to(features[0]).repeat(RARE, 1)
+    grid = torch.cat([even, rare])[None, None] * 2 - 1  # [1, 1, M, 2] x, y in -1..1
     found = [
         grid_sample(one[None], grid, padding_mode="border", align_corners=False)[0, :, 0].T
-        for one in maps
+        for one in features
     ]
     return torch.cat(found, -1)
 
 
-def latent_shares(
-    codec: LatentCodec,
-    maps: Sequence[Tensor],  # [C, h, w] of each head
-) -> list[Tensor]:
-    """What each head adds to the latents [h, w, D], in its own resolution."""
-    return [codec.encode(features.permute(1, 2, 0), head) for head, features in enumerate(maps)]
+def latent_shares(codec: LatentCodec, maps: Sequence[Part]) -> list[Tensor]:
+    """What each part adds to the latents [h, w, D], in its own resolution."""
+    return [codec.encode(one.features.permute(1, 2, 0), one.start) for one in maps]
 
 
 def latent_image(shares: Sequence[Tensor], size: tuple[int, int]) -> Tensor:

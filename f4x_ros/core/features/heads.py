@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,8 +13,24 @@ from torch import Tensor
 from f4x_ros.core.config import FeaturesConfig
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.base import Clicks, Examples, FeatureExtractor, Traits, Words
-from f4x_ros.core.features.looks import Look
+from f4x_ros.core.features.looks import Shot
 from f4x_ros.core.features.registry import make_extractor, parse_options
+
+
+class Part(NamedTuple):
+    """Some numbers of the joint feature, over an image.
+
+    Attributes:
+        features: [c, h, w].
+        start: the first of them in the joint feature.
+        of_things: see `Traits`.
+        rare: [K, 2] places that the code has to keep, see `FeatureExtractor.rare_places`.
+    """
+
+    features: Tensor
+    start: int
+    of_things: bool
+    rare: Tensor
 
 
 class Heads:
@@ -88,30 +105,17 @@ class Heads:
             raise BadInputError(f"head is {name!r}, expected one of {', '.join(self.extractors)}")
         return self.names.index(name)
 
-    def dense(
-        self,
-        image: Tensor,  # [3, H, W] float, RGB in 0..1
-    ) -> list[Tensor]:
-        """Features [C, h, w] of each extractor; each covers the image in its own resolution."""
-        return [one.dense(image[None])[0] for one in self.extractors.values()]
-
-    def dense_closer(
-        self,
-        image: Tensor,  # [3, H, W] the whole view
-        near: Tensor,  # [3, H, W] the part of it, magnified
-        shown: Look,
-        view: tuple[int, int],  # width, height of the view
-    ) -> list[Tensor]:
-        """Features [C, h, w] of a part of a view: of those that gain by it, of the part magnified.
-
-        Of the others they are cut out of those of the whole.
-        """
-        return [
-            one.dense(near[None])[0]
-            if one.traits.looks_closer
-            else shown.of_map(one.dense(image[None])[0], view)
-            for one in self.extractors.values()
-        ]
+    def parts(self, shot: Shot) -> list[Part]:
+        """Features of each extractor; each part covers what is looked at in its own resolution."""
+        made, start = [], 0
+        for one in self.extractors.values():
+            own = one.shot_parts(shot)
+            rare = one.rare_places(own)
+            for k, part in enumerate(own):
+                things = one.traits.of_things and not k  # evidence has the edges of boxes
+                made.append(Part(part, start, things, rare if not k else rare[:0]))
+                start += len(part)
+        return made
 
 
 def make_heads(config: FeaturesConfig, device: torch.device | str = "cpu") -> Heads:

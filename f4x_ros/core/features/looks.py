@@ -21,6 +21,9 @@ from torch.nn.functional import grid_sample
 
 from f4x_ros.core.data import PinholeCamera
 
+SHARP = 640
+"""Pixels of the longer side of a whole picture that models are shown at most."""
+
 _ZOOM = 2  # width and height of the picture over those of a tile
 _BEYOND = 1.0  # places are drawn from three times what there is, so that a third lies at each rim
 R2 = (0.7548776662466927, 0.5698402909980532)
@@ -85,6 +88,33 @@ class Look(NamedTuple):
         part = np.ascontiguousarray(picture[rows, columns])
         how = cv2.INTER_CUBIC if view[0] > part.shape[1] else cv2.INTER_AREA
         return torch.from_numpy(cv2.resize(part, view, interpolation=how)).permute(2, 0, 1) / 255
+
+
+class Shot(NamedTuple):
+    """A view as models are shown it.
+
+    Attributes:
+        image: [3, H, W] in 0..1, the part that is looked at, as large as the view.
+        whole: [3, H', W'] in 0..1, all of the view, as sharp as the camera gave it up to `SHARP`
+            pixels of the longer side.
+        look: which part it is.
+        view: width and height of the view.
+    """
+
+    image: Tensor
+    whole: Tensor
+    look: Look
+    view: tuple[int, int]
+
+
+def sharp(picture: NDArray[np.uint8]) -> Tensor:
+    """[3, H, W] in 0..1 of a picture [H', W', 3] reduced to `SHARP` pixels of the longer side."""
+    height, width = picture.shape[:2]
+    shrink = SHARP / max(height, width)
+    if shrink < 1:
+        size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return torch.tensor(picture).permute(2, 0, 1) / 255
 
 
 def look(nth: int, view: tuple[int, int], tiles: int) -> Look:

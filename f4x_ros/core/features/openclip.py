@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,8 +15,15 @@ from torch.nn import functional
 from f4x_ros.core.base import option
 from f4x_ros.core.errors import NotUnderstoodError
 from f4x_ros.core.features.base import Examples, Words, check_images, check_prompts
+from f4x_ros.core.features.calibrated import Calibrated
+from f4x_ros.core.features.openclip_timm import TimmTower, is_timm
 from f4x_ros.core.features.openclip_vit import ATTENTIONS, check_tower, dense_tokens
-from f4x_ros.core.features.openclip_weights import Source, import_open_clip, load_model
+from f4x_ros.core.features.openclip_weights import (
+    Source,
+    import_open_clip,
+    load_model,
+    token_count,
+)
 from f4x_ros.core.features.patches import MOST_PIXELS, whole_patches
 
 NEGATIVES = ("object", "things", "stuff", "texture")
@@ -46,8 +54,9 @@ class OpenClipOptions:
         "with commas: the features are the means of those at each size", low=0, high=MOST_PIXELS,
     )  # fmt: skip
     attention: str = option(
-        "sclip", "of the last block, see openclip_vit.ATTENTIONS", choices=ATTENTIONS
-    )
+        "auto", "of the last block, see openclip_vit.ATTENTIONS; auto: sclip, but clip (unchanged) "
+        "for towers without a class token", choices=("auto", *ATTENTIONS),
+    )  # fmt: skip
 
 
 class OpenClipExtractor(Words, Examples):
@@ -72,20 +81,21 @@ class OpenClipExtractor(Words, Examples):
     ) -> None:
         super().__init__(device=device)
         chosen = options or OpenClipOptions()
-        self._attention = chosen.attention
         source = Source(
             chosen.model, chosen.pretrained, chosen.allow_download, chosen.cache or None
         )
-        self.model, self._tokenizer = load_model(source, self.device)
-        self._tower: Any = self.model.visual
-        check_tower(source.model, self._tower)
-        own = min(self._tower.image_size)
+        self.model, self._tokenizer, file = load_model(source, self.device)
+        self.calibrated = Calibrated(checkpoint=file)
+        tower: Any = self.model.visual
+        self._dense, self._patch, best = _looked_at(source.model, tower)
+        self._attention = best if chosen.attention == "auto" else chosen.attention
+        own = min(tower.image_size)
         self._sizes = sorted({size or own for size in chosen.size})
-        self.dim = int(self._tower.output_dim)
-        normal = self._tower.preprocess_cfg
+        normal = tower.preprocess_cfg
         self._mean = torch.tensor(normal["mean"], device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(normal["std"], device=self.device).view(1, 3, 1, 1)
         self._negatives = self.text(NEGATIVES)
+        self.dim = self._negatives.shape[1]
 
     @classmethod
     def check_installation(cls) -> None:
@@ -113,9 +123,9 @@ class OpenClipExtractor(Words, Examples):
 
     def _tokens(self, images: Tensor, size: int) -> Tensor:
         """Unit features of images whose shorter side is resized to `size`."""
-        resized = whole_patches(images, size, self._tower.patch_size)
+        resized = whole_patches(images, size, self._patch)
         prepared = (resized - self._mean) / self._std
-        tokens = dense_tokens(self._tower, prepared, self._attention)
+        tokens = self._dense(prepared, self._attention)
         return functional.normalize(tokens, dim=1)
 
     @torch.no_grad()
@@ -146,10 +156,21 @@ class OpenClipExtractor(Words, Examples):
 
     def check_understood(self, prompt: str) -> None:
         """NotUnderstoodError for a prompt that is longer than the model reads."""
-        limit = self.model.context_length - 2  # start and end
+        limit = int(self.model.context_length) - 2  # start and end
         for template in TEMPLATES:
-            count = len(self._tokenizer.encode(template.format(prompt.strip())))
+            count = token_count(self._tokenizer, template.format(prompt.strip()))
             if count > limit:
                 raise NotUnderstoodError(
                     prompt, prompt, f"it has {count} tokens, expected at most {limit}"
                 )
+
+
+def _looked_at(
+    model: str, tower: Any
+) -> tuple[Callable[[Tensor, str], Tensor], tuple[int, int], str]:
+    """Features [B, C, h, w] of images with an attention, the patch, the attention that is best."""
+    if is_timm(tower):
+        places = TimmTower(model, tower)
+        return places.dense, places.patch, places.default_attention
+    check_tower(model, tower)
+    return partial(dense_tokens, tower), tower.patch_size, "sclip"

@@ -30,7 +30,8 @@ def check_tower(model: str, tower: Any) -> None:
     if not usable or not isinstance(tower.transformer.resblocks[-1].attn, nn.MultiheadAttention):
         raise BadInputError(
             f"model {model!r} has the image tower {kind}, expected open_clip's VisionTransformer "
-            "with its plain attention, such as ViT-B-32, ViT-B-16, ViT-L-14"
+            "with its plain attention, such as ViT-B-32, ViT-B-16, ViT-L-14, or one of timm, such "
+            "as ViT-B-16-SigLIP2-256, MobileCLIP2-S0"
         )
 
 
@@ -101,17 +102,19 @@ def _attended(
     projected = functional.linear(x, attn.in_proj_weight, attn.in_proj_bias)
     heads = projected.view(*x.shape[:2], 3, attn.num_heads, -1).permute(2, 0, 3, 1, 4)
     q, k, v = heads.unbind(0)  # [B, heads, L, width / heads]
-    pair = functional.scaled_dot_product_attention
-    if attention == "sclip":
-        mixed = pair(q, q, v) + pair(k, k, v)
-    elif attention == "vv":
-        mixed = pair(v, v, v)
-    elif attention == "maskclip":
-        mixed = v
-    else:
-        mixed = pair(q, k, v)
+    mixed = mixed_values(q, k, v, attention)
     out: Tensor = attn.out_proj(mixed.transpose(1, 2).flatten(2))
     return out
+
+
+def mixed_values(q: Tensor, k: Tensor, v: Tensor, attention: str) -> Tensor:
+    """Values [B, heads, L, size] mixed as `attention` says."""
+    pair = functional.scaled_dot_product_attention
+    if attention == "sclip":
+        return pair(q, q, v) + pair(k, k, v)
+    if attention == "vv":
+        return pair(v, v, v)
+    return v if attention == "maskclip" else pair(q, k, v)
 
 
 def _projected(tower: Any, x: Tensor) -> Tensor:

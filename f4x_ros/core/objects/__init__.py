@@ -9,7 +9,8 @@ from __future__ import annotations
 from f4x_ros.core.objects.components import BOX_PERCENTILES, Component
 from f4x_ros.core.objects.detections import components_of, dominant_id, track_objects
 from f4x_ros.core.objects.graph import Graph, build_graph
-from f4x_ros.core.objects.pieces import Grouper, asked_together
+from f4x_ros.core.objects.history import Life
+from f4x_ros.core.objects.pieces import Grouper, asked_together, coordinates
 from f4x_ros.core.objects.tracker import GIVEN_UP, Tracker
 
 __all__ = [
@@ -18,10 +19,12 @@ __all__ = [
     "Component",
     "Graph",
     "Grouper",
+    "Life",
     "Tracker",
     "asked_together",
     "build_graph",
     "components_of",
+    "coordinates",
     "dominant_id",
     "track_objects",
 ]

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ctypes
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +16,13 @@ from torch.nn.functional import normalize
 
 from f4x_ros.core.base import on_host
 from f4x_ros.core.field import Snapshot
+from f4x_ros.core.render import native, resolve_backend
 
 _NEIGHBOURS = 10
 _BIAS = 4.40
 _FEATURE = "feature"
-# A logistic regression over the edges of random worlds, by bench/fit_clicks.py (doc/clicks.md).
+# A logistic regression over the edges of random worlds, by bench/fit_clicks.py (doc/clicks.md); in
+# the order of csrc/edges.cpp.
 _WEIGHTS = {
     _FEATURE: -10.4,  # 1 - cosine
     "light": -4.15,  # difference of mean colour, 0..1
@@ -43,20 +46,54 @@ class Graph:
 
 def build_graph(
     snapshot: Snapshot,
-    features: Tensor,  # [N, C]
+    features: Tensor | None,  # [N, C]
     eye: Tensor,  # [3] map frame, from where surfaces are seen
 ) -> Graph:
-    """The graph of a snapshot's nearest neighbours."""
-    first, second, cues = edge_cues(snapshot, features, eye)
-    odds = geometry_odds(cues) + _WEIGHTS[_FEATURE] * cues[_FEATURE]
+    """The graph of a snapshot's nearest neighbours.
+
+    Without features, its odds are by all that is seen but them. Compiled where there is a compiled
+    library, else by `edge_cues`.
+    """
+    known = snapshot.means[:, :0] if features is None else features
+    slopes = {
+        name: 0.0 if features is None and name == _FEATURE else w for name, w in _WEIGHTS.items()
+    }
+    if len(snapshot) > 1 and resolve_backend("auto", "cpu") == "cpu":
+        return _compiled(_columns(snapshot, known), eye.cpu(), slopes)
+    first, second, cues = edge_cues(snapshot, known, eye)
+    odds = torch.stack([slopes[name] * cue for name, cue in cues.items()]).sum(0) + _BIAS
     return Graph(first, second, np.asarray(odds.double().numpy()))
 
 
-def geometry_odds(cues: Mapping[str, Tensor]) -> Tensor:
-    """Log odds [E] that both ends are of one object, by all that is seen but the features."""
-    others = [weight * cues[name] for name, weight in _WEIGHTS.items() if name != _FEATURE]
-    total: Tensor = torch.stack(others).sum(0) + _BIAS
-    return total
+def _compiled(columns: Sequence[Tensor], eye: Tensor, slopes: Mapping[str, float]) -> Graph:
+    """The graph in one pass of csrc/edges.cpp."""
+    points = columns[0]
+    if not torch.isfinite(points).all():
+        raise ValueError("means are not finite, expected numbers")
+    count, k = len(points), min(_NEIGHBOURS, len(points) - 1)
+    first, second = np.empty((2, count * k), np.int64)
+    odds = np.empty(count * k)
+    made = ctypes.c_int64()
+    given = native.Edges(
+        count,
+        columns[-1].shape[1],
+        k,
+        *(one.data_ptr() for one in columns),
+        (ctypes.c_float * 3)(*eye.tolist()),
+        (ctypes.c_float * 8)(*slopes.values()),
+        _BIAS,
+        torch.get_num_threads(),
+    )
+    where = [ctypes.c_void_p(one.ctypes.data) for one in (first, second, odds)]
+    native.library().call("f4x_edges_f32", ctypes.byref(given), *where, ctypes.byref(made))
+    found = slice(0, made.value)
+    return Graph(first[found], second[found], odds[found])
+
+
+def _columns(snapshot: Snapshot, features: Tensor) -> list[Tensor]:
+    """What a graph needs to know of Gaussians, on the host, float32."""
+    needed = (snapshot.means, snapshot.quats, snapshot.scales, snapshot.colors, snapshot.opacities)
+    return [torch.from_numpy(one).float().contiguous() for one in on_host(*needed, features)]
 
 
 def edge_cues(
@@ -67,18 +104,9 @@ def edge_cues(
     Surfaces that bend towards the eye are within an object, those that make a valley are where one
     stands on another (as in Stein et al., Object Partitioning using Local Convexity, 2014).
     """
-    count = len(snapshot)
-    points, quats, scales, colors, opacities, known = (
-        torch.from_numpy(one)
-        for one in on_host(
-            snapshot.means,
-            snapshot.quats,
-            snapshot.scales,
-            snapshot.colors,
-            snapshot.opacities,
-            features,
-        )
-    )
+    eye = eye.cpu()
+    points, quats, scales, colors, opacities, known = _columns(snapshot, features)
+    count = len(points)
     tree, k = cKDTree(points), min(_NEIGHBOURS + 1, count)
     _, near = tree.query(points, k=k, workers=torch.get_num_threads())
     near = near.reshape(count, -1)
@@ -91,7 +119,7 @@ def edge_cues(
     own = _facing(axes[torch.arange(count), :, scales.argmin(1)], points, eye)
     wide = _facing(_normals(points.numpy(), near), points, eye)
     extent = _extent(axes, scales, a, along) + _extent(axes, scales, b, along)
-    unit = normalize(known.float(), dim=1)
+    unit = normalize(known, dim=1)
     light = colors.mean(1)
     off = (own[a] * along).sum(1).abs() + (own[b] * along).sum(1).abs()
     cues = {
@@ -142,5 +170,5 @@ def _normals(points: NDArray[np.float32], near: NDArray[np.int64]) -> Tensor:
 
 def _facing(normals: Tensor, points: Tensor, eye: Tensor) -> Tensor:
     """Normals turned to where they are seen from."""
-    away = ((eye.cpu() - points) * normals).sum(1, keepdim=True) < 0
+    away = ((eye - points) * normals).sum(1, keepdim=True) < 0
     return torch.where(away, -normals, normals)

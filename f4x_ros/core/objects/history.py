@@ -232,6 +232,11 @@ class History:
             if life is not None and life.end_ns is None:
                 life.end_ns = stamp_ns
 
+    @property
+    def lives(self) -> tuple[Life, ...]:
+        """Those of all tracks that are remembered, oldest first."""
+        return tuple(self._lives.values())
+
     def knows(self, stamp_ns: int) -> bool:
         """Whether a moment is not forgotten."""
         return stamp_ns >= self.since_ns

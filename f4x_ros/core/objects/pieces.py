@@ -20,7 +20,7 @@ from torch import Tensor
 from f4x_ros.core.base import on_host
 from f4x_ros.core.features.distil import Distiller
 from f4x_ros.core.field import NO_PIECE, GaussianField, Snapshot, some_of, take_snapshot
-from f4x_ros.core.objects.graph import edge_cues, geometry_odds
+from f4x_ros.core.objects.graph import build_graph
 from f4x_ros.core.objects.regions import merged, trusted
 
 _MORE = 2.5  # times the pixels that a piece was made from: then it is made anew
@@ -77,18 +77,18 @@ class Grouper:
         if not len(again):
             return 0
         snapshot = take_snapshot(field, blocks=())
-        features = _coordinates(snapshot.latents, distiller)
+        features = coordinates(snapshot.latents, distiller)
         means, known, weights = on_host(snapshot.means, features, snapshot.latent_weights)
         rows = _with_neighbours(means, again)
         between()
         around = torch.from_numpy(rows).to(features.device)
         place = torch.from_numpy(eye.astype(np.float32))
-        first, second, cues = edge_cues(some_of(snapshot, around), features[around], place)
-        odds = geometry_odds(cues).double().numpy()
+        graph = build_graph(some_of(snapshot, around), None, place)
         between()
         sums = trusted(known, weights)
         nodes = _Nodes.among(rows, due, pieces, sums)
-        region = merged(nodes.of[first], nodes.of[second], odds, nodes.sums, nodes.fixed)
+        ends = nodes.of[graph.first], nodes.of[graph.second]
+        region = merged(*ends, graph.log_odds, nodes.sums, nodes.fixed)
         names = self._named(region, nodes)
         own = ~nodes.fixed[nodes.of]
         ids = field.present["piece_ids"]
@@ -209,7 +209,7 @@ def asked_together(snapshot: Snapshot) -> tuple[Tensor, Tensor, Tensor]:
     return sums / total.clamp(min=1e-9)[:, None], total, rows
 
 
-def _coordinates(latents: Tensor, distiller: Distiller) -> Tensor:
+def coordinates(latents: Tensor, distiller: Distiller) -> Tensor:
     """[N, D] numbers with the products of what the latents [N, D] stand for.
 
     As feature = latent @ A, their products are those of latent @ sqrt(A A^T).

@@ -30,7 +30,7 @@ from f4x_ros.core.config import TracksConfig
 from f4x_ros.core.data import Track, TrackState
 from f4x_ros.core.motion import PositionFilter
 from f4x_ros.core.objects.components import Component
-from f4x_ros.core.objects.history import History
+from f4x_ros.core.objects.history import History, Life
 from f4x_ros.core.objects.target import Target, pack, unpack
 
 _GATE_SIGMA = 3.0  # a distance beyond this many standard deviations is another object
@@ -168,6 +168,11 @@ class Tracker:
         where the moment is forgotten, see `remembers`. Between frames numbers are interpolated.
         """
         return self._history.at(stamp_ns)
+
+    @property
+    def lives(self) -> tuple[Life, ...]:
+        """The histories of all tracks, also of those that are no more; not to be changed."""
+        return self._history.lives
 
     def remembers(self, stamp_ns: int) -> bool:
         """Whether `tracks_at` a moment is known; the bound of the history is `MAX_STATES`."""

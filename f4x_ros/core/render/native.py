@@ -15,7 +15,7 @@ from pathlib import Path
 
 from f4x_ros.core.errors import BadInputError
 
-ABI = 6  # F4X_RAST_ABI in csrc/abi.h
+ABI = 7  # F4X_RAST_ABI in csrc/abi.h
 
 _REMEDY = (
     "reinstall the package with a C++ compiler present, or in a source checkout run"
@@ -155,6 +155,37 @@ class Gather(ctypes.Structure):
         ("opacities", ctypes.c_void_p),
         ("colors", ctypes.c_void_p),
         ("threads", ctypes.c_int32),
+    )
+
+
+class Edges(ctypes.Structure):
+    """F4xEdges of abi.h."""
+
+    _fields_ = (
+        ("count", ctypes.c_int64),
+        ("features", ctypes.c_int64),
+        ("neighbours", ctypes.c_int64),
+        ("means", ctypes.c_void_p),
+        ("quats", ctypes.c_void_p),
+        ("scales", ctypes.c_void_p),
+        ("colors", ctypes.c_void_p),
+        ("opacities", ctypes.c_void_p),
+        ("known", ctypes.c_void_p),
+        ("eye", ctypes.c_float * 3),
+        ("slopes", ctypes.c_float * 8),
+        ("bias", ctypes.c_float),
+        ("threads", ctypes.c_int32),
+    )
+
+
+class Links(ctypes.Structure):
+    """F4xLinks of abi.h."""
+
+    _fields_ = (
+        ("count", ctypes.c_int64),
+        ("starts", ctypes.c_void_p),
+        ("ends", ctypes.c_void_p),
+        ("weights", ctypes.c_void_p),
     )
 
 

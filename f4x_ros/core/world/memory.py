@@ -196,6 +196,7 @@ class Memory:
             view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
         with clock("map"):
             counts = self.mapper.integrate(view, interval_s, self._in_sight(), between)
+        between()
         if self.mapped % self._config.features.every == 0:
             with clock("features"):
                 self.distiller.observe(self.field, view, frame.rgb, between)
@@ -204,6 +205,7 @@ class Memory:
         if self.grouper.due(self.mapped):
             with clock("group"):
                 grouped = self._group(view, time_s, between)
+            between()
             return asdict(counts) | {"grouped": grouped}
         return asdict(counts)
 

@@ -4,20 +4,23 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from f4x_ros.core.ask import (
     Asker,
+    Labelling,
     PromptSet,
-    label_masks,
     labels_of,
     moving_mask,
     moving_now,
+    prompts_at_once,
     score_of,
     semantic_cloud,
 )
 from f4x_ros.core.base import StageClock
 from f4x_ros.core.data import Frame, Outputs, Percept
 from f4x_ros.core.field import take_snapshot, to_picture
+from f4x_ros.core.render import RenderOutput
 from f4x_ros.core.world.memory import Memory
 
 
@@ -56,17 +59,22 @@ def percept_of(
         if outputs.moving:
             since_s = time_s - memory.recent_s
             channels += [moving_now(snapshot, memory.tracker.tracks(), since_s)[:, None]]
-        if outputs.masks:
-            channels += [scores]
-        out = snapshot.render(
-            torch.cat(channels, 1), frame.camera, frame.T_map_camera, asker.backend
-        )
+        wanted = scores if outputs.masks or outputs.labels else scores[:, :0]
+        first, *others = torch.split(wanted, prompts_at_once(*frame.camera.shape), 1)
+        place = frame.T_map_camera
+
+        def drawn(parts: list[Tensor]) -> RenderOutput:
+            return snapshot.render(torch.cat(parts, 1), frame.camera, place, asker.backend)
+
+        out = drawn([*channels, first])
         picture = to_picture(out, memory.exposures.at(time_s))
-        masks, label_image = (
-            label_masks(out.image[..., 3 + outputs.moving :], out.alpha, prompts.thresholds)
-            if outputs.masks
-            else (None, None)
-        )
+        masks = label_image = certainty = None
+        if outputs.masks or outputs.labels:
+            labelling = Labelling(out.alpha, prompts.thresholds, keep=outputs.masks)
+            labelling.add(out.image[..., 3 + outputs.moving :])
+            for more in others:
+                labelling.add(drawn([more]).image)
+            masks, label_image, certainty = labelling.result()
     with clock("cloud"):
         min_weight = asker.min_weight
         cloud = (
@@ -83,6 +91,7 @@ def percept_of(
         encoder=memory.distiller.words.name,
         masks=masks,
         labels=label_image,
+        certainty=certainty,
         tracks=memory.tracker.tracks() if outputs.tracks else (),
         cloud=cloud,
         color=picture.color,

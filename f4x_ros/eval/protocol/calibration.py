@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Learning when an encoder's evidence means "present": logistic regression on drawn worlds."""
+"""Learning when an encoder's evidence means "present": logistic regression on what is known."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from f4x_ros.sim import World
 _ROUNDS = 4  # of choosing the likeliest candidate and learning from it
 _SHRINK = 1e-2  # of weights, in units of the spread of their evidence
 _WRONG_MATERIALS = 2  # for each class
+_NEVER = -20.0  # log odds of what has no candidate
 _MISSED = 0.02  # share of what is there that may be called not present, and so loses its mask
 _COLUMNS = len(Evidence._fields)
 _NOTHING = Outputs(masks=False, cloud=False, tracks=False, moving=False)
@@ -200,15 +201,38 @@ def worst(cases: Sequence[Case], calibration: PresenceCalibration, count: int = 
     return sorted(cases, key=error, reverse=True)[:count]
 
 
-def about(cases: Sequence[Case], checked: Presence) -> Mapping[str, float | int | None]:
-    """What is written beside a calibration."""
+def best_threshold(cases: Sequence[Case]) -> tuple[float, float]:
+    """The relevancy from which on things are best taken for present, and the F1 of that.
+
+    By the most relevant candidate alone, as standing prompts and encoders without a calibration
+    are judged.
+    """
+    usable = [case for case in cases if not case.other_words]
+    column = Evidence._fields.index("pooled")
+    best = [case.candidates[:, column].max(initial=_NEVER) for case in usable]
+    relevancy = 1 / (1 + np.exp(-np.array(best)))
+    truth = np.array([case.present for case in usable], bool)
+    levels = np.unique(relevancy)
+    said = relevancy[None] >= levels[:, None]
+    f1 = 2 * (said & truth).sum(1) / np.maximum(1, said.sum(1) + truth.sum())
+    chosen = int(f1.argmax())
+    below = levels[chosen - 1] if chosen else 0.0
+    return float((levels[chosen] + below) / 2), float(f1[chosen])
+
+
+def about(cases: Sequence[Case], checked: Presence | None) -> Mapping[str, float | int | None]:
+    """What is written beside a calibration; `checked` is None where nothing was left out."""
+    own = [case for case in cases if not case.other_words]
+    threshold, threshold_f1 = best_threshold(cases)
     return {
         "worlds": len({case.world for case in cases}),
-        "present": checked.n_present,
-        "absent": checked.n_absent,
-        "auroc": checked.auroc,
-        "f1": checked.f1,
-        "unsure": checked.unsure,
+        "present": sum(case.present for case in own),
+        "absent": sum(not case.present for case in own),
+        "auroc": checked.auroc if checked else None,
+        "f1": checked.f1 if checked else None,
+        "unsure": checked.unsure if checked else None,
+        "threshold": threshold,
+        "threshold_f1": threshold_f1,
     }
 
 

@@ -41,6 +41,8 @@ RESCUED = "rescued"
 """Folder of what could be written where not all of it could."""
 
 _VIDEO_FPS = 10.0
+# (a mask of each prompt is more than anybody sees, and with a thousand prompts 1.2 GB)
+_EVERYTHING = Outputs(masks=False, labels=True)
 
 
 class RunRecorder:
@@ -152,7 +154,7 @@ class RunRecorder:
         hold_out = every > 0 and self.frames % every == every - 1
         began = time.perf_counter()
         try:
-            percept = self._perception.process(frame, Outputs(), hold_out=hold_out, between=between)
+            percept = self._perception.process(frame, _EVERYTHING, hold_out=hold_out, between=between)
         except BadSampleError:
             self._camera.lost += self._state() is TrackingState.LOST
             raise
@@ -242,6 +244,39 @@ class RunRecorder:
     @property
     def _pose_source(self) -> str:
         return self._perception.config.pose.source
+
+    def finish_empty(
+        self,
+        why: str,
+        left_out: LeftOut,
+        *,
+        dropped: int = 0,
+        frames_there: int | None = None,
+        remarks: Sequence[str] = (),
+    ) -> bool:
+        """Leave a `report.json` of no frames that says why there are none, and nothing else.
+
+        What an earlier run left in the folder stays as it is: then nothing is written. Arguments
+        are those of `finish`.
+
+        Returns:
+            True if the report is there.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        try:
+            if any(self.path(name).exists() for name in FILES):
+                return False
+            report = self._report(Quality(None, None, 0), left_out, dropped) | {
+                "frames_there": frames_there,
+                "remarks": list(remarks),
+                "ended_early": why,
+            }
+            write_report(self.path("report.json"), report)
+        finally:
+            self.close()
+        return True
 
     def _rescued(self) -> Path | None:
         """Where the files lie that were whole when another could not be written; None if none."""

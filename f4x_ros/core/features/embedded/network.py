@@ -37,10 +37,12 @@ class Maps(NamedTuple):
         coarse: [B, dim, h, w] float32, one for each 4x4 pixels, of any length.
         blend: [B, 4, 4, h, w] float32, shares of the four nearest coarse features (they add up to
             1) in each of the four features that come of one.
+        near: [B, widths[2], h, w] first level of the trunk.
     """
 
     coarse: Tensor
     blend: Tensor
+    near: Tensor
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,7 @@ class EmbeddedNet(nn.Module):
     ) -> Tensor:
         """Unit vectors [B, dim, ceil(H / 2), ceil(W / 2)] float32."""
         height, width = images.shape[-2:]
-        full = _enlarged(self.maps(images))
-        return full[..., : -(-height // STRIDE), : -(-width // STRIDE)]
+        return enlarged(self.maps(images), (height, width))
 
     def maps(self, images: Tensor) -> Maps:
         """All but the last step, for `images` [B, 3, H, W]; sides are padded to whole 32 pixels."""
@@ -125,7 +126,7 @@ class EmbeddedNet(nn.Module):
             y = functional.interpolate(up(y), scale_factor=2, mode="bilinear", align_corners=False)
             y = fuse(functional.relu(y + lateral(level)))
         blend = self.blend(y).float().unflatten(1, (4, 4)).softmax(2)
-        return Maps(self.head(y).float(), blend)
+        return Maps(self.head(y).float(), blend, levels[0])
 
     def fused(self) -> EmbeddedNet:
         """The same in evaluation mode with normalisations folded into convolutions; for use only.
@@ -158,8 +159,11 @@ def picked(
     return functional.normalize(total, dim=1)
 
 
-def _enlarged(maps: Maps) -> Tensor:
-    """Unit vectors [B, dim, 2 h, 2 w]: number (i, j) of a cell mixes those at its corner (i, j)."""
+def enlarged(maps: Maps, size: tuple[int, int]) -> Tensor:
+    """Unit vectors [B, dim, ceil(H / 2), ceil(W / 2)] of pictures of a size (height, width).
+
+    Number (i, j) of a cell mixes those at its corner (i, j).
+    """
     batch, dim, height, width = maps.coarse.shape
     # The numbers of a feature lie together: one share is for all of them.
     padded = functional.pad(maps.coarse, (1, 1, 1, 1), mode="replicate").permute(0, 2, 3, 1)
@@ -174,7 +178,8 @@ def _enlarged(maps: Maps) -> Tensor:
                 near = padded[:, y : y + height, x : x + width]
                 mixed.addcmul_(near, shares[2 * i + j, k])
             fine[:, :, i, :, j] = functional.normalize(mixed, dim=-1)
-    return fine.view(batch, 2 * height, 2 * width, dim).permute(0, 3, 1, 2)
+    full = fine.view(batch, 2 * height, 2 * width, dim).permute(0, 3, 1, 2)
+    return full[..., : -(-size[0] // STRIDE), : -(-size[1] // STRIDE)]
 
 
 def _bilinear() -> Tensor:

@@ -56,11 +56,11 @@ class Trunk(nn.Module):
             )
         stem, before, *wide = widths
         self.stem = nn.Conv2d(3, stem, 3, 2, 1)
-        self.first = _Block(stem, before, 3, 1, expand=1)
+        self.first = Block(stem, before, 3, 1, expand=1)
         groups, seen = [], []
         for group, width, depth in zip(_GROUPS, wide, depths, strict=True):
-            blocks = [_Block(before, width, group.side, group.stride)]
-            blocks += [_Block(width, width, group.side, 1) for _ in range(depth - 1)]
+            blocks = [Block(before, width, group.side, group.stride)]
+            blocks += [Block(width, width, group.side, 1) for _ in range(depth - 1)]
             groups.append(nn.Sequential(*blocks))
             before = width
             if group.seen:
@@ -81,13 +81,13 @@ class Trunk(nn.Module):
                 levels.append(x)
         return levels
 
-    def blocks(self) -> Iterator[_Block]:
+    def blocks(self) -> Iterator[Block]:
         """All of them, from first to last."""
         yield self.first
         for group in self.groups:
             assert isinstance(group, nn.Sequential)
             for block in group:
-                assert isinstance(block, _Block)
+                assert isinstance(block, Block)
                 yield block
 
     def freeze(self) -> None:
@@ -99,7 +99,7 @@ class Trunk(nn.Module):
             part.requires_grad_(False)
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """Inverted residual (Sandler et al. 2018): wider, a depth-wise convolution, and back."""
 
     def __init__(

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from f4x_ros.core.base.tensor_file import Array, read_tensors, write_tensors
+from f4x_ros.core.base.tensor_file import read_tensors, write_tensors
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.calibrated import PresenceCalibration
+from f4x_ros.core.features.eight_bits import digest, packed, unpacked
 from f4x_ros.core.features.embedded.network import EmbeddedNet, Layout
 from f4x_ros.core.features.embedded.text_space import TextSpace
 
@@ -26,7 +25,6 @@ SHIPPED = Path(__file__).with_name("embedded.safetensors")
 
 _NET = "net."  # prefix of the network's arrays
 _MOMENT = "codec.moment"
-_STEPS = ".steps"  # after a name: what one step of each row of its eight-bit numbers is worth
 
 
 class Calibration(NamedTuple):
@@ -69,10 +67,8 @@ def save_model(path: Path, model: EmbeddedModel) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    arrays: dict[str, Array] = {}
-    for name, value in model.net.state_dict().items():
-        arrays |= _packed(f"{_NET}{name}", value.detach().cpu().float())
-    arrays |= _packed("space.anchors", model.space.anchors.cpu().float())
+    tensors = {f"{_NET}{name}": value for name, value in model.net.state_dict().items()}
+    arrays = packed(tensors | {"space.anchors": model.space.anchors})
     arrays["space.mean"] = model.space.mean.cpu().numpy().astype(np.float32)
     arrays["space.basis"] = model.space.basis.cpu().numpy().astype(np.float32)
     if model.moment is not None:
@@ -82,7 +78,7 @@ def save_model(path: Path, model: EmbeddedModel) -> None:
         "layout": json.dumps(model.net.layout.as_dict()),
         "calibration": json.dumps(model.calibration._asdict()),
         "about": json.dumps(model.about),
-        "sha256": _digest(arrays),
+        "sha256": digest(arrays),
     }
     if model.presence is not None:
         metadata["presence"] = json.dumps(model.presence.as_dict())
@@ -99,15 +95,13 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> EmbeddedModel:
     arrays, metadata = read_tensors(path)
     if metadata.get("format") != FORMAT:
         raise BadInputError(f"format of {path} is {metadata.get('format')!r}, expected {FORMAT!r}")
-    tensors = {name: torch.tensor(np.array(array)) for name, array in arrays.items()}
-    for name in [name for name in tensors if name.endswith(_STEPS)]:
-        whole = name.removesuffix(_STEPS)
-        tensors[whole] = _unpacked(path, whole, tensors.get(whole), tensors.pop(name))
     net = EmbeddedNet(Layout.of(json.loads(metadata["layout"]))).fused()
-    state = {k.removeprefix(_NET): v.float() for k, v in tensors.items() if k.startswith(_NET)}
     try:
-        net.load_state_dict(state)
-        parts = (tensors[f"space.{name}"].float().to(device) for name in TextSpace._fields)
+        tensors = unpacked(arrays)
+        net.load_state_dict(
+            {k.removeprefix(_NET): v for k, v in tensors.items() if k.startswith(_NET)}
+        )
+        parts = (tensors[f"space.{name}"].to(device) for name in TextSpace._fields)
         space = TextSpace(*parts)
         calibration = Calibration(**json.loads(metadata["calibration"]))
         about = json.loads(metadata["about"])
@@ -119,7 +113,7 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> EmbeddedModel:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BadInputError(f"arrays of {path} do not fit its layout: {error}") from error
     net = net.to(device).requires_grad_(False)
-    moment = None if moment is None else moment.float().to(device)
+    moment = None if moment is None else moment.to(device)
     return EmbeddedModel(net, space, calibration, about, moment, presence)
 
 
@@ -144,34 +138,4 @@ def arrays_sha256(path: Path) -> str:
     Raises:
         OSError, ValueError: as `read_tensors`.
     """
-    return _digest(read_tensors(path)[0])
-
-
-def _packed(name: str, values: Tensor) -> dict[str, Array]:
-    """Matrices and kernels row by row in eight bits, with the step of each row; the rest as it is.
-
-    Symmetric, one step per output channel (Krishnamoorthi, Quantizing deep convolutional networks
-    for efficient inference, 2018).
-    """
-    if values.ndim < 2 or not values.numel():
-        return {name: values.numpy().astype(np.float32)}
-    rows = values.flatten(1)
-    steps = rows.abs().amax(1).clamp(min=1e-12) / 127
-    whole = (rows / steps[:, None]).round().to(torch.int8).view(values.shape)
-    return {name: whole.numpy(), f"{name}{_STEPS}": steps.numpy().astype(np.float32)}
-
-
-def _unpacked(path: Path, name: str, whole: Tensor | None, steps: Tensor) -> Tensor:
-    """The inverse of `_packed`; ValueError if the two do not belong together."""
-    if whole is None or whole.ndim < 2 or steps.shape != whole.shape[:1]:
-        raise BadInputError(f"arrays of {path} do not fit: {name} and its steps")
-    return whole.float() * steps.float().view(-1, *[1] * (whole.ndim - 1))
-
-
-def _digest(arrays: Mapping[str, Array]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+    return digest(read_tensors(path)[0])

@@ -14,7 +14,7 @@
 #define F4X_EXPORT
 #endif
 
-#define F4X_RAST_ABI 6
+#define F4X_RAST_ABI 7
 
 #ifdef __cplusplus
 extern "C" {
@@ -94,6 +94,24 @@ typedef struct F4xRefine {
     int32_t threads;
 } F4xRefine;
 
+/* Gaussians whose nearest neighbours are joined by edges; float32. */
+typedef struct F4xEdges {
+    int64_t count, features, neighbours;          /* N, C, k < N and at most 32 */
+    const float *means, *quats, *scales, *colors; /* [N, 3], [N, 4] wxyz, [N, 3] metres, [N, 3] */
+    const float *opacities, *known;               /* [N], [N, C] features, C may be 0 */
+    float eye[3];                                 /* from where surfaces are seen */
+    float slopes[8], bias;                        /* from cues to log odds; in the order of objects/graph.py */
+    int32_t threads;
+} F4xEdges;
+
+/* A graph of N nodes, each edge in the rows of both of its ends. */
+typedef struct F4xLinks {
+    int64_t count;         /* N */
+    const int64_t *starts; /* [N + 1] of the rows */
+    const int32_t *ends;   /* ascending within a row */
+    const float *weights;  /* conductances */
+} F4xLinks;
+
 F4X_EXPORT int32_t f4x_rast_abi(void);
 F4X_EXPORT const char *f4x_rast_build(void); /* e.g. "avx2 openmp" */
 
@@ -117,6 +135,20 @@ F4X_EXPORT int32_t f4x_in_view_f32(const F4xInView *, uint8_t *shown); /* 1: too
 F4X_EXPORT int32_t f4x_gather_f32(const F4xGather *);
 /* rows whose colours have no gradient were not drawn and stay as they are */
 F4X_EXPORT int32_t f4x_refine_f32(const F4xRefine *);
+/* edges first < second and their log odds, see objects/graph.py; *made is how many there are, at most N k */
+F4X_EXPORT int32_t f4x_edges_f32(const F4xEdges *, int64_t *first, int64_t *second, double *odds, int64_t *made);
+/* rows [N + 1], [2 E], [2 E] of a graph from its edges, each given once */
+F4X_EXPORT int32_t f4x_links(int64_t count, int64_t edges, const int64_t *first, const int64_t *second, const double *weight,
+                             int64_t *starts, int32_t *ends, float *weights);
+/* probability [N] that a walk ends inside, see ask/segment_spread.py; *taken is the number of steps */
+F4X_EXPORT int32_t f4x_walk(const F4xLinks *, const double *inside, const double *outside, double tolerance, int32_t steps,
+                            double *found, int32_t *taken);
+/* connected piece [N] of what is chosen, -1 elsewhere */
+F4X_EXPORT int32_t f4x_pieces(const F4xLinks *, const uint8_t *chosen, int64_t *piece);
+/* for each of some descending levels: how steeply a walk falls at the outline of the piece around `from`, see
+ * ask/segment_field.py */
+F4X_EXPORT int32_t f4x_contrast(const F4xLinks *, const double *walk, const double *like, int64_t from, const double *levels,
+                                int32_t count, double *contrast);
 F4X_EXPORT void f4x_plan_free(void *plan);
 F4X_EXPORT void f4x_pool_clear(void); /* returns the scratch memory kept for the next frame to the system */
 

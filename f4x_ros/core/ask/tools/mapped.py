@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two sorts of things of a map: followed by a track, or only found by words."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from f4x_ros.core.ask.tools.scene import State, Thing
+from f4x_ros.core.data import Track, TrackState
+from f4x_ros.core.objects import Life
+
+_WHOLE = 1.06  # of a box that leaves out 2 % of the points at each side and the edges of surfaces
+_BOX_SIGMA = 0.14  # of a box's middle, share of its size: what the filter does not know
+_LEAST_SIGMA_M = 0.05
+_LEAST_SIGMA_MPS = 0.05
+
+
+class Owner(Protocol):
+    """What things ask of the scene that made them."""
+
+    @property
+    def span_ns(self) -> tuple[int, int]: ...
+    def came_ns(self, thing: Thing) -> int | None: ...
+    def gone_ns(self, thing: Thing) -> int | None: ...
+    def spotted_at(self, words: str, stamp_ns: int, like: State) -> State | None: ...
+
+
+def state_of(track: Track, stamp_ns: int) -> State:
+    """A track at a moment, with the uncertainty of its box added to that of the filter."""
+    variance = np.diag(track.pose_covariance)[:3]
+    size = np.asarray(track.size, np.float64) * _WHOLE
+    box = np.maximum(_BOX_SIGMA * size, _LEAST_SIGMA_M)
+    speed_variance = np.diag(track.twist_covariance)[:3]
+    return State(
+        center=np.asarray(track.position, np.float64),
+        size=size,
+        sigma_m=np.sqrt(np.minimum(variance, 1.0) * 0.25 + box**2),
+        velocity=np.asarray(track.velocity, np.float64),
+        velocity_sigma=np.sqrt(np.minimum(speed_variance, 1.0) + _LEAST_SIGMA_MPS**2),
+        moving=track.moving,
+        seen=track.last_seen_ns >= stamp_ns,
+    )
+
+
+class Followed:
+    """A thing with a track."""
+
+    def __init__(self, owner: Owner, life: Life) -> None:
+        self._owner, self._life = owner, life
+        self.id, self.name = life.id, life.label
+
+    def state_at(self, stamp_ns: int) -> State | None:
+        """What it was like; None before it was first seen and from when it was LOST."""
+        last = int(self._life.rows["stamp_ns"][-1])
+        ended = self._life.end_ns is not None and stamp_ns >= self._life.end_ns
+        track = self._life.state_at(stamp_ns if ended else min(stamp_ns, last))
+        if track is None or track.state == TrackState.LOST:
+            return None
+        gone = self._gone_by(stamp_ns, track)
+        return None if gone else state_of(track, stamp_ns)
+
+    def _gone_by(self, stamp_ns: int, track: Track) -> bool:
+        """Whether its place has been seen empty since it was last seen at rest."""
+        if track.last_seen_ns >= stamp_ns - 100_000_000 or track.moving:
+            return False
+        gone = self.gone_ns()
+        return gone is not None and stamp_ns >= gone
+
+    def span_ns(self) -> tuple[int, int]:
+        """From its first state to its last."""
+        rows = self._life.rows
+        return int(rows["stamp_ns"][0]), int(rows["stamp_ns"][-1])
+
+    @property
+    def ever_moved(self) -> bool:
+        """Whether its track moved at any time."""
+        return bool(self._life.rows["moving"].any())
+
+    def last_row(self) -> tuple[int, Track | None]:
+        """Stamp at which it was last in sight, and what it was like."""
+        rows = self._life.rows
+        last = int(rows["last_seen_ns"][-1])
+        stamp = min(max(last, int(rows["stamp_ns"][0])), int(rows["stamp_ns"][-1]))
+        return stamp, self._life.state_at(stamp)
+
+    def came_ns(self) -> int | None:
+        """See `Thing`."""
+        return self._owner.came_ns(self)
+
+    def gone_ns(self) -> int | None:
+        """See `Thing`."""
+        return self._owner.gone_ns(self)
+
+
+class Spotted:
+    """A thing that words found at a moment; at others the words are asked again."""
+
+    def __init__(self, owner: Owner, number: int, words: str, box: State) -> None:
+        self._owner = owner
+        self.id, self.name, self.words, self.box = number, words, words, box
+
+    def state_at(self, stamp_ns: int) -> State | None:
+        """What the words find then, nearest to where they found it."""
+        return self._owner.spotted_at(self.words, stamp_ns, self.box)
+
+    def span_ns(self) -> tuple[int, int]:
+        """All of the recording: it is not followed."""
+        return self._owner.span_ns
+
+    def came_ns(self) -> int | None:
+        """See `Thing`."""
+        return self._owner.came_ns(self)
+
+    def gone_ns(self) -> int | None:
+        """See `Thing`."""
+        return self._owner.gone_ns(self)
