@@ -9,14 +9,10 @@ import pytest
 from odometry_room import OdometryRoom, error_m, pose_at
 
 from f4x_ros.core.data import Frame, PinholeCamera, Pose
-from f4x_ros.core.motion.odometry import START, Drawn, Odometry, PoseEstimate, TrackingState
+from f4x_ros.core.motion.odometry import START, Odometry, PoseEstimate, TrackingState
 from f4x_ros.core.motion.odometry.keyframes import OdometryKeyframe, OdometryKeyframes
 
 ROOM = OdometryRoom(noise=1.0)
-
-
-def nothing_drawn(camera: PinholeCamera, pose: Pose) -> Drawn | None:
-    return None
 
 
 def walk(index: int) -> Pose:
@@ -26,7 +22,7 @@ def walk(index: int) -> Pose:
 
 
 def followed(odometry: Odometry, frames: list[Frame]) -> list[PoseEstimate]:
-    return [odometry.track(frame, nothing_drawn) for frame in frames]
+    return [odometry.track(frame) for frame in frames]
 
 
 def frames_of_walk(count: int, first: int = 0) -> list[Frame]:
@@ -86,16 +82,16 @@ def test_what_moves_does_not_take_the_camera_along() -> None:
 
 def test_a_camera_without_a_first_pose_begins_level_at_the_origin() -> None:
     odometry = Odometry()
-    first = odometry.track(ROOM.frame(0, walk(3)), nothing_drawn)
+    first = odometry.track(ROOM.frame(0, walk(3)))
     assert np.array_equal(first.T_map_camera, START)
     assert START[2, 1] == -1.0  # the upper edge of the image is up along z
 
 
 def test_it_does_not_begin_with_a_black_frame() -> None:
     odometry = Odometry()
-    assert odometry.track(ROOM.black(0), nothing_drawn).state is TrackingState.LOST
+    assert odometry.track(ROOM.black(0)).state is TrackingState.LOST
     assert not odometry.started
-    begun = odometry.track(ROOM.frame(1, walk(1), given=walk(1)), nothing_drawn)
+    begun = odometry.track(ROOM.frame(1, walk(1), given=walk(1)))
     assert begun.state is TrackingState.TRACKING
 
 

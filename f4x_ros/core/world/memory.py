@@ -78,7 +78,7 @@ class Memory:
         self._elsewhere = Elsewhere()
         self.mapped = 0  # frames that were not held out
         self._pace = Pace()
-        self.camera_pose = CameraPose(config.pose, self.field, backend, config.mapping.seed)
+        self.camera_pose = CameraPose(config.pose, config.mapping.seed)
 
     # --- time ----------------------------------------------------------------------------------
 
@@ -151,7 +151,7 @@ class Memory:
     def posed(self, frame: Frame) -> Frame:
         """The frame with the pose that the map takes; errors as `Perception.process`."""
         self._check(frame)
-        return self.camera_pose.posed(frame, self._pace.interval_s, self.tracker.tracks())
+        return self.camera_pose.posed(frame, has_map=bool(len(self.trajectory)))
 
     def take_in(
         self, frame: Frame, clock: StageClock, between: Callable[[], None], *, hold_out: bool

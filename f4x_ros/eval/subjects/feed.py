@@ -103,7 +103,11 @@ class Feed:
         if frame.depth is None:
             raise BadSampleError("frames_without_depth", "the frame has no depth, expected RGB-D")
         if self._needs_pose and frame.T_map_camera is None:
-            raise BadSampleError("frames_without_pose", "the frame has no pose, expected one")
+            raise BadSampleError(
+                "frames_without_pose",
+                "the frame has no pose, expected one, or the option pose.source=odometry, with "
+                "which f4x run and f4x eval estimate it",
+            )
         if frame.stamp_ns <= self._last_ns:
             raise BadSampleError(
                 "frames_out_of_order",

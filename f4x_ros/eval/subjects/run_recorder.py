@@ -154,7 +154,9 @@ class RunRecorder:
         hold_out = every > 0 and self.frames % every == every - 1
         began = time.perf_counter()
         try:
-            percept = self._perception.process(frame, _EVERYTHING, hold_out=hold_out, between=between)
+            percept = self._perception.process(
+                frame, _EVERYTHING, hold_out=hold_out, between=between
+            )
         except BadSampleError:
             self._camera.lost += self._state() is TrackingState.LOST
             raise

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from f4x_ros.core.motion.odometry.align import Prior
 from f4x_ros.core.motion.odometry.estimate import PoseEstimate, TrackingState
-from f4x_ros.core.motion.odometry.odometry import START, Drawn, Odometry
+from f4x_ros.core.motion.odometry.odometry import START, Odometry
 
-__all__ = ["START", "Drawn", "Odometry", "PoseEstimate", "Prior", "TrackingState"]
+__all__ = ["START", "Odometry", "PoseEstimate", "TrackingState"]

@@ -141,8 +141,8 @@ def _seen(
     camera = picture.camera
     there = points @ pose[:3, :3].T.astype(np.float32) + pose[:3, 3].astype(np.float32)
     z = np.maximum(there[:, 2], np.float32(1e-3))
-    x: Array = there[:, 0] / z * np.float32(camera.fx) + np.float32(camera.cx)
-    y: Array = there[:, 1] / z * np.float32(camera.fy) + np.float32(camera.cy)
+    x = (there[:, 0] / z * camera.fx + camera.cx).astype(np.float32)
+    y = (there[:, 1] / z * camera.fy + camera.cy).astype(np.float32)
     inside = (x > 1) & (y > 1) & (x < camera.width - 1) & (y < camera.height - 1)
     inside &= there[:, 2] > 0.05
     return inside, there[inside], x[inside], y[inside]

@@ -24,19 +24,17 @@ _WHOLE = 0.6  # share of a 5x5 block that must have depth to have a normal
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One resolution of a frame, or of a drawing of the map.
+    """One resolution of a frame.
 
     Attributes:
         camera: its intrinsics.
         depth: [H, W] metres, 0 = none.
         channels: [H, W, 3] band-passed grey (levels of 0..255), and its slope along x and y.
-        still: [H, W] bool, pixels that are not known to show what moves; None = all.
     """
 
     camera: PinholeCamera
     depth: Image
     channels: Image
-    still: NDArray[np.bool_] | None = None
 
     @cached_property
     def rays(self) -> Image:
@@ -92,7 +90,6 @@ def picture_of(
     grey: NDArray[np.uint8],  # [H, W]
     depth: Image,  # [H, W] metres
     camera: PinholeCamera,
-    still: NDArray[np.bool_] | None = None,  # [H, W]
 ) -> Picture:
     """A picture at its own resolution."""
     levels = grey.astype(np.float32)
@@ -100,7 +97,7 @@ def picture_of(
     around = np.sqrt(cv2.GaussianBlur(band * band, (0, 0), _BROAD_PX))
     band *= _EVEN / (around + _NOISE)
     slopes = [cv2.Sobel(band, cv2.CV_32F, x, 1 - x, scale=1 / 8) for x in (1, 0)]
-    return Picture(camera, depth, np.dstack([band, *slopes]).astype(np.float32), still)
+    return Picture(camera, depth, np.dstack([band, *slopes]).astype(np.float32))
 
 
 def halved(grey: NDArray[np.uint8], depth: Image, camera: PinholeCamera) -> Picture:

@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where an RGB-D camera is, from its pictures alone: frame to keyframes and field."""
+"""Where an RGB-D camera is, from its pictures alone: frame to keyframes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from f4x_ros.core.data import Frame, PinholeCamera, Pose
+from f4x_ros.core.data import Frame, Pose
 from f4x_ros.core.data.poses import rotation_angle_rad
 from f4x_ros.core.motion.odometry.align import Alignment, Prior, align, judge
 from f4x_ros.core.motion.odometry.estimate import (
@@ -22,7 +18,7 @@ from f4x_ros.core.motion.odometry.estimate import (
     twist_of,
 )
 from f4x_ros.core.motion.odometry.features import FeatureFinder, Features, motion_between
-from f4x_ros.core.motion.odometry.images import Picture, halved, picture_of
+from f4x_ros.core.motion.odometry.images import halved, picture_of
 from f4x_ros.core.motion.odometry.keyframes import (
     OdometryKeyframe,
     OdometryKeyframes,
@@ -48,6 +44,7 @@ _LARGE_RAD, _LARGE_SHARE = 0.035, 0.02  # a step of such a turn, or share of the
 _WORSE = 1.2  # a fit worse than usual by such a factor calls for corners
 _BETTER = 0.85  # share of the loss of the prediction below which corners are believed instead
 _ACCELERATION = (8.0, 20.0)  # m/s^2 and rad/s^2 of a hand
+_LEAST_S = 1e-3  # between two frames
 _LEAST_STEP = (0.003, 0.004)  # metres and radians that any step may differ from the one before
 _ENOUGH = 400  # residuals that must be compared ...
 _SHARE = 0.15  # ... of the samples
@@ -55,24 +52,6 @@ _BAD_LOSS, _WEAK_LOSS = 0.4, 0.3
 _WEAK_M, _WEAK_RAD = 0.03, 0.02  # standard deviations
 _BAD_FRAMES = 3  # in a row, after which the camera is lost
 _ALIKE = 6  # keyframes that are tried to find back
-
-
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """The map, drawn from where the camera may be.
-
-    Attributes:
-        rgb: [H, W, 3] uint8.
-        depth: [H, W] metres, 0 = nothing there.
-        still: [H, W] bool, where it shows nothing that is known to move.
-    """
-
-    rgb: NDArray[np.uint8]
-    depth: NDArray[np.float32]
-    still: NDArray[np.bool_]
-
-
-Draw = Callable[[PinholeCamera, Pose], "Drawn | None"]
 
 
 class _Seen:
@@ -113,10 +92,9 @@ class Odometry:
     """Follows a camera through frames with depth and without a pose.
 
     Each frame is predicted with constant velocity and aligned (`align`), coarse to fine, to the
-    latest keyframe, to others near by, and to the map as it is drawn from there. Where the step is
-    large or the prediction fits badly, corners are matched as well (`features`), and the better of
-    the candidates goes on. A camera that fits nowhere is lost: it gets no pose until a frame is
-    recognised (`relocalised`).
+    latest keyframe and to others near by. Where the step is large or the prediction fits badly,
+    corners are matched as well (`features`), and the better of the candidates goes on. A camera
+    that fits nowhere is lost: it gets no pose until a frame is recognised (`relocalised`).
 
     Args:
         keyframes: kept at most.
@@ -139,29 +117,24 @@ class Odometry:
         """Whether there is a place to begin from."""
         return bool(len(self._keyframes))
 
-    def track(self, frame: Frame, draw: Draw, expected: Prior | None = None) -> PoseEstimate:
+    def track(self, frame: Frame) -> PoseEstimate:
         """Where the camera is that took a frame.
 
         Args:
             frame: with depth; its pose is where the path begins, and not looked at afterwards.
-            draw: the map from a camera and a pose, or None where there is nothing.
-            expected: what else tells the pose; None = constant velocity.
         """
         seen = _Seen(frame, self._finder)
-        dt = (frame.stamp_ns - self._stamp_ns) / 1e9
         if not self.started:
             return self._begin(frame, seen)
         if self._pose is None:
-            if expected is None:
-                return self._find_back(frame, seen)
-            self._pose = expected.T_map_camera  # somebody else knows
-            self._velocity[:] = 0
+            return self._find_back(frame, seen)
+        dt = max(_LEAST_S, (frame.stamp_ns - self._stamp_ns) / 1e9)
         last = self._pose
-        prior = expected or self._predicted(last, dt)
-        found, agreeing, start_seen = self._aligned(seen, last, prior, draw)
+        prior = self._predicted(last, dt)
+        found, agreeing = self._aligned(seen, last, prior)
         good = self._fits(found)
         self._bad = 0 if good else self._bad + 1
-        if self._bad >= _BAD_FRAMES and expected is None:
+        if self._bad >= _BAD_FRAMES:
             self._pose, self._before = None, None
             return self._find_back(frame, seen)
         pose = found.T_map_camera if good else prior.T_map_camera
@@ -176,7 +149,7 @@ class Odometry:
                     one.samples, seen.pictures, _GATES_M, strict=True
                 ):
                     judge(samples, picture, pose, gate_m)
-            self._keep(seen, pose, agreeing, start_seen)
+            self._keep(seen, pose, agreeing)
         return self._estimate(frame, found, prior, good=good)
 
     # --- one frame -------------------------------------------------------------------------------
@@ -184,7 +157,7 @@ class Odometry:
     def _begin(self, frame: Frame, seen: _Seen) -> PoseEstimate:
         """The first frame: where it says, or at the origin."""
         pose = START.copy() if frame.T_map_camera is None else frame.T_map_camera
-        keyframe = self._keyframe(seen, pose, None)
+        keyframe = self._keyframe(seen, pose)
         if len(keyframe.samples[-1]) < _ENOUGH:
             return PoseEstimate(frame.stamp_ns, TrackingState.LOST, None)
         self._keyframes.add(keyframe)
@@ -201,10 +174,8 @@ class Odometry:
         information = np.diag([shift**-2] * 3 + [turn**-2] * 3)
         return Prior(last @ moved(self._velocity * dt), information)
 
-    def _aligned(
-        self, seen: _Seen, last: Pose, prior: Prior, draw: Draw
-    ) -> tuple[Alignment, int | None, Drawn | None]:
-        """The frame aligned coarse to fine, how many corners agreed, and the map drawn there."""
+    def _aligned(self, seen: _Seen, last: Pose, prior: Prior) -> tuple[Alignment, int | None]:
+        """The frame aligned coarse to fine, and how many corners agreed if they were asked."""
         near = self._keyframes.near(prior.T_map_camera, _NEAR, _WITHIN)
         coarse, fine = (
             joined([one.samples[level].some(_SAMPLES[level] // len(near) + 1) for one in near])
@@ -227,20 +198,11 @@ class Odometry:
                     best, loose = other, _open(start)
                 if count >= _FEW_CORNERS:
                     break
-        drawn = draw(seen.camera, best.T_map_camera)
-        samples = fine
-        if drawn is not None:
-            shown = picture_of(
-                cv2.cvtColor(drawn.rgb, cv2.COLOR_RGB2GRAY).astype(np.uint8),
-                drawn.depth, seen.camera, drawn.still,
-            )  # fmt: skip
-            of_map = samples_of(shown, best.T_map_camera, _SAMPLES[1] // 2, self._rng)
-            samples = joined([fine, of_map])
         found = align(
-            samples, seen.pictures[1], best.T_map_camera, loose, gate_m=_GATES_M[1],
+            fine, seen.pictures[1], best.T_map_camera, loose, gate_m=_GATES_M[1],
             steps=_STEPS[1],
         )  # fmt: skip
-        return found, agreeing, drawn
+        return found, agreeing
 
     def _coarsely(self, samples: Samples, seen: _Seen, start: Pose, prior: Prior) -> Alignment:
         return align(samples, seen.pictures[0], start, prior, gate_m=_GATES_M[0], steps=_STEPS[0])
@@ -291,26 +253,17 @@ class Odometry:
 
     # --- keyframes -------------------------------------------------------------------------------
 
-    def _keep(self, seen: _Seen, pose: Pose, agreeing: int | None, drawn: Drawn | None) -> None:
+    def _keep(self, seen: _Seen, pose: Pose, agreeing: int | None) -> None:
         """Make a keyframe of the frame if the last one shows too little of the same."""
         away = view_distance(self._keyframes.last.T_map_camera, pose)
         few = agreeing is not None and agreeing < _FEW_CORNERS
         if away > (_FEW_NEW_KEYFRAME if few else _NEW_KEYFRAME):
-            self._keyframes.add(self._keyframe(seen, pose, drawn))
+            self._keyframes.add(self._keyframe(seen, pose))
 
-    def _keyframe(self, seen: _Seen, pose: Pose, drawn: Drawn | None) -> OdometryKeyframe:
-        coarse, fine = seen.pictures
-        if drawn is not None:
-            fine = _without_movers(fine, drawn)
-            small = cv2.resize(
-                fine.still.astype(np.uint8),  # type: ignore[union-attr]
-                (coarse.camera.width, coarse.camera.height),
-                interpolation=cv2.INTER_AREA,
-            )
-            coarse = Picture(coarse.camera, coarse.depth, coarse.channels, small > 0)
+    def _keyframe(self, seen: _Seen, pose: Pose) -> OdometryKeyframe:
         samples = [
             samples_of(one, pose, count, self._rng)
-            for one, count in zip((coarse, fine), _SAMPLES, strict=True)
+            for one, count in zip(seen.pictures, _SAMPLES, strict=True)
         ]
         return OdometryKeyframe(pose, samples, seen.features, thumbnail_of(seen.grey))
 
@@ -346,15 +299,3 @@ class Odometry:
 def _open(T_map_camera: Pose) -> Prior:
     """Next to nothing is known but where to look."""
     return Prior(T_map_camera, np.diag([0.2**-2] * 3 + [0.1**-2] * 3))
-
-
-_AROUND, _BESIDE = np.ones((9, 9), np.uint8), np.ones((3, 3), np.uint8)
-
-
-def _without_movers(picture: Picture, drawn: Drawn) -> Picture:
-    """The picture with a mask of what is known to move, and of what is not where the map has it."""
-    both = (picture.depth > 0) & (drawn.depth > 0)
-    nearer = both & (picture.depth < 0.95 * drawn.depth - 0.05)
-    nearer = cv2.erode(nearer.astype(np.uint8), _BESIDE) > 0  # (not at edges, where depth jitters)
-    spread = cv2.dilate((nearer | ~drawn.still).astype(np.uint8), _AROUND)
-    return Picture(picture.camera, picture.depth, picture.channels, spread == 0)

@@ -57,14 +57,11 @@ def samples_of(
     picture: Picture, T_map_camera: Pose, count: int, rng: np.random.Generator
 ) -> Samples:
     """At most `count` points and `count` marks of a picture, spread over it."""
-    still = picture.still
     surface, normals, known = picture.surface
-    known = known if still is None else known & still
     rows = _spread(known, None, count, rng)
     at = np.unravel_index(rows, known.shape)
     slope = np.abs(picture.channels[..., 1]) + np.abs(picture.channels[..., 2])
     seen = picture.solid & (slope > _SLOPE)
-    seen = seen if still is None else seen & still
     marked = np.unravel_index(_spread(seen, slope, count, rng), seen.shape)
     turn = T_map_camera[:3, :3].astype(np.float32)
     shift = T_map_camera[:3, 3].astype(np.float32)
