@@ -163,7 +163,7 @@ class LatentCodec:
             "scales": self._scales.clone(),
             "moment": self._moment.clone(),
             "weights": self._weights.clone(),
-            "counts": torch.tensor([self._images, self._refit_at, self._fitted_at]),
+            "counts": torch.tensor([self._images, self._refit_at]),
             "cosines": torch.tensor(self._cosines, dtype=torch.float64),
         }
 
@@ -180,8 +180,8 @@ class LatentCodec:
         self._scales = state["scales"].double().clone()
         self._moment = state["moment"].double().clone()
         self._weights = state["weights"].double().clone()
-        self._images, self._refit_at, *fitted = (int(count) for count in state["counts"])
-        self._fitted_at = fitted[0] if fitted else self._images  # maps of earlier versions
+        self._images, self._refit_at = (int(count) for count in state["counts"])
+        self._fitted_at = self._images
         self._cosines = [float(cosine) for cosine in state["cosines"]]
         self._place("cpu")
 

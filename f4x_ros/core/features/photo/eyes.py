@@ -18,7 +18,7 @@ from f4x_ros.core.features.photo.nanodet_weights import load_nanodet
 from f4x_ros.core.features.photo.painted import painted
 from f4x_ros.core.features.photo.words import ConceptWords
 
-_CLASSIFIER = 0.5  # of what the classifier says: it has to name something, the detector has not
+_CLASSIFIER = 0.45  # of what the classifier says: it has to name something, the detector has not
 _EVEN, _STEEP = 0.27, 14.0  # what is as likely as not, and log odds per 1
 
 
@@ -70,7 +70,7 @@ class PhotoEyes:
         size: tuple[int, int],  # their height and width
         grid: tuple[int, int],
     ) -> Tensor:
-        """What the classifier says, [B, C, *grid] in 0..0.5."""
+        """What the classifier says, [B, C, *grid] in 0..0.45."""
         rows, columns = (-(-side // STRIDE) for side in size)
         scores = self._classifier(near)[..., :rows, :columns].softmax(1)
         return at_places(torch.einsum("ck,bkhw->bchw", self._of_scores, scores), size, grid)
