@@ -13,7 +13,7 @@ from f4x_ros.core.data import Percept, QueryResult
 from f4x_ros.core.perception import Perception
 
 # How often the host may wait for the device (doc/rasteriser.md):
-A_FRAME = 36  # in a frame with all outputs, however many steps, prompts, keyframes and Gaussians
+A_FRAME = 39  # (three of them for photographs) in a frame with all outputs, however many steps, prompts, keyframes and Gaussians
 GROUPING = 10  # more in those that put Gaussians together
 RESTING = 12  # more in those that lay blocks to rest or clear the memory, ...
 A_BLOCK = 2  # ... and for each block that goes to rest or to disk

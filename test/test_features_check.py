@@ -31,7 +31,7 @@ from f4x_ros.core.features.embedded.extractor import EmbeddedExtractor
 
 def embedded(see: See = lambda picture: picture) -> EmbeddedExtractor:
     """The shipped model, shown everything through `see`."""
-    model = EmbeddedExtractor.load({})
+    model = EmbeddedExtractor.load({"photographs": "false"})
     shown = model.dense
     model.dense = lambda images: shown(see(images))  # type: ignore[method-assign]
     return model

@@ -113,7 +113,7 @@ class LatentCodec:
         rows = features.detach().reshape(-1, self.feature_dim).float()
         if not len(rows):
             return None
-        update = (rows.T @ rows / len(rows)).double().cpu()
+        update = _squares(rows).double().cpu()
         if not torch.isfinite(update).all():
             raise BadInputError("features are not finite, expected numbers")
         self._moment += update
@@ -246,3 +246,14 @@ class LatentCodec:
     def _check(name: str, values: Tensor, size: int) -> None:
         if values.ndim < 1 or values.shape[-1] != size:
             raise BadInputError(f"{name} has shape {tuple(values.shape)}, expected [..., {size}]")
+
+
+def _squares(rows: Tensor) -> Tensor:
+    """Mean outer product [C, C] of rows [M, C]; on a CPU, numbers that no row has cost nothing."""
+    if rows.device.type != "cpu":
+        return rows.T @ rows / len(rows)
+    used = rows.any(0).nonzero()[:, 0]  # NaN counts as used
+    some = rows[:, used]
+    total = rows.new_zeros(rows.shape[1], rows.shape[1])
+    total[used[:, None], used] = some.T @ some / len(rows)
+    return total

@@ -195,7 +195,8 @@ def sample(
     The pixels are spread evenly, and are others for every `image` number (Roberts' R2 sequence).
     Behind them stand the rare places of all parts, each `RARE` times.
     """
-    numbers = sum(len(one.features) for one in maps)
+    varying = [one.features for one in maps if one.features[0].numel() > 1]
+    numbers = sum(map(len, varying)) or 1
     count = int(min(max(_MULTIPLICATIONS / numbers**2, _FEWEST), _MOST, size[0] * size[1]))
     nth = torch.arange(image * count, (image + 1) * count, dtype=torch.float64)
     places = [

@@ -16,6 +16,8 @@ from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features import minilm
 from f4x_ros.core.features.download import sha256_of
 from f4x_ros.core.features.embedded.weights import arrays_sha256, shipped_file, stated_sha256
+from f4x_ros.core.features.photo.classifier_weights import shipped_classifier
+from f4x_ros.core.features.photo.nanodet_weights import shipped_nanodet
 
 
 class Packaged(NamedTuple):
@@ -35,8 +37,8 @@ class Packaged(NamedTuple):
 
     def file(self) -> Path:
         """Where they lie; ValueError names file, size and the command if they are not here."""
-        if self.name == EMBEDDED.name:
-            return shipped_file()
+        if ours := _OURS.get(self.name):
+            return ours()
         path = minilm.installed_folder() / "model.safetensors"
         if not path.is_file():
             raise BadInputError(f"{path} ({self.megabytes:.0f} MB) is missing: {minilm.INSTALL}")
@@ -50,23 +52,31 @@ class Packaged(NamedTuple):
             return None
 
     def sha256(self, file: Path) -> str:
-        """Of a file; for `embedded`, of its arrays.
+        """Of a file; of ours, of its arrays.
 
         Raises:
             OSError, ValueError: it cannot be read, or is something else.
         """
-        return arrays_sha256(file) if self.name == EMBEDDED.name else sha256_of(file)
+        return arrays_sha256(file) if self.name in _OURS else sha256_of(file)
 
     def expected_sha256(self, file: Path) -> str:
-        """What `sha256` is to be, as published, or for `embedded` as the file says itself."""
-        return stated_sha256(file) if self.name == EMBEDDED.name else minilm.SHA256
+        """What `sha256` is to be, as published, or of ours as the file says itself."""
+        return stated_sha256(file) if self.name in _OURS else minilm.SHA256
 
 
 EMBEDDED = Packaged("embedded", 4.4, "Apache-2.0", "f4x-ros")
 TEXT_MODEL = Packaged(
     "all-minilm-l6-v2", minilm.MEGABYTES, "Apache-2.0", minilm.INSTALL.rpartition(" ")[2]
 )
-PACKAGED = (EMBEDDED, TEXT_MODEL)
+DETECTOR = Packaged("nanodet", 4.1, "Apache-2.0, MIT", "f4x-ros")
+CLASSIFIER = Packaged("place-classifier", 4.4, "Apache-2.0", "f4x-ros")
+PACKAGED = (EMBEDDED, DETECTOR, CLASSIFIER, TEXT_MODEL)
+
+_OURS = {
+    EMBEDDED.name: shipped_file,
+    DETECTOR.name: shipped_nanodet,
+    CLASSIFIER.name: shipped_classifier,
+}
 
 
 def packaged(name: str) -> Packaged | None:
@@ -84,7 +94,7 @@ def fetch(known: Packaged, to: Path | None = None) -> Path:
     Raises:
         ValueError: pip is not here or cannot do it, with the end of what it says.
     """
-    if known.name == EMBEDDED.name:
+    if known.name in _OURS:
         return _copied(known.file(), to)
     if to is None:
         _pip("install", "--no-deps", known.package)

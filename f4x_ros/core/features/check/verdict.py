@@ -20,7 +20,7 @@ from f4x_ros.core.features.check.outcome import See, Trial
 Ask = Callable[[See], Trial]
 
 _DRAWN_ONLY = ("embedded",)
-"""Models that learned from drawn rooms: photographs say nothing about their weights."""
+"""Models judged by drawn things: `embedded` has eyes for cats and cups, none for bricks."""
 
 _THINGS, _OWN_THINGS = 0.5, 0.8  # share of drawn things named; for those that learned from drawn
 

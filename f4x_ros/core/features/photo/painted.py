@@ -6,6 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from f4x_ros.core.base.host import on_host
 from f4x_ros.core.features.photo.nanodet import Detections
 
 LEAST = 0.05
@@ -23,17 +24,20 @@ def painted(detections: Detections, grid: tuple[int, int]) -> Tensor:
     running from 0 in the middle of a box to 1 at its rims. Boxes of a thing overlap and are not
     thinned out: the best of them wins. Where no box lies, zero.
     """
-    out = detections.scores.new_zeros(*detections.scores.shape[::2], *grid)
-    for evidence, boxes, scores in zip(out, *detections, strict=True):
-        best, which = scores.topk(min(_MOST, len(scores)), dim=0)  # [40, C]
+    device = detections.scores.device
+    out = torch.zeros(*detections.scores.shape[::2], *grid)
+    scores, which = detections.scores.topk(min(_MOST, detections.scores.shape[1]), dim=1)
+    # Few boxes are left: the host paints them, so a GPU is waited for once.
+    parts = (torch.from_numpy(part) for part in on_host(scores, which, detections.boxes))
+    for evidence, best, chosen, boxes in zip(out, *parts, strict=True):
         ranks, classes = (best > LEAST).nonzero(as_tuple=True)
-        x0, y0, x1, y1 = boxes[which[ranks, classes]].T[..., None]
+        x0, y0, x1, y1 = boxes[chosen[ranks, classes]].T[..., None]
         across = _falling(x0, x1, grid[1])
         down = _falling(y0, y1, grid[0]) * best[ranks, classes, None]
         for k in classes.unique().tolist():
             mine = classes == k
             evidence[k] = (down[mine, :, None] * across[mine, None]).amax(0)
-    return out
+    return out.to(device)
 
 
 def _falling(low: Tensor, high: Tensor, cells: int) -> Tensor:
