@@ -31,6 +31,7 @@ class Oracle:
     """
 
     encoder = "oracle"
+    finds_pose = False
 
     def __init__(self, world: World, errs: str = "") -> None:
         self.world, self.errs = world, errs

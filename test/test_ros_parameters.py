@@ -68,6 +68,7 @@ def problem(**given: Any) -> str:
         ("diagnostics.rate_hz", True, "expected a number from 0.1 to 100"),
         ("image_rectified", "yes", "expected true or false"),
         ("pose_source", "gps", "expected one of tf, topic"),
+        ("pose.source", "odometry", "expected 'given': the node takes the camera's pose from TF"),
         ("map_frame", "/", "expected the name of a frame"),
         ("map_frame", "m" * 100_000, "(100002 letters), expected the name of a frame"),
         ("map_frame", "m" * 256, "expected the name of a frame, 255 letters at most"),

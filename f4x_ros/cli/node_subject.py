@@ -79,6 +79,7 @@ class NodeSubject:
         self._messages: dict[str, dict[int, Any]] = {"masks": {}, "moving": {}, "tracks": {}}
         self._cloud: Any = None
         self.encoder = config.features.extractor
+        self.finds_pose = False  # the camera publishes its pose
 
     def __enter__(self) -> NodeSubject:
         own_domain("f4x eval --ros")

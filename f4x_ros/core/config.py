@@ -44,6 +44,21 @@ class MapConfig:
 
 
 @dataclass(frozen=True)
+class PoseConfig:
+    """Who knows where the camera is."""
+
+    source: str = option(
+        "given", "given: each frame brings its pose; odometry (recordings only, the node refuses "
+        "it): it is estimated from the pictures, the first pose, if there is one, says where the "
+        "map lies", choices=("given", "odometry"),
+    )  # fmt: skip
+    keyframes: int = option(
+        200, "places kept to align to and to be recognised, if the pose is estimated", low=10,
+        high=100_000,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class MappingConfig:
     """How frames become Gaussians."""
 
@@ -155,6 +170,7 @@ class Config:
 
     field: FieldConfig = FieldConfig()
     map: MapConfig = MapConfig()
+    pose: PoseConfig = PoseConfig()
     mapping: MappingConfig = MappingConfig()
     features: FeaturesConfig = FeaturesConfig()
     query: QueryConfig = QueryConfig()

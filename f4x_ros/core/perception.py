@@ -46,6 +46,7 @@ from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.heads import make_heads
 from f4x_ros.core.field import take_snapshot, to_picture
 from f4x_ros.core.files import map_file
+from f4x_ros.core.motion.odometry import PoseEstimate
 from f4x_ros.core.objects import Life
 from f4x_ros.core.render import resolve_backend
 from f4x_ros.core.render.device import choose_device, drawable_here
@@ -176,6 +177,16 @@ class Perception:
         return self._memory.stamp_ns
 
     @property
+    def needs_pose(self) -> bool:
+        """Whether frames must come with a pose."""
+        return self.config.pose.source != "odometry"
+
+    @property
+    def camera_pose(self) -> PoseEstimate | None:
+        """What is known of the last frame's pose; None before it, and where poses are given."""
+        return self._memory.camera_pose.estimate
+
+    @property
     def span_ns(self) -> tuple[int, int]:
         """Stamps of the first and the last frame; NotReadyError before the first."""
         return self._memory.trajectory.span_ns
@@ -203,7 +214,8 @@ class Perception:
         """Take in one frame and describe it from the field.
 
         Args:
-            frame: RGB-D with a pose; stamps must grow from call to call.
+            frame: RGB-D with a pose, or without one if `pose.source` is odometry; stamps must grow
+                from call to call.
             outputs: what to compute; everything if not given.
             hold_out: do not map the frame, only describe it (for measuring the map).
             between: called between two small steps of the frame (an optimiser step, a pass of an
@@ -213,6 +225,7 @@ class Perception:
 
         Raises:
             ValueError: no depth, no pose, or a stamp that does not follow the last one.
+            BadSampleError: with `pose.source` odometry, the camera is lost; nothing was mapped.
         """
         if self._busy:
             raise RuntimeError("process was called from inside of process")
@@ -227,6 +240,8 @@ class Perception:
     ) -> Percept:
         clock = StageClock()
         prompts = self._prompts  # others may be set before the frame is done
+        with clock("pose"):
+            frame = self._memory.posed(frame)
         counts = self._memory.take_in(frame, clock, between, hold_out=hold_out)
         percept = percept_of(self._memory, self._asker, prompts, frame, outputs, clock)
         if self._prompts is not prompts:

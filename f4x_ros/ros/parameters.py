@@ -229,6 +229,7 @@ def _check_together(values: Mapping[str, Any]) -> None:
             f"parameter 'report.source' is {shown(source)}, expected a line of "
             f"{MAX_SOURCE_LETTERS} letters at most"
         )
+    _check_pose(values["pose.source"])
     memory = psutil.virtual_memory().total
     if values["field.max_bytes"] > memory:
         raise BadInputError(
@@ -238,6 +239,16 @@ def _check_together(values: Mapping[str, Any]) -> None:
     for name in _FOLDERS:
         if values[name]:
             _check_folder(name, values[name])
+
+
+def _check_pose(source: str) -> None:
+    """The node has the camera's pose from others."""
+    if source != "given":
+        raise BadInputError(
+            f"parameter 'pose.source' is {shown(source)}, expected 'given': the node takes the "
+            "camera's pose from TF or a topic (parameter 'pose_source'); odometry is for "
+            "recordings (f4x run, f4x eval)"
+        )
 
 
 def _check_folder(name: str, value: str) -> None:

@@ -25,6 +25,7 @@ from f4x_ros.core.mapping import Mapper
 from f4x_ros.core.motion import Pace, Trajectory, gone_beside, note_moving_things, rest_s
 from f4x_ros.core.objects import GIVEN_UP, Grouper, Tracker, track_objects
 from f4x_ros.core.observe import Exposure, ExposureTrack, View, make_view
+from f4x_ros.core.world.camera_pose import CameraPose
 from f4x_ros.core.world.recall import Elsewhere, promising
 
 _WHOLE_M = 3.0  # a larger thing (a floor) is not fetched as a whole because a part is in sight
@@ -77,6 +78,7 @@ class Memory:
         self._elsewhere = Elsewhere()
         self.mapped = 0  # frames that were not held out
         self._pace = Pace()
+        self.camera_pose = CameraPose(config.pose, config.mapping.seed)
 
     # --- time ----------------------------------------------------------------------------------
 
@@ -146,21 +148,27 @@ class Memory:
 
     # --- frames --------------------------------------------------------------------------------
 
+    def posed(self, frame: Frame) -> Frame:
+        """The frame with the pose that the map takes; errors as `Perception.process`."""
+        self._check(frame)
+        return self.camera_pose.posed(frame, has_map=bool(len(self.trajectory)))
+
     def take_in(
         self, frame: Frame, clock: StageClock, between: Callable[[], None], *, hold_out: bool
     ) -> dict[str, int]:
-        """Map a frame, or with `hold_out` only note what it shows; returns what was counted.
+        """Map a posed frame, or with `hold_out` only note what it shows; returns counts.
 
         `between` is called where the map is consistent; what is asked there is about the frame
         before.
         """
-        self._check(frame)
         assert frame.T_map_camera is not None
         if len(self.trajectory):
             self._pace.add((frame.stamp_ns - self.stamp_ns) / 1e9)
         time_s = self.seconds(frame.stamp_ns)
         counts: dict[str, int] = {}
-        if hold_out:
+        if not self.camera_pose.fits:
+            counts = {"pose_only_predicted": 1}
+        elif hold_out:
             self._note_seen(frame, time_s)
         else:
             counts = self._map(frame, time_s, clock, between)
@@ -172,10 +180,6 @@ class Memory:
         if frame.depth is None:
             raise BadInputError(
                 "frame has no depth, expected RGB-D: connect a registered depth image"
-            )
-        if frame.T_map_camera is None:
-            raise BadInputError(
-                "frame has no pose T_map_camera, expected one from TF or a pose topic"
             )
         if len(self.trajectory) and frame.stamp_ns <= self.stamp_ns:
             raise BadInputError(

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.data import Frame
+from f4x_ros.core.errors import BadSampleError
 from f4x_ros.eval.metrics.geometry import cloud_scores, depth_coverage, depth_l1_m
 from f4x_ros.eval.metrics.queries import PhraseIou, PhraseScores, fall
 from f4x_ros.eval.metrics.rendering import psnr_db, ssim
@@ -83,7 +84,7 @@ def evaluate(
         return _evaluate_world(source, subject, progress)
     costs = Costs()
     subject.begin(subject.understood(["red thing", "blue thing", "green thing", "yellow thing"]))
-    feed = Feed(source)
+    feed = Feed(source, needs_pose=not subject.finds_pose)
     feed.run(lambda frame: costs.add(subject.process(frame)), progress)
     source.left_out = feed.left_out
     run = subject.finish()
@@ -104,7 +105,14 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
     at_the_time = PhraseIou()
     for index in range(len(world)):
         frame, truth = world[index], world.truth(index)
-        observed = subject.process(frame)
+        if subject.finds_pose:  # told where the map lies, and nothing else
+            frame = replace(frame, T_map_camera=None if index else truth.T_map_camera)
+        try:
+            observed = subject.process(frame)
+        except BadSampleError as error:  # the camera is lost: there is nothing to compare
+            world.left_out.add(error.reason, 1, frame.stamp_ns)
+            progress(index + 1)
+            continue
         costs.add(observed)
         scores.add(truth, observed)
         if is_held_out(index) and observed.color is not None:
@@ -125,7 +133,7 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
         "motion": _motion(scores),
         "tracks": _tracks(scores.tracks(moving_only=True)),
         "tracks_all": _tracks(scores.tracks(moving_only=False)),
-        "camera": _camera(scores),
+        "camera": _camera(scores) | _lost(subject, run),
         "geometry": geometry,
         "render": render,
         "cost": costs.numbers(run),
@@ -203,6 +211,10 @@ def _camera(scores: FrameScores) -> Numbers:
     return _plain(
         path, "ate_rmse_m", "ate_aligned_rmse_m", "rpe_translation_rmse_m", "rpe_rotation_rmse_rad"
     )
+
+
+def _lost(subject: Subject, run: Report) -> Numbers:
+    return {"lost_frames": run.get("lost_frames")} if subject.finds_pose else {}
 
 
 def _tracks(scores: TrackScores) -> Numbers:

@@ -41,7 +41,9 @@ class Feed:
         why: by reason, what the first error said.
     """
 
-    def __init__(self, source: Frames) -> None:
+    def __init__(self, source: Frames, *, needs_pose: bool = True) -> None:
+        """Hand on the frames of a source; those without a pose if they do not need one."""
+        self._needs_pose = needs_pose
         self.used = 0
         self.lost = LeftOut()
         self.why: dict[str, str] = {}
@@ -100,8 +102,12 @@ class Feed:
         """What a map needs of every frame."""
         if frame.depth is None:
             raise BadSampleError("frames_without_depth", "the frame has no depth, expected RGB-D")
-        if frame.T_map_camera is None:
-            raise BadSampleError("frames_without_pose", "the frame has no pose, expected one")
+        if self._needs_pose and frame.T_map_camera is None:
+            raise BadSampleError(
+                "frames_without_pose",
+                "the frame has no pose, expected one, or the option pose.source=odometry, with "
+                "which f4x run and f4x eval estimate it",
+            )
         if frame.stamp_ns <= self._last_ns:
             raise BadSampleError(
                 "frames_out_of_order",

@@ -98,6 +98,17 @@ def report_rows(report: Mapping[str, Value]) -> list[tuple[str, str]]:
         scaled = value if factor == 1 else value * factor
         return f"{scaled:{form}} {unit}".rstrip()
 
+    camera = []
+    if report.get("pose_source", "given") != "given":
+        lost, weak = number("lost_frames", "d", "lost"), number("weak_frames", "d", "weak")
+        apart = number("ate_rmse_m", ".1f", "cm", 100)
+        aligned = number("ate_aligned_rmse_m", ".1f", "cm aligned", 100)
+        length = number("path_m", ".2f", "m")
+        camera = [
+            ("pose", f"{report.get('pose_source')}; frames: {lost}, {weak}"),
+            ("off the given path", apart if apart == "not measured" else
+             f"{apart} RMSE, {aligned}, over {length}"),
+        ]  # fmt: skip
     return [
         ("source", str(report.get("source"))),
         (
@@ -110,6 +121,7 @@ def report_rows(report: Mapping[str, Value]) -> list[tuple[str, str]]:
             "latency 50, 95 %",
             f"{number('latency_p50_ms', '.0f', '')}, {number('latency_p95_ms', '.0f', 'ms')}",
         ),
+        *camera,
         ("PSNR, held out", number("psnr_heldout_db", ".2f", "dB")),
         ("depth error", number("depth_median_error_m", ".2f", "cm median", 100)),
         (

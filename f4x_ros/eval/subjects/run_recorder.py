@@ -8,27 +8,34 @@ import time
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from f4x_ros import __version__
 from f4x_ros.core.base import LeftOut, atomic_write
 from f4x_ros.core.data import Frame, Outputs, Percept
-from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.errors import BadInputError, BadSampleError
+from f4x_ros.core.motion.odometry import TrackingState
 from f4x_ros.core.perception import Perception, nothing
 from f4x_ros.eval.metrics.common import percentile_or_none
 from f4x_ros.eval.metrics.memory import PeakMemory
+from f4x_ros.eval.subjects.camera_path import CameraPath
 from f4x_ros.eval.subjects.held_out import HeldOut, Quality
 from f4x_ros.eval.subjects.history import BestFrame, Paths, TrackTable
 from f4x_ros.eval.subjects.overlay_video import OverlayVideo
 from f4x_ros.eval.subjects.report import Report, report_rows, write_report
 from f4x_ros.eval.subjects.unfinished import UnfinishedFolder
 from f4x_ros.viz.birdseye import up_axis
+from f4x_ros.viz.paths import draw_paths
 from f4x_ros.viz.png import save_png
 from f4x_ros.viz.story import Story, draw_story
 
 FILES = ("overlay.mp4", "story.png", "map.ply", "map.f4x", "tracks.csv", "report.json")
 """What `RunRecorder.finish` leaves."""
+
+TRAJECTORY = "trajectory.png"
+"""What it leaves in addition where the camera's pose was estimated: its path, beside the given."""
 
 RESCUED = "rescued"
 """Folder of what could be written where not all of it could."""
@@ -128,6 +135,7 @@ class RunRecorder:
         self._held_out = HeldOut()
         self._paths = Paths()
         self._best = BestFrame()
+        self._camera = CameraPath()
 
     # --- frames --------------------------------------------------------------------------------
 
@@ -139,25 +147,38 @@ class RunRecorder:
             between: as there; its time is part of the frame's latency.
 
         Raises:
-            ValueError: as `Perception.process`.
+            ValueError: as `Perception.process`; a frame of a camera that is lost is counted.
             OSError: the table of tracks cannot be written; names it.
         """
         every = self._holdout_every
         hold_out = every > 0 and self.frames % every == every - 1
         began = time.perf_counter()
-        percept = self._perception.process(frame, _EVERYTHING, hold_out=hold_out, between=between)
+        try:
+            percept = self._perception.process(
+                frame, _EVERYTHING, hold_out=hold_out, between=between
+            )
+        except BadSampleError:
+            self._camera.lost += self._state() is TrackingState.LOST
+            raise
         latency_ms = (time.perf_counter() - began) * 1e3
         self._write_tracks(percept)
         self._video.write(frame, percept)
         self._latencies_ms.append(latency_ms)  # a frame counts once all of it is written
         self._prompts = percept.prompts
         if hold_out:
-            self._held_out.add(frame)
+            self._held_out.add(replace(frame, T_map_camera=percept.T_map_camera))
             self._frames_heldout += 1
         else:
             self._best.offer(frame, percept)
         self._paths.add(percept.T_map_camera, percept.tracks)
+        self._camera.add(percept.T_map_camera, frame.T_map_camera)
+        self._camera.weak += self._state() is TrackingState.WEAK
         return percept
+
+    def _state(self) -> TrackingState:
+        """How it stands with the pose of the last frame."""
+        estimate = self._perception.camera_pose
+        return TrackingState.GIVEN if estimate is None else estimate.state
 
     def _write_tracks(self, percept: Percept) -> None:
         try:
@@ -209,13 +230,22 @@ class RunRecorder:
             }
             self._write_files(report)
             self.path("report.json").unlink(missing_ok=True)  # of an earlier run, of other files
-            for name in FILES:
+            self.path(TRAJECTORY).unlink(missing_ok=True)
+            for name in (*self._more_files(), *FILES):
                 os.replace(self._unfinished / name, self.path(name))
         except OSError as error:
             raise self._named(error, self._rescued()) from error
         finally:
             self.close()
         return report
+
+    def _more_files(self) -> tuple[str, ...]:
+        """What there is beside `FILES`."""
+        return () if self._pose_source == "given" else (TRAJECTORY,)
+
+    @property
+    def _pose_source(self) -> str:
+        return self._perception.config.pose.source
 
     def finish_empty(
         self,
@@ -271,6 +301,8 @@ class RunRecorder:
         self._perception.save(self._unfinished / "map.f4x")
         self._perception.export_ply(self._unfinished / "map.ply")
         self._write_story(report)
+        if self._pose_source != "given":
+            self._write_paths()
         self._tracks.detach()
         self._open.close()  # the files that grew are whole, or say why not
         write_report(self._unfinished / "report.json", report)
@@ -313,8 +345,30 @@ class RunRecorder:
             "peak_rss_bytes": self._memory.rss_bytes(),
             "peak_gpu_bytes": self._memory.gpu_bytes(),
             "tracks": len(self._tracks.confirmed),
+            **self._of_camera(),
             "seconds": time.perf_counter() - self._began,
         }
+
+    def _of_camera(self) -> Report:
+        """Where poses are estimated: how they compare with those that were given."""
+        if self._pose_source == "given":
+            return {"pose_source": "given"}
+        return {
+            "pose_source": self._pose_source,
+            **self._camera.errors()._asdict(),
+            "lost_frames": self._camera.lost,
+            "weak_frames": self._camera.weak,
+        }
+
+    def _write_paths(self) -> None:
+        estimated, given = self._camera.positions()
+        errors = self._camera.errors()
+        said = f"camera of {self._source or 'a run'}"
+        if errors.ate_rmse_m is not None and errors.path_m is not None:
+            said += f": {errors.ate_rmse_m * 100:.1f} cm RMSE over {errors.path_m:.1f} m"
+        up = up_axis(self._paths.camera_poses())
+        picture = draw_paths(given, estimated, up, said)
+        save_png(self._unfinished / TRAJECTORY, picture)
 
     def _write_story(self, report: Report) -> None:
         assert self._best.best is not None  # checked in `finish`

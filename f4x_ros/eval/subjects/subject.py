@@ -75,9 +75,11 @@ class Subject(Protocol):
 
     Attributes:
         encoder: name of the feature extractor.
+        finds_pose: it estimates where the camera is, and is told the first pose alone.
     """
 
     encoder: str
+    finds_pose: bool
 
     def understood(self, texts: Sequence[str]) -> list[str]:
         """Those of the texts that the encoder accepts as a prompt, in their order."""
@@ -152,6 +154,7 @@ class LibrarySubject:
         self._out_dir = out_dir
         self._recorder: RunRecorder | None = None
         self.encoder = perception.encoder
+        self.finds_pose = not perception.needs_pose
 
     def understood(self, texts: Sequence[str]) -> list[str]:
         return understood_by(self._perception, texts)

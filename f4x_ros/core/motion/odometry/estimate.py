@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of the camera's pose: where, how surely, and whether at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from f4x_ros.core.data import Pose, inverse
+
+Twist = NDArray[np.float64]  # [6] metres and radians: shift, then turn
+
+
+class TrackingState(Enum):
+    """How it stands with the camera's pose."""
+
+    GIVEN = "given"  # it comes with the frames
+    TRACKING = "tracking"  # it is estimated
+    WEAK = "weak"  # it is estimated, and the pictures hold it badly: see the covariance
+    LOST = "lost"  # nobody knows
+
+
+@dataclass(frozen=True, eq=False)
+class PoseEstimate:
+    """Where the camera was at a stamp.
+
+    Attributes:
+        stamp_ns: of the frame.
+        state: whether the rest is to be trusted.
+        T_map_camera: [4, 4]; None while lost.
+        covariance: [6, 6] of position (metres) and rotation (radians) about the axes of the map
+            frame, as nav_msgs/Odometry has it; None while lost, and where a given pose was taken.
+        fits: the picture shows what was expected from there; else the pose is only predicted, and
+            the frame is not to be mapped.
+        relocalised: it was lost in the frame before.
+        loss: mean share 0..1 by which what was expected and what was seen differ; NaN = not known.
+    """
+
+    stamp_ns: int
+    state: TrackingState
+    T_map_camera: Pose | None
+    covariance: NDArray[np.float64] | None = None
+    fits: bool = True
+    relocalised: bool = False
+    loss: float = float("nan")
+
+
+def moved(twist: Twist) -> Pose:
+    """The rigid motion [4, 4] of a shift and a turn."""
+    out = np.eye(4)
+    out[:3, :3] = Rotation.from_rotvec(twist[3:]).as_matrix()
+    out[:3, 3] = twist[:3]
+    return out
+
+
+def twist_of(motion: Pose) -> Twist:
+    """Shift and turn [6] of a rigid motion; the inverse of `moved`."""
+    return np.concatenate([motion[:3, 3], Rotation.from_matrix(motion[:3, :3]).as_rotvec()])
+
+
+def between(T_map_a: Pose, T_map_b: Pose) -> Pose:
+    """`T_a_b`."""
+    return inverse(T_map_a) @ T_map_b
+
+
+def about_map_axes(of_camera: NDArray[np.float64], T_map_camera: Pose) -> NDArray[np.float64]:
+    """A covariance [6, 6] along the camera's axes as one along those of the map."""
+    turn = np.kron(np.eye(2), T_map_camera[:3, :3])
+    return np.asarray(turn @ of_camera @ turn.T)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the camera is: as the frames say, or as their pictures say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from f4x_ros.core.config import PoseConfig
+from f4x_ros.core.data import Frame
+from f4x_ros.core.errors import BadInputError, BadSampleError
+from f4x_ros.core.motion.odometry import Odometry, PoseEstimate
+
+LOST = "frames_of_a_lost_camera"
+"""Reason under which frames are counted whose pose nobody knows."""
+
+
+class CameraPose:
+    """Makes frames with a pose of frames with or without one, see `PoseConfig.source`.
+
+    Attributes:
+        estimate: of the last frame; None before the first, and where poses are given.
+    """
+
+    def __init__(self, config: PoseConfig, seed: int) -> None:
+        self._odometry = Odometry(config.keyframes, seed) if config.source == "odometry" else None
+        self.estimate: PoseEstimate | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the last frame shows what is expected at its pose."""
+        return self.estimate is None or self.estimate.fits
+
+    def posed(self, frame: Frame, *, has_map: bool) -> Frame:
+        """The frame with the pose that the map is to take.
+
+        Args:
+            frame: with depth.
+            has_map: there is a map, so that a first pose cannot be chosen freely.
+
+        Raises:
+            BadInputError: there is no pose, and one is needed.
+            BadSampleError: nobody knows where the camera is (reason `LOST`).
+        """
+        if self._odometry is None:
+            if frame.T_map_camera is None:
+                raise BadInputError(
+                    "frame has no pose T_map_camera, expected one from TF or a pose topic, or for "
+                    "a recording the option pose.source=odometry"
+                )
+            return frame
+        if has_map and not self._odometry.started and frame.T_map_camera is None:
+            raise BadInputError(
+                "the first frame for a map that was read from a file has no pose T_map_camera, "
+                "expected one: odometry goes on from there"
+            )
+        self.estimate = self._odometry.track(frame)
+        if self.estimate.T_map_camera is None:
+            raise BadSampleError(
+                LOST, "the camera is lost: the picture fits none of the places where it was"
+            )
+        return replace(frame, T_map_camera=self.estimate.T_map_camera)
