@@ -33,8 +33,8 @@ ABSENT = {"embedded": "guitar", "color": "pink thing"}
 
 KNOWS = {
     "embedded": (
-        "The extractor 'embedded' learned words from drawn rooms: it finds common things of a "
-        "household by name, colour and material, in real pictures less well than in drawn ones."
+        "The extractor 'embedded' finds common things by name, colour and material: in drawn rooms "
+        "what it learned there, in photographs what COCO and ImageNet have."
     ),
     "color": (
         "The extractor 'color' only knows colours and textures: it finds what looks red or "
