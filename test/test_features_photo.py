@@ -132,6 +132,13 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- both together
 
 
+def test_a_map_knows_which_eyes_it_was_made_with(shipped: EmbeddedExtractor) -> None:
+    blind = EmbeddedExtractor.load({"photographs": "false"})
+    assert blind.dim == shipped.language_dim
+    assert blind.traits.fingerprint != shipped.traits.fingerprint
+    assert shipped.traits.fingerprint == EmbeddedExtractor.load({}).traits.fingerprint
+
+
 def mixture() -> tuple[Mixture, torch.Tensor]:
     """One that knows three concepts, and the text "the first of them"."""
     mix = Mixture(SPOKEN, CONCEPTS, CALIBRATION)

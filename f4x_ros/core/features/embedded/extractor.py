@@ -9,6 +9,7 @@ photographs the eyes where they know the words, and the network for what they do
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -94,7 +95,7 @@ class EmbeddedExtractor(EvidenceWords, Examples):
         self.traits = Traits(
             looks_closer=True,
             moment=None if model.moment is None else self._mix.moment(model.moment),
-            fingerprint=stated_sha256(self._file) or arrays_sha256(self._file),
+            fingerprint=self._fingerprint(),
         )
         self.calibrated = Calibrated(_PEAK_LINES, self._judged(model.presence), self._file)
         self._words = MiniLm(folder(chosen.text_model), device=self.device)
@@ -124,6 +125,13 @@ class EmbeddedExtractor(EvidenceWords, Examples):
         self.calibrated = replace(self.calibrated, presence=self._judged(learned))
         save_model(self._file, load_model(self._file)._replace(presence=learned))
         return self._file
+
+    def _fingerprint(self) -> str:
+        """Of all weights that make a feature."""
+        own = stated_sha256(self._file) or arrays_sha256(self._file)
+        if self._eyes is None:
+            return own
+        return hashlib.sha256(f"{own} {self._eyes.fingerprint}".encode()).hexdigest()
 
     def _judged(self, drawn: PresenceCalibration | None) -> PresenceCalibration | None:
         """A calibration for drawn worlds, with that for photographs beside it."""

@@ -11,9 +11,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from f4x_ros.core.features.download import sha256_of
+from f4x_ros.core.features.embedded.weights import stated_sha256
 from f4x_ros.core.features.photo.classifier import STRIDE, at_places
+from f4x_ros.core.features.photo.classifier_weights import SHIPPED as CLASSIFIER
 from f4x_ros.core.features.photo.classifier_weights import load_classifier
-from f4x_ros.core.features.photo.concepts import read_concepts
+from f4x_ros.core.features.photo.concepts import TABLE, read_concepts
+from f4x_ros.core.features.photo.nanodet_weights import SHIPPED as NANODET
 from f4x_ros.core.features.photo.nanodet_weights import load_nanodet
 from f4x_ros.core.features.photo.painted import painted
 from f4x_ros.core.features.photo.words import ConceptWords
@@ -45,6 +49,12 @@ class PhotoEyes:
                 self._of_scores[row, score] = _CLASSIFIER
         of_boxes = [(row, k) for row, one in enumerate(self.concepts) for k in one.coco]
         self._rows, self._classes = (list(part) for part in zip(*of_boxes, strict=True))
+
+    @property
+    def fingerprint(self) -> str:
+        """Another one for other weights, or another table."""
+        table = sha256_of(TABLE)
+        return " ".join([stated_sha256(NANODET), stated_sha256(CLASSIFIER), table])
 
     @property
     def count(self) -> int:
