@@ -26,8 +26,9 @@ from f4x_ros.core.perception import Perception
 
 mcp = pytest.importorskip("mcp", reason="needs the extra [mcp]")
 
+from f4x_ros.core.ask.dialogue import MAX_SESSIONS  # noqa: E402
 from f4x_ros.mcp.serve import check_address, http_app  # noqa: E402
-from f4x_ros.mcp.server import MAX_SESSIONS, MapServer  # noqa: E402
+from f4x_ros.mcp.server import MapServer  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import pytest
 from ros_harness import Robot, Running, ros_client, running
 
-from f4x_ros.ros.asks import MAX_SESSIONS, Asks
+from f4x_ros.core.ask.dialogue import MAX_SESSIONS
+from f4x_ros.ros.asks import Asks
 from f4x_ros.ros.conversions import stamp_ns
 from f4x_ros.ros.diagnostics import Health
 from f4x_ros.srv import Ask

@@ -11,7 +11,6 @@ import base64
 import json
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -24,15 +23,12 @@ from mcp import MCPError
 from mcp.server import Server, ServerRequestContext
 
 from f4x_ros import __version__
-from f4x_ros.core.ask.dialogue import CAN_ANSWER, Answer, Dialogue, Session
+from f4x_ros.core.ask.dialogue import CAN_ANSWER, Answer, Dialogue, Sessions
 from f4x_ros.core.ask.tools import MapScene, Outcome, ToolResult, scene_graph
 from f4x_ros.core.ask.tools.resolve import moment
 from f4x_ros.core.errors import BadInputError, F4xError, shown
 from f4x_ros.core.perception import Perception
 from f4x_ros.viz.ask_picture import picture_of_result
-
-MAX_SESSIONS = 100
-"""Conversations that are remembered; then the one that was used longest ago is not."""
 
 _SCENE_URI, _ABOUT_URI = "f4x://scene", "f4x://map"
 _VIEW = re.compile(r"f4x://view/(-?\d+(?:\.\d+)?)\.png")
@@ -95,7 +91,7 @@ class MapServer:
     def __init__(self, perception: Perception, lock: threading.Lock | None = None) -> None:
         self._perception = perception
         self._lock = lock or threading.Lock()
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._sessions = Sessions()
         self.server: Server[Any] = Server(
             "f4x",
             version=__version__,
@@ -168,17 +164,7 @@ class MapServer:
             raise BadInputError("ask needs question (text), and session, if given, is a name")
         if set(arguments) - {"question", "session"}:
             raise BadInputError(f"ask has {sorted(arguments)}, expected question and session")
-        return Dialogue(self._perception.tools, self._session(session)).ask(question)
-
-    def _session(self, name: str) -> Session:
-        """A conversation of a name; without one it is new and not kept."""
-        if not name:
-            return Session()
-        session = self._sessions.pop(name, None) or Session()
-        self._sessions[name] = session
-        while len(self._sessions) > MAX_SESSIONS:
-            self._sessions.popitem(last=False)
-        return session
+        return Dialogue(self._perception.tools, self._sessions.of(session)).ask(question)
 
     def _look(self, arguments: dict[str, Any]) -> types.ImageContent:
         at, ids = arguments.get("at"), arguments.get("ids", [])

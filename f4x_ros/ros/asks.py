@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 
-from f4x_ros.core.ask.dialogue import Answer, Session
+from f4x_ros.core.ask.dialogue import Answer, Sessions
 from f4x_ros.core.ask.dialogue.parser import MAX_QUESTION_LETTERS
 from f4x_ros.core.base.limits import check_length
 from f4x_ros.core.errors import F4xError
@@ -14,9 +13,6 @@ from f4x_ros.core.perception import Perception
 from f4x_ros.ros.conversions import stamp_msg
 from f4x_ros.ros.diagnostics import Health
 from f4x_ros.srv import Ask
-
-MAX_SESSIONS = 100
-"""Conversations that are remembered; then the one that was used longest ago is not."""
 
 MAX_SESSION_LETTERS = 64
 """Characters in the name of a conversation."""
@@ -39,29 +35,19 @@ class Asks:
 
     def __init__(self, perception: Perception, health: Health) -> None:
         self._perception, self._health = perception, health
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._sessions = Sessions()
 
     def ask(self, request: Ask.Request) -> Ask.Response:
         """Answer a question; one that cannot be asked with success=false and the reason."""
         try:
             check_length("question", request.question, MAX_QUESTION_LETTERS)
             check_length("session", request.session, MAX_SESSION_LETTERS)
-            answer = self._perception.ask(request.question, self._session(request.session))
+            answer = self._perception.ask(request.question, self._sessions.of(request.session))
         except F4xError as error:
             self._health.count("asks_refused")
             return Ask.Response(success=False, message=str(error))
         self._health.count("asks")
         return ask_response(answer, self._perception.map_frame)
-
-    def _session(self, name: str) -> Session:
-        """A conversation of a name; without one it is new and not kept."""
-        if not name:
-            return Session()
-        session = self._sessions.pop(name, None) or Session()
-        self._sessions[name] = session
-        while len(self._sessions) > MAX_SESSIONS:
-            self._sessions.popitem(last=False)
-        return session
 
 
 def ask_response(answer: Answer, map_frame: str) -> Ask.Response:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from f4x_ros.core.base.tensor_file import Array
+from f4x_ros.core.base.tensor_file import Array, read_tensors
 from f4x_ros.core.errors import BadInputError
 
 _STEPS = ".steps"  # after a name: what one step of each row of its eight-bit numbers is worth
@@ -66,3 +67,18 @@ def digest(arrays: Mapping[str, Array]) -> str:
         total.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         total.update(array.tobytes())
     return total.hexdigest()
+
+
+def read_unpacked(path: Path, kind: str) -> dict[str, Tensor]:
+    """The tensors of a file of packed arrays that states its format and its digest.
+
+    Raises:
+        OSError: the file cannot be opened.
+        ValueError: it is of another format than `kind`, or damaged.
+    """
+    arrays, metadata = read_tensors(path)
+    if metadata.get("format") != kind:
+        raise BadInputError(f"format of {path} is {metadata.get('format')!r}, expected {kind!r}")
+    if digest(arrays) != metadata.get("sha256"):
+        raise BadInputError(f"{path} is damaged: its arrays have another SHA-256 than it states")
+    return unpacked(arrays)

@@ -8,15 +8,17 @@ from f4x_ros.core.ask.dialogue.dialogue import Dialogue
 from f4x_ros.core.ask.dialogue.endpoint import Endpoint, EndpointError
 from f4x_ros.core.ask.dialogue.model_dialogue import EndpointDialogue
 from f4x_ros.core.ask.dialogue.parser import CAN_ANSWER, parse
-from f4x_ros.core.ask.dialogue.session import Session
+from f4x_ros.core.ask.dialogue.session import MAX_SESSIONS, Session, Sessions
 
 __all__ = [
     "CAN_ANSWER",
+    "MAX_SESSIONS",
     "Answer",
     "Dialogue",
     "Endpoint",
     "EndpointDialogue",
     "EndpointError",
     "Session",
+    "Sessions",
     "parse",
 ]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from f4x_ros.core.ask.dialogue.moments import without_time
@@ -19,6 +20,10 @@ _FINDS = ("nearest", "closer", "support", "hidden_by", "related", "compare", "ch
 """Tools whose answer is a thing: what "it" means afterwards."""
 
 _SUBJECTS = ("thing", "a")
+
+
+MAX_SESSIONS = 100
+"""Conversations that are kept; the one that was silent longest is forgotten first."""
 
 
 @dataclass
@@ -119,3 +124,23 @@ def _like(when: When, request: Request) -> When:
     if spans and when.at is not None:
         return When(since=when.at)
     return when
+
+
+class Sessions:
+    """Conversations by name, the most recently used kept."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Session] = OrderedDict()  # the least recently used first
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def of(self, name: str) -> Session:
+        """The conversation of a name; without one it is new and not kept."""
+        if not name:
+            return Session()
+        session = self._kept.pop(name, None) or Session()
+        self._kept[name] = session
+        while len(self._kept) > MAX_SESSIONS:
+            self._kept.popitem(last=False)
+        return session

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from f4x_ros.core.base.tensor_file import Array, read_tensors, write_tensors
+from f4x_ros.core.base.tensor_file import Array, write_tensors
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.features.eight_bits import digest, packed, unpacked
+from f4x_ros.core.features.eight_bits import digest, packed, read_unpacked
 from f4x_ros.core.features.photo.classifier import PlaceClassifier
 
 FORMAT = "f4x place classifier 1"
@@ -60,12 +60,7 @@ def load_classifier(device: torch.device | str = "cpu", path: Path | None = None
         ValueError: it is something else or damaged, or the package's is missing.
     """
     path = shipped_classifier() if path is None else path
-    arrays, metadata = read_tensors(path)
-    if metadata.get("format") != FORMAT:
-        raise BadInputError(f"format of {path} is {metadata.get('format')!r}, expected {FORMAT!r}")
-    if digest(arrays) != metadata.get("sha256"):
-        raise BadInputError(f"{path} is damaged: its arrays have another SHA-256 than it states")
-    tensors = unpacked(arrays)
+    tensors = read_unpacked(path, FORMAT)
     try:
         owners, names = (tensors.pop(name).to(device) for name in _PARTS)
         net = PlaceClassifier(len(owners))
@@ -74,13 +69,6 @@ def load_classifier(device: torch.device | str = "cpu", path: Path | None = None
         raise BadInputError(f"arrays of {path} are not those of a classifier: {error}") from error
     net = net.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Classifier(net, owners.long(), names)
-
-
-def about_classifier(path: Path | None = None) -> dict[str, Any]:
-    """Where the weights come from, as plain JSON; errors are those of `load_classifier`."""
-    _, metadata = read_tensors(shipped_classifier() if path is None else path)
-    about: dict[str, Any] = json.loads(metadata.get("about", "{}"))
-    return about
 
 
 def shipped_classifier() -> Path:

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from f4x_ros.core.base.tensor_file import read_tensors, write_tensors
+from f4x_ros.core.base.tensor_file import write_tensors
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.features.eight_bits import digest, packed, unpacked
+from f4x_ros.core.features.eight_bits import digest, packed, read_unpacked
 from f4x_ros.core.features.photo.nanodet import SIDE, NanoDet
 
 FORMAT = "f4x nanodet 1"
@@ -48,14 +48,10 @@ def load_nanodet(
         ValueError: it is something else or damaged, the package's is missing, or `side` is none.
     """
     path = shipped_nanodet() if path is None else path
-    arrays, metadata = read_tensors(path)
-    if metadata.get("format") != FORMAT:
-        raise BadInputError(f"format of {path} is {metadata.get('format')!r}, expected {FORMAT!r}")
-    if digest(arrays) != metadata.get("sha256"):
-        raise BadInputError(f"{path} is damaged: its arrays have another SHA-256 than it states")
+    tensors = read_unpacked(path, FORMAT)
     net = NanoDet(side)
     try:
-        net.load_state_dict(unpacked(arrays))
+        net.load_state_dict(tensors)
     except (RuntimeError, ValueError) as error:
         why = " ".join(str(error).split())
         raise BadInputError(f"arrays of {path} are not those of NanoDet: {why}") from error
