@@ -92,15 +92,18 @@ def prompts_at_once(height: int, width: int) -> int:
     return max(_DRAWN_LEAST, _DRAWN // (height * width))
 
 
-def moving_now(snapshot: Snapshot, tracks: Sequence[Track], since_s: float) -> Tensor:
+def moving_now(
+    snapshot: Snapshot, tracks: Sequence[Track], since_s: float, bodies: Sequence[int] = ()
+) -> Tensor:
     """1 for each Gaussian [N] of something that moves now, 0 for the others.
 
-    It belongs to a track that is moving, or stands where a view after `since_s` (seconds of the
+    It belongs to a track or one of the `bodies` that are moving, or stands where a view after `since_s` (seconds of the
     field) still saw empty space; the second needs no prompt.
     """
     movers = [t.id for t in tracks if t.moving]
     ids = snapshot.object_ids
     of_mover = torch.isin(ids, torch.tensor(movers, dtype=ids.dtype, device=ids.device))
+    of_mover |= torch.isin(snapshot.body_ids, snapshot.body_ids.new_tensor(list(bodies)))
     return (of_mover | (snapshot.birth_s >= since_s)).to(snapshot.colors.dtype)
 
 

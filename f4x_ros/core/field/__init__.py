@@ -19,7 +19,9 @@ from f4x_ros.core.field.gaussians import (
     past_columns,
     present_columns,
 )
+
 from f4x_ros.core.field.packed import Packed, pack
+from f4x_ros.core.field.paths import NO_BODY, BodyPaths, Moved
 from f4x_ros.core.field.snapshot import (
     MIN_OPACITY,
     Snapshot,
@@ -33,13 +35,16 @@ from f4x_ros.core.field.uplifted import uplift_view
 __all__ = [
     "FOREVER",
     "MIN_OPACITY",
+    "NO_BODY",
     "NO_PIECE",
     "PARAMETERS",
     "PARAMETER_WIDTHS",
     "BlockStore",
+    "BodyPaths",
     "Columns",
     "GaussianField",
     "GaussianSet",
+    "Moved",
     "Packed",
     "Pages",
     "Snapshot",

@@ -20,6 +20,7 @@ from f4x_ros.core.data import Frustum
 from f4x_ros.core.field.blocks import BlockStore, Pages
 from f4x_ros.core.field.cubes import cube_codes
 from f4x_ros.core.field.gaussians import GaussianSet, past_columns, present_columns
+from f4x_ros.core.field.paths import BodyPaths
 from f4x_ros.core.field.places import Places, worth_keeping
 
 _log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class GaussianField:
         self.device = torch.device(device)
         past, present = past_columns(latent_dim), present_columns(latent_dim)
         self.present = GaussianSet(present, device)
+        self.paths = BodyPaths()
         self.past = GaussianSet(past, device)
         # At rest the first moment is left out: it is that of gradients of long ago.
         at_rest = {name: column for name, column in present.items() if name != "adam_m"}

@@ -57,6 +57,8 @@ def past_columns(latent_dim: int) -> dict[str, Column]:
         "latent_vars": Column((), f32, 0.0),  # mean squared distance of those pixels from it
         "object_ids": Column((), torch.int32, 0),  # track id, 0 = none
         "piece_ids": Column((), torch.int32, 0),  # of a thing without a name, 0 = none yet
+        "body_ids": Column((), torch.int32, 0),  # of what it moves with, 0 = nothing, see `paths`
+        "placed_s": Column((), f64, 0.0),  # when its body was where the means are
         "birth_s": Column((), f64, -FOREVER),  # half way between seeing its place empty and it
         "death_s": Column((), f64, FOREVER),  # half way between seeing it and its place empty again
         "seen_s": Column((), f64, 0.0),  # last time it was observed

@@ -13,6 +13,7 @@ from torch import Tensor
 from f4x_ros.core.base import on_host
 from f4x_ros.core.data import PinholeCamera, Pose, RenderedView, viewmat
 from f4x_ros.core.field.field import GaussianField
+from f4x_ros.core.field.paths import BodyPaths
 from f4x_ros.core.observe import apply
 from f4x_ros.core.render import RenderOutput, render
 
@@ -34,6 +35,7 @@ class Snapshot:
     latent_vars: Tensor  # [N] mean squared distance of their latents from it; all is about 1
     object_ids: Tensor  # [N] int32, 0 = none
     piece_ids: Tensor  # [N] int32, 0 = none yet, see `objects.pieces`
+    body_ids: Tensor  # [N] int32, 0 = none, see `field.paths`
     birth_s: Tensor  # [N] seconds of the field, -inf: it was always there
     seen_s: Tensor  # [N] seconds of the field
 
@@ -70,6 +72,7 @@ _COLUMNS = (
     "latent_vars",
     "object_ids",
     "piece_ids",
+    "body_ids",
     "birth_s",
     "seen_s",
 )
@@ -86,7 +89,7 @@ def take_snapshot(
         blocks: of the blocks at rest, those that are taken, too, by their codes; None = all.
     """
     rest = field.rest
-    names = _COLUMNS if time_s is None else (*_COLUMNS, "death_s")
+    names = _COLUMNS if time_s is None else (*_COLUMNS, "death_s", "placed_s")
     parts = []
     for table in field.parts[: 1 if time_s is None else 2]:
         parts.append({name: table[name] for name in names})
@@ -99,7 +102,7 @@ def take_snapshot(
         else {name: torch.cat([part[name] for part in parts]) for name in names}
     )
     if time_s is not None:
-        columns = _valid(columns, time_s)
+        columns = _placed(_valid(columns, time_s), field.paths, time_s)
     return Snapshot(
         scales=columns.pop("log_scales").exp(),
         opacities=torch.sigmoid(columns.pop("logit_opacities")),
@@ -113,6 +116,14 @@ def _valid(rows: dict[str, Tensor], time_s: float) -> dict[str, Tensor]:
     valid = (rows["birth_s"] < time_s) & (time_s < rows.pop("death_s"))
     there = valid.nonzero()[:, 0]  # once, not for each column
     return {name: column[there] for name, column in rows.items()}
+
+
+def _placed(rows: dict[str, Tensor], paths: BodyPaths, time_s: float) -> dict[str, Tensor]:
+    """The same rows where their bodies were at a time, without the column that only says when."""
+    moved = paths.motion(rows["body_ids"], rows.pop("placed_s"), time_s)
+    if moved is not None:
+        rows["means"], rows["quats"] = moved.means(rows["means"]), moved.turned(rows["quats"])
+    return rows
 
 
 def some_of(snapshot: Snapshot, rows: Tensor) -> Snapshot:

@@ -11,6 +11,9 @@ from torch import Tensor
 from f4x_ros.core.field import FOREVER
 from f4x_ros.core.observe import Sights, View, sights
 
+At = Callable[[float], Tensor] | None
+"""Where points [N, 3] are at a time, seconds of the field; None = they do not move."""
+
 _RECENT = 16  # views of the last seconds, at most
 _RECENT_S = 2.0  # how far back they reach ...
 _AT_ONCE = 32  # views that are asked together
@@ -44,6 +47,7 @@ def birth_times(
     means: Tensor,
     margin_m: Tensor,
     tolerance: float,
+    at: At = None,
 ) -> Tensor:
     """After when each new point has appeared: the last time a view saw its place empty.
 
@@ -53,12 +57,13 @@ def birth_times(
         means: points [N, 3] in the map frame.
         margin_m: extent of each point towards the camera [N], metres.
         tolerance: depth error of the sensor, share of the depth.
+        at: where the points [N, 3] were at another time; None = where they are.
 
     Returns:
         [N] float64 seconds of the field; -inf where no view saw the place empty: then it is taken
         to have been there always, only not seen.
     """
-    return _last_time(recent, keyframes, means, margin_m, tolerance, lambda told: told.empty)
+    return _last_time(recent, keyframes, means, margin_m, tolerance, lambda told: told.empty, at)
 
 
 def held_times(
@@ -67,6 +72,7 @@ def held_times(
     means: Tensor,
     margin_m: Tensor,
     tolerance: float,
+    at: At = None,
 ) -> Tensor:
     """Until when each point is known to have been in its place: the last view that looked there.
 
@@ -80,7 +86,7 @@ def held_times(
     def held(told: Sights) -> Tensor:
         return told.looked & ~told.empty
 
-    return _last_time(recent, keyframes, means, margin_m, tolerance, held)
+    return _last_time(recent, keyframes, means, margin_m, tolerance, held, at)
 
 
 def _last_time(
@@ -90,36 +96,42 @@ def _last_time(
     margin_m: Tensor,
     tolerance: float,
     says: Callable[[Sights], Tensor],
+    at: At,
 ) -> Tensor:
     """When the last of the views said yes to each point [N], -inf where none did."""
     time_s = torch.full((len(means),), -FOREVER, dtype=torch.float64, device=means.device)
     known = {id(view) for view in recent}
     older = [view for view in keyframes if id(view) not in known]
-    views = [*recent, *_looking_at(older, means)]
+    views = [*recent, *_looking_at(older, means, at)]
     for start in range(0, len(views) if len(means) else 0, _AT_ONCE):
         some = views[start : start + _AT_ONCE]
-        yes = says(sights(some, means, margin_m, tolerance))
+        yes = says(sights(some, _places(some, means, at), margin_m, tolerance))
         times = torch.tensor([view.time_s for view in some], dtype=torch.float64)
         told = torch.where(yes, times.to(time_s)[:, None], -FOREVER)
         time_s = torch.maximum(time_s, told.amax(0))
     return time_s
 
 
-def _looking_at(views: Sequence[View], means: Tensor) -> list[View]:
+def _places(views: Sequence[View], means: Tensor, at: At) -> Tensor:
+    """Points [N, 3], or where they are at the time of each view, [K, N, 3]."""
+    return means if at is None else torch.stack([at(view.time_s) for view in views])
+
+
+def _looking_at(views: Sequence[View], means: Tensor, at: At) -> list[View]:
     """The views in whose image at least one of the points [N, 3] lies."""
     if not views or not len(means):
         return []
-    seen = (share_in_view(views, means) > 0).tolist()
+    seen = (share_in_view(views, _places(views, means, at)) > 0).tolist()
     return [view for view, one in zip(views, seen, strict=True) if one]
 
 
 def share_in_view(views: Sequence[View], means: Tensor) -> Tensor:
-    """Share [K] of points [N, 3] that each of K views has in its image, whatever is before them."""
+    """Share [K] of points [N, 3] or [K, N, 3] that each of K views has in its image, seen or not."""
     viewmats = torch.stack([v.viewmat for v in views])  # [K, 4, 4]
     lenses = [(c.fx, c.fy, c.cx, c.cy) for c in (v.camera for v in views)]
     fx, fy, cx, cy = means.new_tensor(lenses).T[..., None]  # [K, 1] each
     sizes = means.new_tensor([v.size for v in views])[..., None]  # [K, 2, 1]
-    p = torch.einsum("kij,nj->kin", viewmats[:, :3, :3], means) + viewmats[:, :3, 3:]
+    p = viewmats[:, :3, :3] @ means.mT + viewmats[:, :3, 3:]
     x, y, z = p.unbind(1)  # [K, N] each
     u, v = fx * x + cx * z, fy * y + cy * z  # times z: no division
     inside = (z > 0) & (u >= 0) & (u < sizes[:, 0] * z) & (v >= 0) & (v < sizes[:, 1] * z)

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from f4x_ros.core.config import MappingConfig
-from f4x_ros.core.field import NO_PIECE, PARAMETERS, GaussianField
+from f4x_ros.core.field import NO_BODY, NO_PIECE, PARAMETERS, GaussianField, GaussianSet
 from f4x_ros.core.mapping import insertion
-from f4x_ros.core.mapping.births import RecentViews, birth_times, held_times
+from f4x_ros.core.mapping.births import At, RecentViews, birth_times, held_times
 from f4x_ros.core.mapping.keyframes import Keyframes
 from f4x_ros.core.mapping.optimiser import refine
 from f4x_ros.core.mapping.schedule import Schedule, near_keyframes
@@ -28,6 +29,20 @@ _MIN_OPACITY = 0.05  # a Gaussian fainter than this is pruned
 _MAX_SCALE_M = 0.25  # one larger than this is made smaller, ...
 _MAX_SCALE_SHARE = 0.07  # ... unless it is far: up to this share of its distance, ...
 _MAX_SCALE_SPACINGS = 2.0  # ... or the camera coarse: up to so many spacings of new Gaussians
+
+
+_PLACED = ("means", "body_ids", "placed_s")
+
+
+class Followed(NamedTuple):
+    """What moves in a view."""
+
+    labels: Tensor  # [H, W] int32 body of each pixel, 0 = none
+    ids: Tensor  # [B] int32 bodies that are followed, in sight or not
+
+
+ViewBodies = Callable[[View], Followed]
+"""Follows the bodies to a view, and carries their Gaussians there."""
 
 
 @dataclass
@@ -60,11 +75,17 @@ class Mapper:
         self._backend = backend
         self._schedule = Schedule(config)
         self._recent = RecentViews()
+        self._followed: Tensor | None = None  # bodies that the last view followed
         self._gone: list[Tensor] = []  # pieces of what was seen to be gone, by frame
         self._surfaces = Surfaces(field.rest.edge_m)
 
     def integrate(
-        self, view: View, interval_s: float, ids: Iterable[int], between: Callable[[], None]
+        self,
+        view: View,
+        interval_s: float,
+        ids: Iterable[int],
+        between: Callable[[], None],
+        bodies: ViewBodies | None = None,
     ) -> MappingCounts:
         """Retire, insert, refine, prune: the field afterwards explains the view.
 
@@ -73,13 +94,16 @@ class Mapper:
             interval_s: usual time from frame to frame.
             ids: tracks that are wanted as a whole if a part of them is in view.
             between: called where the field is consistent.
+            bodies: what of the view moves, with its Gaussians where they are now; None = nothing.
         """
         counts = MappingCounts(keyframe=int(self.keyframes.offer(view)))
         with torch.no_grad():
             near = near_keyframes(view, self.keyframes.views)
             counts.forgotten = self.look_at([view, *near[-_AT_HAND:]], interval_s, ids)
-            counts.retired = self._retire(view, interval_s)
-            self._insert(view, counts)
+            known = bodies(view) if bodies is not None else None
+            self._followed = None if known is None else known.ids
+            counts.retired = self._retire(view, interval_s, known)
+            self._insert(view, counts, known)
             reachable = self._within_reach()
             near = [one for one in near[-_AT_HAND:] if one in reachable]
             views = self._schedule.views(view, near, reachable, keyframe=bool(counts.keyframe))
@@ -103,9 +127,20 @@ class Mapper:
         self.field.focus(frusta, ids, self._restless(interval_s))
         return self.field.enforce_budget()
 
-    def pass_by(self, view: View, interval_s: float, ids: Iterable[int]) -> None:
-        """Note what a view shows, and learn nothing from it; arguments are those of `integrate`."""
+    def pass_by(
+        self,
+        view: View,
+        interval_s: float,
+        ids: Iterable[int],
+        bodies: Callable[[View, GaussianSet], None] | None = None,
+    ) -> None:
+        """Note what a view shows, and learn nothing from it; arguments are those of `integrate`.
+
+        `bodies` takes the Gaussians of what moves to where they should be.
+        """
         self.look_at([view], interval_s, ids)
+        if bodies is not None:
+            bodies(view, self.field.present)
         self._note_seen(view)
 
     def _note_seen(self, view: View) -> None:
@@ -141,7 +176,10 @@ class Mapper:
         if not last:
             return None
         lately = last[0].time_s - present["seen_s"] < rest_s(interval_s)
-        return lately & on_its_way(present, interval_s)
+        restless = lately & on_its_way(present, interval_s)
+        if self._followed is not None:
+            restless |= torch.isin(present["body_ids"], self._followed)
+        return restless
 
     def _draw(self, view: View) -> RenderOutput:
         g = self.field.present
@@ -157,7 +195,7 @@ class Mapper:
             backend=self._backend,
         )
 
-    def _retire(self, view: View, interval_s: float) -> int:
+    def _retire(self, view: View, interval_s: float, bodies: Followed | None) -> int:
         present, config = self.field.present, self._config
         extent = _extent(present.scales)
         gone = seen_through(view, present["means"], extent, config.depth_tolerance)
@@ -174,6 +212,8 @@ class Mapper:
         lost = torch.zeros_like(dead)
         if self._recent.views:  # after a map was loaded, nobody knows what the view before saw
             lost = passed_on(present, view.time_s, interval_s, config.unseen_mover_s) & ~dead
+            if bodies is not None:
+                lost &= ~torch.isin(present["body_ids"], bodies.ids)
         # What passed on was seen until then, and is taken to have gone half a frame later.
         death_s = present["seen_s"] + interval_s / 2
         death_s[rows] = self._dead_since(view, rows, extent)
@@ -192,6 +232,7 @@ class Mapper:
             present["means"][dead],
             extent[dead],
             self._config.depth_tolerance,
+            self._whereabouts({name: present[name][dead] for name in _PLACED}),
         )
         return (torch.maximum(held_s, present["seen_s"][dead]) + view.time_s) / 2
 
@@ -201,7 +242,19 @@ class Mapper:
         self._gone, gone = [], torch.cat([none, *self._gone])
         return gone
 
-    def _insert(self, view: View, counts: MappingCounts) -> None:
+    def _whereabouts(self, rows: dict[str, Tensor]) -> At:
+        """Where points were at any time; None if none of them moves with a body."""
+        bodies = rows["body_ids"]
+        if not len(self.field.paths) or not bool((bodies != NO_BODY).any()):
+            return None
+
+        def at(time_s: float) -> Tensor:
+            moved = self.field.paths.motion(bodies, rows["placed_s"], time_s)
+            return rows["means"] if moved is None else moved.means(rows["means"])
+
+        return at
+
+    def _insert(self, view: View, counts: MappingCounts, bodies: Followed | None) -> None:
         out = self._draw(view)
         color = apply(view.exposure.values, out.image, out.alpha)
         depth = out.expected_depth
@@ -216,12 +269,18 @@ class Mapper:
         if not len(chosen):
             return
         rows = insertion.new_gaussians(view, surface, pixels[chosen], spacing[chosen])
+        rows["placed_s"] = rows["seen_s"].clone()
+        rows["body_ids"] = torch.zeros(len(chosen), dtype=torch.int32, device=surface.device)
+        if bodies is not None:
+            where = pixels[chosen]
+            rows["body_ids"] = bodies.labels[where[:, 0], where[:, 1]]
         empty_s = birth_times(
             self._recent.views,
             [one for one in self.keyframes.views if one is not view],
             rows["means"],
             _extent(rows["log_scales"].exp()),
             self._config.depth_tolerance,
+            self._whereabouts({name: rows[name] for name in _PLACED}),
         )
         rows["birth_s"] = (empty_s + view.time_s) / 2  # it came in between: most likely half way
         counts.forgotten += self.field.enforce_budget(reserve=len(chosen))

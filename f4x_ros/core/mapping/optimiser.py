@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.data import PinholeCamera
-from f4x_ros.core.field import GaussianField, GaussianSet
+from f4x_ros.core.field import GaussianField, GaussianSet, Moved
+from f4x_ros.core.field.paths import joined as all_moved
 from f4x_ros.core.mapping.adam import Drawn, adam_step, native_adam_step
 from f4x_ros.core.mapping.loss import loss_gradients, view_loss
 from f4x_ros.core.observe import View
@@ -34,6 +35,7 @@ class InView(NamedTuple):
     fixed: Tensor  # [F] indices of present ones that are too small for this
     past: Tensor  # [L] indices
     shown: Tensor  # [K + F] indices of present and fixed
+    moved: Moved | None = None  # of shown, then past: those that are elsewhere at its time
     absent: Tensor | None = (
         None  # [H, W] mask of pixels that show nothing, or what is not in memory
     )
@@ -68,14 +70,35 @@ def refine(
 def in_view(field: GaussianField, views: Sequence[View], backend: str) -> list[InView]:
     """For each view what it may show; asks the device twice for each of the two tables."""
     rows = _native_rows_in_view if backend == "cpu" else _rows_in_view
-    present, past = (rows(part, views) for part in field.parts)
+    moved = [[field.paths.moved(part, view.time_s) for view in views] for part in field.parts]
+    present, past = (
+        rows(part, views, there) for part, there in zip(field.parts, moved, strict=True)
+    )
     return [
-        InView(fine, small, torch.cat(both), torch.cat([fine, small]))
-        for (fine, small), both in zip(present, past, strict=True)
-    ]
+        InView(
+            fine, small, torch.cat(gone), torch.cat([fine, small]),
+            _moved(field, here, there, torch.cat([fine, small]), torch.cat(gone)),
+        )
+        for (fine, small), gone, here, there in zip(present, past, *moved, strict=True)
+    ]  # fmt: skip
 
 
-def _rows_in_view(gaussians: GaussianSet, views: Sequence[View]) -> list[Pair]:
+def _moved(
+    field: GaussianField, present: Moved | None, past: Moved | None, shown: Tensor, gone: Tensor
+) -> Moved | None:
+    """What is elsewhere, as rows of those that are drawn: `shown`, then `gone`."""
+    of_past = None if past is None else past.among(gone, len(field.past))
+    return all_moved(
+        [
+            None if present is None else present.among(shown, len(field.present)),
+            None if of_past is None else of_past.after(len(shown)),
+        ]
+    )
+
+
+def _rows_in_view(
+    gaussians: GaussianSet, views: Sequence[View], moved: Sequence[Moved | None]
+) -> list[Pair]:
     """For each view the rows that it may show: those that it resolves, and the others."""
     means, birth_s, death_s = gaussians["means"], gaussians["birth_s"], gaussians["death_s"]
     if not len(gaussians):
@@ -84,8 +107,9 @@ def _rows_in_view(gaussians: GaussianSet, views: Sequence[View]) -> list[Pair]:
     largest = gaussians["log_scales"].amax(-1).exp_()
     reach = _SIGMAS * largest
     shown = []
-    for view in views:
-        p = means @ view.viewmat[:3, :3].T + view.viewmat[:3, 3]
+    for view, there in zip(views, moved, strict=True):
+        at = means if there is None else there.means(means)
+        p = at @ view.viewmat[:3, :3].T + view.viewmat[:3, 3]
         x, y, z = p.unbind(-1)
         (left, right, top, bottom), (across, down) = _pyramid(view.camera)
         inside = (
@@ -101,16 +125,21 @@ def _rows_in_view(gaussians: GaussianSet, views: Sequence[View]) -> list[Pair]:
     return list(zip(parts[::2], parts[1::2], strict=True))
 
 
-def _native_rows_in_view(gaussians: GaussianSet, views: Sequence[View]) -> list[Pair]:
+def _native_rows_in_view(
+    gaussians: GaussianSet, views: Sequence[View], moved: Sequence[Moved | None]
+) -> list[Pair]:
     """The same in one compiled pass for each view."""
-    columns = ("means", "log_scales", "birth_s", "death_s")
+    columns = ("log_scales", "birth_s", "death_s")
     pointers = [gaussians[name].data_ptr() for name in columns]
+    means = gaussians["means"]
     shown = torch.empty(len(gaussians), dtype=torch.uint8)
     found = []
-    for view in views:
+    for view, there in zip(views, moved, strict=True):
+        at = means if there is None else there.means(means)
         sides, stretch = _pyramid(view.camera)
         given = native.InView(
             len(gaussians),
+            at.data_ptr(),
             *pointers,
             view.viewmat.data_ptr(),
             (ctypes.c_float * 4)(*sides),
@@ -154,7 +183,7 @@ def _torch_step(field: GaussianField, view: View, chosen: InView, backend: str) 
     others = [Drawn.of(part, rows) for part, rows in parts if len(rows)]
     leaves = Drawn(*(t.detach().requires_grad_() for t in drawn))
     exposure = view.exposure.values.detach().requires_grad_(view.exposure.learn)
-    out = _draw(_joined(leaves, others), view, backend)
+    out = _draw(_at_the_time(_joined(leaves, others), chosen.moved), view, backend)
     loss = view_loss(out.image, out.depth, out.alpha, view, exposure, chosen.absent)
     learned = [exposure] if view.exposure.learn else []
     gradients = torch.autograd.grad(loss, [*leaves, *learned])
@@ -169,12 +198,15 @@ def _native_step(field: GaussianField, view: View, chosen: InView) -> Tensor:
     """The same in a few compiled passes; those that are refined are the first rows of all."""
     drawn = Drawn.of(field.present, chosen.shown, compiled=True)
     past = [Drawn.of(field.past, chosen.past, compiled=True)] if len(chosen.past) else []
-    whole = _joined(drawn, past)
+    whole = _at_the_time(_joined(drawn, past), chosen.moved)
     exposure = view.exposure.values
     shape = (view.viewmat, view.K, *view.size)
     out, backward = cpu.render_for_gradients(*whole, *shape)
     g = loss_gradients(out.image, out.depth, out.alpha, view, exposure, chosen.absent)
     gradients = Drawn(*backward(g.color, g.depth, g.alpha))
+    if chosen.moved is not None:
+        means, quats = chosen.moved.gradients(gradients.means, gradients.quats)
+        gradients = gradients._replace(means=means, quats=quats)
     native_adam_step(field.present, chosen.present, drawn, gradients)
     if view.exposure.learn:
         view.exposure.step(g.exposure)
@@ -186,6 +218,13 @@ def _joined(drawn: Drawn, others: Sequence[Drawn]) -> Drawn:
     if not others:
         return drawn
     return Drawn(*(torch.cat(parts) for parts in zip(drawn, *others, strict=True)))
+
+
+def _at_the_time(drawn: Drawn, moved: Moved | None) -> Drawn:
+    """What is drawn, where it was at the time of the view."""
+    if moved is None:
+        return drawn
+    return drawn._replace(means=moved.means(drawn.means), quats=moved.turned(drawn.quats))
 
 
 def _draw(drawn: Drawn, view: View, backend: str) -> RenderOutput:

@@ -38,6 +38,10 @@ class PositionFilter:
         """Take in a measured position [3] with a standard deviation in metres."""
         self._update(np.eye(3, 6), position, sigma_m)
 
+    def move(self, velocity: Array, covariance: Array) -> None:
+        """Take in a measured velocity [3] with its covariance [3, 3]."""
+        self._take_in(np.eye(3, 6, 3), velocity, covariance)
+
     def rest(self) -> None:
         """Take in that the object does not move (zero-velocity update)."""
         self._update(np.eye(3, 6, 3), np.zeros(3), _STILL_SPEED)
@@ -55,12 +59,15 @@ class PositionFilter:
         self.mean[3:] *= factor
 
     def _update(self, h: Array, measured: Array, sigma: float) -> None:
-        s = h @ self.covariance @ h.T + sigma**2 * np.eye(3)
+        self._take_in(h, measured, sigma**2 * np.eye(3))
+
+    def _take_in(self, h: Array, measured: Array, noise: Array) -> None:
+        s = h @ self.covariance @ h.T + noise
         gain = np.linalg.solve(s, h @ self.covariance).T
         self.mean = self.mean + gain @ (measured - h @ self.mean)
         # Joseph form: stays symmetric and positive
         left = np.eye(6) - gain @ h
-        self.covariance = left @ self.covariance @ left.T + sigma**2 * gain @ gain.T
+        self.covariance = left @ self.covariance @ left.T + gain @ noise @ gain.T
 
     @property
     def position(self) -> Array:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+Box = tuple[NDArray[np.float64], NDArray[np.float64]]
+
 BOX_PERCENTILES = (2.0, 98.0)
 """Of the member positions: stray Gaussians do not stretch the box."""
 
@@ -50,8 +52,19 @@ def find_components(
 def _component(
     members: NDArray[np.int64], positions: NDArray[np.float32], scores: NDArray[np.float32]
 ) -> Component:
-    low, high = np.percentile(positions[members], BOX_PERCENTILES, axis=0)
-    return Component(members, (low + high) / 2, high - low, float(scores[members].mean()))
+    center, size = box_of(positions[members])
+    return Component(members, center, size, float(scores[members].mean()))
+
+
+def box_of(points: NDArray[np.floating], axes: NDArray[np.float64] | None = None) -> Box:
+    """Centre [3] and size [3] of the box around points [N, 3], map frame.
+
+    Its axes are the columns of `axes` [3, 3], those of the map if None.
+    """
+    own = points if axes is None else points @ axes
+    low, high = np.percentile(own, BOX_PERCENTILES, axis=0)
+    center = (low + high) / 2
+    return (center if axes is None else axes @ center), high - low
 
 
 def _connect(positions: NDArray[np.float32], voxel_m: float) -> NDArray[np.int64]:

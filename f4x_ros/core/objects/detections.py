@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -13,7 +13,9 @@ from torch import Tensor
 from f4x_ros.core.base import on_host
 from f4x_ros.core.config import TracksConfig
 from f4x_ros.core.field import MIN_OPACITY, Snapshot
+from f4x_ros.core.motion.bodies import BodyMotion
 from f4x_ros.core.objects.components import Component, find_components
+from f4x_ros.core.objects.wholes import Wholes, most
 from f4x_ros.core.objects.tracker import Detection, Tracker
 
 
@@ -54,22 +56,27 @@ def track_objects(
     stamp_ns: int,
     recent_s: float,
     elsewhere: Collection[int] = (),
+    bodies: Mapping[int, BodyMotion] | None = None,
 ) -> NDArray[np.int32]:
     """Advance the tracker by one frame; returns the track id of every Gaussian [N].
 
     A Gaussian counts as new if a view within the last `recent_s` seconds saw its place empty.
-    The snapshot may be any part of the map; `elsewhere` are the tracks with Gaussians in the rest.
+    So does one of the `bodies` that move; those say how objects move and turn. The snapshot may be any part of the map; `elsewhere` are the tracks with Gaussians in the rest.
     What that rest still carries of `Tracker.lost_ids` is for the caller to make `GIVEN_UP`.
     """
     solid = torch.where(snapshot.opacities >= MIN_OPACITY, labels, 0)
     new = snapshot.birth_s >= time_s - recent_s
-    positions, relevancy, solid_labels, carried, seen_s, born = on_host(
-        snapshot.means, scores, solid, snapshot.object_ids, snapshot.seen_s, new
+    known = bodies or {}
+    moving = [one.id for one in known.values() if one.moving]
+    new |= torch.isin(snapshot.body_ids, snapshot.body_ids.new_tensor(moving))
+    positions, relevancy, solid_labels, carried, seen_s, born, owners = on_host(
+        snapshot.means, scores, solid, snapshot.object_ids, snapshot.seen_s, new, snapshot.body_ids
     )
     ids, seen = carried.astype(np.int64), seen_s >= time_s
-    detections = []
+    detections, wholes = [], Wholes(owners, solid_labels, moving)
     for index, prompt in enumerate(prompts):
-        for component in _components(positions, relevancy, solid_labels == index + 1, config):
+        found = _components(positions, relevancy, solid_labels == index + 1, config)
+        for component in wholes.of(found, index + 1, positions):
             m = component.members
             detections.append(
                 Detection(
@@ -79,6 +86,8 @@ def track_objects(
                     float(seen[m].mean()),
                     stamp_ns - round((time_s - float(seen_s[m].max())) * 1e9),
                     float(born[m].mean()),
+                    positions[m],
+                    known.get(most(owners[m])),
                 )
             )
     track_ids = tracker.update(detections, stamp_ns, elsewhere)
@@ -90,7 +99,4 @@ def track_objects(
 
 def dominant_id(object_ids: Tensor, members: NDArray[np.int64]) -> int:
     """The track id most of a component's Gaussians carry, 0 if none carries half of them."""
-    ids = object_ids[torch.from_numpy(members).to(object_ids.device)].cpu().numpy()
-    values, counts = np.unique(ids, return_counts=True)
-    best = int(counts.argmax())
-    return int(values[best]) if counts[best] * 2 >= len(ids) else 0
+    return most(object_ids[torch.from_numpy(members).to(object_ids.device)].cpu().numpy())

@@ -23,14 +23,17 @@ from f4x_ros.core.objects.target import Target, make_track
 MAX_STATES = 100_000  # 15 MB; a track that never rests takes one a frame
 
 _POSITION, _VELOCITY, _SIGMA, _SIZE = slice(0, 3), slice(3, 6), slice(6, 12), slice(12, 15)
-_SCORE = 15
-_WIDTH = 16
+_SCORE, _TURN = 15, slice(16, 25)
+_WIDTH = 25
 _TOLERANCE = np.array(
     [0.01] * 3  # m
     + [0.05] * 3  # m/s
     + [0.2] * 6  # of the logarithm of standard deviations
     + [0.02] * 3  # m, or a tenth of the size
     + [0.1]
+    + [0.01] * 4  # of a unit quaternion
+    + [0.05] * 3  # rad/s
+    + [0.2] * 2  # of the logarithm of standard deviations
 )
 _SIZE_SHARE = 0.1
 _ROW = np.dtype(
@@ -75,7 +78,7 @@ class Life:
         self.end_ns: int | None = None  # from then on it is no more; None = it goes on
         self._rows = np.empty(2, _ROW)
         self._count = 0
-        # Slopes per second [16] of the lines from the last but one state that may replace the last
+        # Slopes per second [25] of the lines from the last but one state that may replace the last
         self._low, self._high = np.full(_WIDTH, -np.inf), np.full(_WIDTH, np.inf)
 
     def __len__(self) -> int:
@@ -151,6 +154,7 @@ class Life:
             velocity=values[_VELOCITY].copy(),
             covariance=np.diag(np.exp(2 * values[_SIGMA])),
             size=values[_SIZE].copy(),
+            turn=values[_TURN].copy(),
             first_seen_ns=self.first_seen_ns,
             last_seen_ns=last_seen_ns,
         )
@@ -318,12 +322,14 @@ def _row(target: Target, stamp_ns: int) -> NDArray[Any]:
     row["state"], row["moving"] = int(target.state), target.moving
     # (the axes of the filter know nothing of each other: the rest of the covariance is zero)
     sigmas = 0.5 * np.log(np.diag(target.filter.covariance))
-    row["values"] = np.concatenate([target.filter.mean, sigmas, target.size, [target.score]])
+    row["values"] = np.concatenate(
+        [target.filter.mean, sigmas, target.size, [target.score], target.turn.values]
+    )
     return row
 
 
 def _slope(first: NDArray[Any], second: NDArray[Any], shift: NDArray[np.float64] | float) -> Any:
-    """Change per second [16] from one state to another that is shifted."""
+    """Change per second [25] from one state to another that is shifted."""
     seconds = int(second["stamp_ns"] - first["stamp_ns"]) / 1e9
     return (second["values"] + shift - first["values"]) / seconds
 

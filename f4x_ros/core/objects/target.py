@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from f4x_ros.core.data import Track, TrackState
 from f4x_ros.core.motion import PositionFilter
+from f4x_ros.core.objects.turn import UNKNOWN_SPIN_RADPS, UNKNOWN_TURN_RAD, Turn
 
-_UNKNOWN_ANGLE_RAD = np.pi / np.sqrt(3)  # 1 sigma of a uniform angle: orientation is not measured
-_UNKNOWN_SPIN_RADPS = 1.0
 
 
 @dataclass(eq=False)
@@ -34,6 +33,7 @@ class Target:
     left_moving: bool = False  # it moved when it was last seen: it is not where it was
     state: TrackState = TrackState.TENTATIVE
     supported: bool = True  # its Gaussians are in the field
+    turn: Turn = field(default_factory=Turn)
 
     def track(self) -> Track:
         """As the world sees it; arrays are copies."""
@@ -47,23 +47,30 @@ class Target:
             velocity=self.filter.velocity.copy(),
             covariance=self.filter.covariance,
             size=self.size.copy(),
+            turn=self.turn.values,
             first_seen_ns=self.first_seen_ns,
             last_seen_ns=self.last_seen_ns,
         )
 
 
-def make_track(*, covariance: NDArray[np.float64], **known: Any) -> Track:
-    """A `Track` of what is known of an object; nothing is of how it is turned.
+def make_track(
+    *, covariance: NDArray[np.float64], turn: NDArray[np.float64], **known: Any
+) -> Track:
+    """A `Track` of what is known of an object.
 
     Args:
         covariance: [6, 6] of position and velocity.
+        turn: [9] see `Turn.values`.
         known: the other fields of a `Track`.
     """
+    sigma, spin_sigma = np.exp(turn[7:])
     return Track(
-        orientation=np.array([0.0, 0.0, 0.0, 1.0]),
-        pose_covariance=_covariance(covariance[:3, :3], _UNKNOWN_ANGLE_RAD),
-        angular_velocity=np.zeros(3),
-        twist_covariance=_covariance(covariance[3:, 3:], _UNKNOWN_SPIN_RADPS),
+        orientation=turn[:4] / max(float(np.linalg.norm(turn[:4])), 1e-9),
+        pose_covariance=_covariance(covariance[:3, :3], min(float(sigma), UNKNOWN_TURN_RAD)),
+        angular_velocity=turn[4:7].copy(),
+        twist_covariance=_covariance(
+            covariance[3:, 3:], min(float(spin_sigma), UNKNOWN_SPIN_RADPS)
+        ),
         **known,
     )
 
@@ -95,6 +102,7 @@ LAYOUT: dict[str, tuple[tuple[int, ...], str]] = {
     "mean": ((6,), "f"),
     "covariance": ((6, 6), "f"),
     "size": ((3,), "f"),
+    "turn": ((9,), "f"),
 }
 """Shape of one target's part and kind of its numbers, for each array that `pack` makes."""
 
@@ -111,6 +119,7 @@ def pack(targets: Sequence[Target]) -> dict[str, NDArray[Any]]:
         "mean": np.array([t.filter.mean for t in targets]).reshape(count, 6),
         "covariance": np.array([t.filter.covariance for t in targets]).reshape(count, 6, 6),
         "size": np.array([t.size for t in targets]).reshape(count, 3),
+        "turn": np.array([t.turn.values for t in targets]).reshape(count, 9),
     }
 
 
@@ -124,5 +133,6 @@ def unpack(arrays: Mapping[str, NDArray[Any]]) -> list[Target]:
         position.mean = np.array(arrays["mean"][row], np.float64)
         position.covariance = np.array(arrays["covariance"][row], np.float64)
         size = np.array(arrays["size"][row], np.float64)
-        targets.append(Target(filter=position, size=size, **scalars))
+        turn = Turn.of_values(np.array(arrays["turn"][row], np.float64))
+        targets.append(Target(filter=position, size=size, turn=turn, **scalars))
     return targets

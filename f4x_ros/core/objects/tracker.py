@@ -29,7 +29,8 @@ from scipy.optimize import linear_sum_assignment
 from f4x_ros.core.config import TracksConfig
 from f4x_ros.core.data import Track, TrackState
 from f4x_ros.core.motion import PositionFilter
-from f4x_ros.core.objects.components import Component
+from f4x_ros.core.motion.bodies import BodyMotion
+from f4x_ros.core.objects.components import Box, Component, box_of
 from f4x_ros.core.objects.history import History, Life
 from f4x_ros.core.objects.target import Target, pack, unpack
 
@@ -57,7 +58,9 @@ class Detection:
     ids: NDArray[np.int64]  # [M] track ids its Gaussians carry, 0 = none
     seen_share: float  # of its Gaussians, in this frame
     seen_ns: int  # stamp of the latest frame that saw one of them
-    born_share: float  # of its Gaussians, lately: their place was seen empty a moment ago
+    born_share: float  # of its Gaussians, lately: their place was seen empty, or its body moves
+    positions: NDArray[np.floating] | None = None  # [M, 3] of its Gaussians, metres, map frame
+    body: BodyMotion | None = None  # what it moves with
 
     @property
     def seen(self) -> bool:
@@ -262,7 +265,8 @@ class Tracker:
         target.supported = True
         if not detection.seen:
             return
-        component = detection.component
+        target.turn.follow(detection.body)
+        center, size = _box(detection, target)
         target.last_seen_ns = stamp_ns
         target.hits += 1
         displaced = detection.born_share >= _BORN_SHARE
@@ -270,15 +274,19 @@ class Tracker:
             target.filter.release()
         target.displaced = displaced
         if not displaced:
-            target.filter.loosen(np.abs(component.size - target.size) / 2)
-        target.filter.correct(component.center, _sigma(component))
+            target.filter.loosen(np.abs(size - target.size) / 2)
+        target.filter.correct(center, _sigma(detection.component))
         if not displaced:
             target.filter.rest()
+        elif detection.body is not None and detection.body.moving:
+            target.filter.move(
+                detection.body.velocity_at(center), detection.body.covariance[6:9, 6:9]
+            )
         speed = float(np.linalg.norm(target.filter.velocity))
         target.moving = displaced and speed >= self._config.moving_speed_mps
         target.left_moving = target.moving
-        target.size = component.size
-        target.score = component.score
+        target.size = size
+        target.score = detection.component.score
 
     def _age(self, stamp_ns: int) -> None:
         """Set the states."""
@@ -294,6 +302,13 @@ class Tracker:
                     target.state = TrackState.OCCLUDED
             elif target.hits >= self._config.confirm_frames:
                 target.state = TrackState.CONFIRMED
+
+
+def _box(detection: Detection, target: Target) -> Box:
+    """Centre and size of a detection along the axes of what it belongs to."""
+    if detection.positions is None or not target.turn.known:
+        return detection.component.center, detection.component.size
+    return box_of(detection.positions, target.turn.axes)
 
 
 def _was_followed(detection: Detection) -> bool:

@@ -44,7 +44,10 @@ class Sights(NamedTuple):
 
 
 def sights(views: Sequence[View], means: Tensor, margin_m: Tensor, tolerance: float) -> Sights:
-    """What each of some views says of each point; arguments are those of `seen_through`."""
+    """What each of some views says of each point; arguments are those of `seen_through`.
+
+    Points that move are [K, N, 3], with their place at the time of each view.
+    """
     inside, pixels, z = _pixels(views, means)
     surface = _at([view.nearest for view in views], pixels)
     empty = inside & (surface > 0) & (surface * (1 - tolerance) > z + margin_m)
@@ -63,14 +66,14 @@ def hidden(view: View, means: Tensor, margin_m: Tensor, tolerance: float) -> Ten
 
 
 def _pixels(views: Sequence[View], means: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Which points [N, 3] each of K views has a pixel for, its place (else 0), and their depth.
+    """Which points [N, 3] or [K, N, 3] each of K views has a pixel for, its place, and their depth.
 
-    All [K, N]; places are counted along the rows of the view's image.
+    All [K, N]; places are counted along the rows of the view's image, 0 where there is none.
     """
     viewmats = torch.stack([view.viewmat for view in views])
     K = torch.stack([view.K for view in views])[..., None]  # [K, 3, 3, 1]
     width, height = means.new_tensor([view.size for view in views]).T[..., None]
-    x, y, z = (viewmats[:, :3, :3] @ means.T + viewmats[:, :3, 3:]).unbind(1)
+    x, y, z = (viewmats[:, :3, :3] @ means.mT + viewmats[:, :3, 3:]).unbind(1)
     safe = z.clamp(min=1e-3)
     u = (K[:, 0, 0] * x / safe + K[:, 0, 2]).floor()
     v = (K[:, 1, 1] * y / safe + K[:, 1, 2]).floor()

@@ -21,8 +21,9 @@ from f4x_ros.core.features.distil import Distiller
 from f4x_ros.core.features.heads import Heads
 from f4x_ros.core.field import GaussianField, Snapshot, take_snapshot
 from f4x_ros.core.files import PageFolder, map_file
-from f4x_ros.core.mapping import Mapper
+from f4x_ros.core.mapping import Followed, Mapper
 from f4x_ros.core.motion import Pace, Trajectory, gone_beside, note_moving_things, rest_s
+from f4x_ros.core.motion.bodies import Bodies
 from f4x_ros.core.objects import GIVEN_UP, Grouper, Tracker, track_objects
 from f4x_ros.core.observe import Exposure, ExposureTrack, View, make_view
 from f4x_ros.core.world.camera_pose import CameraPose
@@ -68,6 +69,9 @@ class Memory:
             pages=self._pages,
         )
         self.mapper = Mapper(self.field, config.mapping, backend)
+        self.bodies = Bodies(
+            self.field.paths, config.mapping.depth_tolerance, backend, config.mapping.seed
+        )
         self.exposures = ExposureTrack(device, learn=config.mapping.exposure)
         self.tracker = Tracker(config.tracks, first_id)
         self.trajectory = Trajectory()
@@ -195,7 +199,9 @@ class Memory:
             exposure = self.exposures.begin(time_s)
             view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
         with clock("map"):
-            counts = self.mapper.integrate(view, interval_s, self._in_sight(), between)
+            counts = self.mapper.integrate(
+                view, interval_s, self._in_sight(), between, self._follow_bodies
+            )
         between()
         if self.mapped % self._config.features.every == 0:
             with clock("features"):
@@ -208,6 +214,13 @@ class Memory:
             between()
             return asdict(counts) | {"grouped": grouped}
         return asdict(counts)
+
+    def _follow_bodies(self, view: View) -> Followed:
+        """Bodies to a view, with their Gaussians."""
+        present = self.field.present
+        labels = self.bodies.advance(view, present, self._pace.interval_s)
+        ids = torch.tensor([one.id for one in self.bodies.active], dtype=torch.int32)
+        return Followed(labels, ids.to(labels.device))
 
     def _in_sight(self) -> list[int]:
         """Ids of the tracks that the last frame saw, of things that are taken as a whole."""
@@ -230,7 +243,7 @@ class Memory:
         """What a held-out frame shows is in sight, though nothing is learned from it."""
         exposure = Exposure.neutral(self._device, learn=False)
         view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
-        self.mapper.pass_by(view, self._pace.interval_s, self._in_sight())
+        self.mapper.pass_by(view, self._pace.interval_s, self._in_sight(), self.bodies.pass_by)
 
     def best_at_rest(self, prompts: PromptSet) -> Tensor | None:
         """Relevancies [25, P] to standing prompts of the best that is at rest; None: nothing is."""
@@ -256,6 +269,7 @@ class Memory:
             stamp_ns=self.stamp_ns,
             recent_s=self.recent_s,
             elsewhere=self.field.rest.objects.keys(),
+            bodies=self.bodies.motions(),
         )
         self.field.present["object_ids"].copy_(torch.from_numpy(ids))
         self.field.replace_ids(self.tracker.lost_ids, GIVEN_UP)

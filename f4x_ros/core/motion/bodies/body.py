@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One thing that moves, or moved: its shape, its motion, and how it stands with it."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from f4x_ros.core.motion.bodies.shape import Shape
+from f4x_ros.core.motion.bodies.twist_filter import TwistFilter
+
+
+_TURN_RAD = 0.3  # 1 sigma above which it is not known how a body is turned
+
+
+class BodyState(Enum):
+    """How it stands with a body."""
+
+    NEW = "new"  # something is there that was not, or goes: whether it moves must show
+    MOVING = "moving"
+    HIDDEN = "hidden"  # it moved when it went out of sight: where it is, is predicted
+    RESTING = "resting"  # it does not move: its Gaussians are the map's again
+    LOST = "lost"  # nobody knows where it is
+
+
+FOLLOWED = (BodyState.NEW, BodyState.MOVING, BodyState.HIDDEN)
+
+
+@dataclass(eq=False)
+class Body:
+    """A rigid body, or the rigid core of one that bends.
+
+    Attributes:
+        id: of it in the field, `body_ids`.
+        shape: its surface.
+        filter: its pose and twist.
+        state: whether it is followed, and how.
+        began_s: when it was found, seconds of the field.
+        seen_s: when it was fitted last.
+        still_s: since when it has not moved.
+        fits: frames in which it was found.
+        misses: frames in a row in which it should have been seen and was not.
+        places: some last times and middles, to tell motion from noise.
+        pixel: where its middle is in the last frame, for pictures.
+    """
+
+    id: int
+    shape: Shape
+    filter: TwistFilter
+    state: BodyState
+    began_s: float
+    seen_s: float
+    still_s: float
+    misses: int = 0
+    fits: int = 0
+    places: deque[tuple[float, NDArray[np.float64], NDArray[np.float64]]] = field(
+        default_factory=lambda: deque(maxlen=64)
+    )
+    pixel: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def followed(self) -> bool:
+        """Whether it is looked for in each frame."""
+        return self.state in FOLLOWED
+
+    @property
+    def moving(self) -> bool:
+        """Whether it moves, in sight or out of it."""
+        return self.state in (BodyState.MOVING, BodyState.HIDDEN)
+
+    @property
+    def turns_known(self) -> bool:
+        """Whether frames tell how it is turned: not of a plain ball."""
+        return bool(np.diag(self.filter.covariance)[3:6].max() < _TURN_RAD**2)
+
+    @property
+    def surface_m2(self) -> float:
+        """How much of its surface is known."""
+        return len(self.shape) * self.shape.voxel_m**2
+
+    @property
+    def velocity(self) -> NDArray[np.float64]:
+        """[3] m/s of the middle, map frame."""
+        return self.filter.twist[:3]

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a thing of the map moves: it is aligned from an earlier frame to this one.
+
+What creeps, and what turns on the spot, leaves no place behind; only its look tells. So the pieces
+of the map that are in sight are tried in turn, those first of which something came or went.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from f4x_ros.core.data import Pose, inverse
+from f4x_ros.core.motion.bodies.align import Fit, Misfit, align
+from f4x_ros.core.motion.bodies.labels import widened
+from f4x_ros.core.motion.bodies.picture import Mask, RgbdPicture, depth_noise_m
+from f4x_ros.core.motion.bodies.shape import Shape
+
+_BACK_S = 0.25  # how far back the earlier frame is, about ...
+_KEPT = 12  # ... of so many that are kept at most
+_LEAST_PX = 60  # of a thing that can be tried
+_SPREAD_PX = 3  # a Gaussian's row stands for the pixels around it
+_SURE = 30.0  # squared Mahalanobis distance from rest, six degrees of freedom
+_SHIFT_PX = 0.7  # the least shift that counts, ...
+_TURN_RAD = 0.05  # ... or turn
+_BETTER = 0.75  # of the misfit at rest that may be left
+_LOOSE = np.diag(1 / np.square(np.repeat([0.15, 0.3], 3)))  # m, rad: prior of what it did
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """An earlier frame."""
+
+    time_s: float
+    picture: RgbdPicture
+    T_map_camera: Pose
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A thing that was found to move.
+
+    Attributes:
+        shape: its surface, in a frame with its middle as the origin, along the map's axes.
+        T_map_then, T_map_now: its poses in the earlier frame and in this one.
+        since_s: time of the earlier one.
+        fit: to this one.
+    """
+
+    shape: Shape
+    T_map_then: Pose
+    T_map_now: Pose
+    since_s: float
+    fit: Fit
+
+
+class Trials:
+    """The last frames, and the turn of each piece.
+
+    Args:
+        rng: chooses the points that are compared.
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._past: deque[Past] = deque(maxlen=_KEPT)
+        self._tried: dict[int, int] = {}  # piece: number of the last trial
+        self._count = 0
+
+    def add(self, time_s: float, picture: RgbdPicture, T_map_camera: Pose) -> None:
+        """Remember a frame."""
+        self._past.append(Past(time_s, picture, T_map_camera))
+
+    @property
+    def earlier(self) -> Past | None:
+        """The frame to compare the next one with; None before there is one."""
+        if not self._past:
+            return None
+        last = self._past[-1].time_s
+        return min(self._past, key=lambda one: abs(last - one.time_s - _BACK_S))
+
+    def turn(self, pieces: NDArray[np.int64], urgent: Mask, count: int) -> NDArray[np.int64]:
+        """Which of some pieces are to be tried now: the urgent ones, then who waits longest."""
+        waited = np.array([self._count - self._tried.get(int(one), 0) for one in pieces])
+        order = np.lexsort((-waited, ~urgent))
+        chosen = pieces[order[:count]]
+        self._count += 1
+        for one in chosen.tolist():
+            self._tried[int(one)] = self._count
+        return np.asarray(chosen)
+
+    def move(
+        self,
+        points: NDArray[np.floating],  # [N, 3] of the thing, map frame, where the map has them
+        picture: RgbdPicture,
+        T_map_camera: Pose,
+        motion: Pose | None = None,
+    ) -> Trial | None:
+        """Whether a thing moved since the earlier frame; None if it did not, or nobody can tell.
+
+        Args:
+            points: of the map, on its surface.
+            picture: the frame of now.
+            T_map_camera: its pose.
+            motion: [4, 4] in the map that it may have made; None = none.
+        """
+        past = self.earlier
+        if past is None or len(points) < 4:
+            return None
+        then = seen_at(points, past.picture, past.T_map_camera)
+        if then.sum() < _LEAST_PX:
+            return None
+        T_map_body = np.eye(4)
+        T_map_body[:3, 3] = points.mean(0)
+        z = float(np.median(past.picture.depth[then]))
+        shape = Shape(float(np.clip(1.5 * z / picture.camera.fx, 0.004, 0.03)))
+        shape.grow(past.picture, inverse(past.T_map_camera) @ T_map_body, then)
+        now = inverse(T_map_camera) @ T_map_body
+        start = now if motion is None else inverse(T_map_camera) @ motion @ T_map_body
+        free = widened(seen_at(points, picture, T_map_camera), 8) & picture.known
+        at_rest = Misfit.of(shape, picture, free, now, self._rng)
+        if at_rest is None:
+            return None
+        fit = align(shape, picture, free, start, _LOOSE, self._rng)
+        there = Misfit.of(shape, picture, free, fit.T_camera_body, self._rng)
+        if there is None or fit.used < 0.6 or there.value > _BETTER * at_rest.value:
+            return None
+        if not _significant(fit, now, shape, picture, z):
+            return None
+        return Trial(shape, T_map_body, T_map_camera @ fit.T_camera_body, past.time_s, fit)
+
+
+def _significant(fit: Fit, rest: Pose, shape: Shape, picture: RgbdPicture, z: float) -> bool:
+    """Whether a fit is surely not at rest."""
+    from scipy.spatial.transform import Rotation
+
+    middle = shape.middle
+    shift = (fit.T_camera_body - rest)[:3, :3] @ middle + (fit.T_camera_body - rest)[:3, 3]
+    turn = Rotation.from_matrix(fit.T_camera_body[:3, :3] @ rest[:3, :3].T).as_rotvec()
+    twist = np.concatenate([shift, turn])
+    sure = float(twist @ (fit.information / 10) @ twist) > _SURE
+    far_px = float(np.linalg.norm(shift)) * picture.camera.fx / z
+    return sure and (far_px > _SHIFT_PX or float(np.linalg.norm(turn)) > _TURN_RAD)
+
+
+def seen_at(points: NDArray[np.floating], picture: RgbdPicture, T_map_camera: Pose) -> Mask:
+    """[H, W] pixels that show the surface with some points [N, 3] of the map on it."""
+    T = inverse(T_map_camera)
+    there = points @ T[:3, :3].T + T[:3, 3]
+    u, v = (np.rint(one).astype(int) for one in picture.project(there))
+    height, width = picture.depth.shape
+    inside = (there[:, 2] > 0.05) & (u >= 0) & (v >= 0) & (u < width) & (v < height)
+    u, v, z = u[inside], v[inside], there[inside, 2]
+    on = np.abs(picture.depth[v, u] - z) < np.maximum(0.03, 4 * depth_noise_m(z))
+    mask = np.zeros((height, width), np.uint8)
+    mask[v[on], u[on]] = 1
+    kernel = np.ones((2 * _SPREAD_PX + 1,) * 2, np.uint8)
+    closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel) > 0
+    return np.asarray(closed & picture.known)
