@@ -8,18 +8,21 @@ times, and what any view teaches is kept.
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as dc_field
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation, Slerp
 from torch import Tensor
 
-from f4x_ros.core.data import Pose, poses
+from f4x_ros.core.base import on_host
+from f4x_ros.core.data import Pose, poses, turns
 from f4x_ros.core.field.gaussians import GaussianSet
+
+Array = NDArray[np.float64]
 
 NO_BODY = 0
 """Body of a Gaussian that moves with nothing."""
@@ -86,6 +89,44 @@ def product(a: Tensor, b: Tensor) -> Tensor:
     )
 
 
+@dataclass(eq=False)
+class _Path:
+    """Poses of one body in the order of time; rows from `count` on are room for more."""
+
+    times: Array = dc_field(default_factory=lambda: np.zeros(4))
+    places: Array = dc_field(default_factory=lambda: np.zeros((4, 3)))
+    quats: Array = dc_field(default_factory=lambda: np.zeros((4, 4)))  # xyzw
+    count: int = 0
+
+    def put(self, row: int, time_s: float, T_map_body: Pose) -> None:
+        """Write a pose down in a row, the last one or the one after it."""
+        if row == len(self.times):
+            for name in ("times", "places", "quats"):
+                old = getattr(self, name)
+                setattr(self, name, np.concatenate([old, np.zeros_like(old)]))
+        self.times[row], self.places[row] = time_s, T_map_body[:3, 3]
+        self.quats[row] = poses.to_quaternion(T_map_body)
+        self.count = row + 1
+
+    def at(self, times_s: Array) -> tuple[Array, Array]:
+        """Places [N, 3] and quaternions [N, 4] at some times [N]."""
+        times = self.times[: self.count]
+        if self.count == 1:
+            many = len(times_s)
+            return np.tile(self.places[0], (many, 1)), np.tile(self.quats[0], (many, 1))
+        when = np.clip(times_s, times[0], times[-1])
+        right = np.clip(np.searchsorted(times, when), 1, self.count - 1)
+        left = right - 1
+        share = (when - times[left]) / (times[right] - times[left])
+        places = self.places[left] + share[:, None] * (self.places[right] - self.places[left])
+        return places, turns.slerp(self.quats[left], self.quats[right], share)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Forget all but some poses."""
+        self.times, self.places = self.times[list(rows)], self.places[list(rows)]
+        self.quats, self.count = self.quats[list(rows)], len(rows)
+
+
 class BodyPaths:
     """Poses `T_map_body` of bodies over time, seconds of the field.
 
@@ -93,139 +134,144 @@ class BodyPaths:
     """
 
     def __init__(self) -> None:
-        self._times: dict[int, list[float]] = {}
-        self._poses: dict[int, list[Pose]] = {}
+        self._paths: dict[int, _Path] = {}
+        self._next = NO_BODY + 1
 
     def __len__(self) -> int:
-        return len(self._times)
+        return len(self._paths)
 
     def __contains__(self, body: object) -> bool:
-        return body in self._times
+        return body in self._paths
 
-    @property
-    def next_id(self) -> int:
-        """The lowest id that no body has had."""
-        return 1 + max(self._times, default=NO_BODY)
+    def new_id(self) -> int:
+        """An id that no body has had."""
+        self._next += 1
+        return self._next - 1
 
     def span_s(self, body: int) -> tuple[float, float]:
         """Times of the first and the last pose of a body."""
-        times = self._times[body]
-        return times[0], times[-1]
+        path = self._paths[body]
+        return float(path.times[0]), float(path.times[path.count - 1])
 
     def add(self, body: int, time_s: float, T_map_body: Pose) -> None:
         """One more pose of a body, new or known; its times must grow."""
-        times, known = self._times.setdefault(body, []), self._poses.setdefault(body, [])
-        if len(times) > 1 and self._needless(body, time_s, T_map_body):
-            times[-1], known[-1] = time_s, T_map_body
-            return
-        times.append(time_s)
-        known.append(T_map_body)
-        if sum(len(one) for one in self._times.values()) > MAX_POSES:
+        path = self._paths.setdefault(body, _Path())
+        self._next = max(self._next, body + 1)
+        needless = path.count > 1 and self._needless(path, time_s, T_map_body)
+        path.put(path.count - 1 if needless else path.count, time_s, T_map_body)
+        if sum(one.count for one in self._paths.values()) > MAX_POSES:
             self._thin()
 
     def at(self, body: int, time_s: float) -> Pose:
         """`T_map_body` at a time."""
-        times, known = self._times[body], self._poses[body]
-        right = bisect.bisect_left(times, time_s)
-        if right == 0 or right == len(times):
-            return known[min(right, len(times) - 1)]
-        share = (time_s - times[right - 1]) / (times[right] - times[right - 1])
-        return poses.interpolate(known[right - 1], known[right], share)
+        places, quats = self._paths[body].at(np.array([time_s]))
+        return poses.from_quaternion(places[0], quats[0])
 
     def moved(self, table: GaussianSet, time_s: float) -> Moved | None:
         """What of a table is elsewhere at a time than where it is written down; None: nothing."""
-        return self.motion(table["body_ids"], table["placed_s"], time_s)
+        return self.motion(table["body_ids"], table["placed_s"], [time_s])[0]
 
-    def motion(self, bodies: Tensor, placed_s: Tensor, time_s: float) -> Moved | None:
-        """The same of Gaussians of these bodies [N], written down where they were then [N]."""
-        if not self._times or not len(bodies):
-            return None
+    def motion(
+        self, bodies: Tensor, placed_s: Tensor, times_s: Sequence[float]
+    ) -> list[Moved | None]:
+        """The same at some times, of Gaussians of these bodies [N], written down then [N]."""
+        nothing: list[Moved | None] = [None] * len(times_s)
+        if not self._paths or not len(bodies) or not times_s:
+            return nothing
         rows = (bodies != NO_BODY).nonzero()[:, 0]
         if not len(rows):
-            return None
-        own, then = bodies[rows].cpu().numpy(), placed_s[rows].cpu().numpy()
+            return nothing
+        own, then = on_host(bodies[rows], placed_s[rows])
         pairs = np.stack([own.astype(np.float64), then], 1)
         kinds, of = np.unique(pairs, axis=0, return_inverse=True)
-        motions = self._motions(kinds[:, 0].astype(int), kinds[:, 1], time_s)
-        still = np.abs(motions - np.eye(4)).max((1, 2)) < 1e-7
         of = of.reshape(-1)
-        if still.all():
-            return None
-        going = ~still[of]
-        of = of[going]
-        at = torch.from_numpy(np.flatnonzero(going)).to(rows.device)
-        quats = Rotation.from_matrix(motions[:, :3, :3]).as_quat()[:, [3, 0, 1, 2]]
-        device = rows.device
-        return Moved(
-            rows[at],
-            torch.from_numpy(motions[:, :3, :3].astype(np.float32)[of]).to(device),
-            torch.from_numpy(motions[:, :3, 3].astype(np.float32)[of]).to(device),
-            torch.from_numpy(quats.astype(np.float32)[of]).to(device),
-        )
+        shifts, quats = self._motions(kinds[:, 0].astype(int), kinds[:, 1], np.array(times_s))
+        return [
+            _going(rows, of, *one) for one in zip(shifts, quats, strict=True)
+        ]
 
-    def _motions(
-        self, bodies: NDArray[np.int_], since_s: NDArray[np.float64], time_s: float
-    ) -> NDArray[np.float64]:
-        """[K, 4, 4] motions of bodies from some times to one."""
-        out = np.tile(np.eye(4), (len(bodies), 1, 1))
+    def _motions(self, bodies: NDArray[np.int_], since_s: Array, times_s: Array) -> tuple[Array, Array]:
+        """Shifts [T, K, 3] and quaternions [T, K, 4] xyzw of bodies from some times [K] to others."""
+        shifts = np.zeros((len(times_s), len(bodies), 3))
+        quats = np.zeros((len(times_s), len(bodies), 4))
+        quats[..., 3] = 1
         for body in np.unique(bodies).tolist():
-            if body not in self._times:
+            path = self._paths.get(body)
+            if path is None:
                 continue
-            mine = bodies == body
-            T_body_map = [poses.inverse(one) for one in self._at_all(body, since_s[mine])]
-            out[mine] = self.at(body, time_s) @ np.stack(T_body_map)
-        return out
+            mine = np.flatnonzero(bodies == body)
+            from_places, from_quats = path.at(since_s[mine])
+            from_quats = from_quats * _CONJUGATE
+            to_places, to_quats = path.at(times_s)
+            count, many = len(mine), len(times_s)
+            turn = turns.products(np.repeat(to_quats, count, 0), np.tile(from_quats, (many, 1)))
+            matrices = turns.matrices_of_quats(turn)
+            back = np.einsum("nij,nj->ni", matrices, np.tile(from_places, (many, 1)))
+            shifts[:, mine] = (np.repeat(to_places, count, 0) - back).reshape(many, count, 3)
+            quats[:, mine] = turn.reshape(many, count, 4)
+        return shifts, quats
 
-    def _at_all(self, body: int, times_s: NDArray[np.float64]) -> list[Pose]:
-        times, known = np.array(self._times[body]), self._poses[body]
-        if len(times) == 1:
-            return [known[0]] * len(times_s)
-        stack = np.stack(known)
-        when = np.clip(times_s, times[0], times[-1])
-        turns = Slerp(times, Rotation.from_matrix(stack[:, :3, :3]))(when).as_matrix()
-        places = [np.interp(when, times, stack[:, axis, 3]) for axis in range(3)]
-        out = np.tile(np.eye(4), (len(when), 1, 1))
-        out[:, :3, :3], out[:, :3, 3] = turns, np.stack(places, 1)
-        return list(out)
-
-    def _needless(self, body: int, time_s: float, T_map_body: Pose) -> bool:
+    @staticmethod
+    def _needless(path: _Path, time_s: float, T_map_body: Pose) -> bool:
         """Whether the last pose lies on the way from the one before it to a new one."""
-        times, known = self._times[body], self._poses[body]
-        share = (times[-1] - times[-2]) / (time_s - times[-2])
-        between = poses.interpolate(known[-2], T_map_body, share)
-        off = float(np.linalg.norm(between[:3, 3] - known[-1][:3, 3]))
-        return off < _SAME_M and poses.rotation_angle_rad(between, known[-1]) < _SAME_RAD
+        a, b = path.count - 2, path.count - 1
+        share = (path.times[b] - path.times[a]) / (time_s - path.times[a])
+        between = path.places[a] + share * (T_map_body[:3, 3] - path.places[a])
+        if np.abs(between - path.places[b]).max() > _SAME_M:
+            return False
+        quat = poses.to_quaternion(T_map_body)[None]
+        turn = turns.slerp(path.quats[a : a + 1], quat, np.array([share]))[0]
+        cosine = min(abs(float(turn @ path.quats[b])), 1.0)
+        return 2 * float(np.arccos(cosine)) < _SAME_RAD
 
     def _thin(self) -> None:
         """Leave out every other pose of the older half of each path."""
-        for body, times in self._times.items():
-            half = len(times) // 2
-            kept = [*range(0, half, 2), *range(half, len(times))]
-            self._times[body] = [times[one] for one in kept]
-            self._poses[body] = [self._poses[body][one] for one in kept]
+        for path in self._paths.values():
+            half = path.count // 2
+            path.keep([*range(0, half, 2), *range(half, path.count)])
 
     # --- files ---------------------------------------------------------------------------------
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Bodies [P] int64, times [P] and poses [P, 4, 4], for saving."""
-        ids = [body for body, times in self._times.items() for _ in times]
-        known = [pose for one in self._poses.values() for pose in one]
+        """Bodies [P] int64, times [P], places [P, 3] and quaternions [P, 4] xyzw, for saving."""
+        paths = self._paths.items()
+        counts = [path.count for _, path in paths]
         return {
-            "body": np.array(ids, np.int64),
-            "time_s": np.array([t for times in self._times.values() for t in times], np.float64),
-            "T_map_body": np.stack(known) if known else np.zeros((0, 4, 4)),
+            "body": np.repeat(np.array([body for body, _ in paths], np.int64), counts),
+            "time_s": np.concatenate([np.zeros(0), *(p.times[: p.count] for _, p in paths)]),
+            "place": np.concatenate([np.zeros((0, 3)), *(p.places[: p.count] for _, p in paths)]),
+            "quat": np.concatenate([np.zeros((0, 4)), *(p.quats[: p.count] for _, p in paths)]),
         }
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """The inverse of `arrays`, into fresh paths; ValueError for times that do not grow."""
-        rows = zip(arrays["body"].tolist(), arrays["time_s"].tolist(), strict=True)
-        for (body, time_s), pose in zip(rows, arrays["T_map_body"], strict=True):
-            times = self._times.setdefault(int(body), [])
-            if times and time_s <= times[-1]:
-                raise ValueError(f"body {body} has time {time_s} s after {times[-1]} s")
-            times.append(float(time_s))
-            known = self._poses.setdefault(int(body), [])
-            known.append(poses.check_pose(f"the pose of body {body}", pose))
+        """The inverse of `arrays`, into fresh paths; ValueError for what cannot be."""
+        columns = (arrays[name] for name in ("body", "time_s", "place", "quat"))
+        for body, time_s, place, quat in zip(*columns, strict=True):
+            path = self._paths.setdefault(int(body), _Path())
+            if path.count and time_s <= path.times[path.count - 1]:
+                raise ValueError(f"body {body} has time {time_s} s after a later one")
+            path.put(path.count, float(time_s), poses.from_quaternion(place, quat))
+            self._next = max(self._next, int(body) + 1)
+
+
+_CONJUGATE = np.array([-1.0, -1.0, -1.0, 1.0])
+_STILL = 1e-7  # metres, and of a quaternion
+
+
+def _going(rows: Tensor, of: NDArray[np.intp], shifts: Array, quats: Array) -> Moved | None:
+    """Rows [M] of which each has one of K motions, `of` [M]; None if all of them stand still."""
+    still = (np.abs(shifts).max(1) < _STILL) & (np.abs(quats[:, :3]).max(1) < _STILL)
+    if still.all():
+        return None
+    going = np.flatnonzero(~still[of])
+    of, device = of[going], rows.device
+    matrices = turns.matrices_of_quats(quats).astype(np.float32)
+    return Moved(
+        rows[torch.from_numpy(going).to(device)],
+        torch.from_numpy(matrices[of]).to(device),
+        torch.from_numpy(shifts.astype(np.float32)[of]).to(device),
+        torch.from_numpy(quats[:, [3, 0, 1, 2]].astype(np.float32)[of]).to(device),
+    )
 
 
 def joined(parts: Sequence[Moved | None]) -> Moved | None:

@@ -120,7 +120,7 @@ def _valid(rows: dict[str, Tensor], time_s: float) -> dict[str, Tensor]:
 
 def _placed(rows: dict[str, Tensor], paths: BodyPaths, time_s: float) -> dict[str, Tensor]:
     """The same rows where their bodies were at a time, without the column that only says when."""
-    moved = paths.motion(rows["body_ids"], rows.pop("placed_s"), time_s)
+    moved = paths.motion(rows["body_ids"], rows.pop("placed_s"), [time_s])[0]
     if moved is not None:
         rows["means"], rows["quats"] = moved.means(rows["means"]), moved.turned(rows["quats"])
     return rows

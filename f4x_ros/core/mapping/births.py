@@ -11,8 +11,8 @@ from torch import Tensor
 from f4x_ros.core.field import FOREVER
 from f4x_ros.core.observe import Sights, View, sights
 
-At = Callable[[float], Tensor] | None
-"""Where points [N, 3] are at a time, seconds of the field; None = they do not move."""
+At = Callable[[Sequence[float]], Tensor] | None
+"""Where points are at K times, seconds of the field, [K, N, 3]; None = they do not move."""
 
 _RECENT = 16  # views of the last seconds, at most
 _RECENT_S = 2.0  # how far back they reach ...
@@ -57,7 +57,7 @@ def birth_times(
         means: points [N, 3] in the map frame.
         margin_m: extent of each point towards the camera [N], metres.
         tolerance: depth error of the sensor, share of the depth.
-        at: where the points [N, 3] were at another time; None = where they are.
+        at: where the points were at other times; None = where they are.
 
     Returns:
         [N] float64 seconds of the field; -inf where no view saw the place empty: then it is taken
@@ -114,7 +114,7 @@ def _last_time(
 
 def _places(views: Sequence[View], means: Tensor, at: At) -> Tensor:
     """Points [N, 3], or where they are at the time of each view, [K, N, 3]."""
-    return means if at is None else torch.stack([at(view.time_s) for view in views])
+    return means if at is None else at([view.time_s for view in views])
 
 
 def _looking_at(views: Sequence[View], means: Tensor, at: At) -> list[View]:

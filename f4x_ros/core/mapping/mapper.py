@@ -248,9 +248,10 @@ class Mapper:
         if not len(self.field.paths) or not bool((bodies != NO_BODY).any()):
             return None
 
-        def at(time_s: float) -> Tensor:
-            moved = self.field.paths.motion(bodies, rows["placed_s"], time_s)
-            return rows["means"] if moved is None else moved.means(rows["means"])
+        def at(times_s: Sequence[float]) -> Tensor:
+            means = rows["means"]
+            moved = self.field.paths.motion(bodies, rows["placed_s"], times_s)
+            return torch.stack([means if one is None else one.means(means) for one in moved])
 
         return at
 

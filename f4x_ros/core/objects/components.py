@@ -56,13 +56,17 @@ def _component(
     return Component(members, center, size, float(scores[members].mean()))
 
 
-def box_of(points: NDArray[np.floating], axes: NDArray[np.float64] | None = None) -> Box:
+def box_of(
+    points: NDArray[np.floating],
+    axes: NDArray[np.float64] | None = None,
+    percentiles: tuple[float, float] = BOX_PERCENTILES,
+) -> Box:
     """Centre [3] and size [3] of the box around points [N, 3], map frame.
 
     Its axes are the columns of `axes` [3, 3], those of the map if None.
     """
     own = points if axes is None else points @ axes
-    low, high = np.percentile(own, BOX_PERCENTILES, axis=0)
+    low, high = np.percentile(own, percentiles, axis=0)
     center = (low + high) / 2
     return (center if axes is None else axes @ center), high - low
 

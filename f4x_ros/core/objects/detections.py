@@ -78,6 +78,7 @@ def track_objects(
         found = _components(positions, relevancy, solid_labels == index + 1, config)
         for component in wholes.of(found, index + 1, positions):
             m = component.members
+            body = known.get(most(owners[m]))
             detections.append(
                 Detection(
                     prompt,
@@ -87,7 +88,7 @@ def track_objects(
                     stamp_ns - round((time_s - float(seen_s[m].max())) * 1e9),
                     float(born[m].mean()),
                     positions[m],
-                    known.get(most(owners[m])),
+                    body,
                 )
             )
     track_ids = tracker.update(detections, stamp_ns, elsewhere)

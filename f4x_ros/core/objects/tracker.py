@@ -18,6 +18,7 @@ taken for it later; those of the past keep it, as its history does, for question
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,8 @@ _COAST_S = 1.0  # unseen movers are predicted onwards for this long ...
 _STOP_S = 0.3  # ... then their velocity falls to 1/e in this time
 _COAST_FRAMES = 2.5  # where frames are rarer than that: in frame intervals
 GIVEN_UP = -1  # object id of Gaussians of a track that was LOST while they stayed in the field
+_FEWEST = 8  # points of a body that tell how large it is
+_BODY_PERCENTILES = (0.5, 99.5)  # of the points of a body, which are sure, and evenly spread
 _BORN_SHARE = 0.15  # of an object's Gaussians that were born lately while it moves
 
 
@@ -213,7 +216,12 @@ class Tracker:
     def _assign(self, detections: Sequence[Detection]) -> dict[int, Target]:
         if not detections or not self._targets:
             return {}
-        cost = np.array([[self._cost(d, t) for t in self._targets] for d in detections])
+        carried = Counter[int]()
+        for one in detections:
+            carried.update(one.ids.tolist())
+        cost = np.array(
+            [[self._cost(d, t, carried[t.id]) for t in self._targets] for d in detections]
+        )
         rows, columns = linear_sum_assignment(cost)
         return {
             int(r): self._targets[c]
@@ -222,18 +230,22 @@ class Tracker:
         }
 
     @staticmethod
-    def _cost(detection: Detection, target: Target) -> float:
+    def _cost(detection: Detection, target: Target, carried: int) -> float:
         """0..1 for shared Gaussians, 1..2 for nearness alone, `_REJECTED` for neither.
 
-        2..3 for the last Gaussians of something that moved out of sight.
+        One less where it moves with the same body; 2..3 for the last Gaussians of something that
+        moved out of sight. `carried` is how many Gaussians of all detections are the target's.
         """
         if detection.label != target.label:
             return _REJECTED
-        overlap = float((detection.ids == target.id).mean())
-        if overlap >= _OVERLAP:
+        shared = int((detection.ids == target.id).sum())
+        overlap = shared / len(detection.ids)
+        same = detection.body is not None and detection.body.id == target.turn.body
+        if overlap >= _OVERLAP or same:
             # Where a mover was left behind is worth less than where something like it is seen
             unseen = 2.0 if target.left_moving else 0.5
-            return 1 - overlap + (0.0 if detection.seen else unseen)
+            alike = (overlap + shared / max(carried, 1)) / 2
+            return 1 - alike - same + (0.0 if detection.seen else unseen)
         if not detection.seen:
             return _REJECTED
         distance = float(np.linalg.norm(detection.component.center - target.filter.position))
@@ -306,9 +318,13 @@ class Tracker:
 
 def _box(detection: Detection, target: Target) -> Box:
     """Centre and size of a detection along the axes of what it belongs to."""
-    if detection.positions is None or not target.turn.known:
+    body = detection.body
+    axes = target.turn.axes if target.turn.known else None
+    if body is not None and body.moving and len(body.surface) >= _FEWEST:
+        return box_of(body.surface, axes, _BODY_PERCENTILES)
+    if detection.positions is None or axes is None:
         return detection.component.center, detection.component.size
-    return box_of(detection.positions, target.turn.axes)
+    return box_of(detection.positions, axes)
 
 
 def _was_followed(detection: Detection) -> bool:

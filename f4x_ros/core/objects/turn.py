@@ -36,6 +36,11 @@ class Turn:
         return self._sigma < UNKNOWN_TURN_RAD
 
     @property
+    def body(self) -> int:
+        """The body it turns with, 0 = none."""
+        return self._body
+
+    @property
     def axes(self) -> NDArray[np.float64]:
         """[3, 3] axes of the object in the map, as columns."""
         return np.asarray(Rotation.from_quat(self._quat).as_matrix())

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from f4x_ros.core.data import Pose
-from f4x_ros.core.motion.bodies.picture import CHANNELS, Image, Mask, RgbdPicture, depth_noise_m
+from f4x_ros.core.data import Pose, turns
+from f4x_ros.core.motion.bodies.picture import CHANNELS, Image, Mask, RgbdPicture
 from f4x_ros.core.motion.bodies.shape import Shape
 
 _POINTS = 350  # of the shape that are compared
@@ -58,7 +57,7 @@ class Fit:
 def about(pose: Pose, middle: NDArray[np.float64], twist: NDArray[np.float64]) -> Pose:
     """A pose turned about a point by `twist[3:]` and shifted by `twist[:3]`."""
     out = pose.copy()
-    turn = Rotation.from_rotvec(twist[3:]).as_matrix()
+    turn = turns.matrix_of_vector(twist[3:])
     out[:3, :3] = turn @ pose[:3, :3]
     out[:3, 3] = turn @ (pose[:3, 3] - middle) + middle + twist[:3]
     return out
@@ -172,7 +171,7 @@ class _Problem:
     def since_start(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Shift of the middle and turn [3], [3] since the start."""
         at = self._start[:3, :3] @ self._middle + self._start[:3, 3]
-        turn = Rotation.from_matrix(self.pose[:3, :3] @ self._start[:3, :3].T).as_rotvec()
+        turn = turns.vector_of_matrix(self.pose[:3, :3] @ self._start[:3, :3].T)
         return self.middle - at, turn
 
     def equations(self, step: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -186,7 +185,7 @@ class _Problem:
         seen &= np.einsum("nc,nc->n", n, X) < -0.15 * np.linalg.norm(X, axis=1)
         ui, vi = ui.clip(1, width - 2), vi.clip(1, height - 2)
         z, read = X[:, 2], picture.depth[vi, ui]
-        noise = 1.6 * depth_noise_m(read)
+        noise = _noise_m(picture, read)
         off = X - picture.rays[vi, ui] * picture.smooth[vi, ui][:, None]
         near = seen & self._mask[vi, ui] & (read > 0)
         near &= np.linalg.norm(off, axis=1) < 4 * noise + _NEAR_M[min(step // 3, 1)]
@@ -213,7 +212,7 @@ class _Problem:
         seen &= np.einsum("nc,nc->n", n, X) < -0.15 * np.linalg.norm(X, axis=1)
         ui, vi = ui.clip(1, width - 2), vi.clip(1, height - 2)
         read = picture.depth[vi, ui]
-        noise = 1.6 * depth_noise_m(read)
+        noise = _noise_m(picture, read)
         seen &= (read > 0) & ~(read < X[:, 2] - 3 * noise - 0.03)
         if seen.sum() < _FEWEST:
             return None
@@ -283,6 +282,11 @@ class _Problem:
         return np.stack([a, b, -(a * X[:, 0] + b * X[:, 1]) / X[:, 2]], 1)
 
 
+def _noise_m(picture: RgbdPicture, depth: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Standard deviation of depth and shape together: a shape is never better than its voxels."""
+    return 1.6 * picture.noise_m(depth) * max(1.0, 1 / picture.noisiness)
+
+
 def _robust(scaled: NDArray[np.floating]) -> NDArray[np.floating]:
     """Weights of residuals over their scale (Geman and McClure, 1987)."""
     return 1 / np.square(1 + np.square(scaled))
@@ -293,9 +297,8 @@ def _sampled(
 ) -> NDArray[np.floating]:
     """[M, C] channels between pixels."""
     at = [one.astype(np.float32)[:, None] for one in (u, v)]
-    return np.stack(
-        [cv2.remap(image[..., k], *at, cv2.INTER_LINEAR)[:, 0] for k in range(image.shape[2])], 1
-    )
+    read = cv2.remap(image, *at, cv2.INTER_LINEAR)
+    return np.asarray(read.reshape(len(u), -1))
 
 
 def _beside(mask: Mask) -> tuple[Image, Image, Image]:

@@ -8,17 +8,19 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from f4x_ros.core.base import on_host
-from f4x_ros.core.data import Pose, inverse
+from f4x_ros.core.data import Pose, inverse, turns
 from f4x_ros.core.field import NO_BODY, NO_PIECE, BodyPaths, GaussianSet
-from f4x_ros.core.motion.bodies.align import Fit, align
+from f4x_ros.core.motion.bodies.align import Fit, Misfit, align
 from f4x_ros.core.motion.bodies.body import Body, BodyState
 from f4x_ros.core.motion.bodies.labels import AtRest, at_rest, claimed, footprint, patches, widened
 from f4x_ros.core.motion.bodies.motion import BodyMotion
-from f4x_ros.core.motion.bodies.picture import Mask, RgbdPicture, depth_noise_m
+from f4x_ros.core.motion.bodies.picture import Mask, RgbdPicture
 from f4x_ros.core.motion.bodies.shape import Shape
 from f4x_ros.core.motion.bodies.trials import Trial, Trials
 from f4x_ros.core.motion.bodies.twist_filter import TwistFilter
@@ -38,9 +40,15 @@ _SPAN_S = 0.5  # ... as measured over this long
 _LIMB_M = 0.2  # what is within this of a body beside it in the picture may be a limb of it
 _LIMB, _YOUNG = 0.5, 1.5  # of its pixels that a patch may have: of one known well, of a new one
 _AT_ONCE = 2  # pieces that are tried in a frame
+_NEAR_M = 0.06  # Gaussians without a piece that are nearer than this are one
 _LEAST_ROWS = 8  # Gaussians in sight of a piece that is tried
 _LARGEST_M = 2.5  # a larger piece is the room's
 _ESTABLISHED = 4  # fits after which a body may be out of sight
+_HELD_S = 0.25  # what moves looks otherwise than if it had rested for so long ...
+_BETTER = 0.85  # ... of which misfit so much is left at most
+_ON_M = 0.06  # from a surface that a Gaussian on it may be
+_GONE_PX = 8  # pixels that may be of a body below which it is not there
+_SOLID = 0.9  # alpha of a map that tells how noisy the depth is
 _RIM_PX = 3  # from the pixels of a body that its Gaussians may lie
 _GATE_M = 0.10  # a reading farther from a body's surface is not of it
 
@@ -85,6 +93,7 @@ class Bodies:
                 one.filter.covariance,
                 one.moving,
                 one.turns_known,
+                one.surface(),
             )
             for one in self._all.values()
             if one.fits >= _ESTABLISHED and one.state is not BodyState.LOST
@@ -104,12 +113,15 @@ class Bodies:
         """
         picture = _picture_of(view)
         self._predict(view.time_s)
-        rest = self._at_rest(view, present, picture, interval_s)
+        picture, rest = self._at_rest(view, present, picture, interval_s)
         taken = np.zeros(picture.depth.shape, np.int32)
         for body in sorted(self.active, key=lambda one: -one.surface_m2):
             self._follow(body, view, picture, rest, taken)
         self._carry(present, view.time_s)
         self._discover(view, present, picture, rest, taken)
+        for body in self.active:
+            if body.seen_s == view.time_s:
+                body.see(_points(view, picture, taken == body.id), view.T_map_camera[:3, 3])
         self._let_go(view, present, picture, taken)
         self.labels = taken
         return torch.from_numpy(taken).to(view.depth.device)
@@ -133,8 +145,8 @@ class Bodies:
 
     def _at_rest(
         self, view: View, present: GaussianSet, picture: RgbdPicture, interval_s: float
-    ) -> AtRest:
-        """What the map without the bodies says of the frame."""
+    ) -> tuple[RgbdPicture, AtRest]:
+        """The frame with the noise of its depth, and what the map without the bodies says of it."""
         followed = torch.tensor([one.id for one in self.active], dtype=torch.int32)
         still = ~torch.isin(present["body_ids"], followed.to(present["body_ids"].device))
         rows = still.nonzero()[:, 0]
@@ -153,7 +165,8 @@ class Bodies:
             backend=self._backend,
         )
         depth, alpha, moves = on_host(out.expected_depth, out.alpha, out.image[..., 0])
-        return at_rest(picture, depth, alpha, moves, self._tolerance)
+        picture = picture.measured(depth, picture.known & (alpha > _SOLID))
+        return picture, at_rest(picture, depth, alpha, moves, self._tolerance)
 
     # --- following -----------------------------------------------------------------------------
 
@@ -164,6 +177,10 @@ class Bodies:
         start, information = body.filter.prior(view.T_map_camera)
         free = picture.known & (taken == 0)
         mask = self._region(body, start, picture, rest, free)
+        if mask.sum() < _GONE_PX:
+            self._miss(body, view.time_s, expected=_in_sight(body, start, picture))
+            self._paths.add(body.id, view.time_s, body.filter.T_map_body)
+            return
         upright = inverse(view.T_map_camera)[:3, 2]
         fit = align(
             body.shape, picture, mask, start, information, self._rng, upright=upright
@@ -175,12 +192,13 @@ class Bodies:
         body.pixel = _pixel(body, fit.T_camera_body, picture)
         seen = fit.compared >= _COMPARED * min(len(body.shape), 350) and fit.shown > 0.25
         if seen and fit.used >= _FITS:
+            still = self._as_well_at_rest(body, view, picture, mask, fit)
             body.filter.correct(view.T_map_camera, fit)
-            self._note(body, view.time_s)
+            self._note(body, view.time_s, still=still)
             own = self._own(body, fit, picture, rest, free)
             if fit.shown > 0.5:
                 body.shape.grow(picture, fit.T_camera_body, own)
-            body.shape.carve(picture, fit.T_camera_body)
+            body.shape.carve(picture, fit.T_camera_body, rest.settled)
             body.filter.local_middle = body.shape.middle
             taken[own] = body.id
         else:
@@ -198,22 +216,37 @@ class Bodies:
         near = widened(drawn > 0, reach)
         depth = _spread(drawn, reach)
         fits = np.abs(picture.depth - depth) < _GATE_M + 3 * sigma + body.shape.reach_m * 0.5
-        return np.asarray(near & free & fits & ~rest.explained)
+        return np.asarray(near & free & fits & ~rest.settled)
 
     def _own(
         self, body: Body, fit: Fit, picture: RgbdPicture, rest: AtRest, free: Mask
     ) -> Mask:
         """[H, W] pixels of a body that was found."""
         drawn = footprint(body.shape, fit.T_camera_body, picture)
-        margin = np.maximum(0.03, 4 * depth_noise_m(picture.depth))
-        on = free & (drawn > 0) & (np.abs(picture.depth - drawn) < margin) & ~rest.explained
+        margin = np.maximum(0.03, 4 * picture.noise_m(picture.depth))
+        on = free & (drawn > 0) & (np.abs(picture.depth - drawn) < margin) & ~rest.settled
         reach = 4
         near = widened(drawn > 0, reach)
         close = np.abs(picture.depth - _spread(drawn, reach)) < _GATE_M + 0.3 * body.shape.reach_m
-        return claimed(on, near & free & close & rest.front, picture)
+        return claimed(on, near & free & close & (rest.front | rest.moving), picture)
 
-    def _note(self, body: Body, time_s: float) -> None:
-        """Judge whether a body that was found moves."""
+    def _as_well_at_rest(
+        self, body: Body, view: View, picture: RgbdPicture, mask: Mask, fit: Fit
+    ) -> bool:
+        """Whether the frame would fit a body as well that has rested for a while."""
+        old = next((p for p in body.places if view.time_s - p[0] <= _HELD_S), None)
+        if old is None or view.time_s - old[0] < _HELD_S / 2:
+            return False
+        pose = np.eye(4)
+        pose[:3, :3] = old[2]
+        pose[:3, 3] = old[1] - old[2] @ body.filter.local_middle
+        where = widened(mask, 2) & picture.known
+        held = Misfit.of(body.shape, picture, where, inverse(view.T_map_camera) @ pose, self._rng)
+        found = Misfit.of(body.shape, picture, where, fit.T_camera_body, self._rng)
+        return held is not None and found is not None and found.value > _BETTER * held.value
+
+    def _note(self, body: Body, time_s: float, *, still: bool) -> None:
+        """Judge whether a body that was found moves; `still`: it may as well have rested."""
         body.seen_s, body.misses = time_s, 0
         body.fits += 1
         turn = body.filter.T_map_body[:3, :3].copy()
@@ -225,7 +258,7 @@ class Bodies:
         angle = float(np.arccos(np.clip((np.trace(old[2].T @ turn) - 1) / 2, -1, 1)))
         moves = speed > _MOVING_MPS and far > 0.5 * _MOVING_MPS * span and far > 0.01
         moves |= angle > _MOVING_RADPS * _SPAN_S and angle > 0.08
-        if moves and body.fits >= _ESTABLISHED:
+        if moves and not still and body.fits >= _ESTABLISHED:
             body.still_s = time_s
             body.state = BodyState.MOVING
         elif time_s - body.still_s > rest_s(0.0):
@@ -338,26 +371,37 @@ class Bodies:
         taken: NDArray[np.int32],
     ) -> None:
         """Find out whether some pieces of the map move."""
-        means, pieces, owners, birth_s = on_host(
-            present["means"], present["piece_ids"], present["body_ids"], present["birth_s"]
+        means, pieces, owners = on_host(
+            present["means"], present["piece_ids"], present["body_ids"]
         )
         followed = np.isin(owners, [one.id for one in self.active])
-        known = np.flatnonzero((pieces != NO_PIECE) & ~followed)
+        free = np.flatnonzero(~followed)
         changed = widened((rest.front | rest.moving) & (taken == 0), 4)
-        visible, on_change = _shown(means[known], picture, view.T_map_camera, changed)
-        rows, on_change = known[visible], on_change[visible]
-        if len(rows) and self._trials.earlier is not None:
-            ids, of = np.unique(pieces[rows], return_inverse=True)
+        visible, on_change = _shown(means[free], picture, view.T_map_camera, changed)
+        rows, on_change = free[visible], on_change[visible]
+        if len(rows):
+            own = _with_nameless(means[rows], pieces[rows].astype(np.int64))
+            ids, of = np.unique(own, return_inverse=True)
             counts = np.bincount(of)
             touched = np.bincount(of, on_change) > 0.1 * counts
-            fit = counts >= _LEAST_ROWS
-            for piece in self._trials.turn(ids[fit].astype(np.int64), touched[fit], _AT_ONCE):
-                mine = rows[pieces[rows] == piece]
+            tried, fit = 0, counts >= _LEAST_ROWS
+            for piece in self._trials.turn(ids[fit], touched[fit]):
+                mine = rows[own == piece]
                 if np.ptp(means[mine], axis=0).max() > _LARGEST_M:
                     continue
-                trial = self._trials.move(means[mine], picture, view.T_map_camera)
-                if trial is not None:
-                    self._take(view, present, picture, trial, pieces == piece, taken)
+                found = self._trials.move(
+                    means[mine], picture, view.T_map_camera, fast=bool(on_change[own == piece].any())
+                )
+                if found is None:
+                    continue
+                tried += 1
+                if isinstance(found, Trial):
+                    whole = np.isin(np.arange(len(means)), mine) | (
+                        (pieces == piece) & ~followed if piece > NO_PIECE else False
+                    )
+                    self._take(view, present, picture, found, whole, taken)
+                if tried >= _AT_ONCE:
+                    break
         self._trials.add(view.time_s, picture, view.T_map_camera)
 
     def _take(
@@ -370,13 +414,13 @@ class Bodies:
         taken: NDArray[np.int32],
     ) -> None:
         """A piece (mask [N] of the present) is a body from now on."""
-        number = self._paths.next_id
+        number = self._paths.new_id()
         filter_ = TwistFilter(trial.T_map_now, _ACCELERATION)
         filter_.local_middle = trial.shape.middle
         span = max(view.time_s - trial.since_s, 1e-3)
-        turn = Rotation.from_matrix(trial.T_map_now[:3, :3] @ trial.T_map_then[:3, :3].T)
+        turn = turns.vector_of_matrix(trial.T_map_now[:3, :3] @ trial.T_map_then[:3, :3].T)
         before = trial.T_map_then[:3, :3] @ trial.shape.middle + trial.T_map_then[:3, 3]
-        filter_.twist = np.concatenate([filter_.middle - before, turn.as_rotvec()]) / span
+        filter_.twist = np.concatenate([filter_.middle - before, turn]) / span
         filter_.covariance[6:, 6:] /= 9
         body = Body(
             number, trial.shape, filter_, BodyState.NEW, view.time_s, view.time_s, view.time_s
@@ -391,8 +435,26 @@ class Bodies:
         present["placed_s"][rows] = trial.since_s
         self._carry(present, view.time_s)
         drawn = footprint(trial.shape, trial.fit.T_camera_body, picture)
-        own = (drawn > 0) & (np.abs(picture.depth - drawn) < _GATE_M) & (taken == 0)
+        own = (drawn > 0) & (np.abs(picture.depth - drawn) < _GATE_M)
+        self._absorb(present, body, own, taken)
+        own &= taken == 0
         taken[own] = number
+        self._adopt(view, present, picture, body, own)
+
+    def _absorb(
+        self, present: GaussianSet, body: Body, own: Mask, taken: NDArray[np.int32]
+    ) -> None:
+        """Bodies of which most pixels are of another's surface [H, W] are parts of that."""
+        numbers, counts = np.unique(taken[own], return_counts=True)
+        for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
+            part = self._all.get(number)
+            whole = int((taken == number).sum())
+            if part is None or count < 0.5 * whole or whole > own.sum():
+                continue
+            part.state = BodyState.LOST
+            taken[taken == number] = 0
+            ids = present["body_ids"]
+            ids.masked_fill_(ids == number, body.id)
 
     def _begin(self, view: View, picture: RgbdPicture, mask: Mask) -> Body:
         """A body of the pixels of a mask [H, W]."""
@@ -403,7 +465,7 @@ class Bodies:
         pose[:3, 3] = view.T_map_camera[:3, :3] @ np.median(points, 0) + view.T_map_camera[:3, 3]
         shape = Shape(float(np.clip(1.5 * spacing, 0.006, 0.03)))
         shape.grow(picture, inverse(view.T_map_camera) @ pose, mask)
-        number = self._paths.next_id
+        number = self._paths.new_id()
         filter_ = TwistFilter(pose, _ACCELERATION)
         filter_.local_middle = shape.middle
         body = Body(
@@ -426,8 +488,8 @@ class Bodies:
         height, width = mask.shape
         inside = (there[:, 2] > 0.05) & (u >= 0) & (v >= 0) & (u < width) & (v < height)
         u, v = u.clip(0, width - 1), v.clip(0, height - 1)
-        margin = np.maximum(0.03, 4 * depth_noise_m(there[:, 2]))
-        inside &= mask[v, u] & (np.abs(picture.depth[v, u] - there[:, 2]) < margin)
+        margin = np.maximum(0.03, 4 * picture.noise_m(there[:, 2]))
+        inside &= mask[v, u] & (np.abs(picture.depth[v, u] - there[:, 2]) < np.maximum(margin, _ON_M))
         rows = torch.from_numpy(np.flatnonzero(inside)).to(present["body_ids"].device)
         present["body_ids"][rows] = body.id
 
@@ -435,6 +497,25 @@ class Bodies:
 def _picture_of(view: View) -> RgbdPicture:
     rgb, depth = on_host(view.rgb8, view.depth)
     return RgbdPicture(view.camera, rgb, depth)
+
+
+def _points(view: View, picture: RgbdPicture, mask: Mask) -> NDArray[np.float64]:
+    """[M, 3] of the surface that a mask [H, W] shows, map frame."""
+    T = view.T_map_camera
+    inner = mask & ~picture.jumps
+    inner = inner if inner.any() else mask & picture.known
+    there = picture.rays[inner] * picture.smooth[inner][:, None]
+    return np.asarray(there @ T[:3, :3].T + T[:3, 3])
+
+
+def _in_sight(body: Body, start: Pose, picture: RgbdPicture) -> bool:
+    """Whether most of a body that is expected at a pose should be seen."""
+    drawn = footprint(body.shape, start, picture)
+    there = (drawn > 0) & picture.known
+    if there.sum() < _GONE_PX:
+        return False
+    margin = picture.noise_m(drawn[there]) * 4 + 0.03
+    return bool((picture.depth[there] > drawn[there] - margin).mean() > 0.5)
 
 
 def _spread(drawn: NDArray[np.float32], pixels: int) -> NDArray[np.float32]:
@@ -472,6 +553,20 @@ def _shown(
     height, width = picture.depth.shape
     inside = (there[:, 2] > 0.05) & (u >= 0) & (v >= 0) & (u < width) & (v < height)
     u, v = u.clip(0, width - 1), v.clip(0, height - 1)
-    margin = np.maximum(0.03, 4 * depth_noise_m(there[:, 2]))
+    margin = np.maximum(0.03, 4 * picture.noise_m(there[:, 2]))
     on = inside & (np.abs(picture.depth[v, u] - there[:, 2]) < margin)
     return on, inside & where[v, u]
+
+
+def _with_nameless(
+    means: NDArray[np.floating], pieces: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Pieces [N] of points [N, 3]; those that have none yet are put together by nearness, < 0."""
+    out = pieces.copy()
+    alone = np.flatnonzero(pieces == NO_PIECE)
+    if len(alone):
+        pairs = cKDTree(means[alone]).query_pairs(_NEAR_M, output_type="ndarray")
+        ones = np.ones(len(pairs), bool)
+        graph = coo_matrix((ones, (pairs[:, 0], pairs[:, 1])), shape=(len(alone),) * 2)
+        out[alone] = -1 - connected_components(graph, directed=False)[1]
+    return out

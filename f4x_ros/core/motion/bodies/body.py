@@ -10,10 +10,12 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from f4x_ros.core.motion.bodies.far_side import completed
 from f4x_ros.core.motion.bodies.shape import Shape
 from f4x_ros.core.motion.bodies.twist_filter import TwistFilter
 
 
+_SURE_READINGS = 3.0  # of a point, for it to be a part of the body
 _TURN_RAD = 0.3  # 1 sigma above which it is not known how a body is turned
 
 
@@ -45,6 +47,8 @@ class Body:
         fits: frames in which it was found.
         misses: frames in a row in which it should have been seen and was not.
         places: some last times and middles, to tell motion from noise.
+        seen: [M, 3] of its surface as the last frame that found it showed it, map frame.
+        eye: [3] from where it was seen then.
         pixel: where its middle is in the last frame, for pictures.
     """
 
@@ -60,6 +64,8 @@ class Body:
     places: deque[tuple[float, NDArray[np.float64], NDArray[np.float64]]] = field(
         default_factory=lambda: deque(maxlen=64)
     )
+    seen: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))
+    eye: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
     pixel: tuple[float, float] = (0.0, 0.0)
 
     @property
@@ -71,6 +77,21 @@ class Body:
     def moving(self) -> bool:
         """Whether it moves, in sight or out of it."""
         return self.state in (BodyState.MOVING, BodyState.HIDDEN)
+
+    def see(self, points: NDArray[np.float64], eye: NDArray[np.float64]) -> None:
+        """Take in the surface [M, 3] that a frame shows from an eye [3], map frame."""
+        if len(points):
+            self.seen, self.eye = points, eye.copy()
+
+    def surface(self) -> NDArray[np.float64]:
+        """[N, 3] of all its surface that is known and sure, and of its guessed far side."""
+        sure = self.shape.readings >= _SURE_READINGS
+        T = self.filter.T_map_body
+        known = self.shape.points[sure] @ T[:3, :3].T + T[:3, 3]
+        if not len(self.seen):
+            return known
+        cells = np.unique(np.floor(self.seen / self.shape.voxel_m), axis=0)
+        return completed(np.concatenate([known, (cells + 0.5) * self.shape.voxel_m]), self.eye)
 
     @property
     def turns_known(self) -> bool:

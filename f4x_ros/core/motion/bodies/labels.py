@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.data import Pose
-from f4x_ros.core.motion.bodies.picture import Image, Mask, RgbdPicture, depth_noise_m
+from f4x_ros.core.motion.bodies.picture import Image, Mask, RgbdPicture
 from f4x_ros.core.motion.bodies.shape import Shape
 
 _ALPHA = 0.5  # of the drawn map where it says what is there
@@ -21,9 +21,9 @@ _SHARE = 0.1  # of a connected patch that a body must explain for all of it to b
 class AtRest(NamedTuple):
     """What the map without its followed bodies says of a frame, masks [H, W]."""
 
-    explained: Mask  # the reading lies on its surface
-    front: Mask  # the reading lies before its surface: something has come
-    moving: Mask  # its surface there is of what came lately, or of a thing that moves
+    settled: Mask  # the reading lies on its surface, which has been there for a while
+    moving: Mask  # it lies on a surface of what came lately, or of a thing that was seen to move
+    front: Mask  # it lies before its surface: something has come
 
 
 def at_rest(
@@ -39,11 +39,11 @@ def at_rest(
         tolerance: depth error of the sensor, share of the depth.
     """
     read, solid = picture.depth, picture.known & (alpha > _ALPHA)
-    margin = np.maximum(tolerance * read, 4 * depth_noise_m(read))
+    margin = np.maximum(tolerance * read, 4 * picture.noise_m(read))
     explained = solid & (np.abs(read - depth) < margin)
     front = solid & (read < depth - margin)
     moving = explained & (lately > 0.5 * alpha)
-    return AtRest(explained, front, moving)
+    return AtRest(explained & ~moving, moving, front)
 
 
 def footprint(shape: Shape, T_camera_body: Pose, picture: RgbdPicture) -> Image:

@@ -23,6 +23,7 @@ class BodyMotion:
         covariance: [12, 12] of the middle, turn, velocity and angular velocity.
         moving: whether it moves.
         turns_known: whether the frames tell how it is turned.
+        surface: [N, 3] metres, map frame, one point a voxel, of what is known of it.
     """
 
     id: int
@@ -32,6 +33,7 @@ class BodyMotion:
     covariance: NDArray[np.float64]
     moving: bool
     turns_known: bool
+    surface: NDArray[np.float64]
 
     def velocity_at(self, point: NDArray[np.float64]) -> NDArray[np.float64]:
         """[3] m/s of a point [3] that moves with it."""

@@ -7,7 +7,7 @@ highlights are not seen in: they stand still on what turns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -21,6 +21,10 @@ Mask = NDArray[np.bool_]
 
 CHANNELS = 2
 
+_MAD = 1.4826  # median absolute deviation to standard deviation
+_NOISINESS = (0.25, 3.0)
+_FEWEST = 500  # pixels that tell how noisy a picture is
+
 _FINE_PX = 0.8
 _BROAD_PX = 4.0
 _BLOCK = np.ones((5, 5), np.uint8)
@@ -29,8 +33,8 @@ _JUMP = (0.03, 0.02)  # depths of one surface differ less from pixel to pixel: m
 _SMOOTH = 0.004  # of inverse depth, 1/m: readings of one surface
 
 
-def depth_noise_m(depth: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Standard deviation expected of a depth camera's readings, metres."""
+def _noise_m(depth: NDArray[np.floating]) -> NDArray[np.floating]:
+    """What structured light has (after Nguyen, Izadi and Lovell, 3DIMPVT 2012), metres."""
     return 0.0012 + 0.0022 * np.square(depth)
 
 
@@ -42,11 +46,29 @@ class RgbdPicture:
         camera: its intrinsics.
         rgb: [H, W, 3] uint8.
         depth: [H, W] float32 metres, 0 = none.
+        noisiness: how noisy the depth is, 1 = as of structured light.
     """
 
     camera: PinholeCamera
     rgb: NDArray[np.uint8]
     depth: Image
+    noisiness: float = 1.0
+
+    def noise_m(self, depth: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Standard deviation expected of readings at some depths, metres."""
+        return self.noisiness * _noise_m(depth)
+
+    def measured(self, drawn: Image, there: Mask) -> RgbdPicture:
+        """The same picture, as noisy as its depth is beside a map's.
+
+        Args:
+            drawn: [H, W] metres of the map.
+            there: [H, W] where both are known.
+        """
+        if there.sum() < _FEWEST:
+            return self
+        off = np.abs(self.depth[there] - drawn[there]) / _noise_m(self.depth[there])
+        return replace(self, noisiness=float(np.clip(_MAD * np.median(off), *_NOISINESS)))
 
     @cached_property
     def rays(self) -> Image:

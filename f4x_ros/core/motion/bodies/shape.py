@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.data import Pose
-from f4x_ros.core.motion.bodies.picture import CHANNELS, Mask, RgbdPicture, depth_noise_m
+from f4x_ros.core.motion.bodies.picture import CHANNELS, Mask, RgbdPicture
 
 _BITS, _HALF = 20, 1 << 19  # of a voxel's number along one axis
 _CAP = 20.0  # readings that a point is the mean of, at most: it goes with the light
@@ -84,7 +84,7 @@ class Shape:
         wide_px = max(int(np.ptp(rows)), int(np.ptp(columns)), 4)
         z = float(np.median(depth))
         return max(0.75 * wide_px * z / picture.camera.fx, self.reach_m) + 3 * float(
-            depth_noise_m(np.array(z))
+            picture.noise_m(np.array(z))
         )
 
     def _add(self, points: Array, normals: Array, looks: Array) -> None:
@@ -104,8 +104,8 @@ class Shape:
         normals = mean(self.normals, normals)
         self.normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
 
-    def carve(self, picture: RgbdPicture, T_camera_body: Pose) -> None:
-        """Forget what is seen through."""
+    def carve(self, picture: RgbdPicture, T_camera_body: Pose, other: Mask) -> None:
+        """Forget what is seen through, and what lies on the surface of something `other` [H, W]."""
         if not len(self):
             return
         there = self.points @ T_camera_body[:3, :3].T + T_camera_body[:3, 3]
@@ -113,8 +113,9 @@ class Shape:
         height, width = picture.depth.shape
         inside = (u >= 0) & (v >= 0) & (u < width) & (v < height)
         z = picture.depth[v.clip(0, height - 1), u.clip(0, width - 1)]
-        limit = there[:, 2] + 5 * depth_noise_m(there[:, 2]) + 0.03
-        through = inside & (z > limit)
+        limit = there[:, 2] + 5 * picture.noise_m(there[:, 2]) + 0.03
+        u, v = u.clip(0, width - 1), v.clip(0, height - 1)
+        through = inside & ((z > limit) | (other[v, u] & (z > 2 * there[:, 2] - limit)))
         self.readings = np.where(through, self.readings - _GONE, self.readings)
         kept = self.readings > 0
         self._keys, self.readings = self._keys[kept], self.readings[kept]

@@ -8,26 +8,28 @@ of the map that are in sight are tried in turn, those first of which something c
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.data import Pose, inverse
+from f4x_ros.core.data import Pose, inverse, turns
 from f4x_ros.core.motion.bodies.align import Fit, Misfit, align
 from f4x_ros.core.motion.bodies.labels import widened
-from f4x_ros.core.motion.bodies.picture import Mask, RgbdPicture, depth_noise_m
+from f4x_ros.core.motion.bodies.picture import Mask, RgbdPicture
 from f4x_ros.core.motion.bodies.shape import Shape
 
-_BACK_S = 0.25  # how far back the earlier frame is, about ...
-_KEPT = 12  # ... of so many that are kept at most
+_BACK_S = (0.25, 0.1)  # how far back the earlier frame is, about: for what creeps, for what runs
+_KEPT = 12  # frames that are kept at most
 _LEAST_PX = 60  # of a thing that can be tried
 _SPREAD_PX = 3  # a Gaussian's row stands for the pixels around it
 _SURE = 30.0  # squared Mahalanobis distance from rest, six degrees of freedom
 _SHIFT_PX = 0.7  # the least shift that counts, ...
 _TURN_RAD = 0.05  # ... or turn
 _BETTER = 0.75  # of the misfit at rest that may be left
+_CLEAR = 0.4  # ... which leaves no doubt
 _LOOSE = np.diag(1 / np.square(np.repeat([0.15, 0.3], 3)))  # m, rad: prior of what it did
 
 
@@ -75,42 +77,59 @@ class Trials:
         """Remember a frame."""
         self._past.append(Past(time_s, picture, T_map_camera))
 
-    @property
-    def earlier(self) -> Past | None:
-        """The frame to compare the next one with; None before there is one."""
+    def earlier(self, back_s: float) -> Past | None:
+        """The frame from so long ago, about; None before there is one."""
         if not self._past:
             return None
         last = self._past[-1].time_s
-        return min(self._past, key=lambda one: abs(last - one.time_s - _BACK_S))
+        return min(self._past, key=lambda one: abs(last - one.time_s - back_s))
 
-    def turn(self, pieces: NDArray[np.int64], urgent: Mask, count: int) -> NDArray[np.int64]:
-        """Which of some pieces are to be tried now: the urgent ones, then who waits longest."""
+    def turn(self, pieces: NDArray[np.int64], urgent: Mask) -> Iterator[int]:
+        """Some pieces in the order of their turn: the urgent ones, then who waits longest.
+
+        Those below 0 have no name to be known by again: they wait for nothing.
+        """
         waited = np.array([self._count - self._tried.get(int(one), 0) for one in pieces])
         order = np.lexsort((-waited, ~urgent))
-        chosen = pieces[order[:count]]
         self._count += 1
-        for one in chosen.tolist():
+        for one in pieces[order].tolist():
             self._tried[int(one)] = self._count
-        return np.asarray(chosen)
+            yield int(one)
 
     def move(
         self,
         points: NDArray[np.floating],  # [N, 3] of the thing, map frame, where the map has them
         picture: RgbdPicture,
         T_map_camera: Pose,
-        motion: Pose | None = None,
-    ) -> Trial | None:
-        """Whether a thing moved since the earlier frame; None if it did not, or nobody can tell.
+        *,
+        fast: bool,
+    ) -> Trial | bool | None:
+        """Whether a thing moved since the earlier frame: how, or False; None if nobody can tell.
 
         Args:
             points: of the map, on its surface.
             picture: the frame of now.
             T_map_camera: its pose.
-            motion: [4, 4] in the map that it may have made; None = none.
+            fast: it may be fast: a frame from a moment ago is compared, too.
         """
-        past = self.earlier
-        if past is None or len(points) < 4:
-            return None
+        found: Trial | bool | None = None
+        for back_s in _BACK_S[: 1 + fast]:
+            past = self.earlier(back_s)
+            if past is None:
+                return None
+            found = self._since(past, points, picture, T_map_camera)
+            if found is not False:
+                break
+        return found
+
+    def _since(
+        self,
+        past: Past,
+        points: NDArray[np.floating],
+        picture: RgbdPicture,
+        T_map_camera: Pose,
+    ) -> Trial | bool | None:
+        """Whether a thing moved since an earlier frame, see `move`."""
         then = seen_at(points, past.picture, past.T_map_camera)
         if then.sum() < _LEAST_PX:
             return None
@@ -120,29 +139,29 @@ class Trials:
         shape = Shape(float(np.clip(1.5 * z / picture.camera.fx, 0.004, 0.03)))
         shape.grow(past.picture, inverse(past.T_map_camera) @ T_map_body, then)
         now = inverse(T_map_camera) @ T_map_body
-        start = now if motion is None else inverse(T_map_camera) @ motion @ T_map_body
         free = widened(seen_at(points, picture, T_map_camera), 8) & picture.known
         at_rest = Misfit.of(shape, picture, free, now, self._rng)
         if at_rest is None:
             return None
-        fit = align(shape, picture, free, start, _LOOSE, self._rng)
+        fit = align(shape, picture, free, now, _LOOSE, self._rng)
         there = Misfit.of(shape, picture, free, fit.T_camera_body, self._rng)
         if there is None or fit.used < 0.6 or there.value > _BETTER * at_rest.value:
-            return None
-        if not _significant(fit, now, shape, picture, z):
-            return None
+            return False
+        clear = there.value < _CLEAR * at_rest.value
+        if not _significant(fit, now, shape, picture, z, clear=clear):
+            return False
         return Trial(shape, T_map_body, T_map_camera @ fit.T_camera_body, past.time_s, fit)
 
 
-def _significant(fit: Fit, rest: Pose, shape: Shape, picture: RgbdPicture, z: float) -> bool:
-    """Whether a fit is surely not at rest."""
-    from scipy.spatial.transform import Rotation
-
+def _significant(
+    fit: Fit, rest: Pose, shape: Shape, picture: RgbdPicture, z: float, *, clear: bool
+) -> bool:
+    """Whether a fit is surely not at rest; with `clear` what is seen says so anyway."""
     middle = shape.middle
     shift = (fit.T_camera_body - rest)[:3, :3] @ middle + (fit.T_camera_body - rest)[:3, 3]
-    turn = Rotation.from_matrix(fit.T_camera_body[:3, :3] @ rest[:3, :3].T).as_rotvec()
+    turn = turns.vector_of_matrix(fit.T_camera_body[:3, :3] @ rest[:3, :3].T)
     twist = np.concatenate([shift, turn])
-    sure = float(twist @ (fit.information / 10) @ twist) > _SURE
+    sure = clear or float(twist @ (fit.information / 10) @ twist) > _SURE
     far_px = float(np.linalg.norm(shift)) * picture.camera.fx / z
     return sure and (far_px > _SHIFT_PX or float(np.linalg.norm(turn)) > _TURN_RAD)
 
@@ -155,7 +174,7 @@ def seen_at(points: NDArray[np.floating], picture: RgbdPicture, T_map_camera: Po
     height, width = picture.depth.shape
     inside = (there[:, 2] > 0.05) & (u >= 0) & (v >= 0) & (u < width) & (v < height)
     u, v, z = u[inside], v[inside], there[inside, 2]
-    on = np.abs(picture.depth[v, u] - z) < np.maximum(0.03, 4 * depth_noise_m(z))
+    on = np.abs(picture.depth[v, u] - z) < np.maximum(0.03, 4 * picture.noise_m(z))
     mask = np.zeros((height, width), np.uint8)
     mask[v[on], u[on]] = 1
     kernel = np.ones((2 * _SPREAD_PX + 1,) * 2, np.uint8)

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from f4x_ros.core.data import Pose, inverse
+from f4x_ros.core.data import Pose, inverse, turns
 from f4x_ros.core.motion.bodies.align import Fit, about
 
 Array = NDArray[np.float64]
@@ -72,7 +71,7 @@ class TwistFilter:
         """Take in a pose that was found with the prior, and the information of the data alone."""
         axes, found = _axes(T_map_camera), T_map_camera @ fit.T_camera_body
         before = np.linalg.inv(self.covariance[:6, :6])
-        turn = Rotation.from_matrix(found[:3, :3] @ self.T_map_body[:3, :3].T).as_rotvec()
+        turn = turns.vector_of_matrix(found[:3, :3] @ self.T_map_body[:3, :3].T)
         shift = found[:3, :3] @ self.local_middle + found[:3, 3] - self.middle
         pose = np.linalg.inv(before + _TRUST * axes @ fit.information @ axes.T)
         gain = self.covariance[6:, :6] @ before
