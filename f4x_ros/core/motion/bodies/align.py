@@ -19,6 +19,9 @@ from f4x_ros.core.data import Pose, turns
 from f4x_ros.core.motion.bodies.picture import CHANNELS, Image, Mask, RgbdPicture
 from f4x_ros.core.motion.bodies.shape import Shape
 
+FITS_WELL = 0.012
+"""A misfit that is as small as this is none: what fits so well at rest does not move."""
+
 _POINTS = 350  # of the shape that are compared
 _STEPS = 8
 _FEWEST = 6  # points and pixels below which nothing can be said

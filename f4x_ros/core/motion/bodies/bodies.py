@@ -16,7 +16,7 @@ from torch import Tensor
 from f4x_ros.core.base import on_host
 from f4x_ros.core.data import Pose, inverse, turns
 from f4x_ros.core.field import NO_BODY, NO_PIECE, BodyPaths, GaussianSet
-from f4x_ros.core.motion.bodies.align import Fit, Misfit, align
+from f4x_ros.core.motion.bodies.align import FITS_WELL, Fit, Misfit, align
 from f4x_ros.core.motion.bodies.body import Body, BodyState
 from f4x_ros.core.motion.bodies.labels import AtRest, at_rest, claimed, footprint, patches, widened
 from f4x_ros.core.motion.bodies.motion import BodyMotion
@@ -37,6 +37,7 @@ _MISSES = 3  # frames a body may be missing where it should be seen
 _LOST_S = 3.0  # a body that moved out of sight is predicted for so long
 _MOVING_MPS, _MOVING_RADPS = 0.05, 0.25  # slower than this is rest ...
 _SPAN_S = 0.5  # ... as measured over this long
+_LEAST_M, _LEAST_RAD = 0.01, 0.08  # a shorter way, or turn, is noise
 _LIMB_M = 0.2  # what is within this of a body beside it in the picture may be a limb of it
 _LIMB, _YOUNG = 0.5, 1.5  # of its pixels that a patch may have: of one known well, of a new one
 _AT_ONCE = 2  # pieces that are tried in a frame
@@ -243,7 +244,9 @@ class Bodies:
         where = widened(mask, 2) & picture.known
         held = Misfit.of(body.shape, picture, where, inverse(view.T_map_camera) @ pose, self._rng)
         found = Misfit.of(body.shape, picture, where, fit.T_camera_body, self._rng)
-        return held is not None and found is not None and found.value > _BETTER * held.value
+        if held is None or found is None:
+            return False
+        return held.value < FITS_WELL or found.value > _BETTER * held.value
 
     def _note(self, body: Body, time_s: float, *, still: bool) -> None:
         """Judge whether a body that was found moves; `still`: it may as well have rested."""
@@ -256,8 +259,8 @@ class Bodies:
         speed = float(np.linalg.norm(body.filter.twist[:3]))
         far = float(np.linalg.norm(body.filter.middle - old[1]))
         angle = float(np.arccos(np.clip((np.trace(old[2].T @ turn) - 1) / 2, -1, 1)))
-        moves = speed > _MOVING_MPS and far > 0.5 * _MOVING_MPS * span and far > 0.01
-        moves |= angle > _MOVING_RADPS * _SPAN_S and angle > 0.08
+        moves = speed > _MOVING_MPS and far > 0.5 * _MOVING_MPS * span and far > _LEAST_M
+        moves |= body.turns_known and angle > max(_MOVING_RADPS * span, _LEAST_RAD)
         if moves and not still and body.fits >= _ESTABLISHED:
             body.still_s = time_s
             body.state = BodyState.MOVING

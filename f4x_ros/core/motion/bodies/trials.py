@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.data import Pose, inverse, turns
-from f4x_ros.core.motion.bodies.align import Fit, Misfit, align
+from f4x_ros.core.motion.bodies.align import FITS_WELL, Fit, Misfit, align
 from f4x_ros.core.motion.bodies.labels import widened
 from f4x_ros.core.motion.bodies.picture import Mask, RgbdPicture
 from f4x_ros.core.motion.bodies.shape import Shape
@@ -143,6 +143,8 @@ class Trials:
         at_rest = Misfit.of(shape, picture, free, now, self._rng)
         if at_rest is None:
             return None
+        if at_rest.value < FITS_WELL:
+            return False
         fit = align(shape, picture, free, now, _LOOSE, self._rng)
         there = Misfit.of(shape, picture, free, fit.T_camera_body, self._rng)
         if there is None or fit.used < 0.6 or there.value > _BETTER * at_rest.value:
