@@ -146,7 +146,7 @@ def test_arrays_of_the_wrong_shape_or_type_are_refused_and_named(whole, tmp_path
         ("prompts", ["red mug"], "'prompts'"),
         ("prompts", 5, "'header'"),
         ("thresholds", ["high"], "'header'"),
-        ("format", "f4x-map-4", "has format 'f4x-map-4', expected f4x-map-5"),
+        ("format", "f4x-map-5", "has format 'f4x-map-5', expected f4x-map-6"),
     ],
 )
 def test_a_header_that_does_not_fit_is_refused_and_the_part_named(

@@ -22,6 +22,7 @@ from f4x_ros.core.perception import Perception
 
 NOW_S, FRAME_S = 10.0, 0.1
 QUICK = {
+    "mapping.bodies": False,  # without them, what moves is mapped anew in each frame
     "features.extractor": "color",
     "mapping.iterations": 2,
     "mapping.keyframe_iterations": 4,

@@ -92,6 +92,10 @@ class MappingConfig:
         "seconds out of sight, 2.5 frames at least, after which what moved is no longer there",
         low=0,
     )
+    bodies: bool = option(
+        True,
+        "follow what moves as rigid bodies, and carry its Gaussians instead of mapping it anew",
+    )
     keyframes: int = option(160, "keyframes kept for optimisation", low=1, high=1_000_000)
     keyframe_distance_m: float = option(0.05, "camera motion that makes a keyframe", low=0)
     keyframe_angle_rad: float = option(0.05, "camera turn that makes a keyframe", low=0)

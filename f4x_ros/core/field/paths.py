@@ -186,11 +186,11 @@ class BodyPaths:
         kinds, of = np.unique(pairs, axis=0, return_inverse=True)
         of = of.reshape(-1)
         shifts, quats = self._motions(kinds[:, 0].astype(int), kinds[:, 1], np.array(times_s))
-        return [
-            _going(rows, of, *one) for one in zip(shifts, quats, strict=True)
-        ]
+        return [_going(rows, of, *one) for one in zip(shifts, quats, strict=True)]
 
-    def _motions(self, bodies: NDArray[np.int_], since_s: Array, times_s: Array) -> tuple[Array, Array]:
+    def _motions(
+        self, bodies: NDArray[np.int_], since_s: Array, times_s: Array
+    ) -> tuple[Array, Array]:
         """Shifts [T, K, 3] and quaternions [T, K, 4] xyzw of bodies from some times [K] to others."""
         shifts = np.zeros((len(times_s), len(bodies), 3))
         quats = np.zeros((len(times_s), len(bodies), 4))

@@ -29,7 +29,7 @@ from f4x_ros.core.motion import Trajectory
 from f4x_ros.core.objects import Tracker
 from f4x_ros.core.observe import ExposureTrack
 
-FORMAT = "f4x-map-5"  # 2: tracks; 3: several models, with variance; 4: pieces; 5: history of tracks
+FORMAT = "f4x-map-6"  # 2: tracks; 3: several models; 4: pieces; 5: history of tracks; 6: bodies
 _SH_C0 = 0.28209479177387814  # of the spherical harmonic of degree 0
 
 
@@ -70,6 +70,8 @@ class StoredMap:
         exposures.load_state(self._tensors("exposures"))
         path = self.groups["trajectory"]
         trajectory.load_arrays(path["stamps_ns"], path["T_map_camera"], int(path["origin_ns"]))
+        with reading(self.path, "bodies"):
+            field.paths.load_arrays(self.groups["bodies"])
         with reading(self.path, "tracks"):
             tracker.load_state(self.groups["tracks"])
 
@@ -108,6 +110,7 @@ def save(
         "codec": {k: v.numpy() for k, v in codec.state_dict().items()},
         "exposures": {k: v.numpy() for k, v in exposures.state().items()},
         "trajectory": trajectory.arrays(),
+        "bodies": field.paths.arrays(),
         "tracks": tracker.state(),
     }
     with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:

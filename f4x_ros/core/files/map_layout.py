@@ -47,6 +47,12 @@ def _layout(latent_dim: int) -> dict[str, dict[str, _Array]]:
             "T_map_camera": _Array(("M", 4, 4), "f"),
             "origin_ns": _Array((), "i"),
         },
+        "bodies": {
+            "body": _Array(("P",), "i"),
+            "time_s": _Array(("P",), "f"),
+            "place": _Array(("P", 3), "f"),
+            "quat": _Array(("P", 4), "f"),
+        },
         "tracks": {
             **{name: _Array(("T", *shape), kind) for name, (shape, kind) in target.LAYOUT.items()},
             **{name: _Array(shape, kind) for name, (shape, kind) in history.LAYOUT.items()},

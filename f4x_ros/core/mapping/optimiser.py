@@ -71,9 +71,7 @@ def in_view(field: GaussianField, views: Sequence[View], backend: str) -> list[I
     """For each view what it may show; asks the device twice for each of the two tables."""
     rows = _native_rows_in_view if backend == "cpu" else _rows_in_view
     times = [view.time_s for view in views]
-    moved = [
-        field.paths.motion(part["body_ids"], part["placed_s"], times) for part in field.parts
-    ]
+    moved = [field.paths.motion(part["body_ids"], part["placed_s"], times) for part in field.parts]
     present, past = (
         rows(part, views, there) for part, there in zip(field.parts, moved, strict=True)
     )

@@ -89,6 +89,7 @@ def track_objects(
                     float(born[m].mean()),
                     positions[m],
                     body,
+                    0.0 if body is None else float((owners[m] == body.id).mean()),
                 )
             )
     track_ids = tracker.update(detections, stamp_ns, elsewhere)

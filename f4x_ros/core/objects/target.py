@@ -15,7 +15,6 @@ from f4x_ros.core.motion import PositionFilter
 from f4x_ros.core.objects.turn import UNKNOWN_SPIN_RADPS, UNKNOWN_TURN_RAD, Turn
 
 
-
 @dataclass(eq=False)
 class Target:
     """What is known of one object."""

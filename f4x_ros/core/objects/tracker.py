@@ -47,6 +47,7 @@ _COAST_S = 1.0  # unseen movers are predicted onwards for this long ...
 _STOP_S = 0.3  # ... then their velocity falls to 1/e in this time
 _COAST_FRAMES = 2.5  # where frames are rarer than that: in frame intervals
 GIVEN_UP = -1  # object id of Gaussians of a track that was LOST while they stayed in the field
+_WHOLE = 0.7  # share of an object that moves with a body whose surface is the object's
 _FEWEST = 8  # points of a body that tell how large it is
 _BODY_PERCENTILES = (0.5, 99.5)  # of the points of a body, which are sure, and evenly spread
 _BORN_SHARE = 0.15  # of an object's Gaussians that were born lately while it moves
@@ -64,6 +65,7 @@ class Detection:
     born_share: float  # of its Gaussians, lately: their place was seen empty, or its body moves
     positions: NDArray[np.floating] | None = None  # [M, 3] of its Gaussians, metres, map frame
     body: BodyMotion | None = None  # what it moves with
+    body_share: float = 0.0  # of its Gaussians that are of that
 
     @property
     def seen(self) -> bool:
@@ -320,7 +322,8 @@ def _box(detection: Detection, target: Target) -> Box:
     """Centre and size of a detection along the axes of what it belongs to."""
     body = detection.body
     axes = target.turn.axes if target.turn.known else None
-    if body is not None and body.moving and len(body.surface) >= _FEWEST:
+    whole = detection.body_share >= _WHOLE  # (else it is an arm of somebody who stands)
+    if body is not None and whole and body.moving and len(body.surface) >= _FEWEST:
         return box_of(body.surface, axes, _BODY_PERCENTILES)
     if detection.positions is None or axes is None:
         return detection.component.center, detection.component.size

@@ -200,8 +200,9 @@ class Memory:
             view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
         with clock("map"):
             counts = self.mapper.integrate(
-                view, interval_s, self._in_sight(), between, self._follow_bodies
-            )
+                view, interval_s, self._in_sight(), between,
+                self._follow_bodies if self._config.mapping.bodies else None,
+            )  # fmt: skip
         between()
         if self.mapped % self._config.features.every == 0:
             with clock("features"):

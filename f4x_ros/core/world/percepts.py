@@ -58,9 +58,11 @@ def percept_of(
         channels = [snapshot.colors]
         if outputs.moving:
             since_s = time_s - memory.recent_s
-            channels += [moving_now(
-                snapshot, memory.tracker.tracks(), since_s, memory.bodies.moving
-            )[:, None]]
+            channels += [
+                moving_now(snapshot, memory.tracker.tracks(), since_s, memory.bodies.moving)[
+                    :, None
+                ]
+            ]
         wanted = scores if outputs.masks or outputs.labels else scores[:, :0]
         first, *others = torch.split(wanted, prompts_at_once(*frame.camera.shape), 1)
         place = frame.T_map_camera

@@ -10,10 +10,15 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from f4x_ros.core.data import Pose
 from f4x_ros.core.motion.bodies.far_side import completed
+from f4x_ros.core.motion.bodies.motion import BodyMotion
 from f4x_ros.core.motion.bodies.shape import Shape
 from f4x_ros.core.motion.bodies.twist_filter import TwistFilter
 
+
+ESTABLISHED = 4
+"""Frames in which a body must be found before it is said to move."""
 
 _SURE_READINGS = 3.0  # of a point, for it to be a part of the body
 _TURN_RAD = 0.3  # 1 sigma above which it is not known how a body is turned
@@ -46,10 +51,9 @@ class Body:
         still_s: since when it has not moved.
         fits: frames in which it was found.
         misses: frames in a row in which it should have been seen and was not.
-        places: some last times and middles, to tell motion from noise.
+        poses: some last times and `T_map_body`, to tell motion from noise.
         seen: [M, 3] of its surface as the last frame that found it showed it, map frame.
         eye: [3] from where it was seen then.
-        pixel: where its middle is in the last frame, for pictures.
     """
 
     id: int
@@ -61,12 +65,32 @@ class Body:
     still_s: float
     misses: int = 0
     fits: int = 0
-    places: deque[tuple[float, NDArray[np.float64], NDArray[np.float64]]] = field(
-        default_factory=lambda: deque(maxlen=64)
-    )
+    poses: deque[tuple[float, Pose]] = field(default_factory=lambda: deque(maxlen=64))
     seen: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))
     eye: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
-    pixel: tuple[float, float] = (0.0, 0.0)
+
+    @classmethod
+    def new(cls, number: int, shape: Shape, filter_: TwistFilter, time_s: float) -> Body:
+        """A body that was found at a time."""
+        return cls(number, shape, filter_, BodyState.NEW, time_s, time_s, time_s)
+
+    def pose_since(self, time_s: float) -> tuple[float, Pose] | None:
+        """The first of the last poses from a time on; None: there is none."""
+        return next((one for one in self.poses if one[0] >= time_s), None)
+
+    def motion(self) -> BodyMotion:
+        """Where it is and how it moves."""
+        state = self.filter
+        return BodyMotion(
+            self.id,
+            state.T_map_body,
+            state.middle,
+            state.twist if self.followed else np.zeros(6),
+            state.covariance,
+            self.moving,
+            self.turns_known,
+            self.surface(),
+        )
 
     @property
     def followed(self) -> bool:

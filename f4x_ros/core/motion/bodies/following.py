@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One body from frame to frame: where it may be, where it is, which pixels are its own, if it moves."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from f4x_ros.core.data import Pose, inverse
+from f4x_ros.core.motion.bodies.align import FITS_WELL, Fit, Misfit, align
+from f4x_ros.core.motion.bodies.body import ESTABLISHED, Body, BodyState
+from f4x_ros.core.motion.bodies.labels import claimed, footprint, widened
+from f4x_ros.core.motion.bodies.picture import Mask
+from f4x_ros.core.motion.bodies.sight import Sight, spread
+from f4x_ros.core.motion.passing import rest_s
+
+_AROUND_PX = 28  # beyond a body's outline that is looked at
+_GATE_M = 0.10  # a reading farther from a body's surface is not of it
+_GONE_PX = 8  # pixels that may be of a body below which it is not there
+_AGAIN_PX = 20  # pixels that may be of it from which another start is tried
+_FITS = 0.5  # share of the points in sight that must fit ...
+_BADLY = 0.6  # ... and below which another start is tried
+_COMPARED, _MOST = 0.2, 350  # share of its points, or of so many, that must be in sight to judge
+_SHOWN = 0.25  # share of a body below which it is hidden
+_MISSES = 3  # frames a body may be missing where it should be seen
+_NEW_MISSES = 2  # the same of one that nobody knows yet
+_LOST_S = 3.0  # a body that moved out of sight is predicted for so long
+_MOVING_MPS, _MOVING_RADPS = 0.05, 0.25  # slower than this is rest ...
+_SPAN_S = 0.5  # ... as measured over this long
+_LEAST_M, _LEAST_RAD = 0.01, 0.08  # a shorter way, or turn, is noise
+_HELD_S = 0.25  # what moves looks otherwise than if it had rested for so long ...
+_BETTER = 0.85  # ... of which misfit so much is left at most
+_GROW_PX = 4  # beyond a body's outline that it may grow in a frame
+
+
+def follow(body: Body, sight: Sight, rng: np.random.Generator) -> None:
+    """Align a body to a frame; its pixels are written into `taken`, its state is judged.
+
+    Args:
+        body: predicted to the time of the frame.
+        sight: the frame.
+        rng: chooses the points that are compared.
+    """
+    start, information = body.filter.prior(sight.T_map_camera)
+    drawn = body.shape.points @ start[:3, :3].T + start[:3, 3]
+    part = sight.around(drawn, _AROUND_PX)
+    if part is None:
+        _miss(body, sight.time_s, expected=False)
+        return
+    mask = _region(body, start, part)
+    if mask.sum() < _GONE_PX:
+        _miss(body, sight.time_s, expected=_in_sight(body, start, part))
+        return
+    upright = part.T_camera_map[:3, 2]
+    fit = align(body.shape, part.picture, mask, start, information, rng, upright=upright)
+    if fit.used < _BADLY and mask.sum() >= _AGAIN_PX:
+        other = _at_middle_of(mask, part, start, body)
+        again = align(body.shape, part.picture, mask, other, information, rng, upright=upright)
+        fit = again if again.used > fit.used + 0.1 else fit
+    seen = fit.compared >= _COMPARED * min(len(body.shape), _MOST) and fit.shown > _SHOWN
+    if not seen or fit.used < _FITS:
+        _miss(body, sight.time_s, expected=seen)
+        return
+    still = _as_well_at_rest(body, part, mask, fit, rng)
+    body.filter.correct(sight.T_map_camera, fit)
+    _note(body, sight.time_s, still=still)
+    own = _own(body, fit, part)
+    if fit.shown > 0.5:
+        body.shape.grow(part.picture, fit.T_camera_body, own)
+    body.shape.carve(part.picture, fit.T_camera_body, part.rest.settled)
+    body.filter.local_middle = body.shape.middle
+    part.taken[own] = body.id
+
+
+def _region(body: Body, start: Pose, sight: Sight) -> Mask:
+    """[H, W] pixels that may be of a body that is expected at a pose."""
+    picture = sight.picture
+    drawn = footprint(body.shape, start, picture)
+    z = max(float(start[2, :3] @ body.shape.middle + start[2, 3]), 0.1)
+    sigma = math.sqrt(float(np.trace(body.filter.covariance[:3, :3])) / 3)
+    reach = 3 + min(int(3 * sigma * picture.camera.fx / z), 20)
+    off = np.abs(picture.depth - spread(drawn, reach))
+    fits = off < _GATE_M + 3 * sigma + body.shape.reach_m * 0.5
+    free = picture.known & (sight.taken == 0)
+    return np.asarray(widened(drawn > 0, reach) & free & fits & ~sight.rest.settled)
+
+
+def _own(body: Body, fit: Fit, sight: Sight) -> Mask:
+    """[H, W] pixels of a body that was found."""
+    picture, rest = sight.picture, sight.rest
+    drawn = footprint(body.shape, fit.T_camera_body, picture)
+    margin = np.maximum(0.03, 4 * picture.noise_m(picture.depth))
+    free = picture.known & (sight.taken == 0)
+    on = free & (drawn > 0) & (np.abs(picture.depth - drawn) < margin) & ~rest.settled
+    off = np.abs(picture.depth - spread(drawn, _GROW_PX))
+    close = widened(drawn > 0, _GROW_PX) & (off < _GATE_M + 0.3 * body.shape.reach_m)
+    return claimed(on, close & free & (rest.front | rest.moving), picture)
+
+
+def _in_sight(body: Body, start: Pose, sight: Sight) -> bool:
+    """Whether most of a body that is expected at a pose should be seen."""
+    picture = sight.picture
+    drawn = footprint(body.shape, start, picture)
+    there = (drawn > 0) & picture.known
+    if there.sum() < _GONE_PX:
+        return False
+    margin = picture.noise_m(drawn[there]) * 4 + 0.03
+    return bool((picture.depth[there] > drawn[there] - margin).mean() > 0.5)
+
+
+def _at_middle_of(mask: Mask, sight: Sight, start: Pose, body: Body) -> Pose:
+    """A pose with the shape's middle shifted to that of a mask [H, W]."""
+    seen = np.median(sight.picture.rays[mask] * sight.picture.depth[mask][:, None], 0)
+    drawn = start[:3, :3] @ body.shape.points.T + start[:3, 3:]
+    out = start.copy()
+    out[:3, 3] += seen - np.median(drawn, 1)
+    return out
+
+
+def _as_well_at_rest(
+    body: Body, sight: Sight, mask: Mask, fit: Fit, rng: np.random.Generator
+) -> bool:
+    """Whether the frame would fit a body as well that has rested for a while."""
+    old = body.pose_since(sight.time_s - _HELD_S)
+    if old is None or sight.time_s - old[0] < _HELD_S / 2:
+        return False
+    where = widened(mask, 2) & sight.picture.known
+    rested = inverse(sight.T_map_camera) @ old[1]
+    held = Misfit.of(body.shape, sight.picture, where, rested, rng)
+    found = Misfit.of(body.shape, sight.picture, where, fit.T_camera_body, rng)
+    if held is None or found is None:
+        return False
+    return held.value < FITS_WELL or found.value > _BETTER * held.value
+
+
+def _note(body: Body, time_s: float, *, still: bool) -> None:
+    """Judge whether a body that was found moves; `still`: it may as well have rested."""
+    body.seen_s, body.misses, body.fits = time_s, 0, body.fits + 1
+    body.poses.append((time_s, body.filter.T_map_body.copy()))
+    if not still and body.fits >= ESTABLISHED and _moves(body, time_s):
+        body.still_s, body.state = time_s, BodyState.MOVING
+    elif time_s - body.still_s > rest_s(0.0):
+        body.state = BodyState.RESTING
+    elif body.state is BodyState.HIDDEN:
+        body.state = BodyState.MOVING
+
+
+def _moves(body: Body, time_s: float) -> bool:
+    """Whether a body's way of late is one."""
+    old = body.pose_since(time_s - _SPAN_S)
+    if old is None:
+        return False
+    span, motion = time_s - old[0], body.filter.T_map_body @ inverse(old[1])
+    middle = body.filter.middle
+    before = inverse(motion)[:3, :3] @ middle + inverse(motion)[:3, 3]
+    far = float(np.linalg.norm(middle - before))
+    if far > max(0.5 * _MOVING_MPS * span, _LEAST_M):
+        return float(np.linalg.norm(body.velocity)) > _MOVING_MPS
+    angle = float(np.arccos(np.clip((np.trace(motion[:3, :3]) - 1) / 2, -1, 1)))
+    return body.turns_known and angle > max(_MOVING_RADPS * span, _LEAST_RAD)
+
+
+def _miss(body: Body, time_s: float, *, expected: bool) -> None:
+    """A body was not found, though it was `expected` to be in sight, or is out of it."""
+    body.misses += 1
+    if body.state is BodyState.NEW:
+        if body.misses >= _NEW_MISSES:
+            body.state = BodyState.LOST
+        return
+    gone = expected and body.misses >= _MISSES
+    lost = gone or time_s - body.seen_s > _LOST_S
+    body.state = BodyState.LOST if lost else BodyState.HIDDEN
