@@ -41,6 +41,7 @@ def gaussians(means: NDArray[np.floating], seed: int = 0) -> Snapshot:
         latent_vars=some(),
         object_ids=torch.zeros(count, dtype=torch.int32),
         piece_ids=torch.zeros(count, dtype=torch.int32),
+        body_ids=torch.zeros(count, dtype=torch.int32),
         birth_s=some(),
         seen_s=some(),
     )

@@ -122,8 +122,11 @@ def test_nothing_is_asked_of_a_device_by_the_cpu(runs: tuple[Run, Run]) -> None:
     assert not any(runs[1].uploads)
 
 
+@pytest.mark.parametrize("bodies", [False, True])
 @pytest.mark.parametrize("extractor", ["color", "embedded"])
-def test_an_optimiser_step_neither_waits_nor_sends(extractor: str, device: PretendedDevice) -> None:
+def test_an_optimiser_step_neither_waits_nor_sends(
+    extractor: str, bodies: bool, device: PretendedDevice
+) -> None:
     found = []
     for steps in (2, 12):
         perception = Perception(
@@ -131,6 +134,7 @@ def test_an_optimiser_step_neither_waits_nor_sends(extractor: str, device: Prete
                 features__extractor=extractor,
                 mapping__iterations=steps,
                 mapping__keyframe_iterations=0,
+                mapping__bodies=bodies,
             ),
             PROMPTS,
         )
@@ -139,11 +143,12 @@ def test_an_optimiser_step_neither_waits_nor_sends(extractor: str, device: Prete
             with device.counted() as (waits, uploads):
                 perception.process(MOVING(index))
             assert not waits.within("step"), waits.within("step").table()
-            assert not uploads.within("refine"), uploads.within("refine").table()
+            assert not uploads.within("step"), uploads.within("step").table()
             counts.append(waits.within("refine").times)
         found.append(counts)
-    assert found[0] == found[1]
-    assert max(found[0]) <= 4
+    if not bodies:  # (what is found to move depends on how well the map is fitted)
+        assert found[0] == found[1]
+    assert max(max(found)) <= (12 if bodies else 4)
 
 
 def test_waits_do_not_grow_with_the_prompts(device: PretendedDevice) -> None:

@@ -35,6 +35,7 @@ def wall(depth_m: float = 2.0) -> Snapshot:
         latent_vars=torch.zeros(count),
         object_ids=torch.zeros(count, dtype=torch.int32),
         piece_ids=torch.zeros(count, dtype=torch.int32),
+        body_ids=torch.zeros(count, dtype=torch.int32),
         birth_s=torch.zeros(count, dtype=torch.float64),
         seen_s=torch.zeros(count, dtype=torch.float64),
     )

@@ -76,6 +76,7 @@ def field_of(*things: Thing) -> tuple[Snapshot, list[torch.Tensor]]:
         latent_vars=torch.zeros(count),
         object_ids=torch.zeros(count, dtype=torch.int32),
         piece_ids=torch.zeros(count, dtype=torch.int32),
+        body_ids=torch.zeros(count, dtype=torch.int32),
         birth_s=torch.zeros(count, dtype=torch.float64),
         seen_s=torch.zeros(count, dtype=torch.float64),
     )

@@ -19,7 +19,6 @@ from f4x_ros.core.field.gaussians import (
     past_columns,
     present_columns,
 )
-
 from f4x_ros.core.field.packed import Packed, pack
 from f4x_ros.core.field.paths import NO_BODY, BodyPaths, Moved
 from f4x_ros.core.field.snapshot import (

@@ -70,7 +70,8 @@ class Moved(NamedTuple):
     def gradients(self, means: Tensor, quats: Tensor) -> tuple[Tensor, Tensor]:
         """Gradients [N, 3], [N, 4] at the time as those where the rows are written down."""
         back = torch.einsum("mji,mj->mi", self.turns, means[self.rows])
-        turned = product(self.quats * self.quats.new_tensor([1, -1, -1, -1]), quats[self.rows])
+        conjugate = torch.cat([self.quats[:, :1], -self.quats[:, 1:]], 1)
+        turned = product(conjugate, quats[self.rows])
         return means.index_copy(0, self.rows, back), quats.index_copy(0, self.rows, turned)
 
 
@@ -161,6 +162,18 @@ class BodyPaths:
         path.put(path.count - 1 if needless else path.count, time_s, T_map_body)
         if sum(one.count for one in self._paths.values()) > MAX_POSES:
             self._thin()
+
+    def begin_at(self, body: int, time_s: float, T_map_body: Pose) -> None:
+        """A pose of a known body before its first."""
+        path = self._paths[body]
+        times, places, quats = (
+            np.array(one[: path.count]) for one in (path.times, path.places, path.quats)
+        )
+        path.put(0, time_s, T_map_body)
+        path.times = np.concatenate([path.times[:1], times])
+        path.places = np.concatenate([path.places[:1], places])
+        path.quats = np.concatenate([path.quats[:1], quats])
+        path.count = len(path.times)
 
     def at(self, body: int, time_s: float) -> Pose:
         """`T_map_body` at a time."""

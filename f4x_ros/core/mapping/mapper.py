@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.config import MappingConfig
-from f4x_ros.core.field import NO_BODY, NO_PIECE, PARAMETERS, GaussianField, GaussianSet
+from f4x_ros.core.field import NO_PIECE, PARAMETERS, GaussianField, GaussianSet
 from f4x_ros.core.mapping import insertion
 from f4x_ros.core.mapping.births import At, RecentViews, birth_times, held_times
 from f4x_ros.core.mapping.keyframes import Keyframes
@@ -243,9 +243,9 @@ class Mapper:
         return gone
 
     def _whereabouts(self, rows: dict[str, Tensor]) -> At:
-        """Where points were at any time; None if none of them moves with a body."""
+        """Where points were at any time; None if nothing moves at all."""
         bodies = rows["body_ids"]
-        if not len(self.field.paths) or not bool((bodies != NO_BODY).any()):
+        if not len(self.field.paths):
             return None
 
         def at(times_s: Sequence[float]) -> Tensor:

@@ -15,8 +15,8 @@ from f4x_ros.core.config import TracksConfig
 from f4x_ros.core.field import MIN_OPACITY, Snapshot
 from f4x_ros.core.motion.bodies import BodyMotion
 from f4x_ros.core.objects.components import Component, find_components
-from f4x_ros.core.objects.wholes import Wholes, most
 from f4x_ros.core.objects.tracker import Detection, Tracker
+from f4x_ros.core.objects.wholes import Wholes, most
 
 
 def components_of(

@@ -11,6 +11,7 @@ from torch import Tensor
 from f4x_ros.core.base import on_host
 from f4x_ros.core.field import BodyPaths, GaussianSet
 from f4x_ros.core.motion.bodies import gaussians
+from f4x_ros.core.motion.bodies.align import about
 from f4x_ros.core.motion.bodies.body import ESTABLISHED, Body, BodyState
 from f4x_ros.core.motion.bodies.finding import Finder
 from f4x_ros.core.motion.bodies.following import follow
@@ -23,6 +24,7 @@ from f4x_ros.core.observe import View
 from f4x_ros.core.render import render
 
 _SOLID = 0.9  # alpha of a map that tells how noisy the depth is
+_UNKNOWN_S = 0.3  # what appeared has moved for about so long before it was found
 _REMEMBERED = 256  # bodies that are lost, or rest, and are still known
 
 
@@ -84,6 +86,8 @@ class Bodies:
         for body in sorted(self.active, key=lambda one: -one.surface_m2):
             follow(body, sight, self._rng)
             self._paths.add(body.id, view.time_s, body.filter.T_map_body)
+            if body.appeared and body.state is BodyState.MOVING:
+                self._trace_back(body)
         gaussians.carry(present, self._paths, view.time_s)
         self._finder.find(sight, present, self._known)
         for body in self.active:
@@ -102,6 +106,14 @@ class Bodies:
             self._paths.add(body.id, view.time_s, body.filter.T_map_body)
         gaussians.carry(present, self._paths, view.time_s)
         self.labels = None
+
+    def _trace_back(self, body: Body) -> None:
+        """What came from somewhere was on its way before it was known to be a body."""
+        body.appeared = False
+        pose = self._paths.at(body.id, body.began_s)
+        middle = pose[:3, :3] @ body.filter.local_middle + pose[:3, 3]
+        earlier = about(pose, middle, -_UNKNOWN_S * body.filter.twist)
+        self._paths.begin_at(body.id, body.began_s - _UNKNOWN_S, earlier)
 
     def _predict(self, time_s: float) -> None:
         if self._last_s is not None:

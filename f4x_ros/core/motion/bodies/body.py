@@ -16,7 +16,6 @@ from f4x_ros.core.motion.bodies.motion import BodyMotion
 from f4x_ros.core.motion.bodies.shape import Shape
 from f4x_ros.core.motion.bodies.twist_filter import TwistFilter
 
-
 ESTABLISHED = 4
 """Frames in which a body must be found before it is said to move."""
 
@@ -50,6 +49,7 @@ class Body:
         seen_s: when it was fitted last.
         still_s: since when it has not moved.
         fits: frames in which it was found.
+        appeared: it came from somewhere, and nobody has asked yet from where.
         misses: frames in a row in which it should have been seen and was not.
         poses: some last times and `T_map_body`, to tell motion from noise.
         seen: [M, 3] of its surface as the last frame that found it showed it, map frame.
@@ -63,6 +63,7 @@ class Body:
     began_s: float
     seen_s: float
     still_s: float
+    appeared: bool = False
     misses: int = 0
     fits: int = 0
     poses: deque[tuple[float, Pose]] = field(default_factory=lambda: deque(maxlen=64))

@@ -96,6 +96,7 @@ class Finder:
         filter_ = TwistFilter(pose, _ACCELERATION)
         filter_.local_middle = shape.middle
         body = Body.new(self._paths.new_id(), shape, filter_, sight.time_s)
+        body.appeared = True
         body.poses.append((sight.time_s, pose))
         self._paths.add(body.id, sight.time_s, pose)
         return body
