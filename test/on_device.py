@@ -103,4 +103,8 @@ def check_answers(have: QueryResult, want: QueryResult) -> None:
 
 def check_masks(have: np.ndarray, want: np.ndarray) -> None:
     """Both select the same, or next to nothing."""
-    assert iou(have, want) > 0.9 or max(have.sum(), want.sum()) < 20, (iou(have, want), have.sum(), want.sum())
+    assert iou(have, want) > 0.9 or max(have.sum(), want.sum()) < 20, (
+        iou(have, want),
+        have.sum(),
+        want.sum(),
+    )

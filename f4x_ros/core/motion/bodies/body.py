@@ -52,6 +52,7 @@ class Body:
         appeared: it came from somewhere, and nobody has asked yet from where.
         misses: frames in a row in which it should have been seen and was not.
         poses: some last times and `T_map_body`, to tell motion from noise.
+        went: frames in a row in which it was seen to go.
         seen: [M, 3] of its surface as the last frame that found it showed it, map frame.
         eye: [3] from where it was seen then.
     """
@@ -65,6 +66,7 @@ class Body:
     still_s: float
     appeared: bool = False
     misses: int = 0
+    went: int = 0
     fits: int = 0
     poses: deque[tuple[float, Pose]] = field(default_factory=lambda: deque(maxlen=64))
     seen: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))

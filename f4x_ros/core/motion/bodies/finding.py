@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
@@ -27,6 +28,7 @@ _LARGEST = 0.35  # of the picture: a larger patch is the room, seen wrongly
 _STABLE = 0.5  # share of a patch that was there in the frame before, too
 _ACCELERATION = (1.0, 3.0)  # m/s^2, rad/s^2
 _VOXEL_PX, _VOXEL_M = 1.5, (0.006, 0.03)  # of a shape
+_INNER = 0.15  # share of its pixels that are not at its edge
 _LIMB_M = 0.2  # what is within this of a body beside it in the picture may be a limb of it
 _LIMB, _YOUNG = 0.5, 1.5  # of its pixels that a patch may have: of one known well, of a new one
 _TOUCH_PX = 4  # pixels of a body that a limb of it touches
@@ -77,7 +79,8 @@ class Finder:
                 continue
             mask = parts == number
             body = _beside(mask, sight, known)
-            if body is None and size >= _LEAST_PX * scale and stable[number] > _STABLE * size:
+            stays = stable[number] > _STABLE * size
+            if body is None and stays and size >= _LEAST_PX * scale and _solid(mask):
                 body = self._appeared(sight, mask)
                 known[body.id] = body
             if body is not None:
@@ -192,6 +195,12 @@ def _beside(mask: Mask, sight: Sight, known: Known) -> Body | None:
     body = known[int(ids[counts.argmax()])]
     share = _LIMB if body.fits >= 2 * ESTABLISHED else _YOUNG
     return body if mask.sum() < share * (sight.taken == body.id).sum() else None
+
+
+def _solid(mask: Mask) -> bool:
+    """Whether a patch [H, W] is more than a seam of surfaces, or of the picture's edge."""
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0)
+    return int(inner.sum()) > _INNER * mask.sum()
 
 
 def _with_nameless(means: NDArray[np.floating], pieces: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -29,6 +29,7 @@ _LOST_S = 3.0  # a body that moved out of sight is predicted for so long
 _MOVING_MPS, _MOVING_RADPS = 0.05, 0.25  # slower than this is rest ...
 _SPAN_S = 0.5  # ... as measured over this long
 _LEAST_M, _LEAST_RAD = 0.01, 0.08  # a shorter way, or turn, is noise
+_SURE = 2  # frames in a row in which it must go
 _HELD_S = 0.25  # what moves looks otherwise than if it had rested for so long ...
 _BETTER = 0.85  # ... of which misfit so much is left at most
 _GROW_PX = 4  # beyond a body's outline that it may grow in a frame
@@ -136,9 +137,13 @@ def _as_well_at_rest(
 
 def _note(body: Body, time_s: float, *, still: bool) -> None:
     """Judge whether a body that was found moves; `still`: it may as well have rested."""
+    if body.misses and body.moving:  # nobody knows whether it moved all the while
+        body.still_s = time_s
+        body.poses.clear()
     body.seen_s, body.misses, body.fits = time_s, 0, body.fits + 1
     body.poses.append((time_s, body.filter.T_map_body.copy()))
-    if not still and body.fits >= ESTABLISHED and _moves(body, time_s):
+    body.went = 0 if still or not _moves(body, time_s) else body.went + 1
+    if body.went >= _SURE and body.fits >= ESTABLISHED:
         body.still_s, body.state = time_s, BodyState.MOVING
     elif time_s - body.still_s > rest_s(0.0):
         body.state = BodyState.RESTING
