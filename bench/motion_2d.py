@@ -40,54 +40,37 @@ Mask = NDArray[Any]  # [H, W] bool
 
 GRID = [
     MoverOptions(share=share, colour=colour, memory=memory)
-    for share, colour, memory in itertools.product((0.4, 0.5, 0.6), (0.7, 1.0), (0.3, 0.5, 0.7))
+    for share, colour, memory in itertools.product((0.4, 0.5, 0.6), (0.7, 1.0), (0.3, 0.5))
 ]
 
 
-class Sequence:
-    """One DAVIS folder with the evidence of its frames, which no option changes."""
+class Scored:
+    """One DAVIS folder: the scores with default options, and J with those of a grid."""
 
-    def __init__(self, folder: Path) -> None:
-        """Look at all frames."""
-        self._source = DavisFolder(folder)
-        self.name = self._source.name
-        source = EvidenceSource()
-        started = time.perf_counter()
-        self._evidence = [
-            source.look(
-                frame.rgb, self._source[1].rgb if i == 0 and len(self._source) > 1 else None
-            )
-            for i, frame in enumerate(self._source)
-        ]
-        self._look_s = time.perf_counter() - started
-        self._truth = [self._source.moving_mask(i) for i in range(len(self._source))]
-
-    def masks(self, options: MoverOptions) -> list[Mask]:
-        """The mask of each frame."""
-        segmenter = MoverSegmenter(options)
-        return [segmenter.segment(evidence) for evidence in self._evidence]
-
-    def j(self, options: MoverOptions) -> float:
-        """Mean J [0..1]."""
-        pairs = zip(self.masks(options), self._truth, strict=True)
-        return float(np.mean([jaccard(mask, truth) for mask, truth in pairs]))
-
-    def score(self, pictures: Path | None) -> dict[str, float]:
-        """J, F, J&F [0..1] and milliseconds a frame (reading it included) with default options."""
-        started = time.perf_counter()
-        masks = self.masks(MoverOptions())
-        took = self._look_s + time.perf_counter() - started
-        scores = MaskSequence()
-        for index, (mask, truth) in enumerate(zip(masks, self._truth, strict=True)):
+    def __init__(self, folder: Path, grid: list[MoverOptions], pictures: Path | None) -> None:
+        """Look at each frame once; all options see the same evidence."""
+        source, evidence_of, segmenter = DavisFolder(folder), EvidenceSource(), MoverSegmenter()
+        tried = [MoverSegmenter(options) for options in grid]
+        js = np.zeros((len(source), len(grid)))
+        scores, took = MaskSequence(), 0.0
+        second = source[1].rgb if len(source) > 1 else None
+        for index, frame in enumerate(source):
+            started = time.perf_counter()
+            evidence = evidence_of.look(frame.rgb, second)
+            mask = segmenter.segment(evidence)
+            took += time.perf_counter() - started
+            truth = source.moving_mask(index)
             scores.add(mask, truth)
+            js[index] = [jaccard(other.segment(evidence), truth) for other in tried]
             if pictures is not None and index % 20 == 10:
-                rgb = self._source[index].rgb
-                _picture(pictures / f"{self.name}_{index:03d}.png", rgb, mask, truth)
+                _picture(pictures / f"{source.name}_{index:03d}.png", frame.rgb, mask, truth)
         result = scores.result()
         assert result.j is not None
         assert result.f is not None
-        both = (result.j + result.f) / 2
-        return {"j": result.j, "f": result.f, "j_and_f": both, "ms": 1000 * took / len(masks)}
+        both, ms = (result.j + result.f) / 2, 1000 * took / len(source)
+        self.name = source.name
+        self.row: dict[str, Any] = {"j": result.j, "f": result.f, "j_and_f": both, "ms": ms}
+        self.js = js.mean(0)  # of each of the grid's options
 
 
 def left_out(js: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -122,26 +105,22 @@ def main() -> int:
     if not folders:
         print(f"motion_2d: no folders given, and none in {DAVIS}", file=sys.stderr)
         return 2
-    fit = not given.no_fit and len(folders) > 1
-    rows: dict[str, Any] = {}
-    js = np.zeros((len(folders), len(GRID)))
+    grid = [] if given.no_fit or len(folders) < 2 else GRID
     print(f"{'sequence':<16}{'J':>8}{'F':>8}{'J&F':>8}{'ms':>8}", flush=True)
-    for number, folder in enumerate(folders):
-        sequence = Sequence(folder)
-        rows[sequence.name] = row = sequence.score(given.pictures)
-        _print(sequence.name, row)
-        if fit:
-            js[number] = [sequence.j(options) for options in GRID]
-    names = list(rows)
-    rows["mean"] = {key: float(np.mean([rows[n][key] for n in names])) for key in rows[names[0]]}
-    _print("mean", rows["mean"])
-    rows["j_mean"] = rows["mean"]["j"]
-    if fit:
-        best = left_out(js)
-        for name, row, column in zip(names, js, best, strict=True):
-            rows[name]["left_out"] = {"j": float(row[column]), **_said(GRID[column])}
-            print(f"{name:<16}{row[column]:8.3f} left out, with {_said(GRID[column])}")
-        rows["j_leave_one_out"] = float(np.mean([rows[name]["left_out"]["j"] for name in names]))
+    scored = []
+    for folder in folders:
+        scored.append(Scored(folder, grid, given.pictures))
+        _print(scored[-1].name, scored[-1].row)
+    rows: dict[str, Any] = {one.name: one.row for one in scored}
+    mean = {key: float(np.mean([one.row[key] for one in scored])) for key in scored[0].row}
+    rows["mean"], rows["j_mean"] = mean, mean["j"]
+    _print("mean", mean)
+    if grid:
+        js = np.array([one.js for one in scored])
+        for one, column in zip(scored, left_out(js), strict=True):
+            one.row["left_out"] = {"j": float(one.js[column]), **_said(grid[column])}
+            print(f"{one.name:<16}{one.js[column]:8.3f} left out, with {_said(grid[column])}")
+        rows["j_leave_one_out"] = float(np.mean([one.row["left_out"]["j"] for one in scored]))
         print(f"j_leave_one_out {rows['j_leave_one_out']:8.3f}")
     if given.json:
         given.json.write_text(json.dumps(rows, indent=1) + "\n")

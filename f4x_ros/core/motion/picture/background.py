@@ -21,7 +21,7 @@ _GRID_PX = 6  # between the points that the background is fitted to
 _FEWEST = 12  # of these points must be trusted
 _FIT_PX = 1.0  # inliers of the plane lie within
 _OFF_PX = 0.35  # what is off by more is not explained by the plane
-_PARALLAX_FROM, _PARALLAX_TO = 0.5, 0.9  # share of the picture off the plane: excused not, fully
+_PARALLAX_FROM, _PARALLAX_TO = 0.5, 0.75  # share of the picture off the plane: excused not, fully
 _VIOLATION_PX = 0.5  # off the epipolar line by so much counts a quarter
 _LARGEST_PX = 4.0  # residuals above this weigh no more
 _STEPS = 12
@@ -43,7 +43,7 @@ def plane_residual(
         return None
     H, _ = cv2.findHomography(here, there, cv2.USAC_MAGSAC, _FIT_PX, maxIters=2000)
     if H is None:
-        return None
+        return None  # type: ignore[unreachable]  # OpenCV's stubs are wrong
     moved = cv2.perspectiveTransform(every.reshape(-1, 1, 2), H).reshape(height, width, 2)
     left: NDArray[np.float32] = flow - (moved - every)
     return left
@@ -53,11 +53,11 @@ def unexplained_px(
     residual: NDArray[np.float32], trust: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Length ``[H, W]`` of what is left of `plane_residual` besides parallax, in pixels."""
-    length = np.linalg.norm(residual, axis=-1)
+    length = np.hypot(residual[..., 0], residual[..., 1])
     off = float(np.mean(length > _OFF_PX))
     excuse = np.clip((off - _PARALLAX_FROM) / (_PARALLAX_TO - _PARALLAX_FROM), 0, 1)
     if excuse == 0:
-        return length
+        return np.asarray(length, np.float32)
     across = np.abs(_across(residual, epipole(residual, trust)))
     left: NDArray[np.float32] = np.hypot(across, (1 - excuse) * length).astype(np.float32)
     return left
@@ -92,8 +92,7 @@ def _across(residual: NDArray[np.float32], point: NDArray[np.float64]) -> NDArra
     """The part ``[H, W]`` of a residual that leads past the epipole, in pixels."""
     towards = point[:2].astype(np.float32) - np.float32(point[2]) * _centred(*residual.shape[:2])
     cross = residual[..., 0] * towards[..., 1] - residual[..., 1] * towards[..., 0]
-    across: NDArray[np.float32] = cross / (np.linalg.norm(towards, axis=-1) + 1e-6)
-    return across
+    return np.asarray(cross / (np.hypot(towards[..., 0], towards[..., 1]) + 1e-6), np.float32)
 
 
 def _centred(height: int, width: int) -> NDArray[np.float32]:

@@ -11,8 +11,8 @@ _GUIDE_PX = 9  # window of the guided filter
 _GUIDE_SOFT = 0.003  # variance of grey (0..1) below which it smooths
 _NO_TRUST = 1e-3
 # Pairs of pixels that pull at each other: right and down by so much, near and far.
-_PAIRS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 3), (3, 0), (2, 2), (2, -2))
-_PAIRS += ((0, 7), (7, 0), (5, 5), (5, -5))
+_NEAR = ((0, 1), (1, 0), (1, 1), (1, -1), (0, 3), (3, 0), (2, 2), (2, -2))
+_PAIRS = (*_NEAR, (0, 7), (7, 0), (5, 5), (5, -5))
 _ALIKE = 12.0  # colours that differ by so much pull with 61 %
 _PULL = 0.8  # log-odds that a pixel of the same colour next to it can add
 _STEPS = 5
@@ -31,18 +31,18 @@ def spread_along_edges(
         grey: [H, W] the picture.
 
     Returns:
-        the means [H, W], not below 0, and the mean weight around each pixel.
+        the means [H, W], not below 0 and near 0 where there is no weight around, and the mean
+        weight around each pixel.
     """
-    guide = grey.astype(np.float32) / 255
+    guide = grey.astype(np.float32) / np.float32(255)
 
     def mean(field: NDArray[np.float32]) -> NDArray[np.float32]:
-        blurred: NDArray[np.float32] = cv2.boxFilter(field, -1, (_GUIDE_PX, _GUIDE_PX))
-        return blurred
+        return np.asarray(cv2.boxFilter(field, cv2.CV_32F, (_GUIDE_PX, _GUIDE_PX)), np.float32)
 
-    w = weight + np.float32(_NO_TRUST)
+    w = np.asarray(weight + np.float32(_NO_TRUST), np.float32)
     around = mean(w)
     m_guide, m_value = mean(guide * w) / around, mean(total) / around
-    variance = mean(guide * guide * w) / around - m_guide**2
+    variance = mean(np.square(guide) * w) / around - np.square(m_guide)
     slope = (mean(guide * total) / around - m_guide * m_value) / (variance + _GUIDE_SOFT)
     offset = m_value - slope * m_guide
     return np.maximum(mean(slope) * guide + mean(offset), 0), around
@@ -56,7 +56,7 @@ class ColourPairs:
         self._pulls: list[NDArray[np.float32]] = []
         for down, right in _PAIRS:
             a, b = _two_views(lab, down, right)
-            apart = ((a - b) ** 2).sum(-1)
+            apart = np.einsum("ijk,ijk->ij", d := a - b, d)
             far = (down * down + right * right) ** 0.25
             self._pulls.append(np.exp(-apart / np.float32(2 * _ALIKE**2)) / np.float32(far))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.motion.picture.background import plane_residual, unexplained_px
-from f4x_ros.core.motion.picture.edges import spread_along_edges
+from f4x_ros.core.motion.picture.colours import lab_of
+from f4x_ros.core.motion.picture.edges import ColourPairs, spread_along_edges
 from f4x_ros.core.motion.picture.flow import DenseFlow, textured
 
 _SLOW_GAP = 4  # frames back, for what is slow
@@ -38,6 +40,16 @@ class Evidence:
     residual_px: NDArray[np.float32]
     trust: NDArray[np.float32]
     flow: NDArray[np.float32]
+
+    @cached_property
+    def lab(self) -> NDArray[np.uint8]:
+        """``[h, w, 3]`` its colours as `lab_of` gives them."""
+        return lab_of(self.rgb)
+
+    @cached_property
+    def pairs(self) -> ColourPairs:
+        """Its neighbours of like colour."""
+        return ColourPairs(self.lab.astype(np.float32))
 
 
 class EvidenceSource:
@@ -108,10 +120,8 @@ class EvidenceSource:
         if width <= self._width:
             return rgb
         size = (self._width, max(1, round(self._width * height / width)))
-        small: NDArray[np.uint8] = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-        return small
+        return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    grey: NDArray[np.uint8] = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    return grey
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)

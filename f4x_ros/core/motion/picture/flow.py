@@ -30,10 +30,11 @@ class DenseFlow:
             flow [H, W, 2] in pixels (right, down), and trust [H, W] 0..1: 0 where the way back does
             not end at the start (what is hidden in the other picture, or leaves it).
         """
+        grey, other = np.ascontiguousarray(grey), np.ascontiguousarray(other)
         there = self._dis.calc(grey, other, None)
         back = self._dis.calc(other, grey, None)
-        slip = np.linalg.norm(there + fetched(back, there), axis=-1)
-        trust = np.exp(-((slip / _SLIP_PX) ** 2)).astype(np.float32)
+        slip = there + fetched(back, there)
+        trust = np.exp(-(slip[..., 0] ** 2 + slip[..., 1] ** 2) / np.float32(_SLIP_PX**2))
         trust[~_inside(there)] = 0
         return there, trust
 
@@ -41,10 +42,10 @@ class DenseFlow:
 def fetched(field: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.float32]:
     """The field ``[H, W, ...]`` read where each pixel flows to; 0 outside."""
     there = _ends(flow)
-    read: NDArray[np.float32] = cv2.remap(
+    read = cv2.remap(
         field, there[..., 0], there[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
     )
-    return read
+    return np.asarray(read, np.float32)
 
 
 def textured(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -69,5 +70,4 @@ def _ends(flow: NDArray[np.float32]) -> NDArray[np.float32]:
 def _inside(flow: NDArray[np.float32]) -> NDArray[np.bool_]:
     last = np.array([flow.shape[1] - 1, flow.shape[0] - 1], np.float32)
     there = _ends(flow)
-    inside: NDArray[np.bool_] = ((there >= 0) & (there <= last)).all(-1)
-    return inside
+    return np.asarray(((there >= 0) & (there <= last)).all(-1))

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.motion.picture.colours import ColourMemory, lab_of
-from f4x_ros.core.motion.picture.edges import ColourPairs
+from f4x_ros.core.motion.picture.colours import ColourMemory
 from f4x_ros.core.motion.picture.evidence import Evidence, EvidenceSource
 from f4x_ros.core.motion.picture.flow import fetched
 
@@ -31,9 +30,11 @@ _SURE = 0.98  # what was so in the picture before is so now, at most
 _OUTSIDE = 0.1  # what comes in from the edge moves
 _DRIFT_PX = 2.0  # blur of the mask that is carried on
 _SLOWLY = 0.9  # how much of the usual residual is kept from picture to picture
-_TRUSTED = 0.1  # trust at which motion counts a half
+_TRUSTED = 0.4  # trust at which motion counts a half
 _SEEN_MOVING = 0.6  # probability by motion alone
 _AT_REST = 0.95  # what is kept per picture of having been seen to move
+_AROUND = 0.1  # share of the width that is around a pixel
+_COARSE = 4  # pixels in one, where only what is around counts
 _SMALLEST = 0.15  # share of the largest part below which others are dropped
 
 
@@ -42,7 +43,8 @@ class MoverOptions:
     """What may be fitted to a kind of video.
 
     Attributes:
-        share: a pixel moves if its residual is above this share of what movers usually have, 0..1.
+        share: a pixel moves if its residual is above this share of what movers usually have, in
+            the whole picture and around it (their geometric mean), 0..1.
         colour: weight of the colours, 0 and up.
         memory: weight of the mask of the picture before, 0 and up.
         support: share of a part's pixels that must have been seen to move lately, 0..1.
@@ -104,14 +106,14 @@ class MoverSegmenter:
     def segment(self, evidence: Evidence) -> NDArray[np.bool_]:
         """Mask ``[H, W]`` of the picture that the evidence is of."""
         motion = self._motion_odds(evidence)
-        lab = lab_of(evidence.rgb)
-        odds = motion + self._options.colour * self._colours.odds(lab, _LARGEST)
+        odds = motion + self._options.colour * self._colours.odds(evidence.lab, _LARGEST)
         odds += self._options.memory * self._memory_odds(evidence.flow)
-        odds = ColourPairs(lab.astype(np.float32)).settle(odds.astype(np.float32))
-        odds = self._supported(odds, motion, evidence.flow)
+        odds = evidence.pairs.settle(odds.astype(np.float32))
+        self._moved = self._moved_lately(motion, evidence.flow)
+        odds = self._supported(odds, self._moved)
         self._belief = _probability(odds)
-        fore = self._belief * (odds > 0)
-        self._colours.learn(lab, fore, (1 - self._belief) * (odds <= 0))
+        fore = self._belief * ((odds > 0) & (self._moved > 0.5))
+        self._colours.learn(evidence.lab, fore, (1 - self._belief) * (odds <= 0))
         odds = np.where(_small_parts(odds > 0), np.float32(-1), odds)
         return np.asarray(cv2.resize(odds, evidence.size, interpolation=cv2.INTER_LINEAR) > 0)
 
@@ -121,7 +123,9 @@ class MoverSegmenter:
         now = float((cut**3).sum() / max(float((cut**2).sum()), 1e-9))
         before = now if self._usual_px is None else self._usual_px
         self._usual_px = _SLOWLY * before + (1 - _SLOWLY) * now
-        least = max(_QUIET_PX, _NOISE * float(np.median(px)), self._options.share * self._usual_px)
+        around = np.minimum(_usual_around(cut), self._usual_px)
+        noise = max(_QUIET_PX, _NOISE * float(np.median(px)))
+        least = np.maximum(noise, self._options.share * np.sqrt(around * self._usual_px))
         odds = _STEEP * np.log((px + _SOFT_PX) / (least + _SOFT_PX))
         trust = evidence.trust / (evidence.trust + _TRUSTED)
         return np.asarray(np.clip(odds, -_LARGEST, _LARGEST) * trust, np.float32)
@@ -133,19 +137,33 @@ class MoverSegmenter:
         carried = cv2.GaussianBlur(carried, (0, 0), _DRIFT_PX).clip(1 - _SURE, _SURE)
         return np.asarray(np.log(carried / (1 - carried)))
 
+    def _moved_lately(
+        self, motion: NDArray[np.float32], flow: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        moves = _probability(motion)
+        if self._moved is None:
+            return moves
+        return np.asarray(np.maximum(moves, np.float32(_AT_REST) * fetched(self._moved, flow)))
+
     def _supported(
-        self, odds: NDArray[np.float32], motion: NDArray[np.float32], flow: NDArray[np.float32]
+        self, odds: NDArray[np.float32], moved: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """Without the parts of the mask that have not been seen to move lately."""
-        moves = _probability(motion)
-        if self._moved is not None:
-            moves = np.maximum(moves, np.float32(_AT_REST) * fetched(self._moved, flow))
-        self._moved = moves
         count, part = cv2.connectedComponents((odds > 0).astype(np.uint8), connectivity=4)
         area = np.bincount(part.ravel(), minlength=count)
-        seen = np.bincount(part.ravel(), (moves > _SEEN_MOVING).ravel(), count)
+        seen = np.bincount(part.ravel(), (moved > _SEEN_MOVING).ravel(), count)
         unseen = seen < self._options.support * area
         return np.where(unseen[part] & (part > 0), np.float32(-1), odds)
+
+
+def _usual_around(px: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the residuals ``[H, W]`` around each pixel are, the large ones above all."""
+    height, width = px.shape
+    size = (max(1, width // _COARSE), max(1, height // _COARSE))
+    coarse = cv2.resize(px, size, interpolation=cv2.INTER_AREA)
+    wide = _AROUND * width / _COARSE
+    cubes, squares = (cv2.GaussianBlur(coarse**power, (0, 0), wide) for power in (3, 2))
+    return np.asarray(cv2.resize(cubes / (squares + 1e-9), (width, height)), np.float32)
 
 
 def _probability(odds: NDArray[np.float32]) -> NDArray[np.float32]:
