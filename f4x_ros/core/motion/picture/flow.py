@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -57,10 +58,13 @@ def textured(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     return share
 
 
+@lru_cache(maxsize=4)
 def pixels(height: int, width: int) -> NDArray[np.float32]:
-    """Where each pixel is: ``[H, W, 2]`` (u, v)."""
+    """Where each pixel is: ``[H, W, 2]`` (u, v), not to be written to."""
     v, u = np.mgrid[:height, :width].astype(np.float32)
-    return np.stack([u, v], -1)
+    where = np.stack([u, v], -1)
+    where.flags.writeable = False
+    return where
 
 
 def _ends(flow: NDArray[np.float32]) -> NDArray[np.float32]:
