@@ -43,10 +43,10 @@ def run(options: argparse.Namespace) -> int:
         raise UnsupportedError(
             f"{error.name} is not installed: pip install 'f4x-ros[web]'"
         ) from None
-    from f4x_ros.web.guard import LOOPBACK, check_address
+    from f4x_ros.web.guard import check_address, is_loopback
 
     token = os.environ.get(_TOKEN, "")
-    if options.host not in LOOPBACK:
+    if not is_loopback(options.host):
         token = token or secrets.token_urlsafe(16)
     check_address(options.host, options.port, token)
 
@@ -58,12 +58,16 @@ def run(options: argparse.Namespace) -> int:
         try:
             page = PageServer(perception, owner, options.host, options.port, token=token)
         except OSError as error:
+            why = os.strerror(error.errno or 0)
             raise BadInputError(
-                f"{options.host}:{options.port} cannot be listened at ({error.strerror or error}); "
-                "--port 0 takes a free port"
+                f"{options.host}:{options.port} cannot be listened at ({why}); --port 0 takes a "
+                "free port"
             ) from error
         try:
-            _say(page.url, page.port, options.host)
+            print(f"Open {page.url} in a browser. Ctrl-C ends.", flush=True)
+            if is_loopback(options.host):
+                forward = f"ssh -L {page.port}:127.0.0.1:{page.port} THIS-MACHINE"
+                print(f"From another machine: {forward}, then the same address.", flush=True)
             if options.open:
                 import webbrowser
 
@@ -75,13 +79,3 @@ def run(options: argparse.Namespace) -> int:
             page.close()
             owner.shutdown(cancel_futures=True)
     return 0
-
-
-def _say(url: str, port: int, host: str) -> None:
-    print(f"Open {url} in a browser. Ctrl-C ends.", flush=True)
-    if host in ("127.0.0.1", "localhost", "::1"):
-        print(
-            f"From another machine: ssh -L {port}:127.0.0.1:{port} THIS-MACHINE, then the same "
-            "address there.",
-            flush=True,
-        )

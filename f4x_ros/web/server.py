@@ -13,13 +13,13 @@ import asyncio
 import contextlib
 import json
 import logging
+import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from importlib import resources
 from typing import Any, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
 from websockets.datastructures import Headers
@@ -28,7 +28,7 @@ from websockets.http11 import Request, Response
 
 from f4x_ros.core.errors import BadInputError, F4xError
 from f4x_ros.core.perception import Perception
-from f4x_ros.web.guard import LOOPBACK, check_address, refusal
+from f4x_ros.web.guard import check_address, refusal, split
 from f4x_ros.web.talk import Details, Reply, Talk, about, no_details
 
 T = TypeVar("T")
@@ -39,6 +39,8 @@ MAX_PAGES = 8
 _WAITING = 16  # answers that one page may wait for
 _MESSAGE_BYTES = 64_000  # of a message from a page
 _START_S = 30.0
+_CLOSE_S = 1.0  # that a page has to say goodbye
+_EVERYWHERE = ("0.0.0.0", "::")
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -91,6 +93,7 @@ class PageServer:
         self._host, self._port, self._token, self._rate_hz = host, port, token, rate_hz
         self._files = {one.name: one.read_bytes() for one in _static_files()}
         self._pages: set[ServerConnection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._ended = asyncio.Event()
         self._started: Future[int] = Future()
@@ -104,8 +107,9 @@ class PageServer:
 
     @property
     def url(self) -> str:
-        """The address to open on this machine."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        """The address to open; that of a page for everybody has this machine's name."""
+        host = socket.gethostname() if self._host in _EVERYWHERE else self._host
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self._port}/" + (f"?token={self._token}" if self._token else "")
 
     @property
@@ -145,19 +149,28 @@ class PageServer:
             process_request=self._file,
             compression=None,
             max_size=_MESSAGE_BYTES,
+            close_timeout=_CLOSE_S,
             logger=_quiet(),
         ) as server:
             self._started.set_result(_port_of(server))
-            watch = asyncio.create_task(self._watch()) if self._rate_hz else None
+            if self._rate_hz:
+                self._spawn(self._watch())
             await self._ended.wait()
-            if watch is not None:
-                watch.cancel()
+        for task in self._tasks:  # nobody is there to hear it
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def _file(self, connection: ServerConnection, request: Request) -> Response | None:
         """A file of the page; None lets a WebSocket be opened."""
         headers = request.headers
         why_not = refusal(request.path, _one(headers, "Host"), _one(headers, "Origin"), self._token)
-        name = urlsplit(request.path).path.lstrip("/") or "index.html"
+        name = split(request.path).path.lstrip("/") or "index.html"
         is_public = name.endswith((".js", ".css"))  # the same for everybody, and no map in it
         if why_not and not is_public:
             return _response(403, "Forbidden", "text/plain", why_not.encode())
@@ -180,14 +193,14 @@ class PageServer:
             async for message in connection:
                 if len(waiting) >= _WAITING:
                     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                task = asyncio.create_task(self._answer(connection, talk, message))
+                task = self._spawn(self._answer(connection, talk, message))
                 waiting.add(task)
                 task.add_done_callback(waiting.discard)
         except ConnectionClosed:
             pass
         finally:
             self._pages.discard(connection)
-            for task in waiting:  # nobody is there to hear it
+            for task in waiting:
                 task.cancel()
 
     async def _answer(self, connection: ServerConnection, talk: Talk, message: str | bytes) -> None:
@@ -229,7 +242,7 @@ class PageServer:
 
 
 def _static_files() -> list[Any]:
-    folder = resources.files("f4x_ros.web") / "static"
+    folder = resources.files("f4x_ros.web.static")
     return [one for one in folder.iterdir() if one.name.endswith(tuple(_TYPES))]
 
 
@@ -275,8 +288,3 @@ def _quiet() -> logging.Logger:
     logger = logging.getLogger(f"{__name__}.websockets")
     logger.setLevel(logging.CRITICAL)
     return logger
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only programs of this machine reach it."""
-    return host in LOOPBACK

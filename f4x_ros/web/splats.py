@@ -23,7 +23,8 @@ def packed(snapshot: Snapshot, most: int = MAX_SPLATS) -> NDArray[np.uint32]:
     """Gaussians as words [N, 8] of 32 bits, in the order of the snapshot.
 
     Three floats for the middle (m, map frame); red, green, blue, opacity in a byte each; six half
-    floats for the upper triangle of the covariance (cm², map frame); the id of the object (int32, 0 = none).
+    floats for the upper triangle of the covariance (cm², map frame); the id of the object (int32,
+    0 = none).
 
     Args:
         snapshot: on the CPU.

@@ -13,6 +13,7 @@ from f4x_ros.viz.palette import Rgb
 
 _SELECTED = 0.5
 _TINT, _FAINT = 115, 60  # alpha, 0..255, of what is there and of what may be there
+_RIM = (255, 255, 255, 210)
 _SMALLEST_PX = 4  # side of a square; dots that are smaller are noise between splats
 
 
@@ -37,6 +38,7 @@ def tinted_png(
         bgr = color[::-1]
         out[mask] = (*bgr, _TINT if is_sure else _FAINT)
         edges, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(out, edges, -1, _RIM, 3)  # seen on a thing of the same colour, too
         cv2.drawContours(out, edges, -1, (*bgr, 255), 1)
     return _encoded(".png", out)
 

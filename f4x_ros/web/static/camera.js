@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The eye of the page: an optical frame (x right, y down, z ahead) in a map whose z points up.
+// The eye of the page: an optical frame (x right, y down, z ahead) in the map.
 
 const NEAR_M = 0.05;
 
 export const add = (a, b, s = 1) => [a[0] + s * b[0], a[1] + s * b[1], a[2] + s * b[2]];
 export const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
-const unit = (a) => { const n = Math.hypot(...a) || 1; return a.map((x) => x / n); };
 
 /** A vector turned about an axis of length 1 (Rodrigues). */
 function turned(v, axis, angle) {
@@ -18,6 +17,7 @@ export class Camera {
   constructor() {
     this.eye = [0, 0, 1.5];
     this.right = [0, -1, 0]; this.down = [0, 0, -1]; this.ahead = [1, 0, 0];
+    this.up = [0, 0, 1];
     this.away = 2;  // metres to what it turns about
     this.fovY = 50;  // degrees, of the camera whose picture is to fit
     this.aspect = 4 / 3;
@@ -35,6 +35,8 @@ export class Camera {
   take(pose, fovY, aspect) {
     const column = (k) => [pose[k], pose[4 + k], pose[8 + k]];
     this.right = column(0); this.down = column(1); this.ahead = column(2); this.eye = column(3);
+    // Some maps are of a camera that lay in no frame with z up; others look straight down.
+    this.up = this.down[2] < -0.3 ? [0, 0, 1] : this.down.map((x) => -x);
     this.fovY = fovY; this.aspect = aspect;
     this.version++;
   }
@@ -65,17 +67,10 @@ export class Camera {
   }
 
   turn(dx, dy) {
-    const target = add(this.eye, this.ahead, this.away);
-    const up = [0, 0, 1], yaw = -dx * 0.006;
-    const pitch = -dy * 0.006;
-    const axis = this.right;
-    for (const name of ["right", "down", "ahead"]) this[name] = turned(turned(this[name], axis, pitch), up, yaw);
-    if (this.down[2] > -0.02) {  // never upside down
-      const flat = unit([this.ahead[0], this.ahead[1], 0]);
-      const sign = Math.sign(this.ahead[2]);
-      this.ahead = unit([flat[0] * 0.03, flat[1] * 0.03, sign]);
-      this.right = unit(cross(this.ahead, up)); this.down = cross(this.ahead, this.right);
-    }
+    const target = add(this.eye, this.ahead, this.away), right = this.right;
+    const pitched = (v) => turned(v, right, -dy * 0.006), yawed = (v) => turned(v, this.up, -dx * 0.006);
+    const upright = dot(pitched(this.down), this.up) < -0.02;  // never upside down
+    for (const name of ["right", "down", "ahead"]) this[name] = yawed(upright ? pitched(this[name]) : this[name]);
     this.eye = add(target, this.ahead, -this.away);
     this.version++;
   }
@@ -96,8 +91,7 @@ export class Camera {
 
   walk(right, ahead, up) {
     const step = Math.max(0.05, this.away * 0.06);
-    this.eye = add(add(this.eye, this.right, right * step), this.ahead, ahead * step);
-    this.eye[2] += up * step;
+    this.eye = add(add(add(this.eye, this.right, right * step), this.ahead, ahead * step), this.up, up * step);
     this.version++;
   }
 

@@ -191,6 +191,10 @@ function showThings() {
     state.chosen = state.chosen === thing.id ? 0 : thing.id;
     showThings();
     redraw();
+  }, (place, size) => {
+    camera.lookAt(place, size);
+    state.follow = false;
+    viewChanged();
   });
 }
 
@@ -339,5 +343,5 @@ try {
   placed = true;
   state.exact = state.follow = true;
   $("exact").setAttribute("aria-pressed", "true");
-  say(`${error.message}: pictures come from f4x instead`);
+  $("hint").textContent = `${error.message}: pictures come from f4x instead`;
 }

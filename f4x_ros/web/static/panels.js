@@ -40,7 +40,7 @@ export function showAnswers(texts, answers, drop) {
 }
 
 /** The things of a moment; those that move first. */
-export function showThings(things, chosen, choose) {
+export function showThings(things, chosen, choose, goTo) {
   const count = things.length;
   $("things-count").textContent = count ? `(${count})` : "";
   const sorted = [...things].sort((a, b) => b.moving - a.moving || a.name.localeCompare(b.name) || a.id - b.id);
@@ -59,7 +59,9 @@ export function showThings(things, chosen, choose) {
         element("p", { className: "why", text: `first seen at ${seconds(thing.first_seen_s)}, last at ${seconds(thing.last_seen_s)}` }));
     }
     button.onclick = () => choose(thing);
-    return element("li", {}, button);
+    const look = element("button", { className: "look", type: "button", text: "◎", title: "Look at it from near" });
+    look.onclick = () => goTo(middle(thing), Math.hypot(...size(thing)));
+    return element("li", { className: "row" }, button, look);
   }));
   if (!count) $("thing-list").append(element("p", { className: "empty", text: "No thing is followed at this moment. Standing prompts (f4x run --prompt) say what is." }));
 }
