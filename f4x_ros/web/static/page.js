@@ -64,14 +64,18 @@ async function grown(about) {
   if (before && before.seconds === undefined) say("");
   const other = !before || before.first_ns !== about.first_ns;  // (a node may begin a new map)
   if (other) [state.at, placed] = [null, false];
-  if (other || (state.at === null && before.last_ns !== about.last_ns)) await moved();
+  if (other) await moved();
+  else if (state.at === null && before.last_ns !== about.last_ns) await shown();
 }
 
 const moment = new Latest(async () => {
   const said = await ask("moment", { at: state.at });
   if (!said) return;
   state.moment = said.value;
-  if (!placed || state.follow) camera.take(said.value.T_map_camera, said.value.fov_y, said.value.aspect);
+  if (!placed || state.follow) {
+    camera.take(said.value.T_map_camera, said.value.fov_y, said.value.aspect);
+    viewChanged();
+  }
   showThings();
   redraw();
 });
@@ -133,14 +137,20 @@ function lay(id, data, type) {
 
 // --- what follows from a change ------------------------------------------------------------------
 
-/** Another moment is shown. */
+/** Another moment is shown: what was laid over the one before goes. */
 async function moved() {
   lay("mask", null);
   forgetClicks();
+  await shown();
+}
+
+/** Ask for all that is shown of the moment; a map that grows is asked again and again. */
+async function shown() {
   showTime();
   if (!placed) await moment.wish();  // the first view is the camera's
   else moment.wish();
   await gaussians.wish();
+  click.wish();
   settle();
 }
 
@@ -193,7 +203,7 @@ function showThings() {
     redraw();
   }, (place, size) => {
     camera.lookAt(place, size);
-    state.follow = false;
+    follow(false);
     viewChanged();
   });
 }
@@ -216,7 +226,7 @@ function draw(now) {
   const moves = camera.version !== drawn;
   if (moves && took < 400) {
     rate = rate ? 0.8 * rate + 200 / took : 1000 / took;
-    if (took > 45) scale = Math.max(0.2, scale * 0.85);
+    if (took > 45) scale = Math.max(0.25, scale * Math.max(0.6, Math.sqrt(40 / took)));
     else if (took < 22) scale = Math.min(1, scale * 1.08);
   }
   drawn = camera.version;
@@ -254,7 +264,7 @@ function resize() {
 // --- hands ---------------------------------------------------------------------------------------
 
 handle($("view"), camera, {
-  changed: () => { state.follow = false; viewChanged(); },
+  changed: () => { follow(false); viewChanged(); },
   click: (x, y, { add, take }) => {
     if (!state.moment) return;
     const one = [x / camera.width, y / camera.height, take ? 0 : 1];
@@ -317,12 +327,18 @@ function stop() {
   $("play").textContent = "▶";
 }
 
+/** Look from where the camera was, also at other moments, until the view is moved. */
+function follow(yes) {
+  state.follow = yes;
+  $("robot").setAttribute("aria-pressed", String(yes));
+}
+
 $("robot").onclick = () => {
-  if (!state.moment) return;
+  if (!state.moment || state.follow) return follow(false);
   camera.take(state.moment.T_map_camera, state.moment.fov_y, state.moment.aspect);
   camera.away = splats?.depthAhead(camera) ?? camera.away;
   viewChanged();
-  state.follow = true;
+  follow(true);
 };
 
 for (const name of ["boxes", "path", "exact"]) {
@@ -341,7 +357,8 @@ try {
   splats = new Splats($("splats"));
 } catch (error) {  // the map's own pictures of each view do instead
   placed = true;
-  state.exact = state.follow = true;
+  state.exact = true;
+  follow(true);
   $("exact").setAttribute("aria-pressed", "true");
   $("hint").textContent = `${error.message}: pictures come from f4x instead`;
 }

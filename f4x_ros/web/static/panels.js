@@ -112,7 +112,7 @@ export function showAbout(about, splats, rate) {
   if (splats && splats.count < splats.all) rows.shown = splats.count.toLocaleString("en");
   rows["memory of the map"] = bytes(about.map_bytes);
   rows["memory in all"] = bytes(about.process_bytes);
-  if (about.seconds !== undefined) rows.recorded = `${seconds(about.seconds)} in ${about.map_frame}`;
+  if (about.seconds !== undefined) Object.assign(rows, { recorded: seconds(about.seconds), frame: about.map_frame });
   if (rate) rows.drawn = `${rate.toFixed(0)} pictures/s`;
   rows["words by"] = about.encoder;
   rows["drawn by"] = `${about.backend} on ${about.device}`;

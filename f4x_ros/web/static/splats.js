@@ -3,17 +3,17 @@
 // "EWA volume splatting", 2001; Kerbl et al., "3D Gaussian splatting", 2023), sorted from back to front.
 
 const WORDS = 8, ROW = 512;  // words of a Gaussian; Gaussians in a row of the texture
-const BUCKETS = 65536, NEAR_M = 0.05;
+const BUCKETS = 65536, NEAR_M = 0.05, BESIDE_M = 0.5;  // (the middle of a large one may be out of view)
 
 const VERTEX = `#version 300 es
 precision highp float; precision highp int; precision highp usampler2D;
 uniform usampler2D splats; uniform mat3 turn; uniform vec3 eye; uniform float focal; uniform vec2 size;
 uniform int marked;
-in uint index;
 out vec4 color; out vec2 at;
 void main() {
   gl_Position = vec4(0.0, 0.0, 2.0, 1.0);
-  ivec2 place = ivec2(int(index % ${ROW}u) * 2, int(index / ${ROW}u));
+  int index = gl_VertexID >> 2, corner = gl_VertexID & 3;
+  ivec2 place = ivec2(index % ${ROW} * 2, index / ${ROW});
   uvec4 a = texelFetch(splats, place, 0), b = texelFetch(splats, place + ivec2(1, 0), 0);
   vec3 c = turn * (uintBitsToFloat(a.xyz) - eye);
   color = vec4(a.w & 255u, (a.w >> 8u) & 255u, (a.w >> 16u) & 255u, a.w >> 24u) / 255.0;
@@ -28,7 +28,7 @@ void main() {
   float mean = 0.5 * (A + C), root = sqrt(max(mean * mean - (A * C - B * B), 0.0));
   float first = mean + root, second = max(mean - root, 0.1);
   vec2 axis = abs(B) > 1e-5 ? normalize(vec2(B, first - A)) : (A >= C ? vec2(1, 0) : vec2(0, 1));
-  at = (vec2(gl_VertexID & 1, gl_VertexID >> 1) * 2.0 - 1.0) * sqrt(2.0 * log(255.0 * color.a));
+  at = (vec2(corner & 1, corner >> 1) * 2.0 - 1.0) * sqrt(2.0 * log(255.0 * color.a));
   vec2 pixel = focal * c.xy / c.z + size / 2.0
     + axis * sqrt(first) * at.x + vec2(-axis.y, axis.x) * sqrt(second) * at.y;
   if (marked != 0 && int(b.w) == marked) color.rgb = mix(color.rgb, vec3(1.0, 0.8, 0.1), 0.45);
@@ -56,11 +56,7 @@ export class Splats {
     this.texture = gl.createTexture();
     this.order = gl.createBuffer();
     gl.bindVertexArray(gl.createVertexArray());
-    const index = gl.getAttribLocation(this.program, "index");
-    gl.bindBuffer(gl.ARRAY_BUFFER, this.order);
-    gl.enableVertexAttribArray(index);
-    gl.vertexAttribIPointer(index, 1, gl.UNSIGNED_INT, 0, 0);
-    gl.vertexAttribDivisor(index, 1);
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, this.order);
     gl.useProgram(this.program);
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
@@ -82,7 +78,7 @@ export class Splats {
     this.places = new Float32Array(words.buffer);
     this.count = count;
     this.depths = new Float32Array(count);
-    this.sorted = new Uint32Array(count);
+    this.sorted = new Uint32Array(6 * count);
   }
 
   /** Middle distance of what is near the middle of the view, to turn about; null if nothing is. */
@@ -106,32 +102,39 @@ export class Splats {
     gl.clear(gl.COLOR_BUFFER_BIT);
     if (!this.count) return;
     const shown = this.sort(camera);
-    gl.bufferData(gl.ARRAY_BUFFER, this.sorted.subarray(0, shown), gl.DYNAMIC_DRAW);
+    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, this.sorted.subarray(0, 6 * shown), gl.DYNAMIC_DRAW);
     gl.uniformMatrix3fv(this.at.turn, true, [...camera.right, ...camera.down, ...camera.ahead]);
     gl.uniform3fv(this.at.eye, camera.eye);
     gl.uniform1f(this.at.focal, (camera.focal * height) / camera.height);
     gl.uniform2f(this.at.size, width, height);
     gl.uniform1i(this.at.marked, marked);
-    gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, shown);
+    gl.drawElements(gl.TRIANGLES, 6 * shown, gl.UNSIGNED_INT, 0);  // (instances are slow without a GPU)
   }
 
-  /** Rows in front of the eye, the farthest first, into `sorted`; returns how many. */
+  /** Two triangles for each Gaussian in view, the farthest first, into `sorted`; returns how many Gaussians. */
   sort(camera) {
     const { places, depths, sorted, count } = this;
-    const [ax, ay, az] = camera.ahead;
-    const zero = ax * camera.eye[0] + ay * camera.eye[1] + az * camera.eye[2];
+    const [ax, ay, az] = camera.ahead, [rx, ry, rz] = camera.right, [dx, dy, dz] = camera.down, [ex, ey, ez] = camera.eye;
+    const wide = (0.65 * camera.width) / camera.focal, high = (0.65 * camera.height) / camera.focal;
     let far = NEAR_M;
-    for (let i = 0; i < count; i++) {
-      const at = i * WORDS;
-      const depth = ax * places[at] + ay * places[at + 1] + az * places[at + 2] - zero;
-      depths[i] = depth;
-      if (depth > far) far = depth;
+    for (let i = 0, at = 0; i < count; i++, at += WORDS) {
+      const x = places[at] - ex, y = places[at + 1] - ey, z = places[at + 2] - ez;
+      const depth = ax * x + ay * y + az * z;
+      const inView = depth >= NEAR_M && Math.abs(rx * x + ry * y + rz * z) < wide * depth + BESIDE_M
+        && Math.abs(dx * x + dy * y + dz * z) < high * depth + BESIDE_M;
+      depths[i] = inView ? depth : 0;
+      if (inView && depth > far) far = depth;
     }
     const scale = (BUCKETS - 1) / (far - NEAR_M || 1);
     const ends = new Uint32Array(BUCKETS + 1);
-    for (let i = 0; i < count; i++) if (depths[i] >= NEAR_M) ends[((far - depths[i]) * scale + 1) | 0]++;
+    for (let i = 0; i < count; i++) if (depths[i]) ends[((far - depths[i]) * scale + 1) | 0]++;
     for (let k = 1; k <= BUCKETS; k++) ends[k] += ends[k - 1];
-    for (let i = 0; i < count; i++) if (depths[i] >= NEAR_M) sorted[ends[((far - depths[i]) * scale) | 0]++] = i;
+    for (let i = 0; i < count; i++) {
+      if (!depths[i]) continue;
+      const to = 6 * ends[((far - depths[i]) * scale) | 0]++, corner = 4 * i;
+      sorted[to] = corner; sorted[to + 1] = corner + 1; sorted[to + 2] = corner + 2;
+      sorted[to + 3] = corner + 1; sorted[to + 4] = corner + 3; sorted[to + 5] = corner + 2;
+    }
     return ends[BUCKETS];
   }
 }
