@@ -231,6 +231,9 @@ class PageServer:
                 value = await self._on_owner(lambda: about(self._perception, self._details))
             except F4xError:  # the owner is ending
                 return
+            except Exception:
+                _log.exception("open pages are no longer told how the map grows")
+                return
             text = json.dumps({"event": "about", "value": value}, allow_nan=False)
             if text != told:
                 told = text

@@ -75,10 +75,13 @@ export class Latest {
       return;
     }
     this.running = true;
-    do {
-      this.again = false;
-      await this.run();
-    } while (this.again);
-    this.running = false;
+    try {
+      do {
+        this.again = false;
+        await this.run();
+      } while (this.again);
+    } finally {
+      this.running = false;
+    }
   }
 }

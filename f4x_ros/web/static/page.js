@@ -12,6 +12,7 @@ const $ = (id) => document.getElementById(id);
 const ASKED_PX = 640;  // longer side of what the server draws
 const SETTLED_MS = 180;  // after the view's last change
 const PLAY_MS = 100;
+const SHARE = 4;  // times as long as it took to take in a map that grows, it is left in peace
 const KEPT = 600;  // numbers of the memory's history
 
 const camera = new Camera();
@@ -22,6 +23,7 @@ const state = {
   boxes: true, path: true, exact: false, follow: false, memory: [], splats: null,
 };
 let splats = null, drawn = -1, scale = 1, rate = 0, settledTimer = 0, placed = false, playing = 0;
+let shownNs = "", growTimer = 0, restsUntil = 0;
 
 // --- asking the map ------------------------------------------------------------------------------
 
@@ -65,7 +67,10 @@ async function grown(about) {
   const other = !before || before.first_ns !== about.first_ns;  // (a node may begin a new map)
   if (other) [state.at, placed] = [null, false];
   if (other) await moved();
-  else if (state.at === null && before.last_ns !== about.last_ns) await shown();
+  else if (state.at === null && shownNs !== about.last_ns) {
+    clearTimeout(growTimer);
+    growTimer = setTimeout(shown, Math.max(0, restsUntil - performance.now()));
+  }
 }
 
 const moment = new Latest(async () => {
@@ -146,10 +151,13 @@ async function moved() {
 
 /** Ask for all that is shown of the moment; a map that grows is asked again and again. */
 async function shown() {
+  const began = performance.now();
+  shownNs = state.about.last_ns;
   showTime();
   if (!placed) await moment.wish();  // the first view is the camera's
   else moment.wish();
   await gaussians.wish();
+  restsUntil = performance.now() + SHARE * (performance.now() - began);
   click.wish();
   settle();
 }

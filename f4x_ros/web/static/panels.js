@@ -86,8 +86,9 @@ export function addQuestion(question) {
 /** The answer with what it rests on; `show` brings the moment and the things into view. */
 export function addAnswer(place, answer, show) {
   const sentence = answer.text ? answer.text[0].toUpperCase() + answer.text.slice(1) : answer.outcome;
-  const said = answer.outcome === "value" ? sentence : `${answer.outcome[0].toUpperCase()}${answer.outcome.slice(1)}: ${answer.text}`;
-  place.replaceChildren(element("p", { className: `told ${answer.outcome === "value" ? "" : classOf(answer.outcome)}`, text: said }));
+  const isValue = answer.outcome === "value";
+  const outcome = isValue ? [] : [element("span", { className: classOf(answer.outcome), text: `${answer.outcome[0].toUpperCase()}${answer.outcome.slice(1)}. ` })];
+  place.replaceChildren(element("p", { className: answer.outcome === "not understood" ? "told why" : "told" }, ...outcome, sentence));
   const lines = answer.steps.flatMap((step) => {
     const given = Object.entries(step.arguments).map(([name, value]) => `${name}=${value}`).join(", ");
     return [element("p", { text: `${step.tool}(${given})` }), element("ul", {}, ...step.evidence.map((text) => element("li", { text })))];
