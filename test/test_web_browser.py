@@ -11,12 +11,14 @@ import cv2
 import numpy as np
 import pytest
 from ask_scene import small_map
+from box_world import BoxWorld, still
 from numpy.typing import NDArray
 
 pytest.importorskip("websockets", reason="needs the extra [web]")
 
 from chromium import PATIENCE_S, Tab, chromium
 
+from f4x_ros.core.config import Config
 from f4x_ros.core.perception import Perception
 from f4x_ros.web.server import PageServer
 
@@ -208,6 +210,30 @@ def test_the_page_comes_back_after_the_map_was_away(browser: Tab, perception: Pe
         second = PageServer(perception, owner, port=first.port)
         browser.until("document.querySelector('#message').hidden")
         second.close()
+
+
+def test_the_page_follows_a_map_that_grows_and_stays_at_a_past_moment(browser: Tab) -> None:
+    options = {"features.extractor": "color", "mapping.iterations": 1, "mapping.resolution": 96}
+    growing = Perception(Config.from_dotted(options), ["red thing"])
+    world = BoxWorld({"red": still(-0.4, 0.0, 1.6)})
+    with ThreadPoolExecutor(1) as owner:
+        page = PageServer(growing, owner, rate_hz=20)
+        browser.errors.clear()
+        browser.open(page.url)
+        browser.until("document.querySelector('#message').innerText.startsWith('No frame')")
+        for index in range(3):
+            owner.submit(growing.process, world(index)).result()
+        browser.until(f"{GAUSSIANS} > 0 && document.querySelector('#message').hidden")
+        browser.until("document.querySelector('#time-text').innerText.startsWith('0.20 of')")
+        owner.submit(growing.process, world(3)).result()
+        browser.until("document.querySelector('#time-text').innerText.startsWith('0.30 of')")
+        browser.until("document.querySelectorAll('#thing-list [data-id]').length === 1")
+        browser.click(*browser.middle("#time"))
+        browser.until("document.querySelector('#time-text').innerText.startsWith('0.15 of')")
+        owner.submit(growing.process, world(4)).result()
+        browser.until("document.querySelector('#time-text').innerText === '0.15 of 0.40 s'")
+        assert browser.errors == []
+        page.close()
 
 
 def test_without_webgl_pictures_come_from_the_map(page: PageServer) -> None:
