@@ -218,7 +218,7 @@ function showThings() {
 
 // --- drawing -------------------------------------------------------------------------------------
 
-let wanted = false, lastAt = 0;
+let wanted = false, lastAt = 0, wasMoving = false;
 
 function redraw() {
   if (wanted) return;
@@ -232,12 +232,13 @@ function draw(now) {
   const took = now - lastAt;
   lastAt = now;
   const moves = camera.version !== drawn;
-  if (moves && took < 400) {
+  if (moves && wasMoving && took < 3000) {
     rate = rate ? 0.8 * rate + 200 / took : 1000 / took;
     if (took > 45) scale = Math.max(0.25, scale * Math.max(0.6, Math.sqrt(40 / took)));
     else if (took < 22) scale = Math.min(1, scale * 1.08);
   }
   drawn = camera.version;
+  wasMoving = moves;
   const sharp = Math.min(1.5, window.devicePixelRatio || 1);
   splats?.draw(camera, moves ? sharp * scale : sharp, state.chosen);
   drawMarks();

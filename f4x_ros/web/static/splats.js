@@ -12,7 +12,7 @@ uniform int marked;
 out vec4 color; out vec2 at;
 void main() {
   gl_Position = vec4(0.0, 0.0, 2.0, 1.0);
-  int index = gl_VertexID >> 2, corner = gl_VertexID & 3;
+  int index = gl_VertexID / 3, corner = gl_VertexID % 3;
   ivec2 place = ivec2(index % ${ROW} * 2, index / ${ROW});
   uvec4 a = texelFetch(splats, place, 0), b = texelFetch(splats, place + ivec2(1, 0), 0);
   vec3 c = turn * (uintBitsToFloat(a.xyz) - eye);
@@ -28,7 +28,9 @@ void main() {
   float mean = 0.5 * (A + C), root = sqrt(max(mean * mean - (A * C - B * B), 0.0));
   float first = mean + root, second = max(mean - root, 0.1);
   vec2 axis = abs(B) > 1e-5 ? normalize(vec2(B, first - A)) : (A >= C ? vec2(1, 0) : vec2(0, 1));
-  at = (vec2(corner & 1, corner >> 1) * 2.0 - 1.0) * sqrt(2.0 * log(255.0 * color.a));
+  // One triangle around the ellipse: half the work of a square where there is no graphics card.
+  vec2 tip = corner == 0 ? vec2(0.0, 2.0) : vec2(corner == 1 ? -1.7320508 : 1.7320508, -1.0);
+  at = tip * sqrt(2.0 * log(255.0 * color.a));
   vec2 pixel = focal * c.xy / c.z + size / 2.0
     + axis * sqrt(first) * at.x + vec2(-axis.y, axis.x) * sqrt(second) * at.y;
   if (marked != 0 && int(b.w) == marked) color.rgb = mix(color.rgb, vec3(1.0, 0.8, 0.1), 0.45);
@@ -78,7 +80,7 @@ export class Splats {
     this.places = new Float32Array(words.buffer);
     this.count = count;
     this.depths = new Float32Array(count);
-    this.sorted = new Uint32Array(6 * count);
+    this.sorted = new Uint32Array(3 * count);
   }
 
   /** Middle distance of what is near the middle of the view, to turn about; null if nothing is. */
@@ -102,16 +104,16 @@ export class Splats {
     gl.clear(gl.COLOR_BUFFER_BIT);
     if (!this.count) return;
     const shown = this.sort(camera);
-    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, this.sorted.subarray(0, 6 * shown), gl.DYNAMIC_DRAW);
+    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, this.sorted.subarray(0, 3 * shown), gl.DYNAMIC_DRAW);
     gl.uniformMatrix3fv(this.at.turn, true, [...camera.right, ...camera.down, ...camera.ahead]);
     gl.uniform3fv(this.at.eye, camera.eye);
     gl.uniform1f(this.at.focal, (camera.focal * height) / camera.height);
     gl.uniform2f(this.at.size, width, height);
     gl.uniform1i(this.at.marked, marked);
-    gl.drawElements(gl.TRIANGLES, 6 * shown, gl.UNSIGNED_INT, 0);  // (instances are slow without a GPU)
+    gl.drawElements(gl.TRIANGLES, 3 * shown, gl.UNSIGNED_INT, 0);  // (instances are slow without a GPU)
   }
 
-  /** Two triangles for each Gaussian in view, the farthest first, into `sorted`; returns how many Gaussians. */
+  /** A triangle for each Gaussian in view, the farthest first, into `sorted`; returns how many Gaussians. */
   sort(camera) {
     const { places, depths, sorted, count } = this;
     const [ax, ay, az] = camera.ahead, [rx, ry, rz] = camera.right, [dx, dy, dz] = camera.down, [ex, ey, ez] = camera.eye;
@@ -131,9 +133,8 @@ export class Splats {
     for (let k = 1; k <= BUCKETS; k++) ends[k] += ends[k - 1];
     for (let i = 0; i < count; i++) {
       if (!depths[i]) continue;
-      const to = 6 * ends[((far - depths[i]) * scale) | 0]++, corner = 4 * i;
+      const to = 3 * ends[((far - depths[i]) * scale) | 0]++, corner = 3 * i;
       sorted[to] = corner; sorted[to + 1] = corner + 1; sorted[to + 2] = corner + 2;
-      sorted[to + 3] = corner + 1; sorted[to + 4] = corner + 3; sorted[to + 5] = corner + 2;
     }
     return ends[BUCKETS];
   }
