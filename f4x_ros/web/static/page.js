@@ -37,7 +37,9 @@ const link = new Link({
 /** Ask; what is wrong is said on the page, and null comes back. */
 async function ask(what, given) {
   try {
-    return await link.ask(what, given);
+    const said = await link.ask(what, given);
+    say("");
+    return said;
   } catch (error) {
     say(error.message);
     return null;
@@ -218,7 +220,7 @@ function showThings() {
 
 // --- drawing -------------------------------------------------------------------------------------
 
-let wanted = false, lastAt = 0, wasMoving = false;
+let wanted = false, lastAt = 0, byHand = false, wasByHand = false;
 
 function redraw() {
   if (wanted) return;
@@ -232,13 +234,13 @@ function draw(now) {
   const took = now - lastAt;
   lastAt = now;
   const moves = camera.version !== drawn;
-  if (moves && wasMoving && took < 3000) {
+  if (byHand && wasByHand && took < 3000) {
     rate = rate ? 0.8 * rate + 200 / took : 1000 / took;
     if (took > 45) scale = Math.max(0.25, scale * Math.max(0.6, Math.sqrt(40 / took)));
     else if (took < 22) scale = Math.min(1, scale * 1.08);
   }
   drawn = camera.version;
-  wasMoving = moves;
+  [wasByHand, byHand] = [byHand, false];
   const sharp = Math.min(1.5, window.devicePixelRatio || 1);
   splats?.draw(camera, moves ? sharp * scale : sharp, state.chosen);
   drawMarks();
@@ -273,7 +275,7 @@ function resize() {
 // --- hands ---------------------------------------------------------------------------------------
 
 handle($("view"), camera, {
-  changed: () => { follow(false); viewChanged(); },
+  changed: () => { byHand = true; follow(false); viewChanged(); },
   click: (x, y, { add, take }) => {
     if (!state.moment) return;
     const one = [x / camera.width, y / camera.height, take ? 0 : 1];
