@@ -54,7 +54,7 @@ clean:  ## remove builds and caches, not the environments
 	find f4x_ros test test_models tools bench launch -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.installed: $(INSTALLED_FROM) constraints.txt
-	@$(PYTHON) tools/make_venv.py $(VENV) constraints.txt dev eval sim mcp
+	@$(PYTHON) tools/make_venv.py $(VENV) constraints.txt dev eval sim mcp web
 	@touch $@
 
 $(VENV)/.share: $(VENV)/.installed $(wildcard config/* launch/*)

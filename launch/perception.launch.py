@@ -37,6 +37,7 @@ PARAMETERS = {
 }
 SHARE = FindPackageShare("f4x_ros")
 PARAMS_FILE = PathJoinSubstitution([SHARE, "config", "perception.yaml"])
+WEB_PORT = 8322
 YES_OR_NO = ["true", "false", "True", "False"]
 
 
@@ -97,13 +98,18 @@ def declare_arguments() -> list[DeclareLaunchArgument]:
             "true: `camera` begins again at its end, until Ctrl-C, with the stamps of the clock; "
             "false: it plays once, with its own stamps",
         ),
+        "web": (
+            "false",
+            "true: show the map in a browser at http://localhost:8322/; another port: web.port in "
+            "params_file",
+        ),
         "rviz": ("false", "true: start RViz, too"),
         "rviz_config": (
             PathJoinSubstitution([SHARE, "config", "perception.rviz"]),
             "configuration file of RViz",
         ),
     }
-    choices = dict.fromkeys(("use_sim_time", "autostart", "loop", "rviz"), YES_OR_NO)
+    choices = dict.fromkeys(("use_sim_time", "autostart", "loop", "rviz", "web"), YES_OR_NO)
     return [
         DeclareLaunchArgument(
             name, default_value=default, description=description, choices=choices.get(name)
@@ -127,6 +133,7 @@ def start(context: LaunchContext) -> list[object]:
         ("depth/image", said["depth_topic"]),
     ]
     given = {PARAMETERS[name]: said[name] for name in PARAMETERS if said[name]}
+    page = {"web.port": WEB_PORT} if is_true(said["web"]) else {}
     actions: list[object] = []
     if examples := examples_for(
         said, is_default=said["params_file"] == PARAMS_FILE.perform(context)
@@ -141,7 +148,7 @@ def start(context: LaunchContext) -> list[object]:
             parameters=[
                 said["params_file"],
                 {**sim_time, "autostart": is_true(said["autostart"])},
-                {name: as_text(value) for name, value in given.items()},
+                {name: as_text(value) for name, value in given.items()} | page,
             ],
             remappings=[*TF_REMAPPINGS, *image_topics, ("pose", said["pose_topic"])],
             **common,

@@ -8,6 +8,7 @@ from typing import Any
 import launch_standins as standins
 import pytest
 
+from f4x_ros.cli import main as cli
 from f4x_ros.cli.prompts import DEMO, EXAMPLES
 
 Start = Callable[..., dict[str, Any]]
@@ -87,6 +88,12 @@ def test_only_the_node_starts_by_default(start: Start) -> None:
 
 def test_camera_and_rviz_start_when_asked_for(start: Start) -> None:
     assert start(**EVERYTHING).keys() == {"perception", "camera", "rviz2", "words"}
+
+
+def test_the_page_is_where_f4x_view_would_show_it(start: Start, defaults: dict[str, str]) -> None:
+    options = cli.parser().parse_args(["view", "map.f4x"])
+    assert parameters(start(web="true")["perception"], defaults)["web.port"] == options.port
+    assert "web.port" not in parameters(start()["perception"], defaults)
 
 
 def test_without_rviz_on_the_machine_the_rest_starts_and_words_say_so(

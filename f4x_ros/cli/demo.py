@@ -99,7 +99,8 @@ def run(options: argparse.Namespace) -> int:
 
     print("\nThe node's report:\n")
     print(table(report_rows(report)))
-    print(f"\nResults are in {out}. Open {out / 'story.png'} to see the whole story.")
+    print(f"\nResults are in {out}: f4x view {out / 'map.f4x'} shows the map in a browser.")
+    print(f"Open {out / 'story.png'} to see the whole story.")
     return 0
 
 

@@ -26,6 +26,7 @@ from f4x_ros.cli import (
     run,
     segment,
     transfer,
+    view,
     weights,
 )
 from f4x_ros.cli import eval as evaluation
@@ -39,6 +40,7 @@ _COMMANDS = {
     "query": query,
     "ask": ask,
     "mcp": mcp,
+    "view": view,
     "segment": segment,
     "transfer": transfer,
     "eval": evaluation,

@@ -96,7 +96,9 @@ def run(options: argparse.Namespace) -> int:
             raise failure from error
     say_remarks(source.name, source.remarks[said:])  # what only the frames have shown
     _print_report(report, feed.why)
-    print(f"\nResults are in {out}. Open {recorder.path('story.png')} to see the whole story.")
+    saved = recorder.path("map.f4x")
+    print(f"\nResults are in {out}: f4x view {saved} shows the map in a browser.")
+    print(f"Open {recorder.path('story.png')} to see the whole story.")
     if failure is not None:
         raise failure
     return 0

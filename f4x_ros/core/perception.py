@@ -44,10 +44,11 @@ from f4x_ros.core.data import (
 )
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.heads import make_heads
-from f4x_ros.core.field import take_snapshot, to_picture
+from f4x_ros.core.field import Snapshot, brought_here, take_snapshot, to_picture
 from f4x_ros.core.files import map_file
 from f4x_ros.core.motion.odometry import PoseEstimate
 from f4x_ros.core.objects import Life
+from f4x_ros.core.observe import apply
 from f4x_ros.core.render import resolve_backend
 from f4x_ros.core.render.device import choose_device, drawable_here
 from f4x_ros.core.world import MapCloud, Memory, percept_of
@@ -422,6 +423,26 @@ class Perception:
         snapshot = take_snapshot(field, time_s if stamp_ns else None, blocks=seen)
         out = snapshot.render(snapshot.colors, camera, pose, self.backend)
         return to_picture(out, self._memory.exposures.at(time_s))
+
+    @torch.no_grad()
+    def snapshot(self, stamp_ns: int = 0) -> Snapshot:
+        """All Gaussians in memory as they are at the last frame's time, or were at a past one.
+
+        Args:
+            stamp_ns: the moment; 0 = that of the last frame.
+
+        Returns:
+            On the CPU, with the colours that the camera's exposure gave them then.
+
+        Raises:
+            NotReadyError: no frame yet.
+            ValueError: a stamp outside of what was recorded.
+        """
+        _, _, time_s = self._memory.viewpoint(None, stamp_ns)
+        taken = take_snapshot(self._memory.field, time_s if stamp_ns else None)
+        opaque = torch.ones_like(taken.opacities)
+        seen = apply(self._memory.exposures.at(time_s), taken.colors, opaque)
+        return brought_here(replace(taken, colors=seen))
 
     @torch.no_grad()
     def transfer(

@@ -73,6 +73,19 @@ OPTIONS: tuple[Option, ...] = (
         "map_cloud.rate_hz", 0.5, "most ~/map_cloud per second of stamps; 0 = every frame", low=0
     ),
     Option("diagnostics.rate_hz", 1.0, "messages on /diagnostics per second", low=0.1, high=100),
+    Option(
+        "web.port",
+        0,
+        "port of the page that shows the map in a browser; 0 = no page",
+        low=0,
+        high=65535,
+    ),
+    Option(
+        "web.host",
+        "127.0.0.1",
+        "address the page listens at; others than this machine's need the token in its address",
+    ),
+    Option("web.rate_hz", 1.0, "how often open pages take the map anew", low=0.01, high=20),
     Option("report.dir", "", "on deactivation, leave here what `f4x run` leaves; '' = nothing"),
     Option("report.source", "", "what the report calls its input; '' = the node's name"),
     Option("report.holdout_every", 0, "every n-th frame only measures; 0 = all are mapped", low=0),

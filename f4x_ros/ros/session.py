@@ -17,6 +17,7 @@ from f4x_ros.ros.frame_queue import FrameQueue
 from f4x_ros.ros.inputs import Inputs
 from f4x_ros.ros.late import LateListeners
 from f4x_ros.ros.outputs import OutputTopics
+from f4x_ros.ros.page import open_page
 from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.processing import Processing
 from f4x_ros.ros.questions import Labels, Questions
@@ -68,6 +69,9 @@ class Session:
                 wake_executor=self._wake_executor,
             )
             opened.callback(self._worker.stop)
+            page = open_page(node, settings, self._perception, self._worker, health)
+            if page is not None:
+                opened.callback(page.close)
             labels = Labels(self._perception, outputs)
             self._questions = Questions(self._perception, self._poses, labels, health, complaints)
             self._asks = Asks(self._perception, health)
