@@ -140,7 +140,11 @@ def test_keyframes_are_bounded_and_the_ends_stay(limit: int) -> None:
     for i in range(40):
         kept.add(
             OdometryKeyframe(
-                pose_at(0.1 * i), template.samples, template.features, template.thumbnail
+                pose_at(0.1 * i),
+                template.samples,
+                template.features,
+                template.thumbnail,
+                template.covariance,
             )
         )
     assert len(kept) == limit

@@ -186,6 +186,10 @@ class Perception:
         """What is known of the last frame's pose; None before it, and where poses are given."""
         return self._memory.camera_pose.estimate
 
+    def begin_camera_at(self, T_map_camera: Pose) -> None:
+        """Say where the camera is in the first frame, if that does not say; later of no effect."""
+        self._memory.camera_pose.start = T_map_camera
+
     @property
     def span_ns(self) -> tuple[int, int]:
         """Stamps of the first and the last frame; NotReadyError before the first."""

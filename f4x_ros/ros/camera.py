@@ -35,6 +35,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("start", 0, "first frame", low=0),
     Option("count", 0, "number of frames; 0 = to the end", low=0),
     Option("stamps", "original", "those of the recording, or now", choices=("original", "now")),
+    Option("publish_tf", True, "publish the camera's pose on /tf, if the source has one"),
     Option("wait_for_subscribers", 0, "begin when each topic has so many subscribers", low=0),
     Option("wait_timeout_s", 60.0, "wait for subscribers no longer than this", low=0),
     Option("pace_topic", "", "TrackArray topic: send a frame when the previous one came back here"),
@@ -130,7 +131,7 @@ class CameraNode(Node):
         now = self._options["stamps"] == "now"
         ns = self.get_clock().now().nanoseconds if now else frame.stamp_ns
         head = header(ns, frame.frame_id)
-        if frame.T_map_camera is not None:
+        if frame.T_map_camera is not None and self._options["publish_tf"]:
             pose = transform_msg(frame.T_map_camera, ns, frame.map_frame, frame.frame_id)
             self._tf.publish(TFMessage(transforms=[pose]))
         self._info.publish(camera_info_msg(frame.camera, head))
@@ -174,7 +175,9 @@ class CameraNode(Node):
 
     def _wait_for_subscribers(self) -> None:
         wanted = self._options["wait_for_subscribers"]
-        publishers = [self._image, self._info, self._depth, self._tf]
+        publishers = [self._image, self._info, self._depth]
+        if self._options["publish_tf"]:
+            publishers.append(self._tf)
         pace = self._options["pace_topic"]
 
         def complete() -> bool:

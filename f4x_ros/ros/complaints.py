@@ -75,6 +75,13 @@ class Complaints:
         """A pose of the camera's topic cannot be used."""
         self.bad_frame("pose", reason, stamp_ns, text)
 
+    def lost_camera(self, reason: str, stamp_ns: int, text: str) -> None:
+        """Nobody knows where the camera is; until somebody says that it was found."""
+        self._health.left_out(reason, stamp_ns=stamp_ns)
+        self.why.setdefault(reason, text)
+        self._health.problem("lost", text, hold_s=FOR_EVER_S)
+        self._log("lost", text)
+
     def bad_calibration(self, stamp_ns: int, text: str) -> None:
         """A calibration is none; the one before it stays in force, if there is one."""
         self.bad_frame("camera_info", "calibrations_unusable", stamp_ns, text)

@@ -9,6 +9,7 @@ from typing import Any
 
 from rclpy.node import Node
 
+from f4x_ros.core.data import Frame, Percept
 from f4x_ros.core.perception import Perception
 from f4x_ros.ros.camera_poses import CameraPoses, Placement
 from f4x_ros.ros.complaints import Complaints
@@ -16,6 +17,7 @@ from f4x_ros.ros.conversions import stamp_ns
 from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.frames import TOPICS, BadFrameError, FrameBuilder, StampOrder
 from f4x_ros.ros.inputs import DEPTH_INFO, depth_info_topic
+from f4x_ros.ros.odometry_publisher import OdometryPublisher
 from f4x_ros.ros.outputs import OutputTopics, Wanted
 from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.questions import Labels
@@ -99,6 +101,7 @@ class Processing:
         health: counts frames and takes their latency.
         complaints: is told about frames that cannot be used.
         between: called between two steps of a frame.
+        odometry: tells where the camera is, if the node estimates it.
     """
 
     def __init__(
@@ -114,7 +117,9 @@ class Processing:
         health: Health,
         complaints: Complaints,
         between: Callable[[], None],
+        odometry: OdometryPublisher | None = None,
     ) -> None:
+        self._odometry = odometry
         self._node, self._perception, self._recording = node, perception, recording
         self._poses, self._outputs, self._labels = poses, outputs, labels
         self._health, self._complaints, self._between = health, complaints, between
@@ -217,13 +222,25 @@ class Processing:
         # (after Ctrl-C frames are still mapped for the report, and nobody hears of them)
         wanted = self._outputs.wanted(job.ns) if self._node.context.ok() else Wanted(frozenset())
         labels = self._labels.in_force  # others may be set before the frame is done
-        percept = self._recording.process(frame, wanted.outputs, self._between)
+        percept = self._take_in(frame, wanted, placement)
+        if percept is None:  # lost, which was told
+            return
         self._mapped_ns = job.ns
         self._labels.used_at(job.ns, labels)
         if self._node.context.ok():  # not after Ctrl-C
             self._outputs.publish(frame, percept, wanted, self._perception.cloud)
         age_ns = self._node.get_clock().now().nanoseconds - job.ns
         self._health.processed((time.monotonic() - job.since_s) * 1e3, age_ns / 1e6)
+
+    def _take_in(self, frame: Frame, wanted: Wanted, placement: Placement) -> Percept | None:
+        """Map it; None if nobody knows where the camera is."""
+
+        def process(between: Callable[[], None]) -> Percept:
+            return self._recording.process(frame, wanted.outputs, between)
+
+        if self._odometry is None:
+            return process(self._between)
+        return self._odometry.follow(frame, placement.links, process, self._between)
 
     def _restart(self, job: Job) -> None:
         """A new map from this frame on."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from f4x_ros.core.config import PoseConfig
-from f4x_ros.core.data import Frame
+from f4x_ros.core.data import Frame, Pose
 from f4x_ros.core.errors import BadInputError, BadSampleError
 from f4x_ros.core.motion.odometry import Odometry, PoseEstimate
 
@@ -19,11 +19,19 @@ class CameraPose:
 
     Attributes:
         estimate: of the last frame; None before the first, and where poses are given.
+        start: `T_map_camera` [4, 4] where odometry begins if the first frame does not say; None:
+            the map begins at the camera, see `odometry.START`.
     """
 
     def __init__(self, config: PoseConfig, seed: int) -> None:
         self._odometry = Odometry(config.keyframes, seed) if config.source == "odometry" else None
         self.estimate: PoseEstimate | None = None
+        self.start: Pose | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether there are places that odometry follows."""
+        return self._odometry is not None and self._odometry.started
 
     @property
     def fits(self) -> bool:
@@ -53,9 +61,16 @@ class CameraPose:
                 "the first frame for a map that was read from a file has no pose T_map_camera, "
                 "expected one: odometry goes on from there"
             )
+        begun = self._odometry.started
+        if not begun and frame.T_map_camera is None:
+            frame = replace(frame, T_map_camera=self.start)
         self.estimate = self._odometry.track(frame)
         if self.estimate.T_map_camera is None:
             raise BadSampleError(
-                LOST, "the camera is lost: the picture fits none of the places where it was"
+                LOST,
+                "the camera is lost: the picture fits none of the places where it was"
+                if begun
+                else "odometry cannot begin: the picture shows too little, expected depth and "
+                "something to see",
             )
         return replace(frame, T_map_camera=self.estimate.T_map_camera)

@@ -61,6 +61,7 @@ class Alignment:
         information: [6, 6] of the residuals, along the camera's axes, without that of the prior.
         loss: mean of all residuals at the pose, each from 0 (fits) to 1 (does not).
         compared: residuals, by their trust.
+        inliers: share 0..1 of them that agree within the camera's noise.
         share: of the samples that could be compared.
     """
 
@@ -68,6 +69,7 @@ class Alignment:
     information: NDArray[np.float64]
     loss: float
     compared: float
+    inliers: float
     share: float
 
 
@@ -79,10 +81,13 @@ class _Sums:
     b: NDArray[np.float64]
     loss: float = 0.0
     compared: float = 0.0
+    agreeing: float = 0.0
 
     def count(self, wrong: Array, trust: Array) -> None:
+        """Residuals as shares of what counts as wrong, 1 at most, and their trust."""
         self.loss += float(np.square(wrong) @ trust)
         self.compared += float(trust.sum())
+        self.agreeing += float(trust[wrong < 1].sum())
 
     def add(self, J: Array, residuals: Array, weights: Array) -> None:
         weighted = J * weights[:, None]
@@ -130,6 +135,7 @@ def align(
         _CORRELATED * sums.H,
         sums.loss / max(1, sums.compared),
         sums.compared,
+        sums.agreeing / max(1, sums.compared),
         sums.compared / max(1, len(samples)),
     )
 

@@ -29,12 +29,14 @@ class OdometryKeyframe:
         samples: of the world, by resolution, coarse to fine.
         features: corners, to match.
         thumbnail: see `thumbnail_of`.
+        covariance: [6, 6] of the pose, about the axes of the map.
     """
 
     T_map_camera: Pose
     samples: list[Samples]
     features: Features
     thumbnail: NDArray[np.float32]
+    covariance: NDArray[np.float64]
 
 
 def thumbnail_of(grey: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from f4x_ros.core.data import Frame, Pose
 from f4x_ros.core.data.poses import rotation_angle_rad
@@ -14,6 +17,7 @@ from f4x_ros.core.motion.odometry.estimate import (
     TrackingState,
     about_map_axes,
     between,
+    carried,
     moved,
     twist_of,
 )
@@ -111,6 +115,7 @@ class Odometry:
         self._stamp_ns = 0
         self._bad = 0
         self._usual_loss = 0.0
+        self._unsure = np.zeros((6, 6))  # of the last frame against its keyframes, camera's axes
 
     @property
     def started(self) -> bool:
@@ -129,7 +134,7 @@ class Odometry:
         if self._pose is None:
             return self._find_back(frame, seen)
         dt = max(_LEAST_S, (frame.stamp_ns - self._stamp_ns) / 1e9)
-        last = self._pose
+        last, unsure = self._pose, self._unsure
         prior = self._predicted(last, dt)
         found, agreeing = self._aligned(seen, last, prior)
         good = self._fits(found)
@@ -149,20 +154,23 @@ class Odometry:
                     one.samples, seen.pictures, _GATES_M, strict=True
                 ):
                     judge(samples, picture, pose, gate_m)
-            self._keep(seen, pose, agreeing)
-        return self._estimate(frame, found, prior, good=good)
+        estimate = self._estimate(frame, found, prior, good=good)
+        if good:
+            self._keep(seen, estimate, agreeing)
+        twist_covariance = (unsure + self._unsure) / dt**2
+        return replace(estimate, twist=self._velocity, twist_covariance=twist_covariance)
 
     # --- one frame -------------------------------------------------------------------------------
 
     def _begin(self, frame: Frame, seen: _Seen) -> PoseEstimate:
         """The first frame: where it says, or at the origin."""
         pose = START.copy() if frame.T_map_camera is None else frame.T_map_camera
-        keyframe = self._keyframe(seen, pose)
+        keyframe = self._keyframe(seen, pose, np.zeros((6, 6)))
         if len(keyframe.samples[-1]) < _ENOUGH:
             return PoseEstimate(frame.stamp_ns, TrackingState.LOST, None)
         self._keyframes.add(keyframe)
         self._pose, self._stamp_ns, self._before = pose, frame.stamp_ns, seen.features
-        return PoseEstimate(frame.stamp_ns, TrackingState.TRACKING, pose, np.zeros((6, 6)))
+        return PoseEstimate(frame.stamp_ns, TrackingState.TRACKING, pose, keyframe.covariance)
 
     def _predicted(self, last: Pose, dt: float) -> Prior:
         """Constant velocity, and how far a hand may be from it."""
@@ -232,9 +240,11 @@ class Odometry:
     def _estimate(
         self, frame: Frame, found: Alignment, prior: Prior, *, good: bool
     ) -> PoseEstimate:
-        information = prior.information + (found.information if good else 0)
-        covariance = np.linalg.inv(information).astype(np.float64)
-        deviations = np.sqrt(np.diag(covariance))
+        if good:
+            self._unsure = np.linalg.inv(prior.information + found.information).astype(np.float64)
+        else:  # one step into the unknown more
+            self._unsure = self._unsure + np.linalg.inv(prior.information).astype(np.float64)
+        deviations = np.sqrt(np.diag(self._unsure))
         weak = (
             not good
             or found.loss > _WEAK_LOSS
@@ -246,26 +256,46 @@ class Odometry:
             frame.stamp_ns,
             TrackingState.WEAK if weak else TrackingState.TRACKING,
             self._pose,
-            about_map_axes(covariance, self._pose),
+            self._covariance(self._pose, self._keyframes.near(self._pose, _NEAR, _WITHIN)),
             fits=good,
             loss=found.loss,
+            compared=found.compared if good else 0.0,
+            inliers=found.inliers if good else 0.0,
         )
+
+    def _covariance(self, pose: Pose, aligned_to: list[OdometryKeyframe]) -> NDArray[np.float64]:
+        """That of a pose [6, 6] about the axes of the map: of the surest keyframe, and against it.
+
+        Keyframes were themselves placed against earlier ones, so it grows along the way, and falls
+        back where the camera sees an earlier place again.
+        """
+        of_keyframes = [
+            carried(one.covariance, pose[:3, 3] - one.T_map_camera[:3, 3]) for one in aligned_to
+        ]
+        surest = min(of_keyframes, key=lambda one: float(np.trace(one)))
+        return surest + about_map_axes(self._unsure, pose)
 
     # --- keyframes -------------------------------------------------------------------------------
 
-    def _keep(self, seen: _Seen, pose: Pose, agreeing: int | None) -> None:
+    def _keep(self, seen: _Seen, estimate: PoseEstimate, agreeing: int | None) -> None:
         """Make a keyframe of the frame if the last one shows too little of the same."""
+        pose, covariance = estimate.T_map_camera, estimate.covariance
+        assert pose is not None
+        assert covariance is not None
         away = view_distance(self._keyframes.last.T_map_camera, pose)
         few = agreeing is not None and agreeing < _FEW_CORNERS
         if away > (_FEW_NEW_KEYFRAME if few else _NEW_KEYFRAME):
-            self._keyframes.add(self._keyframe(seen, pose))
+            self._keyframes.add(self._keyframe(seen, pose, covariance))
 
-    def _keyframe(self, seen: _Seen, pose: Pose) -> OdometryKeyframe:
+    def _keyframe(
+        self, seen: _Seen, pose: Pose, covariance: NDArray[np.float64]
+    ) -> OdometryKeyframe:
         samples = [
             samples_of(one, pose, count, self._rng)
             for one, count in zip(seen.pictures, _SAMPLES, strict=True)
         ]
-        return OdometryKeyframe(pose, samples, seen.features, thumbnail_of(seen.grey))
+        thumbnail = thumbnail_of(seen.grey)
+        return OdometryKeyframe(pose, samples, seen.features, thumbnail, covariance)
 
     # --- lost ------------------------------------------------------------------------------------
 
@@ -286,12 +316,12 @@ class Odometry:
             self._pose, self._stamp_ns, self._bad = found.T_map_camera, frame.stamp_ns, 0
             self._velocity = np.zeros(6)
             self._before = seen.features
-            covariance = np.linalg.inv(found.information + _open(start).information).astype(
-                np.float64
-            )
+            information = found.information + _open(start).information
+            self._unsure = np.linalg.inv(information).astype(np.float64)
             return PoseEstimate(
                 frame.stamp_ns, TrackingState.WEAK, self._pose,
-                about_map_axes(covariance, self._pose), relocalised=True, loss=found.loss,
+                self._covariance(self._pose, [place]), relocalised=True, loss=found.loss,
+                compared=found.compared, inliers=found.inliers,
             )  # fmt: skip
         return PoseEstimate(frame.stamp_ns, TrackingState.LOST, None)
 
