@@ -250,7 +250,7 @@ def test_a_lost_camera_has_no_odometry_until_it_is_found(
         lost = run.counted("dropped.frames_of_a_lost_camera", 4)
         assert lost == 4  # two frames are still predicted
         since = f"{dark[2] / 1e9:.3f}"
-        eventually(lambda: "frames left out: 4" in run.client.values().get("problem.lost", ""))
+        eventually(lambda: "frames: 4" in run.client.values().get("problem.lost", ""))
         values = run.client.values()
         assert f"since {since}" in values["problem.lost"]
         assert "no odometry and no transform" in values["problem.lost"]
@@ -291,6 +291,22 @@ def test_a_looping_bag_begins_again_at_the_origin(client: PerceptionClient, eye:
         np.testing.assert_allclose(poses[3], START, atol=1e-9)
         assert error_m(poses[4], START @ inverse(walk(5)) @ walk(6)) < 0.01
         run.says("time:", "a new map begins")
+
+
+def test_frames_are_followed_while_another_one_is_mapped(
+    client: PerceptionClient, eye: Eye
+) -> None:
+    slow = {"frames": "newest", "odometry__rate_hz": 0.0, "mapping__iterations": 40}
+    with odometry_of(client, eye, **slow) as run:
+        heard = started(run, eye)
+        sent = [eye.show(ROOM.frame(i, walk(i))) for i in range(8)]
+        eventually(lambda: len(heard["odometry"]) == 8)
+        assert stamps(heard["odometry"]) == sent
+        for i, pose in enumerate(path(heard["odometry"])):
+            assert error_m(pose, START @ moved_by(i)) < 0.01
+        eventually(lambda: stamps(heard["tracks"])[-1:] == sent[-1:])
+        superseded = run.counted("dropped.superseded")
+        assert run.counted("processed", 8 - superseded) == 8 - superseded
 
 
 def test_a_frame_waits_for_the_base_and_goes_without_it(client: PerceptionClient, eye: Eye) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,9 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
-from f4x_ros.core.data import Frame, Percept, Pose, inverse
-from f4x_ros.core.errors import BadSampleError
+from f4x_ros.core.data import Pose, inverse
 from f4x_ros.core.motion.odometry import PoseEstimate, TrackingState, carried, twist_carried
-from f4x_ros.core.perception import Perception
-from f4x_ros.core.world.camera_pose import LOST
+from f4x_ros.core.world.camera_pose import WHY_LOST, WHY_NOT_BEGUN
 from f4x_ros.io.transforms import plain_frame
 from f4x_ros.ros.camera_links import Links
 from f4x_ros.ros.camera_poses import CameraPoses
@@ -37,9 +34,9 @@ QOS = QoSProfile(depth=10)
 
 
 class OdometryPublisher:
-    """Publishes the estimate of each frame as soon as there is one, before the frame is mapped.
+    """Publishes estimates, and nothing of a lost camera.
 
-    Nothing is published of a lost camera. All but the constructor, `details` and `close` is called
+    All but the constructor, `details` and `close` is called
     by the worker's thread.
 
     Args:
@@ -47,7 +44,6 @@ class OdometryPublisher:
         settings: `map_frame`, `odometry.*`.
         health: counts, and is told what is wrong.
         complaints: is told about frames of a lost camera.
-        perception: estimates.
         poses: knows TF.
     """
 
@@ -57,11 +53,9 @@ class OdometryPublisher:
         settings: Settings,
         health: Health,
         complaints: Complaints,
-        perception: Perception,
         poses: CameraPoses,
     ) -> None:
         self._node, self._health, self._complaints = node, health, complaints
-        self._perception = perception
         self._map_frame: str = plain_frame(settings["map_frame"])
         self._base: str = settings["odometry.base_frame"]
         self._odom: str = settings["odometry.odom_frame"]
@@ -78,68 +72,52 @@ class OdometryPublisher:
             self._transform = OwnTransform(
                 node, self._map_frame, poses.transforms, self._advice, self._on_conflict
             )
+        self._begun = False  # the map has
         self._told: PoseEstimate | None = None
         self._state: tuple[TrackingState, int] | None = None  # and the stamp since which it is so
         self._lost = 0  # frames since then
 
     # --- frames ---------------------------------------------------------------------------------
 
-    def follow(
-        self,
-        frame: Frame,
-        links: Links,
-        process: Callable[[Callable[[], None]], Percept],
-        between: Callable[[], None],
-    ) -> Percept | None:
-        """Let a frame be processed and tell where the camera was; None if it is lost.
+    def restart(self) -> None:
+        """A new map begins."""
+        self._begun = False
+
+    def tell(self, estimate: PoseEstimate, camera: str, links: Links) -> None:
+        """Publish where the camera was, or say that nobody knows.
 
         Args:
-            frame: without a pose.
-            links: where its camera is on the robot.
-            process: maps the frame; is given what to call between two steps.
-            between: to be called there, too.
+            estimate: of a frame.
+            camera: its optical frame.
+            links: where that is on the robot.
         """
-        if links.T_base_camera is not None:
-            self._perception.begin_camera_at(links.T_base_camera)
-
-        def tell() -> None:
-            estimate = self._perception.camera_pose
-            if estimate is not self._told and estimate is not None:
-                self._told = estimate
-                self._tell(estimate, frame, links)
-
-        def tell_between() -> None:
-            tell()
-            between()
-
-        try:
-            percept = process(tell_between)
-        except BadSampleError as error:
-            if error.reason != LOST:
-                raise
-            self._tell_lost(frame.stamp_ns, str(error))
-            return None
-        tell()
-        return percept
-
-    def _tell(self, estimate: PoseEstimate, frame: Frame, links: Links) -> None:
-        """Publish where the camera was."""
-        assert estimate.T_map_camera is not None
+        self._told = estimate
+        if self._state is None or self._state[0] is not estimate.state:
+            self._state, self._lost = (estimate.state, estimate.stamp_ns), 0
+        if estimate.T_map_camera is None:
+            self._tell_lost(self._state[1])
+            return
+        self._begun = True
         self._health.solved("lost")
-        self._enter(estimate.state, estimate.stamp_ns)
         if estimate.relocalised:
             self._health.count("odometry_relocalised")
         if estimate.state is TrackingState.WEAK:
             self._health.count("odometry_weak")
-            self._health.problem(
-                "weak", f"the pictures hold the camera badly: {_in_words(estimate)}"
-            )
+            text = f"the pictures hold the camera badly: {_in_words(estimate)}"
+            self._health.problem("weak", text)
         if not self._node.context.ok():  # after Ctrl-C
             return
         if self._transform is not None:
-            self._send(self._transform, estimate, frame.frame_id, links)
-        child = self._base or frame.frame_id
+            self._send(self._transform, estimate, camera, links)
+        child = self._base or camera
         self._publisher.publish(odometry_msg(estimate, self._map_frame, child, links.T_base_camera))
+
+    def _tell_lost(self, since_ns: int) -> None:
+        self._lost += 1
+        since = f"since {since_ns / 1e9:.3f}, frames: {self._lost}"
+        why = WHY_LOST if self._begun else WHY_NOT_BEGUN
+        self._health.forget("weak")
+        self._complaints.lost_camera(f"{why} ({since}; no odometry and no transform meanwhile)")
 
     def _send(
         self, transform: OwnTransform, estimate: PoseEstimate, camera: str, links: Links
@@ -155,20 +133,6 @@ class OdometryPublisher:
         if links.T_base_camera is not None:
             pose = pose @ inverse(links.T_base_camera)
         transform.send(self._base or camera, estimate.stamp_ns, pose)
-
-    def _tell_lost(self, ns: int, text: str) -> None:
-        self._told = self._perception.camera_pose
-        self._enter(TrackingState.LOST, ns)
-        self._lost += 1
-        assert self._state is not None
-        since = f"since {self._state[1] / 1e9:.3f}, frames left out: {self._lost}"
-        nothing = "no odometry and no transform meanwhile"
-        self._health.forget("weak")
-        self._complaints.lost_camera(LOST, ns, f"{text} ({since}; {nothing})")
-
-    def _enter(self, state: TrackingState, ns: int) -> None:
-        if self._state is None or self._state[0] is not state:
-            self._state, self._lost = (state, ns), 0
 
     # --- the transform --------------------------------------------------------------------------
 

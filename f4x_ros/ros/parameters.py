@@ -62,6 +62,13 @@ OPTIONS: tuple[Option, ...] = (
         "while somebody else says where that frame is",
         choices=("none", "map_to_camera", "map_to_base", "map_to_odom"),
     ),
+    Option(
+        "odometry.rate_hz",
+        10.0,
+        "while a frame is mapped, so many others are followed, per second of stamps; 0 = every "
+        "frame",
+        low=0,
+    ),
     Option("odometry.odom_frame", "odom", "frame that map_to_odom places in the map"),
     Option(
         "odometry.transform_tolerance_s",

@@ -75,9 +75,7 @@ class Session:
             self._questions.say_not_understood()
             self._odometry: OdometryPublisher | None = None
             if settings["pose_source"] == "odometry":
-                self._odometry = OdometryPublisher(
-                    node, settings, health, complaints, self._perception, self._poses
-                )
+                self._odometry = OdometryPublisher(node, settings, health, complaints, self._poses)
                 opened.callback(self._odometry.close)
             self._processing = Processing(
                 node,
