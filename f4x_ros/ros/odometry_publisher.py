@@ -101,6 +101,8 @@ class OdometryPublisher:
         self._health.solved("lost")
         if estimate.relocalised:
             self._health.count("odometry_relocalised")
+        if estimate.loop_closed:
+            self._health.count("odometry_loops_closed")
         if estimate.state is TrackingState.WEAK:
             self._health.count("odometry_weak")
             text = f"the pictures hold the camera badly: {_in_words(estimate)}"

@@ -42,6 +42,7 @@ class PoseEstimate:
         fits: the picture shows what was expected from there; else the pose is only predicted, and
             the frame is not to be mapped.
         relocalised: it was lost in the frame before.
+        loop_closed: a place was seen again and the path corrected; the pose may have jumped.
         loss: mean share 0..1 by which what was expected and what was seen differ; NaN = not known.
         compared: places where the two were compared, each by its trust; 0 while lost.
         inliers: share 0..1 of them that agree within the noise of the camera.
@@ -55,6 +56,7 @@ class PoseEstimate:
     twist_covariance: NDArray[np.float64] | None = None
     fits: bool = True
     relocalised: bool = False
+    loop_closed: bool = False
     loss: float = float("nan")
     compared: float = 0.0
     inliers: float = 0.0

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,16 @@ class Samples:
     def some(self, count: int) -> Samples:
         """So many of each kind: the first, as they are in no order."""
         return Samples(*(getattr(self, one.name)[:count] for one in fields(self)))
+
+    def moved_by(self, motion: Pose) -> Samples:
+        """All of them moved rigidly; what they are trusted stays."""
+        turn, shift = motion[:3, :3].T.astype(np.float32), motion[:3, 3].astype(np.float32)
+        return replace(
+            self,
+            points=self.points @ turn + shift,
+            normals=self.normals @ turn,
+            marks=self.marks @ turn + shift,
+        )
 
 
 def joined(parts: Sequence[Samples]) -> Samples:
