@@ -112,10 +112,10 @@ def test_everything_arrives_as_it_is_in_the_recording(
 
 
 def test_a_camera_may_keep_its_poses_to_itself(client: PerceptionClient, recording: Path) -> None:
+    options = {"rate_hz": 0.0, "wait_for_subscribers": 1, "publish_tf": False}
     with listening(client) as heard:
-        with camera(
-            source=str(recording), rate_hz=0.0, wait_for_subscribers=1, publish_tf=False
-        ) as node:
+        with camera(source=str(recording), **options) as node:
+            assert [p for p in node.publishers if p.topic == "/tf"] == []
             assert node.run() == FRAMES
         eventually(lambda: len(heard["image"]) == FRAMES)
     assert heard["/tf"] == []
