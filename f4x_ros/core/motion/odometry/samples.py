@@ -14,7 +14,8 @@ from f4x_ros.core.motion.odometry.images import Picture
 
 _CELLS = (12, 16)  # of the image, rows and columns, that share the samples evenly
 _OFFERED = 6  # pixels looked at for each sample that is wanted
-_SLOPE = 1.5  # grey levels a pixel below which nothing is seen to shift
+_SLOPE = 1.5  # grey levels a pixel below which nothing is seen to shift ...
+_NOISES = 3.0  # ... nor below so many times the slope of noise
 
 Array = NDArray[np.float32]
 
@@ -71,7 +72,7 @@ def samples_of(
     rows = _spread(known, None, count, rng)
     at = np.unravel_index(rows, known.shape)
     slope = np.abs(picture.channels[..., 1]) + np.abs(picture.channels[..., 2])
-    seen = picture.solid & (slope > _SLOPE)
+    seen = picture.solid & (slope > np.maximum(_SLOPE, _NOISES * picture.noise))
     marked = np.unravel_index(_spread(seen, slope, count, rng), seen.shape)
     turn = T_map_camera[:3, :3].astype(np.float32)
     shift = T_map_camera[:3, 3].astype(np.float32)
