@@ -24,7 +24,7 @@ except ImportError:  # `ros2` runs in another environment than the nodes; they s
 TF_REMAPPINGS = [("/tf", "tf"), ("/tf_static", "tf_static")]
 
 # perception.rviz names the node's topics absolutely; under a namespace they are relative to it.
-RVIZ_TOPICS = ["overlay", "moving", "cloud", "map_cloud", "markers"]
+RVIZ_TOPICS = ["overlay", "moving", "cloud", "map_cloud", "markers", "odometry"]
 
 # Arguments that are parameters of the node where they are given; else params_file has its say.
 PARAMETERS = {
@@ -33,6 +33,8 @@ PARAMETERS = {
     "extractor": "features.extractor",
     "pose_source": "pose_source",
     "map_frame": "map_frame",
+    "base_frame": "odometry.base_frame",
+    "publish_tf": "odometry.publish_tf",
     "report_dir": "report.dir",
 }
 SHARE = FindPackageShare("f4x_ros")
@@ -73,7 +75,19 @@ def declare_arguments() -> list[DeclareLaunchArgument]:
         ),
         "pose_source": (
             "",
-            "where the camera's pose comes from, tf or topic; empty: what params_file says",
+            "where the camera's pose comes from: tf, topic, or odometry, which needs neither: the "
+            "node estimates it from the pictures and publishes ~/odometry; empty: what "
+            "params_file says",
+        ),
+        "base_frame": (
+            "",
+            "with odometry: frame of the robot that carries the camera (base_link), whose pose "
+            "is published; empty: what params_file says, which is the camera",
+        ),
+        "publish_tf": (
+            "",
+            "with odometry, the transform to publish: none, map_to_camera, map_to_base or "
+            "map_to_odom; empty: what params_file says, which is none",
         ),
         "map_frame": (
             "",
@@ -167,6 +181,8 @@ def start(context: LaunchContext) -> list[object]:
                         "source": as_text(said["camera"]),
                         "rate_hz": LaunchConfiguration("camera_rate_hz"),
                         "loop": loop,
+                        # (odometry is for cameras whose pose nobody knows)
+                        "publish_tf": said["pose_source"] != "odometry",
                         # (a jump back in time would begin a new map with each round)
                         "stamps": "now" if loop else "original",
                     }

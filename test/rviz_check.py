@@ -40,6 +40,10 @@ DISPLAYS: dict[str, tuple[str | None, set[str]]] = {
         {"Normalize Range", "Min Value", "Max Value", "Median window"},
     ),
     "PointCloud2": ("sensor_msgs/msg/PointCloud2", POINTS),
+    "Odometry": (
+        "nav_msgs/msg/Odometry",
+        {"Position Tolerance", "Angle Tolerance", "Keep", "Shape", "Covariance"},
+    ),
     "MarkerArray": ("visualization_msgs/msg/MarkerArray", {"Namespaces"}),
 }
 TOOLS = {"Interact", "MoveCamera", "Select", "FocusCamera", "Measure", "PublishPoint"}

@@ -67,6 +67,33 @@ def test_frames_of_a_lost_camera_are_refused_and_not_mapped() -> None:
     assert error_m(again.T_map_camera, walk(2)) < 0.02
 
 
+def test_a_frame_may_be_followed_before_others_are_mapped() -> None:
+    perception = Perception(ODOMETRY)
+    perception.begin_camera_at(walk(0))
+    frames = [ROOM.frame(i, walk(i)) for i in range(5)]
+    ahead: list[Pose] = []
+
+    def follow_two() -> None:
+        for frame in frames[2:4]:
+            found = perception.follow(frame).T_map_camera
+            assert found is not None
+            ahead.append(found)
+
+    perception.process(frames[0])
+    perception.process(frames[1], between=follow_two)
+    assert all(error_m(a, walk(2 + i % 2)) < 0.01 for i, a in enumerate(ahead))
+    percept = perception.process(frames[3])
+    np.testing.assert_array_equal(percept.T_map_camera, ahead[1])
+    with pytest.raises(BadInputError, match="expected more than"):
+        perception.follow(frames[2])
+    assert perception.process(frames[4]).T_map_camera is not None
+
+
+def test_where_poses_are_given_nothing_is_followed() -> None:
+    with pytest.raises(BadInputError, match=r"pose\.source is 'odometry'"):
+        Perception(Config.from_dotted(QUICK)).follow(ROOM.frame(0, walk(0)))
+
+
 def test_a_map_read_back_goes_on_only_from_a_frame_with_a_pose(tmp_path: Path) -> None:
     world, perception = BoxWorld(), Perception(ODOMETRY)
     perception.process(world(0))

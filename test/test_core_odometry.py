@@ -140,7 +140,11 @@ def test_keyframes_are_bounded_and_the_ends_stay(limit: int) -> None:
     for i in range(40):
         kept.add(
             OdometryKeyframe(
-                pose_at(0.1 * i), template.samples, template.features, template.thumbnail
+                pose_at(0.1 * i),
+                template.samples,
+                template.features,
+                template.thumbnail,
+                template.covariance,
             )
         )
     assert len(kept) == limit
@@ -166,3 +170,14 @@ def test_the_room_is_what_it_says() -> None:
     read = cv2.remap(b.depth, pixels[:, :1] - 0.5, pixels[:, 1:] - 0.5, cv2.INTER_LINEAR)[:, 0]
     off = np.abs(read - there[:, 2])[read > 0]
     assert np.median(off) < 0.003
+
+
+def test_noise_before_a_plain_wall_is_not_taken_for_a_hold() -> None:
+    room = OdometryRoom(plain=True, noise=2.0)
+    close = pose_at(0, z=1.8)  # the wall alone
+    frames = [room.frame(i, close, given=close if i == 0 else None, things=()) for i in range(4)]
+    last = followed(Odometry(), frames)[-1]
+    assert last.state is TrackingState.WEAK
+    assert last.covariance is not None
+    x, y, z = np.sqrt(np.diag(last.covariance))[:3]
+    assert min(x, y) > 5 * z

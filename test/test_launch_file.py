@@ -165,6 +165,21 @@ def test_the_camera_goes_on_unless_told_not_to(start: Start, defaults: dict[str,
     assert (once["loop"], once["stamps"]) == (False, "original")
 
 
+def test_a_camera_for_odometry_keeps_its_poses_to_itself(
+    start: Start, defaults: dict[str, str]
+) -> None:
+    given = {"pose_source": "odometry", "base_frame": "base_link", "publish_tf": "map_to_base"}
+    made = start(camera="demo", **given)
+    of_node = parameters(made["perception"], defaults)
+    assert of_node["pose_source"] == "odometry"
+    assert of_node["odometry.base_frame"] == "base_link"
+    assert of_node["odometry.publish_tf"] == "map_to_base"
+    assert parameters(made["camera"], defaults)["publish_tf"] is False
+    usual = start(camera="demo")
+    assert parameters(usual["camera"], defaults)["publish_tf"] is True
+    assert "odometry.publish_tf" not in parameters(usual["perception"], defaults)
+
+
 def test_the_executables_and_files_exist(
     root: Path, start: Start, defaults: dict[str, str]
 ) -> None:

@@ -111,6 +111,16 @@ def test_everything_arrives_as_it_is_in_the_recording(
         )
 
 
+def test_a_camera_may_keep_its_poses_to_itself(client: PerceptionClient, recording: Path) -> None:
+    options = {"rate_hz": 0.0, "wait_for_subscribers": 1, "publish_tf": False}
+    with listening(client) as heard:
+        with camera(source=str(recording), **options) as node:
+            assert [p for p in node.publishers if p.topic == "/tf"] == []
+            assert node.run() == FRAMES
+        eventually(lambda: len(heard["image"]) == FRAMES)
+    assert heard["/tf"] == []
+
+
 def test_a_part_can_be_published_with_stamps_of_now(
     client: PerceptionClient, recording: Path
 ) -> None:

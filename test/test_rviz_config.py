@@ -14,6 +14,7 @@ PUBLISHED = {
     "/perception/cloud": "sensor_msgs/msg/PointCloud2",
     "/perception/map_cloud": "sensor_msgs/msg/PointCloud2",
     "/perception/markers": "visualization_msgs/msg/MarkerArray",
+    "/perception/odometry": "nav_msgs/msg/Odometry",
 }
 
 
@@ -33,9 +34,11 @@ def test_everything_made_to_look_at_is_shown(config: Path) -> None:
 
 def test_rviz_asks_for_the_quality_of_service_that_the_node_offers(config: Path) -> None:
     pytest.importorskip("rclpy", reason="no ROS 2 here")
+    from f4x_ros.ros import odometry_publisher
     from f4x_ros.ros.outputs import _TOPICS
 
     offered = {f"/perception/{name}": qos for name, (_, qos) in _TOPICS.items()}
+    offered["/perception/odometry"] = odometry_publisher.QOS
     shown = [
         d["Topic"]
         for d in displays(yaml.safe_load(config.read_text())["Visualization Manager"]["Displays"])

@@ -225,7 +225,7 @@ def _print_command(found: Survey, candidates: Table, kinds: dict[str, str]) -> i
         if wanted is None or kinds.get(topic) == wanted:
             by_role.setdefault(role, []).append(topic)
     words = ["f4x-perception", "--ros-args"]
-    lacking = [role for role in ("camera", "depth", "pose") if not by_role.get(role)]
+    lacking = [role for role in ("camera", "depth") if not by_role.get(role)]
     if by_role.get("camera"):
         image = by_role["camera"][0]
         words += ["-r", f"image:={image}"]
@@ -235,6 +235,8 @@ def _print_command(found: Survey, candidates: Table, kinds: dict[str, str]) -> i
     poses = by_role.get("pose", [])
     if poses and "tf" not in poses:
         words += ["-p", "pose_source:=topic", "-r", f"pose:={poses[0]}"]
+    elif not poses:
+        words += ["-p", "pose_source:=odometry"]
     print()
     if lacking:
         print(f"The node lacks: {', '.join(lacking)}.")
@@ -244,5 +246,7 @@ def _print_command(found: Survey, candidates: Table, kinds: dict[str, str]) -> i
         print(f"Several topics could be the {' and the '.join(several)}; for instance:\n")
     else:
         print("The node can use this:\n")
+    if not poses:
+        print("Nobody says where the camera is: the node estimates it.\n")
     print(f"  {shlex.join(words)}")
     return 0

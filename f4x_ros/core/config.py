@@ -48,9 +48,9 @@ class PoseConfig:
     """Who knows where the camera is."""
 
     source: str = option(
-        "given", "given: each frame brings its pose; odometry (recordings only, the node refuses "
-        "it): it is estimated from the pictures, the first pose, if there is one, says where the "
-        "map lies", choices=("given", "odometry"),
+        "given", "given: each frame brings its pose; odometry: it is estimated from the pictures "
+        "and their depth; of a recording the first pose, if there is one, says where the map lies",
+        choices=("given", "odometry"),
     )  # fmt: skip
     keyframes: int = option(
         200, "places kept to align to and to be recognised, if the pose is estimated", low=10,

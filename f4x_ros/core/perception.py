@@ -187,6 +187,27 @@ class Perception:
         """What is known of the last frame's pose; None before it, and where poses are given."""
         return self._memory.camera_pose.estimate
 
+    def follow(self, frame: Frame) -> PoseEstimate:
+        """Estimate the camera's pose and do not map the frame, with `pose.source` odometry.
+
+        It may be called from `between` of another frame. What is followed need not be processed;
+        what is processed need not have been followed, but stamps grow over both.
+
+        Raises:
+            ValueError: no depth, or a stamp before that of the last one; poses are given.
+        """
+        if self.needs_pose or frame.depth is None:
+            raise BadInputError(
+                "a frame can be followed if it has depth and pose.source is 'odometry', expected "
+                "both"
+            )
+        memory = self._memory
+        return memory.camera_pose.follow(frame, has_map=bool(len(memory.trajectory)))
+
+    def begin_camera_at(self, T_map_camera: Pose) -> None:
+        """Say where the camera is in the first frame, if that does not say; later of no effect."""
+        self._memory.camera_pose.start = T_map_camera
+
     @property
     def span_ns(self) -> tuple[int, int]:
         """Stamps of the first and the last frame; NotReadyError before the first."""

@@ -35,6 +35,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("start", 0, "first frame", low=0),
     Option("count", 0, "number of frames; 0 = to the end", low=0),
     Option("stamps", "original", "those of the recording, or now", choices=("original", "now")),
+    Option("publish_tf", True, "publish the camera's pose on /tf, if the source has one"),
     Option("wait_for_subscribers", 0, "begin when each topic has so many subscribers", low=0),
     Option("wait_timeout_s", 60.0, "wait for subscribers no longer than this", low=0),
     Option("pace_topic", "", "TrackArray topic: send a frame when the previous one came back here"),
@@ -58,7 +59,9 @@ class CameraNode(Node):
         self._image = self.create_publisher(Image, "image", qos)
         self._info = self.create_publisher(CameraInfo, "camera_info", qos)
         self._depth = self.create_publisher(Image, "depth/image", qos)
-        self._tf = self.create_publisher(TFMessage, "/tf", QoSProfile(depth=100))
+        self._tf = None
+        if self._options["publish_tf"]:
+            self._tf = self.create_publisher(TFMessage, "/tf", QoSProfile(depth=100))
         self._returned_ns = -1
         self._stopped = False
         if self._options["pace_topic"]:
@@ -130,7 +133,7 @@ class CameraNode(Node):
         now = self._options["stamps"] == "now"
         ns = self.get_clock().now().nanoseconds if now else frame.stamp_ns
         head = header(ns, frame.frame_id)
-        if frame.T_map_camera is not None:
+        if frame.T_map_camera is not None and self._tf is not None:
             pose = transform_msg(frame.T_map_camera, ns, frame.map_frame, frame.frame_id)
             self._tf.publish(TFMessage(transforms=[pose]))
         self._info.publish(camera_info_msg(frame.camera, head))
@@ -174,7 +177,7 @@ class CameraNode(Node):
 
     def _wait_for_subscribers(self) -> None:
         wanted = self._options["wait_for_subscribers"]
-        publishers = [self._image, self._info, self._depth, self._tf]
+        publishers = self._senders()
         pace = self._options["pace_topic"]
 
         def complete() -> bool:
@@ -190,9 +193,13 @@ class CameraNode(Node):
                 + (f" and nobody publishes '{pace}'" if pace else "")
             )
 
+    def _senders(self) -> list[Any]:
+        images = [self._image, self._info, self._depth]
+        return images if self._tf is None else [self._tf, *images]
+
     def _wait_for_delivery(self) -> None:
         """Until every subscriber has acknowledged everything."""
-        for publisher in (self._tf, self._info, self._depth, self._image):
+        for publisher in self._senders():
             if not publisher.wait_for_all_acked(_ACK_TIMEOUT):
                 self.get_logger().warning(
                     f"not everything on '{publisher.topic_name}' was acknowledged"

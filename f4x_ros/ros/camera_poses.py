@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the camera and other viewpoints are in the map: from TF, or from a topic of poses."""
+"""Where the camera and other viewpoints are in the map: from TF, or from a topic of poses.
+
+Where the node estimates the camera's pose itself, where the camera is on the robot.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from f4x_ros.core.data import Pose
 from f4x_ros.core.errors import F4xError, shown
 from f4x_ros.io.register import same_frame
 from f4x_ros.io.transforms import plain_frame
+from f4x_ros.ros.camera_links import CameraLinks, Links
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.conversions import pose_from_msg, pose_from_transform, stamp_ns
 from f4x_ros.ros.parameters import Settings
@@ -29,18 +33,24 @@ _MAX_PAIRS = 1000  # of frames that nothing connects
 class Placement(NamedTuple):
     """Where the cameras of a frame are."""
 
-    T_map_camera: Pose
+    T_map_camera: Pose | None  # None where it is to be estimated
     T_color_depth: Pose | None  # the depth camera's frame; None where it is the same, or unknown
+    links: Links = Links()  # where it is to be estimated
 
 
 class CameraPoses:
     """Poses by time, with `pose_source: tf` from TF, with `topic` from what `take` was given.
 
+    With `odometry` there are none but those of frames that are rigid with the camera.
+
     Args:
         node: listens to TF.
-        settings: `map_frame`, `pose_source`, `time_jump_s`, `transform_timeout_s`.
+        settings: `map_frame`, `pose_source`, `odometry.*`, `time_jump_s`, `transform_timeout_s`.
         complaints: is told about poses that are none.
         on_new: called when something came that a waiting frame may need.
+
+    Attributes:
+        transforms: what was heard on /tf and /tf_static.
     """
 
     def __init__(
@@ -48,6 +58,8 @@ class CameraPoses:
     ) -> None:
         self._map_frame: str = plain_frame(settings["map_frame"])
         self._from_topic = settings["pose_source"] == "topic"
+        self._estimated = settings["pose_source"] == "odometry"
+        self._links = CameraLinks(settings, complaints)
         self._complaints, self._on_new = complaints, on_new
         rules = {
             "fixed": self._map_frame,
@@ -55,7 +67,7 @@ class CameraPoses:
             "patience_s": settings["transform_timeout_s"],
         }
         self._poses = TransformBuffer(**rules)
-        self._transforms = TfListener(
+        self.transforms = TfListener(
             node,
             on_new=on_new,
             on_bad=complaints.bad_transform,
@@ -99,12 +111,16 @@ class CameraPoses:
         Raises:
             TransformUnavailableError: names what is missing.
         """
-        camera = self._camera(color_frame, ns, waited_s)
+        camera, links = None, Links()
+        if self._estimated:
+            links = self._links.at(self.transforms, color_frame, ns, waited_s=waited_s)
+        else:
+            camera = self._camera(color_frame, ns, waited_s)
         if same_frame(color_frame, depth_frame):
-            return Placement(camera, None)
+            return Placement(camera, None, links)
         pair = (color_frame, depth_frame)
         try:
-            beside = self._transforms.lookup(color_frame, depth_frame, ns, waited_s=waited_s)
+            beside = self.transforms.lookup(color_frame, depth_frame, ns, waited_s=waited_s)
         except TransformUnavailableError:
             # (the next ones do not wait for what has not come by now)
             if waited_s < FOR_EVER_S and pair not in self._unplaced:
@@ -113,17 +129,17 @@ class CameraPoses:
                 self._unplaced.clear()
             self._unplaced.add(pair)
             beside = None
-        return Placement(camera, beside)
+        return Placement(camera, beside, links)
 
     def _camera(self, frame: str, ns: int, waited_s: float) -> Pose:
         """`T_map_camera`."""
         if not self._from_topic:
-            return self._transforms.lookup(self._map_frame, frame, ns, waited_s=waited_s)
+            return self.transforms.lookup(self._map_frame, frame, ns, waited_s=waited_s)
         child = self._child or _CAMERA
         posed = self._poses.lookup(self._map_frame, child, ns, waited_s=waited_s)
         if child in (_CAMERA, frame):
             return posed
-        return posed @ self._transforms.lookup(child, frame, ns, waited_s=waited_s)
+        return posed @ self.transforms.lookup(child, frame, ns, waited_s=waited_s)
 
     def view(self, view: PoseStamped) -> Pose | None:
         """`T_map_camera` of the viewpoint asked for; None for the camera's own.
@@ -139,12 +155,12 @@ class CameraPoses:
         if frame == self._map_frame:
             return T_frame_view
         ns = stamp_ns(view.header.stamp)
-        there = self._transforms.lookup(self._map_frame, frame, ns, waited_s=FOR_EVER_S)
+        there = self.transforms.lookup(self._map_frame, frame, ns, waited_s=FOR_EVER_S)
         return there @ T_frame_view
 
     def close(self) -> None:
         """Stop listening to TF."""
-        self._transforms.close()
+        self.transforms.close()
 
 
 def _pose_of(message: Any) -> Pose:

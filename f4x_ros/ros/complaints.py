@@ -61,8 +61,7 @@ class Complaints:
 
     def bad_frame(self, kind: str, reason: str, stamp_ns: int, text: str) -> None:
         """A frame cannot be used; `reason` is counted among what is left out."""
-        self._health.left_out(reason, stamp_ns=stamp_ns)
-        self.why.setdefault(reason, text)
+        self.left_out(reason, stamp_ns, text)
         self.bad_input(kind, "", text)
 
     def bad_transform(self, frame: str, stamp_ns: int, text: str) -> None:
@@ -74,6 +73,16 @@ class Complaints:
     def bad_pose(self, reason: str, stamp_ns: int, text: str) -> None:
         """A pose of the camera's topic cannot be used."""
         self.bad_frame("pose", reason, stamp_ns, text)
+
+    def left_out(self, reason: str, stamp_ns: int, text: str) -> None:
+        """A frame cannot be used, and what is wrong is told otherwise."""
+        self._health.left_out(reason, stamp_ns=stamp_ns)
+        self.why.setdefault(reason, text)
+
+    def lost_camera(self, text: str) -> None:
+        """Nobody knows where the camera is; until somebody says that it was found."""
+        self._health.problem("lost", text, hold_s=FOR_EVER_S)
+        self._log("lost", text)
 
     def bad_calibration(self, stamp_ns: int, text: str) -> None:
         """A calibration is none; the one before it stays in force, if there is one."""

@@ -17,13 +17,14 @@ COUNTERS = (
             *("images_without_frame", "depth_unreadable", "depth_of_other_size"),
             *("depth_without_calibration", "depth_not_registered", "frames_unusable"),
             *("calibrations_unusable", "poses_unusable", "poses_of_other_frames"),
-            *("transforms_unusable", "depth_without_reading"),
+            *("transforms_unusable", "depth_without_reading", "frames_of_a_lost_camera"),
             *("superseded", "queue_full", "failed", "stopped"),
         )
     ),
-    *("stamps_replaced", "time_jumps", "queries", "queries_refused", "asks"),
-    *("asks_refused", "segments"),
-    *("segments_refused", "prompts_refused", "services_failed", "reports_failed"),
+    *("stamps_replaced", "time_jumps", "odometry_weak", "odometry_relocalised"),
+    "odometry_loops_closed",
+    *("queries", "queries_refused", "asks", "asks_refused", "segments", "segments_refused"),
+    *("prompts_refused", "services_failed", "reports_failed"),
 )
 
 LOST_IN_STREAM = ("superseded", "queue_full", "stopped")

@@ -43,6 +43,9 @@ KINDS: dict[str, bytes] = {
     "image": ERROR,  # encoding, size
     "depth": ERROR,  # encoding, size, unit
     "processing": ERROR,  # the map refused a frame or failed
+    "lost": ERROR,  # the camera's pose is estimated, and no place is recognised
+    "weak": WARN,  # it is estimated, and the pictures hold it badly
+    "own_tf": WARN,  # the transform that is to be published is published by somebody else
     "parents": WARN,  # two programs say where a frame is
     "tf": WARN,  # a transform that is none, perhaps of a frame that nobody needs
     "publishers": WARN,  # several publish the image, or the depth image

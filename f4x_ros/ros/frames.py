@@ -170,7 +170,7 @@ class FrameBuilder:
         image: Image | CompressedImage,
         info: CameraInfo,
         depth: Image | CompressedImage,
-        T_map_camera: Pose,
+        T_map_camera: Pose | None,
         *,
         depth_info: CameraInfo | None = None,
         T_color_depth: Pose | None = None,
@@ -181,7 +181,7 @@ class FrameBuilder:
             image: colour.
             info: its calibration.
             depth: of the same camera, or of another one.
-            T_map_camera: of the colour camera, [4, 4].
+            T_map_camera: of the colour camera, [4, 4]; None = it is to be estimated.
             depth_info: calibration of depth; None = nobody publishes one.
             T_color_depth: the frame of depth in that of the image, [4, 4]; None = the same, or not
                 known.

@@ -25,6 +25,7 @@ from f4x_ros.core.config import Config
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.ros.options import Option, checked, declare, shortened, shown, unknown
 
+_FRAMES = ("map_frame", "camera_frame", "odometry.base_frame", "odometry.odom_frame")
 _FOLDERS = ("report.dir", "map.dir")
 _SLOWEST_HZ = 1e-6
 
@@ -41,7 +42,41 @@ OPTIONS: tuple[Option, ...] = (
     Option("autostart", True, "executable only: configure and activate at start"),
     Option("map_frame", "map", "fixed frame of the map, the tracks and the cloud"),
     Option("camera_frame", "", "optical frame of the images; '' = frame_id of the image"),
-    Option("pose_source", "tf", "where the camera's pose comes from", choices=("tf", "topic")),
+    Option(
+        "pose_source",
+        "tf",
+        "where the camera's pose comes from; odometry is the same as pose.source: odometry",
+        choices=("tf", "topic", "odometry"),
+    ),
+    Option(
+        "odometry.base_frame",
+        "",
+        "frame of the robot whose pose ~/odometry has and where the map begins, TF leads from it "
+        "to the camera; '' = the camera",
+    ),
+    Option(
+        "odometry.publish_tf",
+        "none",
+        "the one transform to publish of the estimate, from map_frame to the camera, to "
+        "odometry.base_frame, or to odometry.odom_frame of another odometry; nothing is published "
+        "while somebody else says where that frame is",
+        choices=("none", "map_to_camera", "map_to_base", "map_to_odom"),
+    ),
+    Option(
+        "odometry.rate_hz",
+        10.0,
+        "while a frame is mapped, so many others are followed, per second of stamps; 0 = every "
+        "frame",
+        low=0,
+    ),
+    Option("odometry.odom_frame", "odom", "frame that map_to_odom places in the map"),
+    Option(
+        "odometry.transform_tolerance_s",
+        0.2,
+        "map_to_odom is dated ahead by so much, as by nav2, for who asks for now",
+        low=0,
+        high=10,
+    ),
     Option("image_rectified", False, "the images are rectified already: use P of camera_info"),
     Option("sync.slop_s", 0.02, "image and depth pair up to this far apart", low=0, high=1),
     Option(
@@ -157,10 +192,11 @@ class NodeParameters:
         raw = {name: self._node.get_parameter(name).value for name in self._own}
         raw["prompts"] = listed(raw["prompts"])
         values = {name: checked(option, raw[name]) for name, option in self._own.items()}
+        _one_pose_source(values)
         config = Config.from_dotted({o.name: values[o.name] for o in self._core})
         options = {o.name: values[o.name] for o in OPTIONS}
         _check_together(values)
-        for name in ("map_frame", "camera_frame"):  # as in tf2, a slash in front means nothing
+        for name in _FRAMES:  # as in tf2, a slash in front means nothing
             options[name] = options[name].lstrip("/")
         prompts = [p for p in options.pop("prompts") if p]
         if path := options["prompts_file"]:
@@ -228,7 +264,7 @@ def _check_together(values: Mapping[str, Any]) -> None:
                 f"parameter '{name}' is {value:g}, expected 0 (every frame) or at least "
                 f"{_SLOWEST_HZ:g}"
             )
-    for name in ("map_frame", "camera_frame"):
+    for name in _FRAMES:
         value = values[name]
         blank = name == "map_frame" and not value.strip("/ ")
         if blank or len(value) > MAX_FRAME_NAME_LETTERS or not value.isprintable():
@@ -242,7 +278,7 @@ def _check_together(values: Mapping[str, Any]) -> None:
             f"parameter 'report.source' is {shown(source)}, expected a line of "
             f"{MAX_SOURCE_LETTERS} letters at most"
         )
-    _check_pose(values["pose.source"])
+    _check_odometry(values)
     memory = psutil.virtual_memory().total
     if values["field.max_bytes"] > memory:
         raise BadInputError(
@@ -254,14 +290,44 @@ def _check_together(values: Mapping[str, Any]) -> None:
             _check_folder(name, values[name])
 
 
-def _check_pose(source: str) -> None:
-    """The node has the camera's pose from others."""
-    if source != "given":
+def _one_pose_source(values: dict[str, Any]) -> None:
+    """Both parameters say odometry if one of them does."""
+    if values["pose.source"] == "odometry" and values["pose_source"] == "topic":
         raise BadInputError(
-            f"parameter 'pose.source' is {shown(source)}, expected 'given': the node takes the "
-            "camera's pose from TF or a topic (parameter 'pose_source'); odometry is for "
-            "recordings (f4x run, f4x eval)"
+            "parameter 'pose_source' is 'topic', expected 'odometry' or nothing with "
+            "pose.source: odometry"
         )
+    if "odometry" in (values["pose.source"], values["pose_source"]):
+        values["pose.source"] = values["pose_source"] = "odometry"
+
+
+def _check_odometry(values: Mapping[str, Any]) -> None:
+    """What the parameters of odometry ask of each other."""
+    frames = {n: values[n].lstrip("/") for n in _FRAMES}
+    kind, base = values["odometry.publish_tf"], frames["odometry.base_frame"]
+    said = f"parameter 'odometry.publish_tf' is {shown(kind)}, expected "
+    if kind != "none" and values["pose_source"] != "odometry":
+        raise BadInputError(
+            f"{said}'none': with pose_source: {values['pose_source']} the node estimates no pose"
+        )
+    if kind == "map_to_base" and not base:
+        raise BadInputError(f"{said}another one, or the name of the base in odometry.base_frame")
+    if kind == "map_to_camera" and base:
+        raise BadInputError(
+            f"{said}none, map_to_base or map_to_odom: with an odometry.base_frame TF says already "
+            "where the camera is on it"
+        )
+    if kind == "map_to_odom" and not frames["odometry.odom_frame"]:
+        raise BadInputError(
+            "parameter 'odometry.odom_frame' is '', expected the name of a frame for map_to_odom"
+        )
+    placed = {"map_to_base": "odometry.base_frame", "map_to_odom": "odometry.odom_frame"}.get(kind)
+    for name in {placed or "odometry.base_frame", "odometry.base_frame"}:
+        if frames[name] == frames["map_frame"]:
+            raise BadInputError(
+                f"parameter '{name}' is {shown(values[name])}, expected another frame than "
+                "map_frame"
+            )
 
 
 def _check_folder(name: str, value: str) -> None:

@@ -9,13 +9,16 @@ from typing import Any
 
 from rclpy.node import Node
 
+from f4x_ros.core.data import Frame, Percept
 from f4x_ros.core.perception import Perception
 from f4x_ros.ros.camera_poses import CameraPoses, Placement
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.conversions import stamp_ns
 from f4x_ros.ros.diagnostics import Health
+from f4x_ros.ros.following import Following
 from f4x_ros.ros.frames import TOPICS, BadFrameError, FrameBuilder, StampOrder
 from f4x_ros.ros.inputs import DEPTH_INFO, depth_info_topic
+from f4x_ros.ros.odometry_publisher import OdometryPublisher
 from f4x_ros.ros.outputs import OutputTopics, Wanted
 from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.questions import Labels
@@ -31,6 +34,7 @@ class Job:
         ns: stamp of the image.
         epoch: number of jumps back in time before it came.
         since_s: when it came, monotonic.
+        frame: what the messages show, once somebody has looked.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class Job:
         self._look_up, self._process = look_up, process
         self._placement: Placement | None = None
         self._held_after_s: float | None = None
+        self.frame: Frame | None = None
 
     @property
     def placement(self) -> Placement:
@@ -99,6 +104,7 @@ class Processing:
         health: counts frames and takes their latency.
         complaints: is told about frames that cannot be used.
         between: called between two steps of a frame.
+        odometry: tells where the camera is, if the node estimates it.
     """
 
     def __init__(
@@ -114,6 +120,7 @@ class Processing:
         health: Health,
         complaints: Complaints,
         between: Callable[[], None],
+        odometry: OdometryPublisher | None = None,
     ) -> None:
         self._node, self._perception, self._recording = node, perception, recording
         self._poses, self._outputs, self._labels = poses, outputs, labels
@@ -133,6 +140,9 @@ class Processing:
             on_remark=complaints.remark,
             on_bad_calibration=complaints.bad_calibration,
         )
+        self._following: Following | None = None
+        if odometry is not None:
+            self._following = Following(settings, perception, odometry, complaints, self._frame)
 
     # --- the executor's thread ------------------------------------------------------------------
 
@@ -160,6 +170,8 @@ class Processing:
         # Look the pose up at once if it is there: a bag that starts again empties the buffer, and
         # the last frames before that may still wait for the worker.
         job.missing()
+        if self._following is not None:
+            self._following.offer(job)
         return job
 
     def _in_order(self, ns: int, depth_ns: int) -> bool:
@@ -198,16 +210,8 @@ class Processing:
         """One frame, through the map to the topics."""
         if job.epoch != self._epoch_mapped:
             self._restart(job)
-        messages, placement = job.messages, job.placement
         try:
-            frame = self._builder.build(
-                messages["image"],
-                messages["camera_info"],
-                messages["depth/image"],
-                placement.T_map_camera,
-                depth_info=messages.get(DEPTH_INFO),
-                T_color_depth=placement.T_color_depth,
-            )
+            frame = self._frame(job)
         except BadFrameError as error:
             self._refuse(error, job.ns)
             return
@@ -217,7 +221,9 @@ class Processing:
         # (after Ctrl-C frames are still mapped for the report, and nobody hears of them)
         wanted = self._outputs.wanted(job.ns) if self._node.context.ok() else Wanted(frozenset())
         labels = self._labels.in_force  # others may be set before the frame is done
-        percept = self._recording.process(frame, wanted.outputs, self._between)
+        percept = self._take_in(job, frame, wanted)
+        if percept is None:  # which was told
+            return
         self._mapped_ns = job.ns
         self._labels.used_at(job.ns, labels)
         if self._node.context.ok():  # not after Ctrl-C
@@ -225,10 +231,36 @@ class Processing:
         age_ns = self._node.get_clock().now().nanoseconds - job.ns
         self._health.processed((time.monotonic() - job.since_s) * 1e3, age_ns / 1e6)
 
+    def _frame(self, job: Job) -> Frame:
+        """What the messages show, made once; raises BadFrameError."""
+        if job.frame is None:
+            messages, placement = job.messages, job.placement
+            job.frame = self._builder.build(
+                messages["image"],
+                messages["camera_info"],
+                messages["depth/image"],
+                placement.T_map_camera,
+                depth_info=messages.get(DEPTH_INFO),
+                T_color_depth=placement.T_color_depth,
+            )
+        return job.frame
+
+    def _take_in(self, job: Job, frame: Frame, wanted: Wanted) -> Percept | None:
+        """Map it; None if nobody knows where the camera is."""
+
+        def process(between: Callable[[], None]) -> Percept:
+            return self._recording.process(frame, wanted.outputs, between)
+
+        if self._following is None:
+            return process(self._between)
+        return self._following.process(job, frame, process, self._between)
+
     def _restart(self, job: Job) -> None:
         """A new map from this frame on."""
         self._epoch_mapped, self._mapped_ns = job.epoch, 0
         self._perception.reset()
+        if self._following is not None:
+            self._following.restart(job.epoch)
         self._labels.restart()
         self._recording.restart()
         self._outputs.clear_markers(job.ns)

@@ -16,6 +16,7 @@ from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.frame_queue import FrameQueue
 from f4x_ros.ros.inputs import Inputs
 from f4x_ros.ros.late import LateListeners
+from f4x_ros.ros.odometry_publisher import OdometryPublisher
 from f4x_ros.ros.outputs import OutputTopics
 from f4x_ros.ros.page import open_page
 from f4x_ros.ros.parameters import Settings
@@ -76,6 +77,10 @@ class Session:
             self._questions = Questions(self._perception, self._poses, labels, health, complaints)
             self._asks = Asks(self._perception, health)
             self._questions.say_not_understood()
+            self._odometry: OdometryPublisher | None = None
+            if settings["pose_source"] == "odometry":
+                self._odometry = OdometryPublisher(node, settings, health, complaints, self._poses)
+                opened.callback(self._odometry.close)
             self._processing = Processing(
                 node,
                 settings,
@@ -87,6 +92,7 @@ class Session:
                 health=health,
                 complaints=complaints,
                 between=self._worker.between,
+                odometry=self._odometry,
             )
             self._late = LateListeners(self._perception, outputs, self._worker)
             self._opened = opened.pop_all()
@@ -193,4 +199,6 @@ class Session:
             "features": str(self._ready),
             "render_backend": self._perception.backend,
             "device": str(self._perception.device),
+            "pose_source": self._settings["pose_source"],
+            **(self._odometry.details() if self._odometry is not None else {}),
         }

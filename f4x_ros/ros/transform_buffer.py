@@ -227,6 +227,11 @@ class TransformBuffer:
         made = self._edges[child][parent] = _Edge(parent, child)
         return made
 
+    def parents_of(self, child: str) -> list[str]:
+        """Frames that a frame was said to be in, in the order they were heard of."""
+        with self._lock:
+            return list(self._edges.get(plain_frame(child), {}))
+
     def lookup(self, target: str, source: str, ns: int, *, waited_s: float = 0.0) -> Pose:
         """`T_target_source` at a time; `LATEST` takes the newest time all edges have in common.
 

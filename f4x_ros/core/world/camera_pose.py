@@ -6,12 +6,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from f4x_ros.core.config import PoseConfig
-from f4x_ros.core.data import Frame
+from f4x_ros.core.data import Frame, Pose
 from f4x_ros.core.errors import BadInputError, BadSampleError
 from f4x_ros.core.motion.odometry import Odometry, PoseEstimate
 
 LOST = "frames_of_a_lost_camera"
 """Reason under which frames are counted whose pose nobody knows."""
+WHY_LOST = "the camera is lost: the picture fits none of the places where it was"
+WHY_NOT_BEGUN = (
+    "odometry cannot begin: the picture shows too little, expected depth and something to see"
+)
+_AHEAD = 1000  # estimates of frames that were never mapped, kept at most
 
 
 class CameraPose:
@@ -19,11 +24,21 @@ class CameraPose:
 
     Attributes:
         estimate: of the last frame; None before the first, and where poses are given.
+        start: `T_map_camera` [4, 4] where odometry begins if the first frame does not say; None:
+            the map begins at the camera, see `odometry.START`.
     """
 
     def __init__(self, config: PoseConfig, seed: int) -> None:
         self._odometry = Odometry(config.keyframes, seed) if config.source == "odometry" else None
         self.estimate: PoseEstimate | None = None
+        self.start: Pose | None = None
+        self._followed: dict[int, PoseEstimate] = {}  # by stamp, of frames that may be mapped
+        self._newest_ns = -1
+
+    @property
+    def begun(self) -> bool:
+        """Whether there are places that odometry follows."""
+        return self._odometry is not None and self._odometry.started
 
     @property
     def fits(self) -> bool:
@@ -48,14 +63,39 @@ class CameraPose:
                     "a recording the option pose.source=odometry"
                 )
             return frame
-        if has_map and not self._odometry.started and frame.T_map_camera is None:
-            raise BadInputError(
-                "the first frame for a map that was read from a file has no pose T_map_camera, "
-                "expected one: odometry goes on from there"
-            )
-        self.estimate = self._odometry.track(frame)
+        self.estimate = self.follow(frame, has_map=has_map)
+        for stamp_ns in [ns for ns in self._followed if ns <= frame.stamp_ns]:
+            del self._followed[stamp_ns]
         if self.estimate.T_map_camera is None:
-            raise BadSampleError(
-                LOST, "the camera is lost: the picture fits none of the places where it was"
-            )
+            raise BadSampleError(LOST, WHY_LOST if self.begun else WHY_NOT_BEGUN)
         return replace(frame, T_map_camera=self.estimate.T_map_camera)
+
+    def follow(self, frame: Frame, *, has_map: bool) -> PoseEstimate:
+        """Estimate a pose without a need of the map, of each stamp once; not where it is given.
+
+        Frames may be followed ahead of those that are mapped.
+
+        Raises:
+            BadInputError: a stamp before that of the last one, or no place to begin.
+        """
+        assert self._odometry is not None
+        known = self._followed.get(frame.stamp_ns)
+        if known is not None:
+            return known
+        if frame.stamp_ns < self._newest_ns:
+            raise BadInputError(
+                f"stamp_ns is {frame.stamp_ns}, expected more than {self._newest_ns} of the frame "
+                "that was followed before it"
+            )
+        if not self._odometry.started and frame.T_map_camera is None:
+            if has_map:
+                raise BadInputError(
+                    "the first frame for a map that was read from a file has no pose "
+                    "T_map_camera, expected one: odometry goes on from there"
+                )
+            frame = replace(frame, T_map_camera=self.start)
+        self._newest_ns = frame.stamp_ns
+        found = self._followed[frame.stamp_ns] = self._odometry.track(frame)
+        while len(self._followed) > _AHEAD:
+            del self._followed[next(iter(self._followed))]
+        return found

@@ -3,7 +3,12 @@
 
 from __future__ import annotations
 
-from f4x_ros.core.motion.odometry.estimate import PoseEstimate, TrackingState
+from f4x_ros.core.motion.odometry.estimate import (
+    PoseEstimate,
+    TrackingState,
+    carried,
+    twist_carried,
+)
 from f4x_ros.core.motion.odometry.odometry import START, Odometry
 
-__all__ = ["START", "Odometry", "PoseEstimate", "TrackingState"]
+__all__ = ["START", "Odometry", "PoseEstimate", "TrackingState", "carried", "twist_carried"]

@@ -9,7 +9,7 @@ what does not fit is weighted down by Tukey's biweight, so that what moves is le
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -27,6 +27,7 @@ _GREY_SCALES = (2.0, 8.0)  # grey levels: what the scale of photometric residual
 _DEPTH_SCALES = (0.5, 3.0)  # of the expected noise: the same for point to plane
 _OUTSIDE = (3.0, 12.0)  # expected noise and grey levels at which a residual counts as wrong
 _CORRELATED = 0.1  # share of the residuals' information that is independent: neighbours share noise
+_BENT = 0.083  # radians of a normal for a depth's noise of as much as a pixel is wide
 _FORGET = 0.15  # share of what a frame says that is taken over into the trust of a sample
 _MOST = (0.3, 0.2)  # metres and radians of a step
 _STEP = (1e-4, 5e-5)  # metres and radians of a step that is the last one
@@ -61,6 +62,7 @@ class Alignment:
         information: [6, 6] of the residuals, along the camera's axes, without that of the prior.
         loss: mean of all residuals at the pose, each from 0 (fits) to 1 (does not).
         compared: residuals, by their trust.
+        inliers: share 0..1 of them that agree within the camera's noise.
         share: of the samples that could be compared.
     """
 
@@ -68,6 +70,7 @@ class Alignment:
     information: NDArray[np.float64]
     loss: float
     compared: float
+    inliers: float
     share: float
 
 
@@ -79,10 +82,14 @@ class _Sums:
     b: NDArray[np.float64]
     loss: float = 0.0
     compared: float = 0.0
+    agreeing: float = 0.0
+    of_noise: NDArray[np.float64] = field(default_factory=lambda: np.zeros((6, 6)))
 
     def count(self, wrong: Array, trust: Array) -> None:
+        """Residuals as shares of what counts as wrong, 1 at most, and their trust."""
         self.loss += float(np.square(wrong) @ trust)
         self.compared += float(trust.sum())
+        self.agreeing += float(trust[wrong < 1].sum())
 
     def add(self, J: Array, residuals: Array, weights: Array) -> None:
         weighted = J * weights[:, None]
@@ -127,9 +134,10 @@ def align(
             break
     return Alignment(
         inverse(pose),
-        _CORRELATED * sums.H,
+        _CORRELATED * _without_noise(sums.H, sums.of_noise),
         sums.loss / max(1, sums.compared),
         sums.compared,
+        sums.agreeing / max(1, sums.compared),
         sums.compared / max(1, len(samples)),
     )
 
@@ -170,6 +178,19 @@ def _planes(samples: Samples, picture: Picture, pose: Pose, gate_m: float, sums:
     scale = float(np.clip(_MAD * np.median(np.abs(in_noise)), *_DEPTH_SCALES))
     weights = trust[used] * _biweight(in_noise / scale) / np.square(scale * noise)
     sums.add(_jacobian(points, normals), residuals, weights)
+    # Noise bends normals, and a bent one seems to hold the camera along the surface.
+    bent = _BENT * noise * np.float32(picture.camera.fx) / points[:, 2]
+    bent_weights = (weights * bent * bent)[:, None]
+    for axis in np.eye(3, dtype=np.float32):
+        along = axis - normals * (normals @ axis)[:, None]
+        across = _jacobian(points, along)
+        sums.of_noise += (across * bent_weights).T @ across
+
+
+def _without_noise(H: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Information [6, 6] less what noise alone would seem to tell; nowhere below none."""
+    values, vectors = np.linalg.eigh(H - noise)
+    return np.asarray((vectors * np.maximum(values, 0)) @ vectors.T)
 
 
 def _greys(samples: Samples, picture: Picture, pose: Pose, gate_m: float, sums: _Sums) -> None:

@@ -18,6 +18,7 @@ _FINE_PX = 0.8  # details below are noise, ...
 _BROAD_PX = 5.0  # ... what is broader is lighting
 _NOISE = 3.0  # grey levels of local contrast that may be noise
 _EVEN = 12.0  # local contrast is made like this, so that faint grain counts as bold stripes do
+_NOISE_SLOPE = 0.28  # median of |x| + |y| of the slope of white noise of 1 grey level
 _FLAT = (0.04, 0.12)  # a 5x5 block with more between its depths is an edge: metres + share
 _WHOLE = 0.6  # share of a 5x5 block that must have depth to have a normal
 
@@ -30,11 +31,13 @@ class Picture:
         camera: its intrinsics.
         depth: [H, W] metres, 0 = none.
         channels: [H, W, 3] band-passed grey (levels of 0..255), and its slope along x and y.
+        noise: [H, W] slope that the sensor's noise alone has there.
     """
 
     camera: PinholeCamera
     depth: Image
     channels: Image
+    noise: Image
 
     @cached_property
     def rays(self) -> Image:
@@ -74,6 +77,7 @@ class Picture:
         return np.asarray(solid)
 
 
+_SECOND = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 _BLOCK, _AROUND = np.ones((5, 5), np.uint8), np.ones((3, 3), np.uint8)
 
 
@@ -95,9 +99,16 @@ def picture_of(
     levels = grey.astype(np.float32)
     band = cv2.GaussianBlur(levels, (0, 0), _FINE_PX) - cv2.GaussianBlur(levels, (0, 0), _BROAD_PX)
     around = np.sqrt(cv2.GaussianBlur(band * band, (0, 0), _BROAD_PX))
-    band *= _EVEN / (around + _NOISE)
+    gain = _EVEN / (around + _NOISE)
+    band *= gain
     slopes = [cv2.Sobel(band, cv2.CV_32F, x, 1 - x, scale=1 / 8) for x in (1, 0)]
-    return Picture(camera, depth, np.dstack([band, *slopes]).astype(np.float32))
+    noise = (gain * np.float32(_NOISE_SLOPE * noise_of(levels))).astype(np.float32)
+    return Picture(camera, depth, np.dstack([band, *slopes]).astype(np.float32), noise)
+
+
+def noise_of(levels: Image) -> float:
+    """Standard deviation of a picture's noise, grey levels (Immerkaer, CVIU 1996; the median)."""
+    return float(np.median(np.abs(cv2.filter2D(levels, -1, _SECOND)))) / (6 * 0.6745)
 
 
 def halved(grey: NDArray[np.uint8], depth: Image, camera: PinholeCamera) -> Picture:

@@ -3,20 +3,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.data import Pose
+from f4x_ros.core.data import Pose, inverse
 from f4x_ros.core.data.poses import rotation_angle_rad
 from f4x_ros.core.motion.odometry.features import Features
 from f4x_ros.core.motion.odometry.samples import Samples
 
 _THUMBNAIL = (32, 24)  # pixels, width and height, of what places are recognised by
 _FAR_M, _FAR_RAD = 0.3, 0.21  # a shift and a turn that change a view equally much
+RECENT = 8
+"""So many of the latest keyframes close no loop."""
 _LATEST = 4  # keyframes that stay, however near to each other
 
 
@@ -29,12 +31,20 @@ class OdometryKeyframe:
         samples: of the world, by resolution, coarse to fine.
         features: corners, to match.
         thumbnail: see `thumbnail_of`.
+        covariance: [6, 6] of the pose, about the axes of the map.
     """
 
     T_map_camera: Pose
     samples: list[Samples]
     features: Features
     thumbnail: NDArray[np.float32]
+    covariance: NDArray[np.float64]
+
+    def moved_to(self, T_map_camera: Pose, covariance: NDArray[np.float64]) -> OdometryKeyframe:
+        """The same picture taken from elsewhere."""
+        motion = T_map_camera @ inverse(self.T_map_camera)
+        samples = [part.moved_by(motion) for part in self.samples]
+        return replace(self, T_map_camera=T_map_camera, samples=samples, covariance=covariance)
 
 
 def thumbnail_of(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -83,6 +93,10 @@ class OdometryKeyframes:
         others = [(view_distance(one.T_map_camera, T_map_camera), one) for one in self.kept[:-1]]
         close = sorted((pair for pair in others if pair[0] < within), key=lambda pair: pair[0])
         return [self.last, *(one for _, one in close[: count - 1])][::-1]
+
+    def is_recent(self, keyframe: OdometryKeyframe) -> bool:
+        """Whether little lies between it and the latest."""
+        return any(one is keyframe for one in self.kept[-RECENT:])
 
     def alike(self, thumbnail: NDArray[np.float32], count: int) -> list[OdometryKeyframe]:
         """The keyframes that look most like a picture, best first."""

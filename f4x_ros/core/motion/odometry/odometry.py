@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from f4x_ros.core.data import Frame, Pose
 from f4x_ros.core.data.poses import rotation_angle_rad
@@ -14,6 +17,7 @@ from f4x_ros.core.motion.odometry.estimate import (
     TrackingState,
     about_map_axes,
     between,
+    carried,
     moved,
     twist_of,
 )
@@ -25,6 +29,7 @@ from f4x_ros.core.motion.odometry.keyframes import (
     thumbnail_of,
     view_distance,
 )
+from f4x_ros.core.motion.odometry.loops import LoopCloser
 from f4x_ros.core.motion.odometry.samples import Samples, joined, samples_of
 
 START = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
@@ -39,7 +44,8 @@ _NEW_KEYFRAME = 1.0  # difference of views that makes one
 _FEW_CORNERS = 60  # that agree with the last keyframe make one sooner, ...
 _FEW_NEW_KEYFRAME = 0.4  # ... at such a difference
 _AGREEING = 15  # corners that must agree for their motion to be a candidate ...
-_RECOGNISED = 25  # ... and for a place to be recognised
+_RECOGNISED = 25  # ... and for a place to be recognised ...
+_SURELY_RECOGNISED = 40  # ... although nothing was lost
 _LARGE_RAD, _LARGE_SHARE = 0.035, 0.02  # a step of such a turn, or share of the depth, is large
 _WORSE = 1.2  # a fit worse than usual by such a factor calls for corners
 _BETTER = 0.85  # share of the loss of the prediction below which corners are believed instead
@@ -50,6 +56,7 @@ _ENOUGH = 400  # residuals that must be compared ...
 _SHARE = 0.15  # ... of the samples
 _BAD_LOSS, _WEAK_LOSS = 0.4, 0.3
 _WEAK_M, _WEAK_RAD = 0.03, 0.02  # standard deviations
+_OPTIMISM = 6.0  # variances of this are of the size of real errors, see doc/odometry.md
 _BAD_FRAMES = 3  # in a row, after which the camera is lost
 _ALIKE = 6  # keyframes that are tried to find back
 
@@ -105,12 +112,14 @@ class Odometry:
         self._rng = np.random.default_rng(seed)
         self._finder = FeatureFinder()
         self._keyframes = OdometryKeyframes(keyframes)
+        self._loops = LoopCloser()
         self._pose: Pose | None = None  # of the last frame; None while lost
         self._velocity = np.zeros(6)  # twist of the camera's own frame a second
         self._before: Features | None = None  # corners of the frame before
         self._stamp_ns = 0
         self._bad = 0
         self._usual_loss = 0.0
+        self._unsure = np.zeros((6, 6))  # of the last frame against its keyframes, camera's axes
 
     @property
     def started(self) -> bool:
@@ -129,9 +138,16 @@ class Odometry:
         if self._pose is None:
             return self._find_back(frame, seen)
         dt = max(_LEAST_S, (frame.stamp_ns - self._stamp_ns) / 1e9)
-        last = self._pose
+        last, unsure = self._pose, self._unsure
         prior = self._predicted(last, dt)
-        found, agreeing = self._aligned(seen, last, prior)
+        near = self._keyframes.near(prior.T_map_camera, _NEAR, _WITHIN)
+        found, agreeing = self._aligned(seen, last, prior, near)
+        recent = [one for one in near if self._keyframes.is_recent(one)]
+        if len(recent) < len(near) and self._is_worse(found):
+            # The way back to an old place does not fit it: the place waits for a loop to be closed.
+            other, agreeing = self._aligned(seen, last, prior, recent)
+            if other.loss < _BETTER * found.loss:
+                found, near = other, recent
         good = self._fits(found)
         self._bad = 0 if good else self._bad + 1
         if self._bad >= _BAD_FRAMES:
@@ -144,25 +160,28 @@ class Odometry:
         if good:
             usual = self._usual_loss or found.loss
             self._usual_loss = usual + 0.1 * (found.loss - usual)
-            for one in self._keyframes.near(pose, _NEAR, _WITHIN):
+            for one in near:
                 for samples, picture, gate_m in zip(
                     one.samples, seen.pictures, _GATES_M, strict=True
                 ):
                     judge(samples, picture, pose, gate_m)
-            self._keep(seen, pose, agreeing)
-        return self._estimate(frame, found, prior, good=good)
+        estimate = self._estimate(frame, found, prior, near, good=good)
+        if good and self._keep(seen, estimate, agreeing) and self._closes_loop(seen):
+            estimate = self._corrected(estimate)
+        twist_covariance = _OPTIMISM * (unsure + self._unsure) / dt**2
+        return replace(estimate, twist=self._velocity, twist_covariance=twist_covariance)
 
     # --- one frame -------------------------------------------------------------------------------
 
     def _begin(self, frame: Frame, seen: _Seen) -> PoseEstimate:
         """The first frame: where it says, or at the origin."""
         pose = START.copy() if frame.T_map_camera is None else frame.T_map_camera
-        keyframe = self._keyframe(seen, pose)
+        keyframe = self._keyframe(seen, pose, np.zeros((6, 6)))
         if len(keyframe.samples[-1]) < _ENOUGH:
             return PoseEstimate(frame.stamp_ns, TrackingState.LOST, None)
         self._keyframes.add(keyframe)
         self._pose, self._stamp_ns, self._before = pose, frame.stamp_ns, seen.features
-        return PoseEstimate(frame.stamp_ns, TrackingState.TRACKING, pose, np.zeros((6, 6)))
+        return PoseEstimate(frame.stamp_ns, TrackingState.TRACKING, pose, keyframe.covariance)
 
     def _predicted(self, last: Pose, dt: float) -> Prior:
         """Constant velocity, and how far a hand may be from it."""
@@ -174,9 +193,10 @@ class Odometry:
         information = np.diag([shift**-2] * 3 + [turn**-2] * 3)
         return Prior(last @ moved(self._velocity * dt), information)
 
-    def _aligned(self, seen: _Seen, last: Pose, prior: Prior) -> tuple[Alignment, int | None]:
+    def _aligned(
+        self, seen: _Seen, last: Pose, prior: Prior, near: list[OdometryKeyframe]
+    ) -> tuple[Alignment, int | None]:
         """The frame aligned coarse to fine, and how many corners agreed if they were asked."""
-        near = self._keyframes.near(prior.T_map_camera, _NEAR, _WITHIN)
         coarse, fine = (
             joined([one.samples[level].some(_SAMPLES[level] // len(near) + 1) for one in near])
             for level in (0, 1)
@@ -230,11 +250,19 @@ class Odometry:
         return enough and found.loss < _BAD_LOSS
 
     def _estimate(
-        self, frame: Frame, found: Alignment, prior: Prior, *, good: bool
+        self,
+        frame: Frame,
+        found: Alignment,
+        prior: Prior,
+        near: list[OdometryKeyframe],
+        *,
+        good: bool,
     ) -> PoseEstimate:
-        information = prior.information + (found.information if good else 0)
-        covariance = np.linalg.inv(information).astype(np.float64)
-        deviations = np.sqrt(np.diag(covariance))
+        if good:
+            self._unsure = np.linalg.inv(prior.information + found.information).astype(np.float64)
+        else:  # one step into the unknown more
+            self._unsure = self._unsure + np.linalg.inv(prior.information).astype(np.float64)
+        deviations = np.sqrt(np.diag(self._unsure))
         weak = (
             not good
             or found.loss > _WEAK_LOSS
@@ -246,54 +274,100 @@ class Odometry:
             frame.stamp_ns,
             TrackingState.WEAK if weak else TrackingState.TRACKING,
             self._pose,
-            about_map_axes(covariance, self._pose),
+            self._covariance(self._pose, near),
             fits=good,
             loss=found.loss,
+            compared=found.compared if good else 0.0,
+            inliers=found.inliers if good else 0.0,
         )
+
+    def _covariance(self, pose: Pose, aligned_to: list[OdometryKeyframe]) -> NDArray[np.float64]:
+        """That of a pose [6, 6] about the axes of the map: of the surest keyframe, and against it.
+
+        Keyframes were themselves placed against earlier ones, so it grows along the way, and falls
+        back where the camera sees an earlier place again.
+        """
+        of_keyframes = [
+            carried(one.covariance, pose[:3, 3] - one.T_map_camera[:3, 3]) for one in aligned_to
+        ]
+        surest = min(of_keyframes, key=lambda one: float(np.trace(one)))
+        return surest + _OPTIMISM * about_map_axes(self._unsure, pose)
 
     # --- keyframes -------------------------------------------------------------------------------
 
-    def _keep(self, seen: _Seen, pose: Pose, agreeing: int | None) -> None:
+    def _keep(self, seen: _Seen, estimate: PoseEstimate, agreeing: int | None) -> bool:
         """Make a keyframe of the frame if the last one shows too little of the same."""
+        pose, covariance = estimate.T_map_camera, estimate.covariance
+        assert pose is not None
+        assert covariance is not None
         away = view_distance(self._keyframes.last.T_map_camera, pose)
         few = agreeing is not None and agreeing < _FEW_CORNERS
         if away > (_FEW_NEW_KEYFRAME if few else _NEW_KEYFRAME):
-            self._keyframes.add(self._keyframe(seen, pose))
+            self._keyframes.add(self._keyframe(seen, pose, covariance))
+            return True
+        return False
 
-    def _keyframe(self, seen: _Seen, pose: Pose) -> OdometryKeyframe:
+    def _keyframe(
+        self, seen: _Seen, pose: Pose, covariance: NDArray[np.float64]
+    ) -> OdometryKeyframe:
         samples = [
             samples_of(one, pose, count, self._rng)
             for one, count in zip(seen.pictures, _SAMPLES, strict=True)
         ]
-        return OdometryKeyframe(pose, samples, seen.features, thumbnail_of(seen.grey))
+        thumbnail = thumbnail_of(seen.grey)
+        return OdometryKeyframe(pose, samples, seen.features, thumbnail, covariance)
+
+    # --- loops -----------------------------------------------------------------------------------
+
+    def _closes_loop(self, seen: _Seen) -> bool:
+        """See whether the latest keyframe sees an old place again; correct all keyframes by it."""
+
+        def check(place: OdometryKeyframe) -> Pose | None:
+            found = self._recognised(place, seen, _SURELY_RECOGNISED)
+            return None if found is None else found.T_map_camera
+
+        return self._loops.close(self._keyframes, check)
+
+    def _corrected(self, estimate: PoseEstimate) -> PoseEstimate:
+        """The estimate as the latest keyframe, which is of the same frame, has it now."""
+        last = self._keyframes.last
+        self._pose = last.T_map_camera
+        return replace(
+            estimate, T_map_camera=self._pose, covariance=last.covariance, loop_closed=True
+        )
 
     # --- lost ------------------------------------------------------------------------------------
 
     def _find_back(self, frame: Frame, seen: _Seen) -> PoseEstimate:
         """Recognise one of the places where the camera was, or stay lost."""
         for place in self._keyframes.alike(thumbnail_of(seen.grey), _ALIKE):
-            motion, count = motion_between(place.features, seen.features, seen.camera)
-            if motion is None or count < _RECOGNISED:
-                continue
-            start = place.T_map_camera @ motion
-            found = self._coarsely(place.samples[0], seen, start, _open(start))
-            found = align(
-                place.samples[1], seen.pictures[1], found.T_map_camera, _open(start),
-                gate_m=_GATES_M[1], steps=_STEPS[1],
-            )  # fmt: skip
-            if not self._fits(found) or found.loss > _WEAK_LOSS:
+            found = self._recognised(place, seen, _RECOGNISED)
+            if found is None:
                 continue
             self._pose, self._stamp_ns, self._bad = found.T_map_camera, frame.stamp_ns, 0
             self._velocity = np.zeros(6)
             self._before = seen.features
-            covariance = np.linalg.inv(found.information + _open(start).information).astype(
-                np.float64
-            )
+            information = found.information + _open(found.T_map_camera).information
+            self._unsure = np.linalg.inv(information).astype(np.float64)
             return PoseEstimate(
                 frame.stamp_ns, TrackingState.WEAK, self._pose,
-                about_map_axes(covariance, self._pose), relocalised=True, loss=found.loss,
+                self._covariance(self._pose, [place]), relocalised=True, loss=found.loss,
+                compared=found.compared, inliers=found.inliers,
             )  # fmt: skip
         return PoseEstimate(frame.stamp_ns, TrackingState.LOST, None)
+
+    def _recognised(self, place: OdometryKeyframe, seen: _Seen, corners: int) -> Alignment | None:
+        """The frame aligned to a place by so many corners at least; None if it is another one."""
+        motion, count = motion_between(place.features, seen.features, seen.camera)
+        if motion is None or count < corners:
+            return None
+        start = place.T_map_camera @ motion
+        found = self._coarsely(place.samples[0], seen, start, _open(start))
+        found = align(
+            place.samples[1], seen.pictures[1], found.T_map_camera, _open(start),
+            gate_m=_GATES_M[1], steps=_STEPS[1],
+        )  # fmt: skip
+        return found if self._fits(found) and found.loss <= _WEAK_LOSS else None
 
 
 def _open(T_map_camera: Pose) -> Prior:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ from f4x_ros.core.motion.odometry.images import Picture
 
 _CELLS = (12, 16)  # of the image, rows and columns, that share the samples evenly
 _OFFERED = 6  # pixels looked at for each sample that is wanted
-_SLOPE = 1.5  # grey levels a pixel below which nothing is seen to shift
+_SLOPE = 1.5  # grey levels a pixel below which nothing is seen to shift ...
+_NOISES = 3.0  # ... nor below so many times the slope of noise
 
 Array = NDArray[np.float32]
 
@@ -46,6 +47,16 @@ class Samples:
         """So many of each kind: the first, as they are in no order."""
         return Samples(*(getattr(self, one.name)[:count] for one in fields(self)))
 
+    def moved_by(self, motion: Pose) -> Samples:
+        """All of them moved rigidly; what they are trusted stays."""
+        turn, shift = motion[:3, :3].T.astype(np.float32), motion[:3, 3].astype(np.float32)
+        return replace(
+            self,
+            points=self.points @ turn + shift,
+            normals=self.normals @ turn,
+            marks=self.marks @ turn + shift,
+        )
+
 
 def joined(parts: Sequence[Samples]) -> Samples:
     """All of several."""
@@ -61,7 +72,7 @@ def samples_of(
     rows = _spread(known, None, count, rng)
     at = np.unravel_index(rows, known.shape)
     slope = np.abs(picture.channels[..., 1]) + np.abs(picture.channels[..., 2])
-    seen = picture.solid & (slope > _SLOPE)
+    seen = picture.solid & (slope > np.maximum(_SLOPE, _NOISES * picture.noise))
     marked = np.unravel_index(_spread(seen, slope, count, rng), seen.shape)
     turn = T_map_camera[:3, :3].astype(np.float32)
     shift = T_map_camera[:3, 3].astype(np.float32)
