@@ -22,7 +22,8 @@ COUNTERS = (
         )
     ),
     *("stamps_replaced", "time_jumps", "queries", "queries_refused", "asks"),
-    *("asks_refused", "segments"),
+    *("asks_refused", "segments", "histories", "histories_refused", "renders"),
+    *("renders_refused",),
     *("segments_refused", "prompts_refused", "services_failed", "reports_failed"),
 )
 
