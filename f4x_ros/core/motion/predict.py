@@ -31,10 +31,11 @@ _FASTEST_TURN = 3.0  # rad/s
 _LEAST_HEADINGS = 5
 _SLOWEST_MPS = 0.05  # what is slower has no heading
 _TURN_MEMORY_S = 1.0  # a turn goes on for about so long: then the thing goes straight
+_WAY_MEMORY_S = 4.0  # and a motion for so long: then the thing has stopped, or gone elsewhere
 _HEADING_NOISE = 0.05  # rad, of a heading beside what its velocity's deviation makes of it
 
 # Tuned on worlds of seeds 8000 to 8100, see doc/time.md
-_BOX = 0.10  # that the middle of a box is off by, share of its size: no filter knows it
+_BOX, _BOX_UP = 0.30, 0.30  # that a box's middle is off by, of its size: no filter knows it
 _BOX_LEAST_M = 0.02
 _ALONG, _ACROSS = 0.5, 0.7  # m/s per m/s of speed and per root second
 _ANY = 0.10  # m/s per root second of what moves, however slow
@@ -111,13 +112,11 @@ def _resting(track: Track, dt: float) -> Track:
 
 def _moving(track: Track, dt: float, turn: Turn | None) -> Track:
     rate, sigma = (0.0, 0.0) if turn is None else turn
-    # The turn fades, so that what is said of 2 s ahead is no circle that a thing rarely ends
-    angle = rate * _TURN_MEMORY_S * (1 - np.exp(-dt / _TURN_MEMORY_S))
-    mean_rate = angle / dt if dt > 0 else rate
-    by_velocity = _turned_way(mean_rate, dt)
-    by_rate = (_turned_way(mean_rate + 1e-4, dt) - _turned_way(mean_rate - 1e-4, dt)) / 2e-4
+    angle, way_s = rate * _faded(dt, _TURN_MEMORY_S), _faded(dt, _WAY_MEMORY_S)
+    by_velocity = _turned_way(angle, way_s)
+    by_rate = dt * (_turned_way(angle + 1e-4, way_s) - _turned_way(angle - 1e-4, way_s)) / 2e-4
     rotation = Rotation.from_rotvec([0, 0, angle]).as_matrix()
-    velocity = rotation @ track.velocity
+    velocity = float(np.exp(-dt / _WAY_MEMORY_S)) * rotation @ track.velocity
     pose, twist = track.pose_covariance.copy(), track.twist_covariance.copy()
     off = by_rate @ track.velocity
     noise = _noise(track.velocity, velocity)
@@ -141,9 +140,13 @@ def _moving(track: Track, dt: float, turn: Turn | None) -> Track:
     )
 
 
-def _turned_way(rate: float, dt: float) -> Array:
-    """[3, 3] from a velocity to the way it goes in `dt` while it turns about the vertical."""
-    angle = rate * dt
+def _faded(dt: float, memory_s: float) -> float:
+    """Seconds for which something that fades in `memory_s` has gone on after `dt`."""
+    return memory_s * float(1 - np.exp(-dt / memory_s))
+
+
+def _turned_way(angle: float, dt: float) -> Array:
+    """[3, 3] from a velocity to the way it goes in `dt` while it turns by an angle."""
     if abs(angle) < 1e-6:
         ahead, aside = 1.0, angle / 2
     else:
@@ -167,7 +170,8 @@ def _noise(before: Array, after: Array) -> Array:
 
 def _box(track: Track) -> Array:
     """Covariance [3, 3] of the middle of the box that is not that of the filter."""
-    return np.diag(np.maximum(_BOX * np.asarray(track.size, np.float64), _BOX_LEAST_M) ** 2)
+    shares = np.array([_BOX, _BOX, _BOX_UP])
+    return np.diag(np.maximum(shares * np.asarray(track.size, np.float64), _BOX_LEAST_M) ** 2)
 
 
 def _turned(track: Track, dt: float) -> Array:
