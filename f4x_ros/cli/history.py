@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from f4x_ros.cli.table import table
@@ -46,6 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="at most so many states of each thing, thinned evenly (default: 200)",
     )  # fmt: skip
     parser.add_argument(
+        "--picture", metavar="PNG",
+        help="draw the ways of what moved, with the past drawn again and one thing at four times",
+    )  # fmt: skip
+    parser.add_argument(
         "--json", action="store_true", help="print one JSON document, nothing else (doc/time.md)"
     )
 
@@ -67,10 +74,19 @@ def run(options: argparse.Namespace) -> int:
     )
     result = perception.history(
         options.thing, since, until, step_s=options.step, max_states=options.states,
-        want_states=bool(options.thing) or options.json or options.at is not None,
+        want_states=bool(options.thing or options.json or options.picture or options.at),
     )  # fmt: skip
+    if options.picture:
+        from f4x_ros.cli.moments_picture import write_moments
+
+        path = Path(options.picture).expanduser()
+        shown = write_moments(path, perception, result, Path(options.map).stem)
+        about = f"The picture is in {path}, with {shown.label} #{shown.id} at four times."
+        print(about, file=sys.stderr if options.json else sys.stdout)
     if options.json:
         print(json.dumps(as_json(result, span[0]), indent=2, allow_nan=False))
+    elif options.picture and not options.thing:
+        print(told(replace(result, things=()), span[0]))
     else:
         print(told(result, span[0]))
     return 0

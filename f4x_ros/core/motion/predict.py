@@ -5,7 +5,7 @@ The turn rate is that of the velocity about the vertical, as a line through its 
 moment. A coordinated turn (Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to
 Tracking and Navigation", 2001, section 11.7) keeps speed and turn rate. What a thing will decide to
 do is noise: white accelerations whose density grows with its speed, as what is fast gets farther
-from where it was expected; along the way less than across.
+from where it was expected. Both fade, as nothing goes on for ever.
 """
 
 from __future__ import annotations
@@ -30,17 +30,15 @@ _SURE_TURN = 2.0  # standard deviations from 0
 _FASTEST_TURN = 3.0  # rad/s
 _LEAST_HEADINGS = 5
 _SLOWEST_MPS = 0.05  # what is slower has no heading
-_TURN_MEMORY_S = 1.0  # a turn goes on for about so long: then the thing goes straight
-_WAY_MEMORY_S = 4.0  # and a motion for so long: then the thing has stopped, or gone elsewhere
-_HEADING_NOISE = 0.05  # rad, of a heading beside what its velocity's deviation makes of it
-
-# Tuned on worlds of seeds 8000 to 8100, see doc/time.md
-_BOX, _BOX_UP = 0.30, 0.30  # that a box's middle is off by, of its size: no filter knows it
+# Tuned on worlds of seeds 8000 to 8100 for tracks as they are, see doc/time.md
+_BOX, _BOX_UP = 0.30, 0.36  # that a box's middle is off by, of its size: no filter knows it
 _BOX_LEAST_M = 0.02
-_ALONG, _ACROSS = 0.5, 0.7  # m/s per m/s of speed and per root second
-_ANY = 0.10  # m/s per root second of what moves, however slow
-_ANY_UP = 0.05  # the same along the vertical
+_TURN_MEMORY_S = 1.7  # a turn goes on for about so long: then the thing goes straight
+_WAY_MEMORY_S = 4.0  # and a motion for so long: then the thing has stopped, or gone elsewhere
+_ALONG, _ACROSS = 0.85, 0.55  # m/s per m/s of speed and per root second
+_ANY, _ANY_UP = 0.40, 0.07  # m/s per root second of what moves, however slow; and upwards
 _RESTING = 0.01  # m/s per root second of what rests
+_HEADING_NOISE = 0.05  # rad, of a heading beside what its velocity's deviation makes of it
 _SPIN = 0.5  # rad/s per root second
 
 
