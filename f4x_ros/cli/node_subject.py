@@ -194,6 +194,9 @@ class NodeSubject:
     def predictions(self) -> None:
         """Not asked for: they are those of the library."""
 
+    def events(self) -> None:
+        """Not asked for, either."""
+
     def finish(self) -> Report:
         self._client.change_state("deactivate", REPORT_S)
         file = self._out / "report.json"

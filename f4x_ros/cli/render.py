@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from f4x_ros.core.data import Pose, ShownView
+    from f4x_ros.core.data import Pose, ShownView, Track
     from f4x_ros.core.perception import Perception
 
 _MAX_MOMENTS = 12  # of a strip
+_READABLE_PX = 640  # width from which on names can be read
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--masks", action="store_true", help="tint what answers to the prompts of the map"
     )
-    parser.add_argument("--boxes", action="store_true", help="draw the boxes of what was followed")
+    parser.add_argument(
+        "--boxes", action="store_true",
+        help="draw the boxes of what was followed, or of what answers to the prompts",
+    )  # fmt: skip
     parser.add_argument(
         "--width", type=int, default=0, metavar="PIXELS",
         help="of a picture, 0 to 2048 (default: that of the camera)",
@@ -85,8 +90,7 @@ def run(options: argparse.Namespace) -> int:
         for ns in stamps
     ]  # fmt: skip
     pictures = [
-        _picture(one, perception, tinted=bool(options.prompt or options.masks),
-                 boxes=options.boxes)
+        _picture(one, perception, asked=options.prompt, masks=options.masks, boxes=options.boxes)
         for one in shown
     ]  # fmt: skip
     captions = [f"{(one.stamp_ns - span[0]) / 1e9:.2f} s" for one in shown]
@@ -125,21 +129,28 @@ def _view(text: str | None, perception: Perception, stamps: list[int]) -> Pose |
 
 
 def _picture(
-    one: ShownView, perception: Perception, *, tinted: bool, boxes: bool
+    one: ShownView, perception: Perception, *, asked: Sequence[str], masks: bool, boxes: bool
 ) -> NDArray[np.uint8]:
+    """Its colours; with masks or boxes enlarged, so that names can be read."""
     from f4x_ros.viz.overlay import overlay
 
+    tinted = bool(asked or masks)
     if not tinted and not boxes:
         return one.color
-    tracks = []
-    if boxes:
-        then = perception.history("", one.stamp_ns, one.stamp_ns, want_events=False)
-        tracks = [thing.states[-1] for thing in then.things]
-    prompts = one.prompts or perception.prompts
+    tracks: list[Track] = []
+    for words in (asked or [""]) if boxes else []:
+        then = perception.history(words, one.stamp_ns, one.stamp_ns, want_events=False)
+        tracks += [thing.states[-1] for thing in then.things]
     return overlay(
-        one.color, one.labels if tinted else None, prompts, None, tracks, one.camera,
-        one.T_map_camera, legend=tinted,
-    )  # fmt: skip
+        one.color,
+        one.labels if tinted else None,
+        one.prompts or perception.prompts,
+        tracks=tracks,
+        camera=one.camera,
+        T_map_camera=one.T_map_camera,
+        scale=max(1, round(_READABLE_PX / one.camera.width)),
+        legend=tinted,
+    )
 
 
 def _write(path: str, suffix: str, pixels: NDArray[np.uint16]) -> Path:

@@ -50,8 +50,8 @@ class Evaluation:
 
     Attributes:
         name: of the source.
-        numbers: "query", "motion", "tracks", "predictions", "camera", "geometry", "render", "cost",
-            "run".
+        numbers: "query", "motion", "tracks", "predictions", "history", "camera", "geometry",
+            "render", "cost", "run".
         scores: frame by frame; None without truth.
         answers: to questions; None without truth.
         source: the world, for pictures; None without truth.
@@ -125,6 +125,7 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
     pictures.past(world, subject)
     pictures.aside(world, subject, aside)
     geometry = pictures.geometry() | _cloud(world, subject)
+    events = subject.events()
     run = subject.finish()
     render = pictures.render()
     if render["psnr_past_db"] is None:  # the subject cannot be asked for pictures, but measured
@@ -135,6 +136,7 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
         "tracks": _tracks(scores.tracks(moving_only=True)),
         "tracks_all": _tracks(scores.tracks(moving_only=False)),
         "predictions": _predictions(scores),
+        "history": {} if events is None else dataclasses.asdict(scores.moves(events)),
         "camera": _camera(scores) | _lost(subject, run),
         "geometry": geometry,
         "render": render,

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from f4x_ros.core.data import Prediction, Track, TrackState
+from f4x_ros.core.data import Event, Prediction, Track, TrackState
 from f4x_ros.core.objects import AHEAD_S
 from f4x_ros.eval.metrics.camera import CameraScores, camera_scores, position_errors_m
 from f4x_ros.eval.metrics.masks import MaskScores, MaskSequence, jaccard
+from f4x_ros.eval.metrics.moves import MoveScores, move_scores, true_moves
 from f4x_ros.eval.metrics.predictions import PredictionScores, prediction_scores
 from f4x_ros.eval.metrics.queries import PhraseIou
 from f4x_ros.eval.metrics.track_states import ObjectStates
@@ -159,6 +160,10 @@ class FrameScores:
             self._movers, self._tracks, self._predicted, AHEAD_S, ignore=self._unseen
         )
         return dict(zip(AHEAD_S, scores, strict=True))
+
+    def moves(self, events: Sequence[Event]) -> MoveScores:
+        """Events against what truly moved, of all things that ever move."""
+        return move_scores(true_moves(self._movers, self._unseen), events)
 
     def camera(self) -> CameraScores | None:
         """The path of the camera; None if the subject does not say which pose it used."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.data import (
+    Event,
     Frame,
     PinholeCamera,
     Pose,
@@ -112,6 +113,9 @@ class Subject(Protocol):
     def predictions(self) -> tuple[Prediction, ...] | None:
         """Where the tracks of the last frame are going to be, `AHEAD_S` after it; None: unknown."""
 
+    def events(self) -> tuple[Event, ...] | None:
+        """What moved, appeared and left in the run, after its last frame; None: unknown."""
+
     def finish(self) -> Report:
         """End the run and leave its files."""
 
@@ -198,6 +202,9 @@ class LibrarySubject:
 
     def predictions(self) -> tuple[Prediction, ...]:
         return self._perception.predictions()
+
+    def events(self) -> tuple[Event, ...]:
+        return self._perception.history(want_states=False).events
 
     def finish(self) -> Report:
         assert self._recorder is not None
