@@ -19,7 +19,7 @@ CLOSE_M = 0.05
 """A place is right within this."""
 
 _MOVED_M = 0.06  # what ends nearer than this to where it began, all the way, has not moved
-_GAP_NS = 200_000_000  # a shorter rest is none
+_GAP_NS = 1_000_000_000  # what rests for less is held, or halts on its way
 _LATE_NS = 600_000_000  # that an event may be off in time
 _FAR_M = 0.5  # an event that begins farther away is of something else
 

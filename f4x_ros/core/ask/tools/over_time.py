@@ -36,6 +36,7 @@ from f4x_ros.core.errors import BadInputError
 Recorded = Followed | Spotted
 
 _EDGE_NS = 120_000_000  # so shortly before a span's end something still moves
+_PUT_DOWN_NS = 1_000_000_000  # what rests for less is held, or halts on its way
 _LEAD_NS = 300_000_000  # a track says later than this that its thing has begun to move
 _LOOK_NS = 100_000_000  # steps in which a state at rest is looked for
 
@@ -168,7 +169,7 @@ def _at(thing: Recorded, stamp_ns: int) -> Track | None:
 
 def _moves(thing: Recorded, way: Way, since: int, until: int) -> list[Event]:
     """Each piece of time in which it moved, with where it rested before and after."""
-    pieces = way.pieces()
+    pieces = _errands(way.pieces())
     events = []
     for number, (begin, end) in enumerate(pieces):
         earliest = pieces[number - 1][1] if number else since
@@ -187,6 +188,16 @@ def _moves(thing: Recorded, way: Way, since: int, until: int) -> list[Event]:
                   part.length_m, goes_on)
         )  # fmt: skip
     return events
+
+
+def _errands(pieces: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Pieces of motion with no rest between them in which something is put down."""
+    merged: list[tuple[int, int]] = []
+    for begin, end in pieces:
+        if merged and begin - merged[-1][1] < _PUT_DOWN_NS:
+            begin = merged.pop()[0]
+        merged.append((begin, end))
+    return merged
 
 
 def _at_rest(thing: Recorded, wished: int, earliest: int, latest: int) -> Track | None:
