@@ -26,6 +26,7 @@ def goes_on_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """The simulated things do not stop, so that truth is exact."""
     monkeypatch.setattr(predict, "_TURN_MEMORY_S", 1e6)
     monkeypatch.setattr(predict, "_WAY_MEMORY_S", 1e6)
+    monkeypatch.setattr(predict, "_UP_MEMORY_S", 1e6)
 
 
 def mover(**changes: Any) -> Track:
@@ -45,6 +46,22 @@ def test_what_rests_stays_where_it_is() -> None:
     assert model is MotionModel.RESTS
     np.testing.assert_array_equal(late.position, still.position)
     assert np.trace(late.pose_covariance) > np.trace(soon.pose_covariance)
+
+
+def test_what_moved_a_moment_ago_may_go_on() -> None:
+    still = track(1, "mug", (1.0, 2.0, 0.3))
+    (rests,), (halts,) = (carried_on(still, (2.0,), halts=one)[1] for one in (False, True))
+    np.testing.assert_array_equal(halts.position, rests.position)
+    assert halts.pose_covariance[0, 0] > 2 * rests.pose_covariance[0, 0]
+
+
+def test_motion_fades_and_what_goes_up_soonest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    thing = mover(velocity=np.array([1.0, 0.0, 1.0]))
+    _, (then,) = carried_on(thing, (2.0,))
+    assert 1.4 < then.position[0] - thing.position[0] < 2.0
+    assert 0.1 < then.position[2] - thing.position[2] < 0.5
+    assert 0 < then.velocity[2] < then.velocity[0] < 1
 
 
 def test_without_a_turn_it_goes_straight_and_turns_as_it_turns() -> None:

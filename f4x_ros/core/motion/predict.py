@@ -35,9 +35,11 @@ _BOX, _BOX_UP = 0.30, 0.36  # that a box's middle is off by, of its size: no fil
 _BOX_LEAST_M = 0.02
 _TURN_MEMORY_S = 1.7  # a turn goes on for about so long: then the thing goes straight
 _WAY_MEMORY_S = 4.0  # and a motion for so long: then the thing has stopped, or gone elsewhere
+_UP_MEMORY_S = 0.3  # what goes up or down soon stops, or comes back: it bounces, climbs a step
 _ALONG, _ACROSS = 0.85, 0.55  # m/s per m/s of speed and per root second
 _ANY, _ANY_UP = 0.40, 0.07  # m/s per root second of what moves, however slow; and upwards
 _RESTING = 0.01  # m/s per root second of what rests
+_HALTING = 0.30  # the same of what moved a moment ago: it may go on
 _HEADING_NOISE = 0.05  # rad, of a heading beside what its velocity's deviation makes of it
 _SPIN = 0.5  # rad/s per root second
 
@@ -77,7 +79,7 @@ def turn_of(seconds: Array, velocities: Array, sigma_mps: float) -> Turn | None:
 
 
 def carried_on(
-    track: Track, seconds: Sequence[float], turn: Turn | None
+    track: Track, seconds: Sequence[float], turn: Turn | None = None, *, halts: bool = False
 ) -> tuple[MotionModel, tuple[Track, ...]]:
     """What a thing is going to be after some seconds each, 0 to `LONGEST_S`, and by which model.
 
@@ -85,17 +87,20 @@ def carried_on(
         track: what it is now.
         seconds: ahead.
         turn: of its velocity; None: it goes straight.
+        halts: it does not move now, but did a moment ago.
     """
     if not track.moving:
-        return MotionModel.RESTS, tuple(_resting(track, dt) for dt in seconds)
+        noise = _HALTING if halts else _RESTING
+        return MotionModel.RESTS, tuple(_resting(track, dt, noise) for dt in seconds)
     model = MotionModel.CONSTANT_TWIST if turn is None else MotionModel.COORDINATED_TURN
     return model, tuple(_moving(track, dt, turn) for dt in seconds)
 
 
-def _resting(track: Track, dt: float) -> Track:
+def _resting(track: Track, dt: float, density: float) -> Track:
     pose, twist = track.pose_covariance.copy(), track.twist_covariance.copy()
-    noise = _RESTING**2 * np.eye(3)
-    pose[:3, :3] += _box(track) + dt**2 * twist[:3, :3] + noise * dt**3 / 3
+    noise = np.diag([density**2, density**2, _RESTING**2])
+    way = np.diag([dt, dt, _faded(dt, _UP_MEMORY_S)])
+    pose[:3, :3] += _box(track) + way @ twist[:3, :3] @ way + noise * dt**3 / 3
     twist[:3, :3] += noise * dt
     pose[3:, 3:] = _turned_covariance(pose[3:, 3:], twist[3:, 3:], dt)
     return replace(
@@ -111,10 +116,13 @@ def _resting(track: Track, dt: float) -> Track:
 def _moving(track: Track, dt: float, turn: Turn | None) -> Track:
     rate, sigma = (0.0, 0.0) if turn is None else turn
     angle, way_s = rate * _faded(dt, _TURN_MEMORY_S), _faded(dt, _WAY_MEMORY_S)
-    by_velocity = _turned_way(angle, way_s)
-    by_rate = dt * (_turned_way(angle + 1e-4, way_s) - _turned_way(angle - 1e-4, way_s)) / 2e-4
+    up_s = _faded(dt, _UP_MEMORY_S)
+    by_velocity = _turned_way(angle, way_s, up_s)
+    more, less = (_turned_way(angle + by, way_s, up_s) for by in (1e-4, -1e-4))
+    by_rate = dt * (more - less) / 2e-4
     rotation = Rotation.from_rotvec([0, 0, angle]).as_matrix()
-    velocity = float(np.exp(-dt / _WAY_MEMORY_S)) * rotation @ track.velocity
+    left = np.exp(-dt / np.array([_WAY_MEMORY_S, _WAY_MEMORY_S, _UP_MEMORY_S]))
+    velocity = left * (rotation @ track.velocity)
     pose, twist = track.pose_covariance.copy(), track.twist_covariance.copy()
     off = by_rate @ track.velocity
     noise = _noise(track.velocity, velocity)
@@ -123,6 +131,7 @@ def _moving(track: Track, dt: float, turn: Turn | None) -> Track:
         + by_velocity @ twist[:3, :3] @ by_velocity.T
         + sigma**2 * np.outer(off, off)
         + noise * dt**3 / 3
+        + np.diag([0.0, 0.0, (up_s * track.velocity[2]) ** 2])
     )
     bend = sigma * dt * np.array([-velocity[1], velocity[0], 0.0])
     twist[:3, :3] = rotation @ twist[:3, :3] @ rotation.T + np.outer(bend, bend) + noise * dt
@@ -143,13 +152,14 @@ def _faded(dt: float, memory_s: float) -> float:
     return memory_s * float(1 - np.exp(-dt / memory_s))
 
 
-def _turned_way(angle: float, dt: float) -> Array:
-    """[3, 3] from a velocity to the way it goes in `dt` while it turns by an angle."""
+def _turned_way(angle: float, dt: float, up_s: float) -> Array:
+    """[3, 3] from a velocity to the way in `dt` while it turns by an angle, and `up_s` upwards."""
     if abs(angle) < 1e-6:
         ahead, aside = 1.0, angle / 2
     else:
         ahead, aside = float(np.sin(angle)) / angle, float(1 - np.cos(angle)) / angle
-    return dt * np.array([[ahead, -aside, 0.0], [aside, ahead, 0.0], [0.0, 0.0, 1.0]])
+    flat = dt * np.array([[ahead, -aside], [aside, ahead]])
+    return np.block([[flat, np.zeros((2, 1))], [np.zeros((1, 2)), np.array([[up_s]])]])
 
 
 def _noise(before: Array, after: Array) -> Array:

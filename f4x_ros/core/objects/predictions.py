@@ -17,6 +17,7 @@ AHEAD_S = (0.5, 1.0, 2.0)
 
 _WINDOW_S = 0.8  # whose headings tell a turn
 _SAMPLES = 13
+_LATELY_NS = 3_000_000_000  # what moved so lately may go on
 
 
 def predictions(
@@ -45,10 +46,20 @@ def predictions(
     for track in sorted(tracks, key=lambda one: one.id):
         if track.state is TrackState.LOST:
             continue
-        turn = _turn(track, known.get(track.id), stamp_ns)
-        model, ahead = carried_on(track, ahead_s, turn)
+        life = known.get(track.id)
+        turn = _turn(track, life, stamp_ns)
+        model, ahead = carried_on(track, ahead_s, turn, halts=_moved_lately(life, stamp_ns))
         made.append(Prediction(track, model, 0.0 if turn is None else turn.rate, ahead))
     return tuple(made)
+
+
+def _moved_lately(life: Life | None, stamp_ns: int) -> bool:
+    """Whether it moved a moment ago: it may only halt."""
+    if life is None:
+        return False
+    rows = life.rows
+    since = int(np.searchsorted(rows["stamp_ns"], stamp_ns - _LATELY_NS))
+    return bool(rows["moving"][max(0, since - 1) :].any())
 
 
 def _turn(track: Track, life: Life | None, stamp_ns: int) -> Turn | None:
