@@ -47,13 +47,13 @@ def predictions(
         if track.state is TrackState.LOST:
             continue
         life = known.get(track.id)
-        turn = _turn(track, life, stamp_ns)
-        model, ahead = carried_on(track, ahead_s, turn, halts=_moved_lately(life, stamp_ns))
+        turn = turn_at(track, life, stamp_ns)
+        model, ahead = carried_on(track, ahead_s, turn, halts=moved_lately(life, stamp_ns))
         made.append(Prediction(track, model, 0.0 if turn is None else turn.rate, ahead))
     return tuple(made)
 
 
-def _moved_lately(life: Life | None, stamp_ns: int) -> bool:
+def moved_lately(life: Life | None, stamp_ns: int) -> bool:
     """Whether it moved a moment ago: it may only halt."""
     if life is None:
         return False
@@ -62,7 +62,7 @@ def _moved_lately(life: Life | None, stamp_ns: int) -> bool:
     return bool(rows["moving"][max(0, since - 1) :].any())
 
 
-def _turn(track: Track, life: Life | None, stamp_ns: int) -> Turn | None:
+def turn_at(track: Track, life: Life | None, stamp_ns: int) -> Turn | None:
     """The turn rate of the last moment in which it moved; None where nothing tells it."""
     if life is None or not track.moving:
         return None
