@@ -57,6 +57,20 @@ def test_history_tells_programs_where_something_was(
     assert "moving" in said
 
 
+def test_history_draws_the_ways_and_one_thing_at_four_times(
+    saved: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "moments.png"
+    assert cli.main(["history", saved, "--picture", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert f"The picture is in {out}, with blue thing #" in said
+    assert cv2.imread(str(out)).shape[1] == 1600
+    assert cli.main(["history", saved, "--picture", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["things"]
+    nothing = refused(capsys, "history", saved, "purple thing", "--picture", str(out))
+    assert "nothing to draw" in nothing
+
+
 def test_history_says_what_is_wrong(saved: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "a moment or a span" in refused(capsys, "history", saved, "--at", "1", "--since", "0")
     assert "expected 0 to 2.900 s" in refused(capsys, "history", saved, "--at", "3.5")
