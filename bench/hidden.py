@@ -43,7 +43,11 @@ SEEN_S, HIDDEN_S = 2.0, 3.0
 _LAST_S = 2.5  # in sight again
 _VISIBLE, _HIDDEN = 0.6, 0.02  # shares of the silhouette
 _NEAR_M = 0.5  # a track that is so near is of it
-_MOVERS = ("robot vacuum", "toy car", "robot", "football", "suitcase")
+_MOVERS = ("robot vacuum", "toy car", "backpack", "football", "basket")
+_SIZES = {
+    "toy car": {"length": 0.26, "width": 0.11, "height": 0.075},
+    "football": {"radius": 0.12},
+}
 _CABINET_X, _CABINET_Y = 0.0, 0.1
 _LANE_Y = 0.75
 _START_NS = 1_700_000_000_000_000_000
@@ -112,7 +116,7 @@ def scene_of(seed: int) -> tuple[Scene, str, bool]:
     x0 = -side * (hidden_m / 2 + speed * SEEN_S)
     way = Passing(x0, side * speed, SEEN_S + (HIDDEN_S - halt_s) / 2, halt_s)
     # (a ball would have to roll: it slides, as a thing on wheels does)
-    size = {"radius": 0.12} if cls == "football" else None
+    size = _SIZES.get(cls)
     height = 0.12 if cls == "football" else 0.0
     name = kit.put(cls, None, 0.0, 0.0, height, motion=way, size=size)
     for other, x, y in (("chair", 2.1, 1.6), ("potted plant", -2.2, 1.7), ("trash can", 1.9, -0.6)):
