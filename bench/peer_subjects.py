@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from f4x_ros.core.data.camera import PinholeCamera
 from f4x_ros.core.data.frame import Frame
+from f4x_ros.core.data.over_time import Event, Prediction
 from f4x_ros.core.data.percept import RenderedView
 from f4x_ros.core.data.poses import Pose
 from f4x_ros.core.data.track import Track
@@ -124,6 +125,14 @@ class Contestant(ABC):
 
     def cloud(self) -> NDArray[np.float32] | None:
         """No points by default."""
+        return None
+
+    def predictions(self) -> tuple[Prediction, ...] | None:
+        """None by default."""
+        return None
+
+    def events(self) -> tuple[Event, ...] | None:
+        """None by default."""
         return None
 
     def counts(self) -> dict[str, int | float | None]:

@@ -22,6 +22,7 @@ from f4x_ros.ros.camera_poses import CameraPoses
 from f4x_ros.ros.conversions import label_map_msg
 from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.markers import TrackMarkers
+from f4x_ros.ros.over_time import OverTime
 from f4x_ros.ros.questions import Questions
 from f4x_ros.ros.transform_buffer import TransformUnavailableError
 from f4x_ros.viz.overlay import overlay_percept
@@ -48,6 +49,7 @@ class Asked:
         )
         complaints: Any = SimpleNamespace(bad_input=lambda kind, counter, text: None)
         self.questions = Questions(self.perception, poses, labels, Health(), complaints)
+        self.over_time = OverTime(self.perception, poses, Health())
         for _ in range(3):
             self.see()
 

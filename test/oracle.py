@@ -105,6 +105,12 @@ class Oracle:
             parts.append(local @ truth.T_map_camera[:3, :3].T + truth.T_map_camera[:3, 3])
         return np.concatenate(parts).astype(np.float32)
 
+    def predictions(self) -> None:
+        """None: the world ends before there is a later."""
+
+    def events(self) -> None:
+        """None: what moves in it never rests."""
+
     def finish(self) -> dict[str, Any]:
         return {"fps": 5.0, "map_bytes": 1000, "peak_rss_bytes": 10**8}
 

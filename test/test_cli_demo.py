@@ -43,7 +43,12 @@ def test_the_demo_asks_a_node_in_another_process_and_leaves_its_results(tmp_path
     run = demo(out, write_folder(tmp_path / "small", FRAMES))
     said, errors = run.communicate(timeout=500)
     assert run.returncode == 0, errors
-    assert {path.name for path in out.iterdir()} == {*FILES, "node.log", "camera.log"}
+    assert {path.name for path in out.iterdir()} == {
+        *FILES,
+        "moments.png",
+        "node.log",
+        "camera.log",
+    }
     assert json.loads((out / "report.json").read_text())["frames"] == FRAMES, said
     assert f"sent {FRAMES} frames, the node processed {FRAMES}. None was dropped." in said
     for row in (r"red thing +now +yes", r"pink thing +now +no ", r"red thing +\d+\.\d\d s +yes"):

@@ -259,6 +259,32 @@ def test_clicks_are_taken_as_the_text_says(perception: Perception) -> None:
         perception.segment(box=(70, 3, 80, 9))
 
 
+def test_histories_are_limited_as_the_text_says(perception: Perception) -> None:
+    assert f"at most {limits.MAX_PROMPT_LETTERS} characters" in comment("History.srv", "prompt")
+    said = comment("History.srv", "max_states")
+    assert said.endswith(f"0 = {limits.USUAL_STATES}, at most {limits.MAX_STATES}")
+    steps = f"{limits.MIN_STEP_S:g} to {limits.MAX_STEP_S:g}"
+    assert steps in comment("History.srv", "step")
+    things = comment("History.srv", "things")
+    assert f"at most {limits.MAX_HISTORIES}" in things
+    assert f"at most {limits.MAX_ALL_STATES} states together" in things
+    assert limit("History.srv", "events") == limits.MAX_EVENTS
+    for step in (limits.MIN_STEP_S, limits.MAX_STEP_S):
+        assert perception.history(step_s=step).things
+    for step in (limits.MIN_STEP_S / 2, limits.MAX_STEP_S * 2):
+        with pytest.raises(ValueError, match=steps):
+            perception.history(step_s=step)
+
+
+def test_pictures_are_limited_as_the_text_says(perception: Perception) -> None:
+    assert limit("Render.srv", "prompts") == limits.MAX_PICTURE_PROMPTS
+    assert limit("Render.srv", "width") == limits.MAX_PICTURE_PX
+    assert f"within {limits.MAX_ORBIT_RAD:g} of 0" in comment("Render.srv", "orbit")
+    assert perception.show(orbit_rad=limits.MAX_ORBIT_RAD, width=16).color.shape[1] == 16
+    with pytest.raises(ValueError, match="orbit"):
+        perception.show(orbit_rad=-limits.MAX_ORBIT_RAD - 0.01)
+
+
 def test_what_no_track_follows_has_the_id_of_the_text() -> None:
     assert "in a response 0 = it is followed by no track" in comment("Track.msg", "id")
     assert "in a response also: followed by no track" in comment("Track.msg", "TENTATIVE")

@@ -34,7 +34,7 @@ from f4x_ros.core.features.color_terms import TERMS
 from f4x_ros.ros.conversions import stamp_msg
 from f4x_ros.ros.images import byte_array
 from f4x_ros.ros.requests import EXAMPLE_ENCODINGS
-from f4x_ros.srv import Query, Segment, SetPrompts
+from f4x_ros.srv import History, Query, Render, Segment, SetPrompts
 
 REQUESTS = int(os.environ.get("F4X_REQUESTS", "0"))
 MANY = [
@@ -146,6 +146,32 @@ prompt_sets = st.builds(
     thresholds=mostly(st.just([]), st.lists(single, max_size=4)),
 )
 
+histories = st.builds(
+    History.Request,
+    object=mostly(st.sampled_from([0, 0, 1]), odd_numbers),
+    prompt=mostly(st.just(""), words),
+    since=stamps,
+    until=stamps,
+    step=mostly(st.sampled_from([0.0, 0.01, 3600.0]), st.floats(width=32)),
+    max_states=numbers,
+    want_states=st.booleans(),
+    want_events=st.booleans(),
+)
+renders = st.builds(
+    Render.Request,
+    stamp=stamps,
+    view=views(),
+    orbit=mostly(st.sampled_from([0.0, 0.5, -6.0]), st.floats(width=32)),
+    width=mostly(st.integers(0, 40), st.sampled_from([2**31, limit, 4096])),
+    prompts=mostly(
+        st.just([]) | st.lists(good_words, max_size=3, unique=True),
+        st.lists(words, max_size=3) | st.just(["red thing"] * 65_535),
+    ),
+    want_image=st.booleans(),
+    want_depth=st.booleans(),
+    want_labels=st.booleans(),
+)
+
 slowest: dict[str, tuple[float, str]] = {}
 
 
@@ -156,6 +182,8 @@ def answered(asked: Asked, request: Any) -> Any:
         "Query": asked.questions.query,
         "Segment": asked.questions.segment,
         "SetPrompts": asked.questions.set_prompts,
+        "History": asked.over_time.history,
+        "Render": asked.over_time.render,
     }[kind]
     begin = time.monotonic()
     answer = ask(request)
@@ -207,6 +235,33 @@ def test_any_clicks_are_answered_or_refused(asked: Asked, request: Segment.Reque
 
 
 @_slow
+@given(request=histories)
+def test_any_history_is_told_or_refused(asked: Asked, request: History.Request) -> None:
+    answer = answered(asked, request)
+    if not answer.success:
+        check_refused(answer)
+        assert (len(answer.things), len(answer.events)) == (0, 0)
+        return
+    most = request.max_states or 200
+    assert all(len(one.states) == len(one.stamps) <= most for one in answer.things)
+    assert not answer.things or request.want_states
+    assert not answer.events or request.want_events
+
+
+@_slow
+@given(request=renders)
+def test_any_picture_is_drawn_or_refused(asked: Asked, request: Render.Request) -> None:
+    answer = answered(asked, request)
+    images = (answer.image, answer.depth, answer.labels)
+    if not answer.success:
+        check_refused(answer)
+        assert not any(len(image.data) for image in images)
+        return
+    wanted = [request.want_image, request.want_depth, request.want_labels]
+    assert [bool(len(image.data)) for image in images] == wanted
+
+
+@_slow
 @given(request=prompt_sets)
 def test_any_prompts_are_taken_or_refused_as_a_whole(
     asked: Asked, request: SetPrompts.Request
@@ -245,7 +300,7 @@ def test_so_many_requests_leave_no_more_in_memory(
             asked.see()
 
     @settings(_slow, max_examples=REQUESTS)
-    @given(request=queries | pictures | segments | prompt_sets)
+    @given(request=queries | pictures | segments | histories | renders | prompt_sets)
     def first(request: Any) -> None:
         requests.append(request)
         ask(request)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from f4x_ros.core.data.camera import PinholeCamera
+from f4x_ros.core.data.over_time import MotionModel, Prediction
 from f4x_ros.core.data.percept import Cloud
 from f4x_ros.core.data.poses import from_quaternion
 from f4x_ros.core.data.track import Track, TrackState
@@ -175,7 +178,8 @@ def test_an_object_that_is_gone_is_deleted_once() -> None:
     markers.update([track(1), track(2)], ("red mug",), header(S, "map"))
     second = markers.update([track(2)], ("red mug",), header(2 * S, "map")).markers
     deleted = [(m.ns, m.id) for m in second if m.action == Marker.DELETE]
-    assert sorted(deleted) == [("boxes", 1), ("names", 1), ("trails", 1)]
+    assert {ns for ns, _ in deleted} == {"boxes", "names", "trails", "velocities"}
+    assert {number for _, number in deleted} == {1}
     third = markers.update([track(2)], ("red mug",), header(3 * S, "map")).markers
     assert not [m for m in third if m.action == Marker.DELETE]
 
@@ -194,6 +198,37 @@ def test_a_moving_object_leaves_a_trail_and_a_still_one_does_not() -> None:
         made = markers.update([track(1, x=0.1 * i), track(2)], ("red mug",), head).markers
     trails = {m.id: len(m.points) for m in made if m.ns == "trails"}
     assert trails == {1: 5, 2: 2}  # (a line needs two points)
+
+
+def test_axes_are_drawn_of_what_is_known_to_be_turned_and_arrows_of_what_moves() -> None:
+    turn = Rotation.from_euler("z", 90, degrees=True).as_quat()
+    known = np.diag([1e-4] * 3 + [0.01] * 3)
+    turned = replace(track(1), orientation=turn, pose_covariance=known, moving=False)
+    markers = TrackMarkers()
+    made = {m.ns: m for m in markers.update([turned], ("red mug",), header(S, "map")).markers}
+    assert set(made) == {"boxes", "names", "trails", "axes"}
+    start, tip = made["axes"].points[:2]
+    assert (tip.x - start.x, tip.y - start.y > 0.05) == (pytest.approx(0), True)  # x points along y
+    unknown = replace(turned, pose_covariance=np.diag([1e-4] * 3 + [3.0] * 3), moving=True)
+    made = {m.ns: m for m in markers.update([unknown], ("red mug",), header(2 * S, "map")).markers}
+    assert made["axes"].action == Marker.DELETE
+    assert made["velocities"].type == Marker.ARROW
+
+
+def test_the_boxes_to_come_are_drawn_where_the_box_is_going_to_be() -> None:
+    here = replace(track(1), velocity=np.array([0.5, 0.0, 0.0]), moving=True)
+    ahead = (replace(here, position=here.position + np.array([0.25, 0, 0])),)
+    predicted = Prediction(here, MotionModel.CONSTANT_TWIST, 0.0, ahead)
+    markers = TrackMarkers()
+    made = markers.update([here], ("red mug",), header(S, "map"), [predicted]).markers
+    (box,) = [m for m in made if m.ns == "predictions"]
+    xs = [point.x for point in box.points[:24]]
+    middle = float(here.position[0]) + 0.25
+    assert (min(xs) + max(xs)) / 2 == pytest.approx(middle)
+    still = replace(here, moving=False)
+    rests = Prediction(still, MotionModel.RESTS, 0.0, (still,))
+    gone = markers.update([still], ("red mug",), header(2 * S, "map"), [rests]).markers
+    assert ("predictions", Marker.DELETE) in {(m.ns, m.action) for m in gone}
 
 
 def test_clearing_deletes_everything() -> None:

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,9 +100,26 @@ def run(options: argparse.Namespace) -> int:
 
     print("\nThe node's report:\n")
     print(table(report_rows(report)))
+    _draw_moments(out)
     print(f"\nResults are in {out}: f4x view {out / 'map.f4x'} shows the map in a browser.")
     print(f"Open {out / 'story.png'} to see the whole story.")
     return 0
+
+
+def _draw_moments(out: Path) -> None:
+    """What the map knows of time, as a picture and a table, from the file that the node left."""
+    from f4x_ros.cli.history import told
+    from f4x_ros.cli.moments_picture import write_moments
+    from f4x_ros.core.perception import Perception
+
+    perception = Perception.load(out / "map.f4x")
+    result = perception.history()
+    if not result.things or result.until_ns <= result.since_ns:
+        return
+    thing = write_moments(out / "moments.png", perception, result, "f4x: over time")
+    print("\nWhat happened, as f4x history tells it:\n")
+    print(told(replace(result, things=()), perception.span_ns[0]))
+    print(f"\n{out / 'moments.png'} shows {thing.label} #{thing.id} at four times, and all ways.")
 
 
 class _Demo:

@@ -49,9 +49,28 @@ def view_of(text: str | None) -> Pose | None:
     return pose
 
 
-def nanoseconds(text: str) -> int:
-    """Seconds as text to whole nanoseconds, exactly; ValueError if it is no number."""
+def nanoseconds(text: str, name: str = "--stamp") -> int:
+    """Seconds as text to whole nanoseconds, exactly; ValueError with a name for others."""
     try:
         return int(Decimal(text) * 1_000_000_000)
     except (InvalidOperation, ValueError, OverflowError):
-        raise BadInputError(f"--stamp is '{text}', expected seconds") from None
+        raise BadInputError(f"{name} is '{text}', expected seconds") from None
+
+
+def since_first(text: str, span_ns: tuple[int, int], name: str) -> int:
+    """The stamp of a moment: seconds since the first frame, or negative before the last one.
+
+    ROS time is taken as it is, too.
+
+    Raises:
+        ValueError: it is no number, or no moment of the span of stamps; has the name.
+    """
+    first, last = span_ns
+    given = nanoseconds(text, name)
+    stamp = given if given >= first > 0 else (last if given < 0 else first) + given
+    if not first <= stamp <= last:
+        raise BadInputError(
+            f"{name} is {text}, expected 0 to {(last - first) / 1e9:.3f} s since the first frame "
+            "(or negative: before the last one)"
+        )
+    return stamp

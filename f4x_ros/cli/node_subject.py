@@ -191,6 +191,12 @@ class NodeSubject:
         with self._came:
             return None if self._cloud is None else cloud_from_msg(self._cloud).xyz
 
+    def predictions(self) -> None:
+        """Not asked for: they are those of the library."""
+
+    def events(self) -> None:
+        """Not asked for, either."""
+
     def finish(self) -> Report:
         self._client.change_state("deactivate", REPORT_S)
         file = self._out / "report.json"

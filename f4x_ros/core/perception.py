@@ -28,30 +28,33 @@ from f4x_ros.core.ask import (
 )
 from f4x_ros.core.ask.dialogue import Answer as SpokenAnswer
 from f4x_ros.core.ask.dialogue import Dialogue, Session
-from f4x_ros.core.ask.tools import TOOLS, MapScene, Toolbox
+from f4x_ros.core.ask.tools import TOOLS, MapScene, Toolbox, history
 from f4x_ros.core.base import StageClock
 from f4x_ros.core.config import Config
 from f4x_ros.core.data import (
     Cloud,
     Frame,
     Frustum,
+    HistoryResult,
     Outputs,
     Percept,
     PinholeCamera,
     Pose,
+    Prediction,
     QueryResult,
     RenderedView,
+    ShownView,
 )
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.heads import make_heads
 from f4x_ros.core.field import Snapshot, brought_here, take_snapshot, to_picture
 from f4x_ros.core.files import map_file
 from f4x_ros.core.motion.odometry import PoseEstimate
-from f4x_ros.core.objects import Life
+from f4x_ros.core.objects import AHEAD_S, Life, predictions
 from f4x_ros.core.observe import apply
 from f4x_ros.core.render import resolve_backend
 from f4x_ros.core.render.device import choose_device, drawable_here
-from f4x_ros.core.world import MapCloud, Memory, percept_of
+from f4x_ros.core.world import MapCloud, Memory, percept_of, shown
 
 
 def nothing() -> None:
@@ -392,6 +395,36 @@ class Perception:
             self._tools = Toolbox(MapScene(self), TOOLS)
         return self._tools
 
+    def history(
+        self,
+        thing: str = "",
+        since_ns: int = 0,
+        until_ns: int = 0,
+        *,
+        step_s: float = 0.0,
+        max_states: int = 0,
+        want_states: bool = True,
+        want_events: bool = True,
+    ) -> HistoryResult:
+        """Where things were over a span, and what moved, appeared or left; see doc/time.md.
+
+        Arguments and errors are those of `core.ask.tools.history`: `thing` is words, `#id`, or ""
+        for all that is followed; `since_ns` 0 the first frame, `until_ns` 0 the last.
+
+        Raises:
+            NotReadyError: no frame yet.
+        """
+        self._memory.viewpoint(None, 0)
+        return history(
+            self.tools.scene, thing=thing, since_ns=since_ns, until_ns=until_ns, step_s=step_s,
+            max_states=max_states, want_states=want_states, want_events=want_events,
+        )  # fmt: skip
+
+    def predictions(self, ahead_s: Sequence[float] = AHEAD_S) -> tuple[Prediction, ...]:
+        """Where the tracks are going to be so many seconds after the last frame, ascending id."""
+        tracker = self._memory.tracker
+        return predictions(tracker.tracks(), tracker.lives, self.stamp_ns, ahead_s)
+
     def ask(self, text: str, session: Session | None = None) -> SpokenAnswer:
         """Answer a question about space and time in words, from what the map knows.
 
@@ -444,6 +477,40 @@ class Perception:
         snapshot = take_snapshot(field, time_s if stamp_ns else None, blocks=seen)
         out = snapshot.render(snapshot.colors, camera, pose, self.backend)
         return to_picture(out, self._memory.exposures.at(time_s))
+
+    def show(
+        self,
+        stamp_ns: int = 0,
+        view: Pose | None = None,
+        camera: PinholeCamera | None = None,
+        *,
+        orbit_rad: float = 0.0,
+        width: int = 0,
+        prompts: Sequence[str] | None = None,
+        want_labels: bool = True,
+    ) -> ShownView:
+        """The map seen from anywhere at any moment, with the labels that `~/masks` would have.
+
+        Args:
+            stamp_ns: the moment; 0 = that of the last frame.
+            view: `T_map_camera` [4, 4] to look from; None = where the camera was then.
+            camera: intrinsics; None = those of the last frame.
+            orbit_rad: turn of the view about what is in its middle, around the map's z axis;
+                positive: the camera goes to the right.
+            width: columns of the pictures; 0 = those of the camera. Rows follow.
+            prompts: what the labels mean; None = the standing prompts.
+            want_labels: whether to make them.
+
+        Raises:
+            NotUnderstoodError: a prompt is not understood.
+            ValueError: a moment that was not recorded or has not been yet, a view that is no pose,
+                an orbit or a size that is not as expected, or no frame yet.
+        """
+        asked = self._prompts if prompts is None else self._asker.prompts(prompts)
+        return shown(
+            self._memory, self._asker, asked if want_labels else None,
+            stamp_ns=stamp_ns, view=view, camera=camera, orbit_rad=orbit_rad, width=width,
+        )  # fmt: skip
 
     @torch.no_grad()
     def snapshot(self, stamp_ns: int = 0) -> Snapshot:

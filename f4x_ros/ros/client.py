@@ -27,7 +27,7 @@ from std_msgs.msg import Header
 
 from f4x_ros.ros.images import image_msg
 from f4x_ros.ros.middleware import use_large_shared_memory
-from f4x_ros.srv import Ask, Query, Segment, SetPrompts
+from f4x_ros.srv import Ask, History, Query, Render, Segment, SetPrompts
 
 _TRANSITIONS = {
     "configure": Transition.TRANSITION_CONFIGURE,
@@ -38,7 +38,9 @@ _TRANSITIONS = {
 _SERVICES = {
     "change_state": ChangeState,
     "ask": Ask,
+    "history": History,
     "query": Query,
+    "render": Render,
     "segment": Segment,
     "set_prompts": SetPrompts,
     "get_state": GetState,
@@ -150,6 +152,14 @@ class PerceptionClient:
     def ask(self, question: str, session: str = "", timeout_s: float = 30.0) -> Ask.Response:
         """Ask about space and time in words; questions of one session are one conversation."""
         return self._call("ask", Ask.Request(question=question, session=session), timeout_s)
+
+    def history(self, timeout_s: float = 30.0, **fields: Any) -> History.Response:
+        """Ask where things were; `fields` are those of the request."""
+        return self._call("history", History.Request(**fields), timeout_s)
+
+    def render(self, timeout_s: float = 30.0, **fields: Any) -> Render.Response:
+        """Have the map drawn; `fields` are those of the request."""
+        return self._call("render", Render.Request(**fields), timeout_s)
 
     def segment(
         self,

@@ -24,6 +24,7 @@ COUNTERS = (
     *("stamps_replaced", "time_jumps", "odometry_weak", "odometry_relocalised"),
     "odometry_loops_closed",
     *("queries", "queries_refused", "asks", "asks_refused", "segments", "segments_refused"),
+    *("histories", "histories_refused", "renders", "renders_refused"),
     *("prompts_refused", "services_failed", "reports_failed"),
 )
 

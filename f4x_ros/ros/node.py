@@ -21,9 +21,17 @@ from f4x_ros.ros.diagnostics import FOR_EVER_S, DiagnosticsPublisher, Health
 from f4x_ros.ros.middleware import ignore_interrupts, refused, ros, until_interrupted
 from f4x_ros.ros.parameters import NodeParameters
 from f4x_ros.ros.session import Session
-from f4x_ros.srv import Ask, Query, Segment, SetPrompts
+from f4x_ros.srv import Ask, History, Query, Render, Segment, SetPrompts
 
-Response = TypeVar("Response", Ask.Response, Query.Response, Segment.Response, SetPrompts.Response)
+Response = TypeVar(
+    "Response",
+    Ask.Response,
+    History.Response,
+    Query.Response,
+    Render.Response,
+    Segment.Response,
+    SetPrompts.Response,
+)
 
 
 class PerceptionNode(LifecycleNode):
@@ -46,6 +54,8 @@ class PerceptionNode(LifecycleNode):
         group = ReentrantCallbackGroup()
         self.create_service(Query, "~/query", self._on_query, callback_group=group)
         self.create_service(Ask, "~/ask", self._on_ask, callback_group=group)
+        self.create_service(History, "~/history", self._on_history, callback_group=group)
+        self.create_service(Render, "~/render", self._on_render, callback_group=group)
         self.create_service(Segment, "~/segment", self._on_segment, callback_group=group)
         self.create_service(SetPrompts, "~/set_prompts", self._on_set_prompts, callback_group=group)
         self.diagnostics = DiagnosticsPublisher(
@@ -171,6 +181,16 @@ class PerceptionNode(LifecycleNode):
         self, request: Segment.Request, response: Segment.Response
     ) -> Segment.Response:
         return await self._answer(lambda session: session.segment(request), response)
+
+    async def _on_history(
+        self, request: History.Request, response: History.Response
+    ) -> History.Response:
+        return await self._answer(lambda session: session.history(request), response)
+
+    async def _on_render(
+        self, request: Render.Request, response: Render.Response
+    ) -> Render.Response:
+        return await self._answer(lambda session: session.render(request), response)
 
     async def _on_set_prompts(
         self, request: SetPrompts.Request, response: SetPrompts.Response

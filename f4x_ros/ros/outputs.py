@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,15 @@ from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from f4x_ros.core.data import Cloud, Frame, Outputs, Percept
-from f4x_ros.msg import LabelMap, TrackArray
+from f4x_ros.core.data import Cloud, Frame, Outputs, Percept, Prediction
+from f4x_ros.core.objects import AHEAD_S
+from f4x_ros.msg import LabelMap, PredictedTracks, TrackArray
 from f4x_ros.ros.conversions import header, tracks_msg
 from f4x_ros.ros.images import image_msg, mono8_of_probability
 from f4x_ros.ros.markers import TrackMarkers
 from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.pointcloud import cloud_msg
+from f4x_ros.ros.predictions import predictions_msg
 from f4x_ros.viz.overlay import overlay_percept
 
 _NS = 1_000_000_000
@@ -34,6 +36,7 @@ _TOPICS: dict[str, tuple[Any, QoSProfile]] = {
     "moving": (Image, _STREAM),
     "overlay": (Image, _STREAM),
     "tracks": (TrackArray, _STREAM),
+    "predictions": (PredictedTracks, _STREAM),
     "markers": (MarkerArray, _STREAM),
     "cloud": (PointCloud2, _LATCHED),
     "map_cloud": (PointCloud2, _LATCHED),
@@ -76,7 +79,7 @@ class Wanted:
             masks=False,  # (one of each prompt: nobody publishes them)
             labels=not self.topics.isdisjoint(("masks", "overlay")),
             cloud="cloud" in self.topics,
-            tracks=not self.topics.isdisjoint(("tracks", "markers", "overlay")),
+            tracks=not self.topics.isdisjoint(("tracks", "predictions", "markers", "overlay")),
             moving="moving" in self.topics,
         )
 
@@ -122,11 +125,17 @@ class OutputTopics:
         )
 
     def publish(
-        self, frame: Frame, percept: Percept, wanted: Wanted, map_cloud: Callable[[], Cloud]
+        self,
+        frame: Frame,
+        percept: Percept,
+        wanted: Wanted,
+        map_cloud: Callable[[], Cloud],
+        predictions: Callable[[], Sequence[Prediction]],
     ) -> None:
         """Publish what is wanted; everything carries the stamp of the frame.
 
-        `map_cloud` makes that of the whole map, if somebody wants it.
+        `map_cloud` makes that of the whole map, and `predictions` those of the tracks for
+        `AHEAD_S`, if somebody wants them.
         """
         in_camera = header(percept.stamp_ns, percept.frame_id)
         in_map = header(percept.stamp_ns, percept.map_frame)
@@ -137,7 +146,10 @@ class OutputTopics:
             "overlay": lambda: image_msg(overlay_percept(frame.rgb, percept), "rgb8", in_camera),
             "cloud": lambda: cloud_msg(percept.cloud, in_map),
             "map_cloud": lambda: cloud_msg(map_cloud(), in_map),
-            "markers": lambda: self._markers.update(percept.tracks, percept.prompts, in_map),
+            "markers": lambda: self._markers.update(
+                percept.tracks, percept.prompts, in_map, predictions()
+            ),
+            "predictions": lambda: predictions_msg(predictions(), AHEAD_S, in_map),
             "tracks": lambda: tracks_msg(percept.tracks, in_map),
         }
         for name, message in make.items():

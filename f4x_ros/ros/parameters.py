@@ -102,6 +102,12 @@ OPTIONS: tuple[Option, ...] = (
     Option("moving.rate_hz", 0.0, "most ~/moving per second of stamps; 0 = every frame", low=0),
     Option("overlay.rate_hz", 0.0, "most ~/overlay per second of stamps; 0 = every frame", low=0),
     Option("tracks.rate_hz", 0.0, "most ~/tracks per second of stamps; 0 = every frame", low=0),
+    Option(
+        "predictions.rate_hz",
+        0.0,
+        "most ~/predictions per second of stamps; 0 = every frame",
+        low=0,
+    ),
     Option("markers.rate_hz", 0.0, "most ~/markers per second of stamps; 0 = every frame", low=0),
     Option("cloud.rate_hz", 0.0, "most ~/cloud per second of stamps; 0 = every frame", low=0),
     Option(

@@ -227,7 +227,8 @@ class Processing:
         self._mapped_ns = job.ns
         self._labels.used_at(job.ns, labels)
         if self._node.context.ok():  # not after Ctrl-C
-            self._outputs.publish(frame, percept, wanted, self._perception.cloud)
+            p = self._perception
+            self._outputs.publish(frame, percept, wanted, p.cloud, p.predictions)
         age_ns = self._node.get_clock().now().nanoseconds - job.ns
         self._health.processed((time.monotonic() - job.since_s) * 1e3, age_ns / 1e6)
 

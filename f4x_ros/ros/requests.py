@@ -68,7 +68,7 @@ def read_query(request: Query.Request) -> Asked:
     """A question; ValueError says what is wrong with it."""
     check_length("prompt", request.prompt, MAX_PROMPT_LETTERS)
     check_threshold(request.threshold)
-    ns = _moment(request.stamp, "stamp")
+    ns = read_moment(request.stamp, "stamp")
     check_view(request.view)
     example = read_example(request.example) if len(request.example.data) else None
     return Asked(example, ns)
@@ -79,7 +79,7 @@ def read_segment(request: Segment.Request) -> Clicked:
     for name, given in (("points", request.points), ("labels", request.labels)):
         if len(given) > MAX_CLICKS:
             raise BadInputError(f"there are {len(given)} {name}, expected at most {MAX_CLICKS}")
-    ns = _moment(request.stamp, "stamp")
+    ns = read_moment(request.stamp, "stamp")
     check_view(request.view)
     at = request.box
     box = None
@@ -106,7 +106,7 @@ def check_view(view: PoseStamped) -> None:
     if not view.header.frame_id:
         return
     check_frame_name("view.header.frame_id", view.header.frame_id)
-    _moment(view.header.stamp, "view.header.stamp")
+    read_moment(view.header.stamp, "view.header.stamp")
     at, q = view.pose.position, view.pose.orientation
     for axis, value in (("x", at.x), ("y", at.y), ("z", at.z)):
         if not abs(value) <= MAX_COORDINATE_M:  # (NaN is refused, too)
@@ -158,7 +158,8 @@ def _rgb(pixels: NDArray[np.uint8], encoding: str) -> NDArray[np.uint8]:
     return np.array(rgb)  # (one of its own, as the message may be read only)
 
 
-def _moment(stamp: Time, name: str) -> int:
+def read_moment(stamp: Time, name: str) -> int:
+    """Nanoseconds of a stamp, 0 = none was given; ValueError for one that is none, with `name`."""
     if not (stamp.sec >= 0 and stamp.nanosec < _NS):
         raise BadInputError(
             f"{name} is {stamp.sec} s and {stamp.nanosec} ns, expected 0 or more seconds and less "

@@ -18,6 +18,7 @@ from f4x_ros.ros.inputs import Inputs
 from f4x_ros.ros.late import LateListeners
 from f4x_ros.ros.odometry_publisher import OdometryPublisher
 from f4x_ros.ros.outputs import OutputTopics
+from f4x_ros.ros.over_time import OverTime
 from f4x_ros.ros.page import open_page
 from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.processing import Processing
@@ -25,7 +26,7 @@ from f4x_ros.ros.questions import Labels, Questions
 from f4x_ros.ros.recording import Recording
 from f4x_ros.ros.warm_up import make_perception
 from f4x_ros.ros.worker import Worker
-from f4x_ros.srv import Ask, Query, Segment, SetPrompts
+from f4x_ros.srv import Ask, History, Query, Render, Segment, SetPrompts
 
 
 class Session:
@@ -76,6 +77,7 @@ class Session:
             labels = Labels(self._perception, outputs)
             self._questions = Questions(self._perception, self._poses, labels, health, complaints)
             self._asks = Asks(self._perception, health)
+            self._over_time = OverTime(self._perception, self._poses, health)
             self._questions.say_not_understood()
             self._odometry: OdometryPublisher | None = None
             if settings["pose_source"] == "odometry":
@@ -154,6 +156,14 @@ class Session:
     def segment(self, request: Segment.Request) -> Future[Segment.Response]:
         """Answer on the worker's thread."""
         return self._worker.ask(lambda: self._questions.segment(request))
+
+    def history(self, request: History.Request) -> Future[History.Response]:
+        """Answer on the worker's thread."""
+        return self._worker.ask(lambda: self._over_time.history(request))
+
+    def render(self, request: Render.Request) -> Future[Render.Response]:
+        """Draw on the worker's thread."""
+        return self._worker.ask(lambda: self._over_time.render(request))
 
     def set_prompts(self, request: SetPrompts.Request) -> Future[SetPrompts.Response]:
         """Change the prompts on the worker's thread, for the next frame."""

@@ -23,6 +23,11 @@ def corners(track: Track) -> NDArray[np.float64]:
     return np.asarray(local @ T_map_object[:3, :3].T + T_map_object[:3, 3])
 
 
+def edges(track: Track) -> NDArray[np.float64]:
+    """Both ends [12, 2, 3] of the edges of the track's box in the map frame, metres."""
+    return np.asarray(corners(track)[_EDGES])
+
+
 def projected_edges(track: Track, camera: PinholeCamera, T_map_camera: Pose) -> NDArray[np.float64]:
     """The edges [E, 2, 2] of the track's box in pixels, pixel centres at integers as OpenCV draws.
 

@@ -30,6 +30,24 @@ MIN_EXAMPLE_PX, MAX_EXAMPLE_PX = 8, 4096
 EXAMPLE_SIDE_PX = 640
 """Longer side that a larger example is reduced to before anything else is done with it."""
 
+MAX_STATES, USUAL_STATES, MAX_ALL_STATES = 2000, 200, 20_000
+"""States of one thing in an answer about its history, at most and unless told; and of all."""
+
+MAX_HISTORIES, MAX_EVENTS = 100, 1000
+"""Things, and events, of one such answer."""
+
+MIN_STEP_S, MAX_STEP_S = 0.001, 3600.0
+"""Seconds between the states of such an answer."""
+
+MAX_PICTURE_PX = 2048
+"""Side of a picture of the map."""
+
+MAX_PICTURE_PROMPTS = 20
+"""Prompts of its labels: each is encoded and drawn."""
+
+MAX_ORBIT_RAD = 6.3
+"""Farthest that a view is turned about what is in its middle, either way."""
+
 MAX_FRAME_NAME_LETTERS = 255
 """Characters in the name of a frame."""
 

@@ -7,6 +7,15 @@ from f4x_ros.core.data.answer import Presence, QueryResult
 from f4x_ros.core.data.camera import PinholeCamera
 from f4x_ros.core.data.frame import Frame
 from f4x_ros.core.data.frustum import Frustum, farthest, met_by_any
+from f4x_ros.core.data.over_time import (
+    Event,
+    Happening,
+    HistoryResult,
+    MotionModel,
+    Prediction,
+    ShownView,
+    ThingStates,
+)
 from f4x_ros.core.data.percept import UNLABELLED, Cloud, Outputs, Percept, RenderedView
 from f4x_ros.core.data.poses import (
     Pose,
@@ -23,15 +32,22 @@ from f4x_ros.core.data.track import Track, TrackState
 __all__ = [
     "UNLABELLED",
     "Cloud",
+    "Event",
     "Frame",
     "Frustum",
+    "Happening",
+    "HistoryResult",
+    "MotionModel",
     "Outputs",
     "Percept",
     "PinholeCamera",
     "Pose",
+    "Prediction",
     "Presence",
     "QueryResult",
     "RenderedView",
+    "ShownView",
+    "ThingStates",
     "Track",
     "TrackState",
     "check_pose",

@@ -11,9 +11,12 @@ from f4x_ros.core.objects.detections import components_of, dominant_id, track_ob
 from f4x_ros.core.objects.graph import Graph, build_graph
 from f4x_ros.core.objects.history import Life
 from f4x_ros.core.objects.pieces import Grouper, asked_together, coordinates
+from f4x_ros.core.objects.predictions import AHEAD_S, predictions
+from f4x_ros.core.objects.target import make_track
 from f4x_ros.core.objects.tracker import GIVEN_UP, Tracker
 
 __all__ = [
+    "AHEAD_S",
     "BOX_PERCENTILES",
     "GIVEN_UP",
     "Component",
@@ -26,5 +29,7 @@ __all__ = [
     "components_of",
     "coordinates",
     "dominant_id",
+    "make_track",
+    "predictions",
     "track_objects",
 ]

@@ -9,5 +9,6 @@ from __future__ import annotations
 from f4x_ros.core.world.map_cloud import MapCloud
 from f4x_ros.core.world.memory import Memory
 from f4x_ros.core.world.percepts import percept_of
+from f4x_ros.core.world.shown import shown
 
-__all__ = ["MapCloud", "Memory", "percept_of"]
+__all__ = ["MapCloud", "Memory", "percept_of", "shown"]

@@ -50,7 +50,8 @@ class Evaluation:
 
     Attributes:
         name: of the source.
-        numbers: "query", "motion", "tracks", "camera", "geometry", "render", "cost", "run".
+        numbers: "query", "motion", "tracks", "predictions", "history", "camera", "geometry",
+            "render", "cost", "run".
         scores: frame by frame; None without truth.
         answers: to questions; None without truth.
         source: the world, for pictures; None without truth.
@@ -114,7 +115,7 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
             progress(index + 1)
             continue
         costs.add(observed)
-        scores.add(truth, observed)
+        scores.add(truth, observed, subject.predictions())
         if is_held_out(index) and observed.color is not None:
             pictures.live(observed.color, frame.rgb)
         ask_at_the_time(world, subject, words, index, at_the_time)
@@ -124,6 +125,7 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
     pictures.past(world, subject)
     pictures.aside(world, subject, aside)
     geometry = pictures.geometry() | _cloud(world, subject)
+    events = subject.events()
     run = subject.finish()
     render = pictures.render()
     if render["psnr_past_db"] is None:  # the subject cannot be asked for pictures, but measured
@@ -133,6 +135,8 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
         "motion": _motion(scores),
         "tracks": _tracks(scores.tracks(moving_only=True)),
         "tracks_all": _tracks(scores.tracks(moving_only=False)),
+        "predictions": _predictions(scores),
+        "history": {} if events is None else dataclasses.asdict(scores.moves(events)),
         "camera": _camera(scores) | _lost(subject, run),
         "geometry": geometry,
         "render": render,
@@ -227,6 +231,18 @@ def _tracks(scores: TrackScores) -> Numbers:
         numbers["moving_position_median_m"] = scores.moving.position_median_m
         numbers["moving_velocity_median_mps"] = scores.moving.velocity_median_mps
     return numbers
+
+
+def _predictions(scores: FrameScores) -> Numbers:
+    """By time ahead: "position_median_500ms_m" and so on."""
+    return {
+        f"{name}_{round(1000 * seconds)}ms{unit}": getattr(own, name + unit)
+        for seconds, own in scores.predictions().items()
+        for name, unit in (
+            *(("position_median", "_m"), ("position_p90", "_m"), ("still_median", "_m")),
+            *(("nees", ""), ("overconfident", ""), ("predictions", "")),
+        )
+    }
 
 
 def _plain(scores: Any, *names: str) -> Numbers:

@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from f4x_ros.core.data import Track, TrackState
+from f4x_ros.core.data import Event, Prediction, Track, TrackState
+from f4x_ros.core.objects import AHEAD_S
 from f4x_ros.eval.metrics.camera import CameraScores, camera_scores, position_errors_m
 from f4x_ros.eval.metrics.masks import MaskScores, MaskSequence, jaccard
+from f4x_ros.eval.metrics.moves import MoveScores, move_scores, true_moves
+from f4x_ros.eval.metrics.predictions import PredictionScores, prediction_scores
 from f4x_ros.eval.metrics.queries import PhraseIou
 from f4x_ros.eval.metrics.track_states import ObjectStates
 from f4x_ros.eval.metrics.tracks import TrackScores, track_scores
@@ -52,6 +55,7 @@ class FrameScores:
         self._movers: list[ObjectStates] = []
         self._tracks: list[ObjectStates] = []
         self._unseen: list[set[int]] = []
+        self._predicted: list[dict[int, Prediction]] = []
         self._poses: list[NDArray[np.float64]] = []  # true
         self._used: list[NDArray[np.float64]] = []
         self.iou: list[float] = []
@@ -59,8 +63,15 @@ class FrameScores:
         self.seen_px: dict[int, int] = {}
         self.moving_examples: list[tuple[int, NDArray[np.bool_], NDArray[np.bool_]]] = []
 
-    def add(self, truth: WorldTruth, observed: Observed) -> None:
-        """One frame."""
+    def add(
+        self,
+        truth: WorldTruth,
+        observed: Observed,
+        predictions: Sequence[Prediction] | None = None,
+    ) -> None:
+        """One frame, and where its tracks were predicted to be `AHEAD_S` later; None: not known."""
+        if predictions is not None:
+            self._predicted.append({one.track.id: one for one in predictions})
         self._poses.append(truth.T_map_camera)
         if observed.T_map_camera is not None:
             self._used.append(observed.T_map_camera)
@@ -140,6 +151,19 @@ class FrameScores:
         ever = {n for states in self._tracks for n in states.ids[states.moving].tolist()}
         called = [states.kept(np.isin(states.ids, list(ever))) for states in self._tracks]
         return track_scores(self._movers, called, ignore=self._unseen)
+
+    def predictions(self) -> dict[float, PredictionScores]:
+        """Predictions of what moves, by seconds ahead; empty where the subject makes none."""
+        if len(self._predicted) < len(self._movers) or not self._movers:
+            return {}
+        scores = prediction_scores(
+            self._movers, self._tracks, self._predicted, AHEAD_S, ignore=self._unseen
+        )
+        return dict(zip(AHEAD_S, scores, strict=True))
+
+    def moves(self, events: Sequence[Event]) -> MoveScores:
+        """Events against what truly moved, of all things that ever move."""
+        return move_scores(true_moves(self._movers, self._unseen), events)
 
     def camera(self) -> CameraScores | None:
         """The path of the camera; None if the subject does not say which pose it used."""

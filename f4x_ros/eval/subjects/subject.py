@@ -10,7 +10,16 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.data import Frame, PinholeCamera, Pose, Presence, RenderedView, Track
+from f4x_ros.core.data import (
+    Event,
+    Frame,
+    PinholeCamera,
+    Pose,
+    Prediction,
+    Presence,
+    RenderedView,
+    Track,
+)
 from f4x_ros.core.perception import Perception
 from f4x_ros.eval.metrics.clicks import Click, as_arguments
 from f4x_ros.eval.subjects.report import Report
@@ -101,6 +110,12 @@ class Subject(Protocol):
     def cloud(self) -> NDArray[np.float32] | None:
         """Points ``[N, 3]`` of the map now, map frame; None where there is none."""
 
+    def predictions(self) -> tuple[Prediction, ...] | None:
+        """Where the tracks of the last frame are going to be, `AHEAD_S` after it; None: unknown."""
+
+    def events(self) -> tuple[Event, ...] | None:
+        """What moved, appeared and left in the run, after its last frame; None: unknown."""
+
     def finish(self) -> Report:
         """End the run and leave its files."""
 
@@ -184,6 +199,12 @@ class LibrarySubject:
 
     def cloud(self) -> NDArray[np.float32] | None:
         return self._perception.cloud().xyz
+
+    def predictions(self) -> tuple[Prediction, ...]:
+        return self._perception.predictions()
+
+    def events(self) -> tuple[Event, ...]:
+        return self._perception.history(want_states=False).events
 
     def finish(self) -> Report:
         assert self._recorder is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from f4x_ros.core.ask.tools.all_tools import RELATION_WORDS, TOOLS
 from f4x_ros.core.ask.tools.from_map import Door, MapScene
 from f4x_ros.core.ask.tools.graph import scene_graph
+from f4x_ros.core.ask.tools.over_time import history
 from f4x_ros.core.ask.tools.result import Outcome, ToolResult, Value
 from f4x_ros.core.ask.tools.scene import ANYTHING, ROOM, Found, Scene, State, Thing
 from f4x_ros.core.ask.tools.table import Argument, Tool, Toolbox
@@ -30,5 +31,6 @@ __all__ = [
     "ToolResult",
     "Toolbox",
     "Value",
+    "history",
     "scene_graph",
 ]

@@ -7,14 +7,15 @@ from typing import Protocol
 
 import numpy as np
 
-from f4x_ros.core.ask.tools.scene import State, Thing
+from f4x_ros.core.ask.tools.scene import State, Thing, even_stamps
 from f4x_ros.core.data import Track, TrackState
-from f4x_ros.core.objects import Life
+from f4x_ros.core.objects import Life, make_track
 
 _WHOLE = 1.06  # of a box that leaves out 2 % of the points at each side and the edges of surfaces
 _BOX_SIGMA = 0.14  # of a box's middle, share of its size: what the filter does not know
 _LEAST_SIGMA_M = 0.05
 _LEAST_SIGMA_MPS = 0.05
+_ASKED_EVERY_NS, _MOST_ASKED = 250_000_000, 40  # words cost a question of the map at each moment
 
 
 class Owner(Protocol):
@@ -53,13 +54,26 @@ class Followed:
 
     def state_at(self, stamp_ns: int) -> State | None:
         """What it was like; None before it was first seen and from when it was LOST."""
+        track = self.track_at(stamp_ns)
+        return None if track is None else state_of(track, stamp_ns)
+
+    def track_at(self, stamp_ns: int) -> Track | None:
+        """The same with all that its track knows."""
         last = int(self._life.rows["stamp_ns"][-1])
         ended = self._life.end_ns is not None and stamp_ns >= self._life.end_ns
         track = self._life.state_at(stamp_ns if ended else min(stamp_ns, last))
         if track is None or track.state == TrackState.LOST:
             return None
-        gone = self._gone_by(stamp_ns, track)
-        return None if gone else state_of(track, stamp_ns)
+        return None if self._gone_by(stamp_ns, track) else track
+
+    def stamps_in(self, since_ns: int, until_ns: int) -> list[int]:
+        """Stamps of a span, both ends among them, between which its motion is a straight line."""
+        rows = self._life.rows
+        kept = rows["stamp_ns"][rows["state"] != TrackState.LOST].tolist()
+        last = until_ns if self._life.end_ns is None else min(until_ns, max(kept, default=0))
+        first = max(since_ns, int(rows["stamp_ns"][0]))
+        inside = [ns for ns in kept if first < ns < last]
+        return sorted({first, *inside, last}) if first <= last else []
 
     def _gone_by(self, stamp_ns: int, track: Track) -> bool:
         """Whether its place has been seen empty since it was last seen at rest."""
@@ -104,6 +118,31 @@ class Spotted:
     def state_at(self, stamp_ns: int) -> State | None:
         """What the words find then, nearest to where they found it."""
         return self._owner.spotted_at(self.words, stamp_ns, self.box)
+
+    def track_at(self, stamp_ns: int) -> Track | None:
+        """The same as a `Track` without an id, of which nothing is known of how it is turned."""
+        state = self.state_at(stamp_ns)
+        if state is None:
+            return None
+        variances = np.concatenate([state.sigma_m, state.velocity_sigma]) ** 2
+        return make_track(
+            id=0,
+            label=self.words,
+            score=0.0,
+            state=TrackState.TENTATIVE,
+            moving=state.moving,
+            position=state.center,
+            velocity=state.velocity,
+            covariance=np.diag(variances),
+            size=state.size,
+            first_seen_ns=stamp_ns,
+            last_seen_ns=stamp_ns,
+        )
+
+    def stamps_in(self, since_ns: int, until_ns: int) -> list[int]:
+        """Stamps of a span, both ends among them, at which words are asked for it."""
+        count = min(_MOST_ASKED, (until_ns - since_ns) // _ASKED_EVERY_NS + 2)
+        return list(dict.fromkeys(even_stamps(since_ns, until_ns, int(count))))
 
     def span_ns(self) -> tuple[int, int]:
         """All of the recording: it is not followed."""
