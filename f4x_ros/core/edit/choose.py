@@ -29,7 +29,8 @@ LIMITS = (1.0, 0.8, 0.6, 1.2)
 _GROWN_M = 0.04  # of a thing's box in which its Gaussians are
 _GROWN_SHARE = 0.08  # of its size
 _OF_PIECE = 0.5  # share of a piece that is selected from which on it is the thing's
-_NEIGHBOURS = 5  # that vote for what has no piece or hardly any feature
+_VOTES = 5  # of neighbours, for what has no piece or hardly any feature
+_OTHERS = 0.8  # share of votes from which on what is known to be of another piece is the thing's
 _FAR_M = 0.05  # neighbours farther away have no vote
 _LINK_M = 0.05
 _COMPACT = 0.85  # share of the selection in its largest connected part, from which it is one thing
@@ -130,25 +131,28 @@ def completed(snapshot: Snapshot, seeds: Tensor, state: State) -> Tensor:
     if not bool(sure.any()):
         sure = seeds
     known = grouped & solid & (snapshot.latent_weights > 0)
-    open_ = inside & ~known & ~(sure & solid)
-    return sure | _voted(snapshot, sure & solid, known & ~sure, open_)
+    return sure | _voted(snapshot, sure & solid, known & ~sure, inside & ~(sure & solid))
 
 
-def _voted(snapshot: Snapshot, yes: Tensor, no: Tensor, open_: Tensor) -> Tensor:
-    """Which of the undecided [N] have most of their decided neighbours in the thing."""
+def _voted(snapshot: Snapshot, yes: Tensor, no: Tensor, asked: Tensor) -> Tensor:
+    """Which of those asked about [N] have most neighbours, in place and colour, in a thing.
+
+    What is known to be of something else (`no`) needs all but a few of its neighbours for it.
+    """
     found = torch.zeros_like(yes)
-    rows = open_.nonzero()[:, 0]
+    rows = asked.nonzero()[:, 0]
     if not len(rows) or not bool(yes.any()):
         return found
-    means, colors, ours, others, asked = on_host(snapshot.means, snapshot.colors, yes, no, open_)
+    means, colors, ours, others, open_ = on_host(snapshot.means, snapshot.colors, yes, no, asked)
     places = np.concatenate([means * 100, colors * 6], 1).astype(np.float64)
-    decided = ours | others
-    tree = cKDTree(places[decided])
-    far, nearest = tree.query(places[asked], k=min(_NEIGHBOURS, int(decided.sum())))
-    far, nearest = far.reshape(len(rows), -1), nearest.reshape(len(rows), -1)
+    decided = np.flatnonzero(ours | others)
+    own = np.flatnonzero(open_)
+    far, nearest = cKDTree(places[decided]).query(places[own], k=min(_VOTES + 1, len(decided)))
+    far, nearest = far.reshape(len(own), -1), decided[nearest.reshape(len(own), -1)]
     weight = np.where(far <= _FAR_M * 100, 1 / np.maximum(far, 0.1), 0)
-    of_thing = (weight * ours[decided][nearest]).sum(1)
-    chosen = of_thing > 0.5 * np.maximum(weight.sum(1), 1e-9)
+    weight[nearest == own[:, None]] = 0
+    share = (weight * ours[nearest]).sum(1) / np.maximum(weight.sum(1), 1e-9)
+    chosen = share > np.where(others[own], _OTHERS, 0.5)
     found[rows[torch.from_numpy(chosen).to(rows.device)]] = True
     return found
 

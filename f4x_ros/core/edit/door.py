@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The map with edits as tools ask it: what was removed is not there, what was moved is elsewhere."""
+"""The map with edits as tools ask it: without what was removed, what was moved is elsewhere."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LayeredDoor(Door, Protocol):
 
 
 class EditedDoor:
-    """A map in the layer of edits. Tracks of what was edited are left out: they say where it was."""
+    """A map with its edits. Tracks of what was edited are left out: they say where it was."""
 
     def __init__(self, door: LayeredDoor, shown: Shown) -> None:
         self._door, self._shown = door, shown
@@ -70,14 +70,10 @@ class EditedDoor:
         """As `Perception.misunderstood`."""
         return self._door.misunderstood(texts)
 
-    def viewpoint(
-        self, view: Pose | None = None, stamp_ns: int = 0
-    ) -> tuple[PinholeCamera, Pose]:
+    def viewpoint(self, view: Pose | None = None, stamp_ns: int = 0) -> tuple[PinholeCamera, Pose]:
         """As `Perception.viewpoint`."""
         return self._door.viewpoint(view, stamp_ns)
 
-    def render(
-        self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int = 0
-    ) -> RenderedView:
+    def render(self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int = 0) -> RenderedView:
         """As `Perception.render`."""
         return self._door.render(camera, T_map_camera, stamp_ns, layer=EDITED)

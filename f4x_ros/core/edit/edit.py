@@ -68,7 +68,9 @@ class Edit:
             raise BadInputError(f"scale is {self.scale}, expected 0.01 to 100")
         turn = T[:3, :3] / self.scale
         if np.abs(turn @ turn.T - np.eye(3)).max() > 1e-3 or np.linalg.det(turn) < 0:
-            raise BadInputError(f"transform is no turn and shift of scale {self.scale}: {T.tolist()}")
+            raise BadInputError(
+                f"transform is no turn and shift of scale {self.scale}: {T.tolist()}"
+            )
         if not self.since_s < self.until_s:
             raise BadInputError(
                 f"the span is {self.since_s} to {self.until_s} s, expected an end after its begin"

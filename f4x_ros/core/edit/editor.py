@@ -20,6 +20,7 @@ from f4x_ros.core.edit.change import RGB, about
 from f4x_ros.core.edit.door import EditedDoor
 from f4x_ros.core.edit.edit import DONE, NOT_UNDERSTOOD, Edit, EditResult
 from f4x_ros.core.edit.inserted import ply_columns, read_ply, rows_of_map
+from f4x_ros.core.edit.layer import Edited
 from f4x_ros.core.edit.meant import Meant, NotMeantError, meant_by
 from f4x_ros.core.edit.region import united
 from f4x_ros.core.edit.selecting import Selected, Selecting
@@ -28,7 +29,7 @@ from f4x_ros.core.edit.stored import arrays_of, edits_of
 from f4x_ros.core.edit.ways import shift_of, turn_about_z
 from f4x_ros.core.edit.words import Wish, read_wish
 from f4x_ros.core.errors import BadInputError, NotReadyError, NotUnderstoodError
-from f4x_ros.core.field import some_of
+from f4x_ros.core.field import Snapshot, some_of
 from f4x_ros.core.files import map_file
 from f4x_ros.core.world import Memory
 
@@ -92,6 +93,17 @@ class Editor:
         if self._tools is None:
             self._tools = Toolbox(MapScene(EditedDoor(self._door, self.shown)), TOOLS)
         return self._tools
+
+    # --- what is shown -------------------------------------------------------------------------
+
+    def edited(self, stamp_ns: int = 0) -> Edited:
+        """The whole map with edits at a stamp, with what was guessed; 0 = the last frame."""
+        _, _, time_s = self._memory.viewpoint(None, stamp_ns)
+        return self.shown.at(time_s if stamp_ns else None)
+
+    def measured(self, stamp_ns: int = 0) -> Snapshot:
+        """The whole map as it was measured at a stamp; 0 = the last frame."""
+        return self._memory.scene(stamp_ns, everything=True).snapshot
 
     # --- words ---------------------------------------------------------------------------------
 
@@ -242,7 +254,9 @@ class Editor:
         """A selection to make an `Edit` of; see `Perception.select`."""
         given = [bool(words), points is not None or box is not None, low is not None]
         if sum(given) != 1 or (low is None) != (high is None):
-            raise BadInputError("expected one of words, clicks or a box in the picture, low and high")
+            raise BadInputError(
+                "expected one of words, clicks or a box in the picture, low and high"
+            )
         if low is not None and high is not None:
             return self._selecting.boxed(low, high, stamp_ns)
         if not words:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import Delaunay, QhullError, cKDTree
+from scipy.spatial import ConvexHull, QhullError, cKDTree
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
@@ -55,7 +55,6 @@ class Plane:
     def off(self, points: Points) -> Points:
         """Signed distances [K] in m."""
         return points @ self.normal - self.offset
-
 
 
 def guessed(kept: Snapshot, removed: Snapshot, looks: Sequence[Look]) -> Snapshot:
@@ -149,9 +148,7 @@ def _best_plane(
 # --- guesses -------------------------------------------------------------------------------------
 
 
-def _continued(
-    kept: Snapshot, removed: Snapshot, plane: Plane, looks: Sequence[Look]
-) -> Snapshot:
+def _continued(kept: Snapshot, removed: Snapshot, plane: Plane, looks: Sequence[Look]) -> Snapshot:
     """Gaussians that continue a plane where the thing hid it and nothing is."""
     u = np.cross(plane.normal, np.eye(3)[np.abs(plane.normal).argmin()])
     u /= np.linalg.norm(u)
@@ -161,27 +158,30 @@ def _continued(
     gaps, _ = cKDTree(flat).query(flat, k=2)
     cell = float(np.clip(np.median(gaps[:, 1]), *_CELL_M))
     places = _host(removed.means)
-    grid = _cells(flat, places @ axes.T, cell)
+    grid = _cells(flat, cell)
     points = grid @ axes + plane.offset * plane.normal
     if len(points):
         points = points[hidden_by_thing(points, looks)]
     points = _uncovered(points, kept, cell)
+    if not len(points):
+        return some_of(kept, torch.zeros(0, dtype=torch.long, device=kept.means.device))
     return _discs(points, kept, plane, places, cell, axes)
 
 
-def _cells(flat: Points, thing: Points, cell: float) -> Points:
-    """Middles [K, 2] of cells among the rim: a plane is not continued beyond what is known of it."""
+def _cells(flat: Points, cell: float) -> Points:
+    """Middles [K, 2] of cells among the rim: a plane ends where what is known of it ends."""
     low, high = flat.min(0), flat.max(0)
     size = np.maximum(1, np.ceil((high - low) / cell)).astype(int)
     if size.prod() > _MOST_CELLS:
         raise_to = cell * float(np.sqrt(size.prod() / _MOST_CELLS))
-        return _cells(flat, thing, raise_to * 1.05)
+        return _cells(flat, raise_to * 1.05)
     x, y = (low[k] + cell * (np.arange(size[k]) + 0.5) for k in (0, 1))
     cells = np.stack(np.meshgrid(x, y, indexing="ij"), -1).reshape(-1, 2)
     try:
-        return cells[Delaunay(flat).find_simplex(cells) >= 0]
+        hull = ConvexHull(flat).equations  # [F, 3]: outward normal and offset
     except QhullError:  # all in a line
         return cells[:0]
+    return cells[(cells @ hull[:, :2].T + hull[:, 2] <= 0).all(1)]
 
 
 def _uncovered(points: Points, kept: Snapshot, cell: float) -> Points:
@@ -218,9 +218,9 @@ def _discs(
     near, rows = cKDTree(means[rim]).query(points, k=min(_COLOR_FROM, len(rim)))
     near, rows = near.reshape(len(points), -1), rows.reshape(len(points), -1)
     weights = 1 / np.maximum(near, 0.5 * cell) ** 2
-    weights /= weights.sum(1, keepdims=True) if len(points) else 1
+    weights /= weights.sum(1, keepdims=True)
     colors = np.einsum("kn,knc->kc", weights, _host(kept.colors)[rim][rows])
-    nearest = torch.from_numpy(rim[rows[:, 0]] if len(points) else rim[:0]).to(device)
+    nearest = torch.from_numpy(rim[rows[:, 0]]).to(device)
     turn = np.stack([*axes, np.cross(axes[0], axes[1])], 1)
     x, y, z, w = Rotation.from_matrix(turn).as_quat().tolist()
     count = len(points)

@@ -50,7 +50,9 @@ def read_ply(path: str | Path) -> Rows:
         raise CorruptError(f"{path} has {count} Gaussians, expected 1 to {_MOST}")
     body = data[end + len(b"end_header\n") :]
     if len(body) < count * 4 * len(names):
-        raise CorruptError(f"{path} is cut off: {len(body)} bytes, expected {count * 4 * len(names)}")
+        raise CorruptError(
+            f"{path} is cut off: {len(body)} bytes, expected {count * 4 * len(names)}"
+        )
     table = np.frombuffer(body, "<f4", count * len(names)).reshape(count, len(names))
     column = {name: table[:, k] for k, name in enumerate(names)}
 

@@ -101,9 +101,7 @@ class Selecting:
             checks += (f"it moves: looked at {len(regions)} moments",)
         return Selected(united(regions), meant.state, meant.stamp_ns, checks)
 
-    def _elsewhere(
-        self, meant: Meant, since_ns: int, until_ns: int
-    ) -> list[tuple[int, State]]:
+    def _elsewhere(self, meant: Meant, since_ns: int, until_ns: int) -> list[tuple[int, State]]:
         """Moments of a span at which the thing was somewhere else than at those before."""
         if not _moves(meant):
             return []
@@ -176,9 +174,11 @@ class Selecting:
             ValueError: it is no box; nothing is in it.
         """
         corners = np.asarray([low, high], np.float64)
-        if corners.shape != (2, 3) or not np.isfinite(corners).all() or (
-            corners[0] >= corners[1]
-        ).any():
+        if (
+            corners.shape != (2, 3)
+            or not np.isfinite(corners).all()
+            or (corners[0] >= corners[1]).any()
+        ):
             raise BadInputError(f"box is {low} to {high}, expected corners [3], low below high")
         scene = self.scene(stamp_ns or self._memory.stamp_ns)
         means = scene.snapshot.means

@@ -116,6 +116,4 @@ class Shown:
                     seeing.append(pose)
         if not seeing:
             return []
-        return [
-            seeing[k] for k in np.unique(np.linspace(0, len(seeing) - 1, _LOOKS).astype(int))
-        ]
+        return [seeing[k] for k in np.unique(np.linspace(0, len(seeing) - 1, _LOOKS).astype(int))]

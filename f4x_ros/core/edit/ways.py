@@ -21,9 +21,7 @@ _FARTHEST_M = 1000.0
 Vector = NDArray[np.float64]
 
 
-def shift_of(
-    way: Way, state: State, T_map_camera: Pose, other: Callable[[Ref], State]
-) -> Vector:
+def shift_of(way: Way, state: State, T_map_camera: Pose, other: Callable[[Ref], State]) -> Vector:
     """[3] m, map frame, by which a thing goes.
 
     Left, right, towards and away are those of the camera, level; the map's z points up.

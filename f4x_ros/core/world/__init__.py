@@ -10,5 +10,4 @@ from f4x_ros.core.world.map_cloud import MapCloud, cloud_of
 from f4x_ros.core.world.memory import Memory
 from f4x_ros.core.world.percepts import percept_of
 
-__all__ = ["MapCloud", "Memory", "cloud_of",
-    "percept_of"]
+__all__ = ["MapCloud", "Memory", "cloud_of", "percept_of"]
