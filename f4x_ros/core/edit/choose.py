@@ -34,6 +34,8 @@ _OTHERS = 0.8  # share of votes from which on what is known to be of another pie
 _FAR_M = 0.05  # neighbours farther away have no vote
 _LINK_M = 0.05
 _COMPACT = 0.85  # share of the selection in its largest connected part, from which it is one thing
+_SCRAP = 0.1  # of the thing's Gaussians, at most, ...
+_SCRAP_IN = 0.9  # ... and so much of it in the box: a scrap
 _LEAST = 6  # Gaussians of a thing
 
 Select = Callable[[float], Tensor]
@@ -130,7 +132,11 @@ def completed(snapshot: Snapshot, seeds: Tensor, state: State) -> Tensor:
     sure = torch.where(grouped, whole[pieces] & inside, seeds)
     if not bool(sure.any()):
         sure = seeds
-    known = grouped & solid & (snapshot.latent_weights > 0)
+    # Scraps at its rim are pieces of their own, and no evidence of anything else
+    held = ones.new_zeros(count).index_add_(0, pieces[solid & inside], ones[solid & inside])
+    scrap = (held >= _SCRAP_IN * seen) & (seen <= _SCRAP * int(sure.sum()))
+    known = grouped & solid & (snapshot.latent_weights > 0) & ~scrap[pieces]
+    sure = sure | _voted(snapshot, sure & solid, known & ~sure, inside & ~(sure & solid))
     return sure | _voted(snapshot, sure & solid, known & ~sure, inside & ~(sure & solid))
 
 

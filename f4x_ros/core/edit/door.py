@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from f4x_ros.core.ask.tools import Door
@@ -52,19 +53,30 @@ class EditedDoor:
     @property
     def lives(self) -> tuple[Life, ...]:
         """Histories of the tracks that no edit displaced."""
-        edited = {
+        displaced = self._displaced()
+        return tuple(one for one in self._door.lives if one.id not in displaced)
+
+    def _displaced(self) -> set[int]:
+        return {
             thing
             for one in self._shown.edits
             if one.region is not None and one.kind in ("remove", "move")
             for thing in one.region.things
         }
-        return tuple(one for one in self._door.lives if one.id not in edited)
 
     def query_all(
         self, texts: Sequence[str], *, stamp_ns: int = 0, want_cloud: bool = True
     ) -> list[QueryResult]:
-        """As `Perception.query_all`."""
-        return self._door.query_all(texts, stamp_ns=stamp_ns, want_cloud=want_cloud, layer=EDITED)
+        """As `Perception.query_all`; what an edit displaced is found without its track."""
+        displaced = self._displaced()
+        found = self._door.query_all(texts, stamp_ns=stamp_ns, want_cloud=want_cloud, layer=EDITED)
+        return [
+            replace(
+                one,
+                tracks=tuple(replace(t, id=0) if t.id in displaced else t for t in one.tracks),
+            )
+            for one in found
+        ]
 
     def misunderstood(self, texts: Sequence[str]) -> dict[str, str]:
         """As `Perception.misunderstood`."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one edit is: a kind, a selection, numbers, a span of time; and what came of asking for it."""
+"""What one edit is: a kind, a selection, numbers, a span of time; and what came of asking."""
 
 from __future__ import annotations
 

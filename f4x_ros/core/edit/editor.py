@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
 from f4x_ros.core.ask import Asker
 from f4x_ros.core.ask.dialogue.request import Ref, When
 from f4x_ros.core.ask.tools import TOOLS, Door, MapScene, State, Toolbox
-from f4x_ros.core.data import PinholeCamera, Pose
+from f4x_ros.core.data import PinholeCamera, Pose, RenderedView
 from f4x_ros.core.edit.change import RGB, about
 from f4x_ros.core.edit.door import EditedDoor
 from f4x_ros.core.edit.edit import DONE, NOT_UNDERSTOOD, Edit, EditResult
@@ -29,7 +30,7 @@ from f4x_ros.core.edit.stored import arrays_of, edits_of
 from f4x_ros.core.edit.ways import shift_of, turn_about_z
 from f4x_ros.core.edit.words import Wish, read_wish
 from f4x_ros.core.errors import BadInputError, NotReadyError, NotUnderstoodError
-from f4x_ros.core.field import Snapshot, some_of
+from f4x_ros.core.field import Snapshot, some_of, to_picture
 from f4x_ros.core.files import map_file
 from f4x_ros.core.world import Memory
 
@@ -48,7 +49,7 @@ class Editor:
     """
 
     def __init__(self, door: Door, memory: Memory, asker: Asker, backend: str) -> None:
-        self._door, self._memory = door, memory
+        self._door, self._memory, self._backend = door, memory, backend
         self.shown = Shown(memory, backend)
         self._selecting = Selecting(memory, asker, self.shown, backend)
         self._tools: Toolbox | None = None
@@ -100,6 +101,33 @@ class Editor:
         """The whole map with edits at a stamp, with what was guessed; 0 = the last frame."""
         _, _, time_s = self._memory.viewpoint(None, stamp_ns)
         return self.shown.at(time_s if stamp_ns else None)
+
+    @torch.no_grad()
+    def rendered(
+        self, edits: Sequence[Edit], camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int = 0
+    ) -> RenderedView:
+        """The map with some edits, whatever those of the layer are, from anywhere."""
+        _, pose, time_s = self._memory.viewpoint(T_map_camera, stamp_ns)
+        then = time_s if stamp_ns else None
+        snapshot = self.shown.over(self.measured(stamp_ns), then, edits).snapshot
+        out = snapshot.render(snapshot.colors, camera, pose, self._backend)
+        return to_picture(out, self._memory.exposures.at(time_s))
+
+    @torch.no_grad()
+    def guessed_in(
+        self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int = 0
+    ) -> NDArray[np.float32]:
+        """Share [H, W] of each pixel of the edited map that nobody saw but was guessed, 0..1."""
+        made = self.edited(stamp_ns)
+        out = made.snapshot.render(
+            made.guessed.float()[:, None], camera, T_map_camera, self._backend
+        )
+        share: NDArray[np.float32] = (out.image[..., 0] / out.alpha.clamp(min=0.5)).cpu().numpy()
+        return share
+
+    def export_ply(self, path: Path) -> None:
+        """Write the edited map at the last frame's time as Gaussians that splat viewers open."""
+        map_file.export_ply(path, ply_columns(self.edited().snapshot))
 
     def measured(self, stamp_ns: int = 0) -> Snapshot:
         """The whole map as it was measured at a stamp; 0 = the last frame."""
@@ -216,7 +244,8 @@ class Editor:
     # --- splats --------------------------------------------------------------------------------
 
     def _inserted(self, text: str, wish: Wish) -> EditResult:
-        assert wish.way is not None and wish.way.place is not None
+        assert wish.way is not None
+        assert wish.way.place is not None
         rows = splat_of(wish.file)
         low, high = np.percentile(rows["means"], (1, 99), axis=0)
         shift = np.asarray(wish.way.place) - (low + high) / 2

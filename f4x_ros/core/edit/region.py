@@ -3,15 +3,15 @@
 
 A row of the field keeps its number only until the next frame: mapping moves, adds and prunes, and
 a file is read in another order. So a selection keeps what it was made from, places and colours and
-births, of what was selected and of what lay around it and was not. A Gaussian is part of it if it is
-nearest to one that was. In a map that has not been mapped on each Gaussian is nearest to itself, so
-the selection is the same rows to the bit; where mapping went on it is what took their places.
+births, of what was selected and of what lay around it and was not. A Gaussian is part of it if it
+is nearest to one that was. In a map that has not been mapped on each Gaussian is nearest to itself,
+so the selection is the same rows to the bit; where mapping went on it is what took their places.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -26,6 +26,9 @@ from f4x_ros.core.field import Snapshot
 
 REACH_M = 0.03
 """So far from what was selected a new Gaussian may be and yet belong to it."""
+
+UNLIKE = 0.25
+"""Distance of colours (0..1 each) from which on a Gaussian is none of those it is nearest to."""
 
 AROUND_M = 0.12
 """Within so much of the selection is kept what was not selected."""
@@ -89,8 +92,10 @@ class Region:
             apart, _ = self._places.query(own[:, :3].astype(np.float64))
             close = apart <= REACH_M
             _, nearest = self._tree.query(_coordinates(own[close]))
-            where = rows.cpu().numpy()[close]
-            found[where] = nearest < len(self.inside)
+            mine = nearest < len(self.inside)
+            like = self.inside[np.where(mine, nearest, 0), 3:6]
+            mine &= np.linalg.norm(own[close, 3:6] - like, axis=1) <= UNLIKE
+            found[rows.cpu().numpy()[close]] = mine
         mask = torch.from_numpy(found).to(device)
         for track in self.tracks:
             mask |= snapshot.object_ids == track
@@ -99,8 +104,13 @@ class Region:
 
 def described(snapshot: Snapshot, rows: Tensor) -> Rows:
     """[M, 7] of some rows (indices): place, colour, birth."""
-    birth = torch.where(snapshot.birth_s.isfinite(), snapshot.birth_s, _BEFORE_S)[rows]
-    columns = (snapshot.means[rows], snapshot.colors[rows], birth[:, None].float())
+    return as_rows(snapshot.means[rows], snapshot.colors[rows], snapshot.birth_s[rows])
+
+
+def as_rows(means: Tensor, colors: Tensor, birth_s: Tensor) -> Rows:
+    """[M, 7] of Gaussians: places [M, 3], colours [M, 3], births [M]."""
+    birth = torch.where(birth_s.isfinite(), birth_s, _BEFORE_S)
+    columns = (means, colors, birth[:, None].float())
     return np.concatenate(on_host(*columns), axis=1).astype(np.float32)
 
 
@@ -127,6 +137,23 @@ def region_of(
     outside = described(snapshot, near.nonzero()[:, 0])
     apart, _ = cKDTree(inside[:, :3]).query(outside[:, :3])
     return Region(inside, outside[apart <= AROUND_M], tracks, things, name)
+
+
+def with_past(region: Region, past: Rows, own: NDArray[np.bool_]) -> Region:
+    """A region that also knows Gaussians of other times.
+
+    Args:
+        region: of Gaussians that are there at one time.
+        past: [K, 7] that were there at others.
+        own: [K] which of them are the thing's.
+    """
+    if not len(past):
+        return region
+    tree = cKDTree(region.inside[:, :3])
+    near = tree.query(past[:, :3])[0] <= AROUND_M
+    inside = np.concatenate([region.inside, past[near & own]])
+    outside = np.concatenate([region.outside, past[near & ~own]])
+    return replace(region, inside=inside, outside=outside)
 
 
 def united(regions: Sequence[Region]) -> Region:

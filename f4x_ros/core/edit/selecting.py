@@ -20,10 +20,10 @@ from f4x_ros.core.data import PinholeCamera, Pose, Presence
 from f4x_ros.core.edit.choose import best_of, choose, completed, within
 from f4x_ros.core.edit.edit import UNSURE
 from f4x_ros.core.edit.meant import Meant, NotMeantError
-from f4x_ros.core.edit.region import Region, region_of, united
+from f4x_ros.core.edit.region import AROUND_M, Region, as_rows, region_of, united, with_past
 from f4x_ros.core.edit.shown import EDITED, Shown
 from f4x_ros.core.errors import BadInputError, NotUnderstoodError
-from f4x_ros.core.field import Snapshot, some_of
+from f4x_ros.core.field import MIN_OPACITY, NO_PIECE, Snapshot, some_of
 from f4x_ros.core.world import Memory
 
 _MOVES_M = 0.04  # of a box's middle from which on a thing is looked at again
@@ -90,6 +90,8 @@ class Selecting:
         named = {"tracks": own if _moves(meant) else (), "things": own}
         name = meant.words
         regions = [region_of(scene.snapshot, best.rows, **named, name=name)]
+        if not _moves(meant):
+            regions = [self._at_all_times(regions[0], scene.snapshot, best.rows)]
         for stamp, state in self._elsewhere(meant, since_ns, until_ns):
             then = self.scene(stamp)
             moved = replace(meant, state=state, stamp_ns=stamp)
@@ -100,6 +102,26 @@ class Selecting:
         if len(regions) > 1:
             checks += (f"it moves: looked at {len(regions)} moments",)
         return Selected(united(regions), meant.state, meant.stamp_ns, checks)
+
+    def _at_all_times(self, region: Region, snapshot: Snapshot, rows: Tensor) -> Region:
+        """The region of a thing at rest, with what was there at other times near it.
+
+        Past Gaussians keep the number of the piece they died with.
+        """
+        past = self._memory.field.whole()[1]
+        pieces = snapshot.piece_ids[rows & (snapshot.opacities >= MIN_OPACITY)].long()
+        own = torch.bincount(pieces, minlength=1)
+        seen = torch.bincount(snapshot.piece_ids.long(), minlength=len(own))[: len(own)]
+        mine = own >= 0.5 * seen.clamp(min=1)
+        mine[NO_PIECE] = False
+        of = past["piece_ids"].long()
+        known = of < len(mine)
+        kept = mine[of.clamp(max=len(mine) - 1)] & known
+        low, high = (torch.from_numpy(x).to(past["means"]) for x in region.box)
+        near = (past["means"] >= low - AROUND_M) & (past["means"] <= high + AROUND_M)
+        at = near.all(1).nonzero()[:, 0]
+        described = as_rows(past["means"][at], past["colors"][at], past["birth_s"][at])
+        return with_past(region, described, kept[at].cpu().numpy())
 
     def _elsewhere(self, meant: Meant, since_ns: int, until_ns: int) -> list[tuple[int, State]]:
         """Moments of a span at which the thing was somewhere else than at those before."""

@@ -8,7 +8,7 @@ passed over: then the wish is not understood, and which part of it is said.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from f4x_ros.core.ask.dialogue.moments import without_time
 from f4x_ros.core.ask.dialogue.normal import normal
@@ -22,10 +22,10 @@ MAX_LETTERS = 500
 """Characters of one wish."""
 
 CAN_DO = (
-    "remove a thing, make it a colour, move it (a distance to the left, right, up, down, towards or "
-    "away from the camera or along +x ... -z, to (x, y, z), or on / next to another thing), turn it "
-    "by degrees, scale it by a factor, copy it (like move), extract it to FILE, insert FILE at "
-    "(x, y, z), undo"
+    "remove a thing, make it a colour, move it (a distance to the left, right, up, down, towards "
+    "or away from the camera or along +x ... -z, to (x, y, z), or on / next to another thing), "
+    "turn it by degrees, scale it by a factor, copy it (like move), extract it to FILE, insert "
+    "FILE at (x, y, z), undo"
 )
 """What the grammar understands, for people."""
 
@@ -73,7 +73,7 @@ class Wish:
     degrees: float = 0.0
     factor: float = 1.0
     file: str = ""
-    when: When = When()
+    when: When = field(default_factory=When)
 
 
 _N = r"-?\d+(?:\.\d+)?"
@@ -147,7 +147,7 @@ _SHAPES: tuple[tuple[str, str], ...] = (
     *(("move", rf"{_MOVE} {_A} {way}") for way in _WAYS),
     ("move", rf"(?P<verb>lift|raise|lower|drop) {_A} {_DISTANCE}"),
     *(("copy", rf"{_COPY} {_A} {way}") for way in _WAYS),
-    ("remove", rf"(?:remove|delete|erase|hide|clear away|get rid of|take away|take out|take off) {_A}"),
+    ("remove", rf"(?:remove|delete|erase|hide|clear away|get rid of|take (?:away|out|off)) {_A}"),
     ("remove", rf"take {_A} (?:away|out|off)"),
 )  # fmt: skip
 

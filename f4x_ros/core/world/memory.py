@@ -291,7 +291,7 @@ class Memory:
     def save(
         self, path: Path, prompts: PromptSet, edits: Mapping[str, NDArray[Any]] | None = None
     ) -> None:
-        """Write the map (without keyframes), and what is edited, to one file, whole or not at all."""
+        """Write the map (without keyframes) and its edits to one file, whole or not at all."""
         if self.last is None:
             raise NotReadyError("there is no map to save: no frame has been processed yet")
         map_file.save(

@@ -48,7 +48,8 @@ class EditScore:
         psnr_db: of the affected pixels, one a moment.
         iou: with the thing as the changed world shows it, one a moment.
         depth_cm: median error of the depth of what both show, one a moment.
-        gone: of a removal: the words find it no longer.
+        gone: of a removal: its name finds nothing where it was.
+        is_there: of a removal: what is answered when asked for it afterwards.
         untouched: all that the edit is not about is what it was, to the bit.
         undone: after undoing, all is what it was, to the bit.
     """
@@ -62,6 +63,7 @@ class EditScore:
     iou: list[float] = field(default_factory=list)
     depth_cm: list[float] = field(default_factory=list)
     gone: bool | None = None
+    is_there: str = ""
     untouched: bool | None = None
     undone: bool | None = None
 
@@ -156,14 +158,26 @@ class _Edited:
         self._show(f"{self._label.name} {self._kind}".replace(" ", "_"), pictures)
         score.untouched = all(_untouched(old, new) for old, new in zip(before, made, strict=True))
         if self._kind == "remove":
-            again = self._perception.query(self._label.name, want_cloud=False, layer=EDITED)
-            score.gone = again.presence is Presence.NOT_PRESENT
+            thing = {"thing": self._label.name}
+            score.is_there = self._perception.editor.tools.call("find", thing).outcome.value
+            score.gone = self._gone(moments[-1])
         self._perception.undo()
         score.undone = all(
             _same(old, self._layer(index).snapshot)
             for old, index in zip(before, moments, strict=True)
         )
         return score
+
+    def _gone(self, index: int) -> bool:
+        """Whether the name finds nothing in the thing's place any more."""
+        answer = self._perception.query(
+            self._label.name, stamp_ns=self._then(index), want_cloud=False, layer=EDITED
+        )
+        if answer.presence is Presence.NOT_PRESENT:
+            return True
+        center = self._world.truth(index).T_map_center[self._label.id][:3, 3]
+        reach = max(self._label.size) / 2
+        return all(np.abs(one.position - center).max() > reach for one in answer.tracks)
 
     def _then(self, index: int) -> int:
         stamp = int(self._world.stamps_ns[index])
@@ -255,6 +269,7 @@ def numbers_of(scores: list[EditScore]) -> dict[str, Any]:
         "removed_psnr_db": middle("remove", "psnr_db"),
         "removed_at_20_db": reached("remove", "psnr_db", 20),
         "removed_gone": float(np.mean([one.gone for one in removed])) if removed else None,
+        "removed_still_said_there": sum(one.is_there == "value" for one in removed),
         **{f"{name}_iou": middle(kind, "iou") for kind, name in _PAST.items()},
         **{f"{name}_iou_at_0.75": reached(kind, "iou", 0.75) for kind, name in _PAST.items()},
         **{f"{name}_depth_cm": middle(kind, "depth_cm") for kind, name in _PAST.items()},
