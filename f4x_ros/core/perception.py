@@ -465,6 +465,8 @@ class Perception:
 
         Raises:
             NotReadyError: no frame yet.
+            CorruptError: a file to insert is none of Gaussians.
+            OSError: it cannot be read.
         """
         return self._editor.edit(asked)
 

@@ -32,6 +32,9 @@ _OF_PIECE = 0.5  # share of a piece that is selected from which on it is the thi
 _VOTES = 5  # of neighbours, for what has no piece or hardly any feature
 _OTHERS = 0.8  # share of votes from which on what is known to be of another piece is the thing's
 _FAR_M = 0.05  # neighbours farther away have no vote
+_LARGEST = 3.0  # times the usual width of its Gaussians, that another may have to be of the thing
+_TOUCH_M = 0.03  # from the thing, at most, what is stained by it
+_STAIN = 0.2  # off its piece's colour (0..1 each), at least, what is stained
 _LINK_M = 0.05
 _COMPACT = 0.85  # share of the selection in its largest connected part, from which it is one thing
 _SCRAP = 0.1  # of the thing's Gaussians, at most, ...
@@ -136,8 +139,42 @@ def completed(snapshot: Snapshot, seeds: Tensor, state: State) -> Tensor:
     held = ones.new_zeros(count).index_add_(0, pieces[solid & inside], ones[solid & inside])
     scrap = (held >= _SCRAP_IN * seen) & (seen <= _SCRAP * int(sure.sum()))
     known = grouped & solid & (snapshot.latent_weights > 0) & ~scrap[pieces]
-    sure = sure | _voted(snapshot, sure & solid, known & ~sure, inside & ~(sure & solid))
-    return sure | _voted(snapshot, sure & solid, known & ~sure, inside & ~(sure & solid))
+    usual = snapshot.scales[sure].amax(1).median()
+    sure = sure & ~_spread(snapshot, sure, usual)
+    like = inside & (snapshot.scales.amax(1) <= _LARGEST * usual)  # a larger one is of more than it
+    sure = sure | _stained(snapshot, sure & solid, known & ~sure & like)
+    sure = sure | _voted(snapshot, sure & solid, known & ~sure, like & ~(sure & solid))
+    return sure | _voted(snapshot, sure & solid, known & ~sure, like & ~(sure & solid))
+
+
+def _spread(snapshot: Snapshot, sure: Tensor, usual: Tensor) -> Tensor:
+    """Which of a thing [N] are far wider than the others and of another colour: of its ground."""
+    color = snapshot.colors[sure].median(0).values
+    off = (snapshot.colors - color).norm(dim=1)
+    return sure & (snapshot.scales.amax(1) > _LARGEST * usual) & (off >= _STAIN)
+
+
+def _stained(snapshot: Snapshot, sure: Tensor, others: Tensor) -> Tensor:
+    """Which Gaussians of other pieces [N] have the thing's colour and not that of their piece.
+
+    What a thing stands on has such where they touch.
+    """
+    found = torch.zeros_like(sure)
+    rows = others.nonzero()[:, 0]
+    if not len(rows) or not bool(sure.any()):
+        return found
+    pieces = snapshot.piece_ids.long()
+    count = int(pieces.max()) + 1
+    total = snapshot.colors.new_zeros(count, 3).index_add_(0, pieces, snapshot.colors)
+    mean = total / torch.bincount(pieces, minlength=count).clamp(min=1)[:, None]
+    means, colors, usual = on_host(snapshot.means, snapshot.colors, mean[pieces[rows]])
+    own, at = sure.cpu().numpy(), rows.cpu().numpy()
+    apart, nearest = cKDTree(means[own]).query(means[at])
+    of_thing = np.linalg.norm(colors[at] - colors[own][nearest], axis=1)
+    of_piece = np.linalg.norm(colors[at] - usual, axis=1)
+    stained = (apart <= _TOUCH_M) & (of_piece >= _STAIN) & (of_thing <= 0.5 * of_piece)
+    found[rows[torch.from_numpy(stained).to(rows.device)]] = True
+    return found
 
 
 def _voted(snapshot: Snapshot, yes: Tensor, no: Tensor, asked: Tensor) -> Tensor:

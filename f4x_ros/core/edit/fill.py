@@ -20,14 +20,15 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from f4x_ros.core.edit.change import joined
-from f4x_ros.core.edit.views import Look, hidden_by_thing
+from f4x_ros.core.edit.views import Look, around_thing, hidden_by_thing
 from f4x_ros.core.field import MIN_OPACITY, Snapshot, some_of
 from f4x_ros.core.render.projection import rotation_matrices
 
 _RIM_M = 0.10  # at least so far around the thing ...
 _RIM_SHARE = 0.5  # ... or this share of its size, surfaces are looked for
 _PLANES = 4
-_TRIES = 96  # planes tried for each that is found
+_TRIES = 400  # planes tried for each that is found
+_FLAT = 0.5  # thickness of a Gaussian that has a normal, share of its width
 _FLAT_M = 0.008  # off a plane within which a Gaussian is of it
 _ALONG = 0.75  # cosine of its normal to that of the plane, from which on
 _LEAST = 24  # Gaussians of a plane
@@ -66,7 +67,7 @@ def guessed(kept: Snapshot, removed: Snapshot, looks: Sequence[Look]) -> Snapsho
         looks: of the map before, along the camera's way.
     """
     none = some_of(kept, torch.zeros(0, dtype=torch.long, device=kept.means.device))
-    planes = _planes(kept, removed)
+    planes = _planes(kept, removed, looks)
     return joined([none, *(_continued(kept, removed, plane, looks) for plane in planes)])
 
 
@@ -77,7 +78,7 @@ def _host(values: Tensor) -> Points:
 # --- surfaces ------------------------------------------------------------------------------------
 
 
-def _planes(kept: Snapshot, removed: Snapshot) -> list[Plane]:
+def _planes(kept: Snapshot, removed: Snapshot, looks: Sequence[Look]) -> list[Plane]:
     """Flat surfaces around the thing that it lies on one side of, the largest first.
 
     Sequential RANSAC (Fischler and Bolles, 1981) over places and normals.
@@ -87,61 +88,78 @@ def _planes(kept: Snapshot, removed: Snapshot) -> list[Plane]:
     reach = max(_RIM_M, _RIM_SHARE * float((high - low).max()))
     means = _host(kept.means)
     solid = (kept.opacities >= MIN_OPACITY).cpu().numpy()
-    near = solid & ((means >= low - reach) & (means <= high + reach)).all(1)
-    rows = np.flatnonzero(near)
+    near = np.zeros(len(means), bool)
+    boxed = np.flatnonzero(((means >= low - reach) & (means <= high + reach)).all(1))
+    near[boxed] = cKDTree(places).query(means[boxed])[0] <= reach
+    rows = np.flatnonzero(solid & (near | around_thing(means, looks)))
     if len(rows) < _LEAST:
         return []
-    apart, _ = cKDTree(places).query(means[rows])
-    rows = rows[apart <= reach]
     normals = _normals(kept, rows)
     points, rng, total = means[rows], np.random.default_rng(_SEED), len(rows)
+    thin = _host(kept.scales.amin(1))[rows]
+    thick = max(_FLAT_M, float(np.median(thin)))
     found: list[Plane] = []
     left = np.ones(len(rows), bool)
     for _ in range(_PLANES):
         pool = np.flatnonzero(left)
         if len(pool) < max(_LEAST, _LEAST_SHARE * total):
             break
-        best = _best_plane(points, normals, pool, rng)
+        best = _best_plane(points, normals, pool, rng, thick)
         if best is None or len(best[2]) < max(_LEAST, _LEAST_SHARE * total):
             break
         normal, offset, members = best
         left[members] = False
         off = places @ normal - offset
-        side = max(float((off > -_FLAT_M).mean()), float((off < _FLAT_M).mean()))
+        side = max(float((off > -thick).mean()), float((off < thick).mean()))
         if side >= _ONE_SIDE:
             found.append(Plane(normal, offset, rows[members]))
     return found
 
 
 def _normals(snapshot: Snapshot, rows: NDArray[np.int64]) -> Points:
-    """[K, 3] the shortest axes of Gaussians."""
+    """[K, 3] the shortest axes of Gaussians; 0 of those that are not flat, and have none."""
     chosen = torch.from_numpy(rows).to(snapshot.means.device)
     axes = rotation_matrices(snapshot.quats[chosen])
-    shortest = snapshot.scales[chosen].argmin(1)
-    return _host(axes.gather(2, shortest[:, None, None].expand(-1, 3, 1))[..., 0])
+    scales, order = snapshot.scales[chosen].sort(1)
+    normals = axes.gather(2, order[:, :1, None].expand(-1, 3, -1))[..., 0]
+    return _host(torch.where((scales[:, 0] < _FLAT * scales[:, 1])[:, None], normals, 0))
 
 
 def _best_plane(
-    points: Points, normals: Points, pool: NDArray[np.int64], rng: np.random.Generator
+    points: Points,
+    normals: Points,
+    pool: NDArray[np.int64],
+    rng: np.random.Generator,
+    thick: float,
 ) -> tuple[Points, float, NDArray[np.int64]] | None:
-    best: NDArray[np.int64] | None = None
-    for first in rng.choice(pool, min(_TRIES, len(pool)), replace=False):
-        normal = normals[first]
-        off = np.abs((points[pool] - points[first]) @ normal)
-        members = pool[(off <= _FLAT_M) & (np.abs(normals[pool] @ normal) >= _ALONG)]
-        if best is None or len(members) > len(best):
-            best = members
-    if best is None or len(best) < 3:
+    """Normal, offset and rows of the plane that most agree with; None where there is none."""
+    flat = np.linalg.norm(normals[pool], axis=1) > 0.5
+
+    def agreeing(normal: Points, offset: float) -> NDArray[np.int64]:
+        near = np.abs(points[pool] @ normal - offset) <= thick
+        along = near & (np.abs(normals[pool] @ normal) >= _ALONG)
+        # Of Gaussians that were hardly refined yet the axes mean nothing
+        told = 2 * np.count_nonzero(along & flat) >= np.count_nonzero(near & flat)
+        return pool[along | (near & ~flat)] if told else pool[near]
+
+    best = pool[:0]
+    for _ in range(_TRIES):
+        a, b, c = points[rng.choice(pool, 3, replace=False)]
+        normal = np.cross(b - a, c - a)
+        length = float(np.linalg.norm(normal))
+        if length > 1e-9:
+            members = agreeing(normal / length, float(normal @ a) / length)
+            best = members if len(members) > len(best) else best
+    if len(best) < 3:
         return None
+    normal, offset = np.zeros(3), 0.0
     for _ in range(3):  # fitted to what agrees with it
         center = points[best].mean(0)
         normal = np.linalg.svd(points[best] - center, full_matrices=False)[2][-1]
         offset = float(normal @ center)
-        off = np.abs(points[pool] @ normal - offset)
-        members = pool[(off <= _FLAT_M) & (np.abs(normals[pool] @ normal) >= _ALONG)]
-        if len(members) < 3:
+        best = agreeing(normal, offset)
+        if len(best) < 3:
             return None
-        best = members
     return normal, offset, best
 
 
@@ -157,7 +175,6 @@ def _continued(kept: Snapshot, removed: Snapshot, plane: Plane, looks: Sequence[
     flat = means[rim] @ axes.T
     gaps, _ = cKDTree(flat).query(flat, k=2)
     cell = float(np.clip(np.median(gaps[:, 1]), *_CELL_M))
-    places = _host(removed.means)
     grid = _cells(flat, cell)
     points = grid @ axes + plane.offset * plane.normal
     if len(points):
@@ -165,7 +182,7 @@ def _continued(kept: Snapshot, removed: Snapshot, plane: Plane, looks: Sequence[
     points = _uncovered(points, kept, cell)
     if not len(points):
         return some_of(kept, torch.zeros(0, dtype=torch.long, device=kept.means.device))
-    return _discs(points, kept, plane, places, cell, axes)
+    return _discs(points, kept, removed, plane, cell, axes)
 
 
 def _cells(flat: Points, cell: float) -> Points:
@@ -205,15 +222,22 @@ def _uncovered(points: Points, kept: Snapshot, cell: float) -> Points:
     return points[(np.linalg.norm(local, axis=-1) > 1.5).all(1)]
 
 
+def _like_thing(kept: Snapshot, removed: Snapshot, rim: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of the rim have rather the thing's colour than that of the rim."""
+    own = _host(kept.colors)[rim]
+    of_rim, of_thing = np.median(own, 0), np.median(_host(removed.colors), 0)
+    return np.linalg.norm(own - of_thing, axis=1) < 0.7 * np.linalg.norm(own - of_rim, axis=1)
+
+
 def _discs(
-    points: Points, kept: Snapshot, plane: Plane, thing: Points, cell: float, axes: Points
+    points: Points, kept: Snapshot, removed: Snapshot, plane: Plane, cell: float, axes: Points
 ) -> Snapshot:
     """Flat Gaussians in places, in the colours of the clean rim nearest to each."""
     device, like = kept.means.device, kept.means
     rim = plane.rows
     means = _host(kept.means)
-    apart, _ = cKDTree(thing).query(means[rim])
-    clean = rim[apart >= _CLEAN_M]
+    apart, _ = cKDTree(_host(removed.means)).query(means[rim])
+    clean = rim[(apart >= _CLEAN_M) & ~_like_thing(kept, removed, rim)]
     rim = clean if len(clean) >= _COLOR_FROM else rim
     near, rows = cKDTree(means[rim]).query(points, k=min(_COLOR_FROM, len(rim)))
     near, rows = near.reshape(len(points), -1), rows.reshape(len(points), -1)

@@ -16,6 +16,7 @@ from f4x_ros.core.ask.clicks import LEVEL, members_of
 from f4x_ros.core.ask.segment_clicks import check_clicks
 from f4x_ros.core.ask.tools import State
 from f4x_ros.core.ask.tools.mapped import Followed
+from f4x_ros.core.ask.tools.scene import even_stamps
 from f4x_ros.core.data import PinholeCamera, Pose, Presence
 from f4x_ros.core.edit.choose import best_of, choose, completed, within
 from f4x_ros.core.edit.edit import UNSURE
@@ -28,6 +29,9 @@ from f4x_ros.core.world import Memory
 
 _MOVES_M = 0.04  # of a box's middle from which on a thing is looked at again
 _MOMENTS = 24  # at most, of a thing that moves
+_WAY_LOOKS = 16  # at a track, to tell whether it went anywhere: so far, and ...
+_WAY_M = 0.08
+_WAY_SHARE = 0.25  # ... so much of its size
 _STEP_NS = 100_000_000
 _THERE = 0.5  # of a box, in which the middle of what is still found must be
 
@@ -223,6 +227,13 @@ def box_of(part: Snapshot) -> State:
 
 def _moves(meant: Meant) -> bool:
     """Whether a thing is known to move at any time."""
-    if isinstance(meant.thing, Followed):
-        return meant.thing.ever_moved
-    return meant.state.moving
+    if not isinstance(meant.thing, Followed):
+        return meant.state.moving
+    if not meant.thing.ever_moved:
+        return False
+    stamps = even_stamps(*meant.thing.span_ns(), _WAY_LOOKS)
+    states = [one for ns in stamps if (one := meant.thing.state_at(ns)) is not None]
+    centers = np.array([meant.state.center, *(one.center for one in states)])
+    # The box of a thing that is seen from more sides grows: its middle goes some way, too
+    least = _WAY_M + _WAY_SHARE * float(np.linalg.norm(meant.state.size))
+    return bool(np.linalg.norm(centers - np.median(centers, 0), axis=1).max() > least)
