@@ -454,11 +454,12 @@ class Perception:
 
     # --- edits ---------------------------------------------------------------------------------
 
-    def edit(self, asked: str | Edit) -> EditResult:
+    def edit(self, asked: str | Edit, *, files: bool = True) -> EditResult:
         """Change the layer of edits; what was measured stays as it is. See doc/edit.md.
 
         Args:
-            asked: such as "remove the red mug" or "undo", or an edit of a selection (`select`).
+            asked: such as "remove the red mug" or "undo", or an edit of what `editor.select` found.
+            files: whether words may read and write files ("extract the mug to mug.ply").
 
         Returns:
             What was done, or why not: several things fit, it is not there, unsure, not understood.
@@ -468,7 +469,7 @@ class Perception:
             CorruptError: a file to insert is none of Gaussians.
             OSError: it cannot be read.
         """
-        return self._editor.edit(asked)
+        return self._editor.edit(asked, files=files)
 
     def undo(self) -> Edit | None:
         """Take the last edit back, to the bit; None where there is none."""

@@ -22,6 +22,7 @@ COUNTERS = (
         )
     ),
     *("stamps_replaced", "time_jumps", "queries", "queries_refused", "asks"),
+    *("edits", "edits_refused"),
     *("asks_refused", "segments"),
     *("segments_refused", "prompts_refused", "services_failed", "reports_failed"),
 )

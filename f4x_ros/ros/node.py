@@ -21,9 +21,16 @@ from f4x_ros.ros.diagnostics import FOR_EVER_S, DiagnosticsPublisher, Health
 from f4x_ros.ros.middleware import ignore_interrupts, refused, ros, until_interrupted
 from f4x_ros.ros.parameters import NodeParameters
 from f4x_ros.ros.session import Session
-from f4x_ros.srv import Ask, Query, Segment, SetPrompts
+from f4x_ros.srv import Ask, Edit, Query, Segment, SetPrompts
 
-Response = TypeVar("Response", Ask.Response, Query.Response, Segment.Response, SetPrompts.Response)
+Response = TypeVar(
+    "Response",
+    Ask.Response,
+    Edit.Response,
+    Query.Response,
+    Segment.Response,
+    SetPrompts.Response,
+)
 
 
 class PerceptionNode(LifecycleNode):
@@ -46,6 +53,7 @@ class PerceptionNode(LifecycleNode):
         group = ReentrantCallbackGroup()
         self.create_service(Query, "~/query", self._on_query, callback_group=group)
         self.create_service(Ask, "~/ask", self._on_ask, callback_group=group)
+        self.create_service(Edit, "~/edit", self._on_edit, callback_group=group)
         self.create_service(Segment, "~/segment", self._on_segment, callback_group=group)
         self.create_service(SetPrompts, "~/set_prompts", self._on_set_prompts, callback_group=group)
         self.diagnostics = DiagnosticsPublisher(
@@ -166,6 +174,9 @@ class PerceptionNode(LifecycleNode):
 
     async def _on_ask(self, request: Ask.Request, response: Ask.Response) -> Ask.Response:
         return await self._answer(lambda session: session.ask(request), response)
+
+    async def _on_edit(self, request: Edit.Request, response: Edit.Response) -> Edit.Response:
+        return await self._answer(lambda session: session.edit(request), response)
 
     async def _on_segment(
         self, request: Segment.Request, response: Segment.Response

@@ -135,7 +135,7 @@ class Editor:
 
     # --- words ---------------------------------------------------------------------------------
 
-    def edit(self, asked: str | Edit) -> EditResult:
+    def edit(self, asked: str | Edit, *, files: bool = True) -> EditResult:
         """Do one edit; see `Perception.edit`."""
         if self._memory.last is None:
             raise NotReadyError("there is nothing to edit: no frame has been processed yet")
@@ -144,6 +144,8 @@ class Editor:
             return EditResult(asked.text, DONE, f"done: {asked.about}", (asked,))
         try:
             wish = read_wish(asked)
+            if wish.file and not files:
+                raise NotUnderstoodError(asked, wish.file, "expected an edit without a file here")
             return self._carried_out(asked, wish)
         except NotMeantError as none:
             return EditResult(asked, none.outcome, none.text, ids=none.ids)
