@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
@@ -84,7 +84,7 @@ def _srgb(linear: Tensor) -> Tensor:
     return torch.where(linear <= 0.0031308, linear * 12.92, bent)
 
 
-def about(pivot: Sequence[float], turn: Matrix, scale: float, shift: Sequence[float]) -> Matrix:
+def about(pivot: ArrayLike, turn: Matrix, scale: float, shift: ArrayLike) -> Matrix:
     """[4, 4]: turn and scale about a point, then shift."""
     T = np.eye(4)
     T[:3, :3] = scale * turn

@@ -150,8 +150,9 @@ def completed(snapshot: Snapshot, seeds: Tensor, state: State) -> Tensor:
 def _spread(snapshot: Snapshot, sure: Tensor, usual: Tensor) -> Tensor:
     """Which of a thing [N] are far wider than the others and of another colour: of its ground."""
     color = snapshot.colors[sure].median(0).values
-    off = (snapshot.colors - color).norm(dim=1)
-    return sure & (snapshot.scales.amax(1) > _LARGEST * usual) & (off >= _STAIN)
+    off = torch.linalg.vector_norm(snapshot.colors - color, dim=1)
+    spread: Tensor = sure & (snapshot.scales.amax(1) > _LARGEST * usual) & (off >= _STAIN)
+    return spread
 
 
 def _stained(snapshot: Snapshot, sure: Tensor, others: Tensor) -> Tensor:

@@ -15,10 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from f4x_ros.core.ask import Asker
 from f4x_ros.core.ask.dialogue.request import Ref, When
-from f4x_ros.core.ask.tools import TOOLS, Door, MapScene, State, Toolbox
+from f4x_ros.core.ask.tools import TOOLS, MapScene, State, Toolbox
 from f4x_ros.core.data import PinholeCamera, Pose, RenderedView
 from f4x_ros.core.edit.change import RGB, about
-from f4x_ros.core.edit.door import EditedDoor
+from f4x_ros.core.edit.door import EditedDoor, LayeredDoor
 from f4x_ros.core.edit.edit import DONE, NOT_UNDERSTOOD, Edit, EditResult
 from f4x_ros.core.edit.inserted import ply_columns, read_ply, rows_of_map
 from f4x_ros.core.edit.layer import Edited
@@ -48,7 +48,7 @@ class Editor:
         shown: the layer: edited snapshots.
     """
 
-    def __init__(self, door: Door, memory: Memory, asker: Asker, backend: str) -> None:
+    def __init__(self, door: LayeredDoor, memory: Memory, asker: Asker, backend: str) -> None:
         self._door, self._memory, self._backend = door, memory, backend
         self.shown = Shown(memory, backend)
         self._selecting = Selecting(memory, asker, self.shown, backend)

@@ -198,7 +198,8 @@ def _cells(flat: Points, cell: float) -> Points:
         hull = ConvexHull(flat).equations  # [F, 3]: outward normal and offset
     except QhullError:  # all in a line
         return cells[:0]
-    return cells[(cells @ hull[:, :2].T + hull[:, 2] <= 0).all(1)]
+    within: Points = cells[(cells @ hull[:, :2].T + hull[:, 2] <= 0).all(1)]
+    return within
 
 
 def _uncovered(points: Points, kept: Snapshot, cell: float) -> Points:
@@ -219,14 +220,16 @@ def _uncovered(points: Points, kept: Snapshot, cell: float) -> Points:
     nearest = nearest.reshape(len(points), -1)
     offset = points[:, None] - means[near][nearest]
     local = np.einsum("knji,knj->kni", axes[nearest], offset) / scales[nearest]
-    return points[(np.linalg.norm(local, axis=-1) > 1.5).all(1)]
+    uncovered: Points = points[(np.linalg.norm(local, axis=-1) > 1.5).all(1)]
+    return uncovered
 
 
 def _like_thing(kept: Snapshot, removed: Snapshot, rim: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which of the rim have rather the thing's colour than that of the rim."""
     own = _host(kept.colors)[rim]
     of_rim, of_thing = np.median(own, 0), np.median(_host(removed.colors), 0)
-    return np.linalg.norm(own - of_thing, axis=1) < 0.7 * np.linalg.norm(own - of_rim, axis=1)
+    off_thing, off_rim = (np.linalg.norm(own - one, axis=1) for one in (of_thing, of_rim))
+    return np.asarray(off_thing < 0.7 * off_rim)
 
 
 def _discs(

@@ -173,4 +173,5 @@ def united(regions: Sequence[Region]) -> Region:
 def _coordinates(rows: Rows) -> NDArray[np.float64]:
     place, color, birth = _UNIT
     scale = np.array([place] * 3 + [color] * 3 + [birth])
-    return rows.astype(np.float64) * scale
+    scaled: NDArray[np.float64] = rows.astype(np.float64) * scale
+    return scaled

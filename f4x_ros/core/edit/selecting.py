@@ -141,8 +141,10 @@ class Selecting:
             known = [meant.state, *(one for _, one in states[-1:])]
             if all(np.linalg.norm(state.center - one.center) > _MOVES_M for one in known):
                 states.append((stamp, state))
-        keep = np.unique(np.linspace(0, len(states) - 1, _MOMENTS).astype(int)) if states else []
-        return [states[k] for k in keep]
+        if not states:
+            return []
+        keep = np.unique(np.linspace(0, len(states) - 1, _MOMENTS).astype(int))
+        return [states[k] for k in keep.tolist()]
 
     def _selected(self, scene: QueryScene, meant: Meant, limit: float) -> Tensor:
         """Mask [N] of what answers to the words, and of what carries the thing's id now."""
@@ -205,7 +207,7 @@ class Selecting:
             or not np.isfinite(corners).all()
             or (corners[0] >= corners[1]).any()
         ):
-            raise BadInputError(f"box is {low} to {high}, expected corners [3], low below high")
+            raise BadInputError(f"box is {low!r} to {high!r}, expected corners [3], low below high")
         scene = self.scene(stamp_ns or self._memory.stamp_ns)
         means = scene.snapshot.means
         a, b = torch.from_numpy(corners).to(means)

@@ -220,8 +220,8 @@ def _way(parts: dict[str, str | None]) -> Way:
     meters = _number(str(parts["n"])) * size
     if verb := parts.get("verb"):
         return Way(UP if verb in ("lift", "raise") else DOWN, meters)
-    word = str(parts["dir"]).replace(" ", "", 1) if parts["dir"][:1] in "+-" else str(parts["dir"])
+    word = str(parts["dir"])
     if word[0] in "+-":
-        return Way(word, meters)
+        return Way(word.replace(" ", "")[:2], meters)
     first = word.split()[0]
     return Way(_DIRECTIONS.get(first) or _DIRECTIONS[first.removesuffix("s")], meters)
