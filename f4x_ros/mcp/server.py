@@ -2,8 +2,8 @@
 """The server of one map: its tools as MCP tools, its pictures and its scene graph as resources.
 
 Nothing changes the map; its layer of edits changes where that was allowed. Calls come one after
-another, in a thread beside the loop that talks to
-clients, so a client that gives up does not wait and does not disturb others.
+another, in a thread beside the loop that talks to clients, so a client that gives up does not wait
+and does not disturb others.
 """
 
 from __future__ import annotations

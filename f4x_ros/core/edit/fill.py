@@ -30,9 +30,10 @@ _PLANES = 4
 _TRIES = 400  # planes tried for each that is found
 _FLAT = 0.5  # thickness of a Gaussian that has a normal, share of its width
 _FLAT_M = 0.008  # off a plane within which a Gaussian is of it
-_ALONG = 0.75  # cosine of its normal to that of the plane, from which on
+_MOST = 0.7  # share of all in a plane from which on it is one whatever their normals are
+_ALONG = 0.85  # cosine of its normal to that of the plane, from which on
 _LEAST = 24  # Gaussians of a plane
-_LEAST_SHARE = 0.06  # of the rim
+_LEAST_SHARE = 0.12  # of the rim
 _ONE_SIDE = 0.9  # share of the thing that is on one side of a surface it hides
 _CELL_M = (0.006, 0.04)  # between Gaussians that are made
 _MOST_CELLS = 40_000  # of one plane
@@ -133,14 +134,13 @@ def _best_plane(
     thick: float,
 ) -> tuple[Points, float, NDArray[np.int64]] | None:
     """Normal, offset and rows of the plane that most agree with; None where there is none."""
-    flat = np.linalg.norm(normals[pool], axis=1) > 0.5
 
     def agreeing(normal: Points, offset: float) -> NDArray[np.int64]:
         near = np.abs(points[pool] @ normal - offset) <= thick
         along = near & (np.abs(normals[pool] @ normal) >= _ALONG)
-        # Of Gaussians that were hardly refined yet the axes mean nothing
-        told = 2 * np.count_nonzero(along & flat) >= np.count_nonzero(near & flat)
-        return pool[along | (near & ~flat)] if told else pool[near]
+        # Of Gaussians that were hardly refined yet the axes mean nothing: then most must be in it
+        most = np.count_nonzero(near) >= _MOST * len(pool)
+        return pool[near] if most else pool[along]
 
     best = pool[:0]
     for _ in range(_TRIES):
