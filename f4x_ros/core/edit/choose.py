@@ -32,6 +32,7 @@ _OF_PIECE = 0.5  # share of a piece that is selected from which on it is the thi
 _VOTES = 5  # of neighbours, for what has no piece or hardly any feature
 _OTHERS = 0.8  # share of votes from which on what is known to be of another piece is the thing's
 _FAR_M = 0.05  # neighbours farther away have no vote
+_SPREAD = 6.0  # times the usual width, that one of another colour may not have
 _LARGEST = 3.0  # times the usual width of its Gaussians, that another may have to be of the thing
 _TOUCH_M = 0.03  # from the thing, at most, what is stained by it
 _STAIN = 0.2  # off its piece's colour (0..1 each), at least, what is stained
@@ -151,7 +152,7 @@ def _spread(snapshot: Snapshot, sure: Tensor, usual: Tensor) -> Tensor:
     """Which of a thing [N] are far wider than the others and of another colour: of its ground."""
     color = snapshot.colors[sure].median(0).values
     off = torch.linalg.vector_norm(snapshot.colors - color, dim=1)
-    spread: Tensor = sure & (snapshot.scales.amax(1) > _LARGEST * usual) & (off >= _STAIN)
+    spread: Tensor = sure & (snapshot.scales.amax(1) > _SPREAD * usual) & (off >= _STAIN)
     return spread
 
 
