@@ -54,6 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="instead ask drawn worlds about space and time, of the truth and of a map: doc/ask.md",
     )  # fmt: skip
     parser.add_argument(
+        "--edits", action="store_true",
+        help="instead edit maps of drawn worlds, against worlds with the edits made: doc/edit.md",
+    )  # fmt: skip
+    parser.add_argument(
         "--truth-only", action="store_true",
         help="with --questions: reasoning alone, no map is made",
     )  # fmt: skip
@@ -81,6 +85,11 @@ def run(options: argparse.Namespace) -> int:
 
         out = Path(options.out).expanduser()
         run_questions(opened, config, out, truth_only=options.truth_only)
+        return 0
+    if options.edits:
+        from f4x_ros.cli.eval_edits import run_edits
+
+        run_edits(opened, config, Path(options.out).expanduser())
         return 0
     folders = _folders(Path(options.out).expanduser(), [source.name for source in opened])
     keep = _new_baseline(options.write_baseline)

@@ -69,7 +69,7 @@ def _one(
     numbers = {"reasoning_right": reasoned.right(), "asked": len(questions)}
     print(f"{world.name}: {len(questions)} questions, reasoning {reasoned.right():.3f}", flush=True)
     if mapped is not None:
-        perception = _mapped(world, config, out)
+        perception = mapped_world(world, config, out)
         begin = time.process_time()
         answered = ask_all(MapScene(perception), questions, invented)
         seconds = time.process_time() - begin
@@ -80,7 +80,7 @@ def _one(
     return numbers
 
 
-def _mapped(world: World, config: Config, out: Path) -> Any:
+def mapped_world(world: World, config: Config, out: Path) -> Any:
     """A map of a world that follows its objects by their names."""
     from f4x_ros.cli.progress import progress_bar
     from f4x_ros.cli.run import file_name

@@ -25,6 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=int, default=8321, help="of HTTP; 0 takes a free one (default: 8321)"
     )
+    parser.add_argument(
+        "--allow-edit", action="store_true",
+        help="let clients change the layer of edits (in memory; the file stays as it is)",
+    )  # fmt: skip
     parser.epilog = (
         f"Other hosts than 127.0.0.1 need a token in ${_TOKEN}, which clients send as bearer token."
     )
@@ -50,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     from f4x_ros.core.perception import Perception
     from f4x_ros.mcp.server import MapServer
 
-    served = MapServer(Perception.load(options.map))
+    served = MapServer(Perception.load(options.map), allow_edit=options.allow_edit)
     if not options.http:
         serve_stdio(served)
         return 0

@@ -45,6 +45,7 @@ from f4x_ros.core.data import (
     RenderedView,
     ShownView,
 )
+from f4x_ros.core.edit import EDITED, MEASURED, Edit, Editor, EditResult, check_layer
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.heads import make_heads
 from f4x_ros.core.field import Snapshot, brought_here, take_snapshot, to_picture
@@ -54,7 +55,7 @@ from f4x_ros.core.objects import AHEAD_S, Life, predictions
 from f4x_ros.core.observe import apply
 from f4x_ros.core.render import resolve_backend
 from f4x_ros.core.render.device import choose_device, drawable_here
-from f4x_ros.core.world import MapCloud, Memory, percept_of, shown
+from f4x_ros.core.world import MapCloud, Memory, cloud_of, percept_of, shown
 
 
 def nothing() -> None:
@@ -88,6 +89,7 @@ class Perception:
         self._prompts: PromptSet
         self._memory = self._new_memory(first_track_id)
         self._map_cloud = MapCloud()
+        self._editor = self._new_editor()
         self._tools: Toolbox | None = None
         self._busy = False
         self.set_prompts(prompts)
@@ -97,8 +99,11 @@ class Perception:
     def _new_memory(self, first_id: int) -> Memory:
         return Memory(self.config, self._heads, self.backend, self.device, first_id)
 
+    def _new_editor(self) -> Editor:
+        return Editor(self, self._memory, self._asker, self.backend)
+
     def reset(self) -> None:
-        """Forget the map, the tracks and the time; keep the models and the prompts.
+        """Forget the map, its edits, the tracks and the time; keep the models and the prompts.
 
         Track ids are not given out again.
         """
@@ -107,6 +112,7 @@ class Perception:
         memory, self._memory = self._memory, self._new_memory(self.next_track_id)
         memory.close()
         self._map_cloud = MapCloud()
+        self._editor = self._new_editor()
         self._tools = None
 
     def set_prompts(
@@ -289,6 +295,7 @@ class Perception:
         camera: PinholeCamera | None = None,
         want_cloud: bool = True,
         max_results: int = 0,
+        layer: str = MEASURED,
     ) -> QueryResult:
         """Answer one question, now or at a past time, from the camera or from elsewhere.
 
@@ -305,6 +312,7 @@ class Perception:
             camera: intrinsics of the mask; None = those of the last frame.
             want_cloud: whether to return the selected points.
             max_results: objects to return, best first; 0 = all.
+            layer: "measured", which planners must go by, or "edited".
 
         Raises:
             NotUnderstoodError: the extractor does not understand a part of the text; says which.
@@ -313,9 +321,11 @@ class Perception:
                 recorded, a view that is no pose, or no frame yet.
         """
         distiller, ids = self._memory.distiller, [like_object] if like_object else []
-        near = self._memory.scene(stamp_ns, view, camera, ids=ids)
+        shown = self._editor.shown
+        near = shown.scene(self._memory.scene(stamp_ns, view, camera, ids=ids), layer)
         wanted = self._asker.wanted(distiller, near, text, example, like_object, threshold)
         scene = self._memory.scene(stamp_ns, view, camera, ids=ids, wanted=wanted)
+        scene = shown.scene(scene, layer)
         return self._asker.ask(
             distiller, scene, wanted, want_cloud=want_cloud, max_results=max_results
         )[0]
@@ -338,6 +348,7 @@ class Perception:
         camera: PinholeCamera | None = None,
         want_cloud: bool = True,
         max_results: int = 0,
+        layer: str = MEASURED,
     ) -> list[QueryResult]:
         """Answer several questions at once, with one encoding of the words and one render.
 
@@ -345,6 +356,7 @@ class Perception:
         """
         wanted = self._asker.prompts(texts, [threshold] * len(texts))
         scene = self._memory.scene(stamp_ns, view, camera, wanted=wanted)
+        scene = self._editor.shown.scene(scene, layer)
         return self._asker.ask(
             self._memory.distiller, scene, wanted, want_cloud=want_cloud, max_results=max_results
         )
@@ -447,16 +459,21 @@ class Perception:
         scene = self._memory.scene(wanted=self._asker.prompts(texts))
         return self._asker.evidence(self._memory.distiller, scene, texts)
 
-    def cloud(self) -> Cloud:
+    def cloud(self, layer: str = MEASURED) -> Cloud:
         """The semantic cloud of the whole map in memory at the last frame's time.
 
         That of a frame (`Percept.cloud`) has what is in view. What has not changed since the last
-        call is not worked out again.
+        call is not worked out again, but in the layer "edited".
 
         Raises:
             NotReadyError: no frame yet.
+            ValueError: no such layer.
         """
         self._memory.viewpoint(None, 0)
+        check_layer(layer)
+        if layer == EDITED and self.edits:
+            snapshot = self._editor.shown.at(None).snapshot
+            return cloud_of(self._memory, self._asker, self._prompts, snapshot)
         return self._map_cloud.cloud(self._memory, self._asker, self._prompts)
 
     def viewpoint(self, view: Pose | None = None, stamp_ns: int = 0) -> tuple[PinholeCamera, Pose]:
@@ -469,12 +486,24 @@ class Perception:
         return last.camera, pose
 
     @torch.no_grad()
-    def render(self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int = 0) -> RenderedView:
-        """The field seen from anywhere, at the last frame's time or at a past one."""
+    def render(
+        self,
+        camera: PinholeCamera,
+        T_map_camera: Pose,
+        stamp_ns: int = 0,
+        *,
+        layer: str = MEASURED,
+    ) -> RenderedView:
+        """The field seen from anywhere, at the last frame's time or at a past one, in a layer."""
+        check_layer(layer)
         _, pose, time_s = self._memory.viewpoint(T_map_camera, stamp_ns)
-        field = self._memory.field
-        seen = field.rest.met_by([Frustum(camera, pose, self.config.mapping.range_m)])
-        snapshot = take_snapshot(field, time_s if stamp_ns else None, blocks=seen)
+        then = time_s if stamp_ns else None
+        if layer == EDITED and self.edits:
+            snapshot = self._editor.shown.at(then).snapshot
+        else:
+            field = self._memory.field
+            seen = field.rest.met_by([Frustum(camera, pose, self.config.mapping.range_m)])
+            snapshot = take_snapshot(field, then, blocks=seen)
         out = snapshot.render(snapshot.colors, camera, pose, self.backend)
         return to_picture(out, self._memory.exposures.at(time_s))
 
@@ -531,6 +560,39 @@ class Perception:
         opaque = torch.ones_like(taken.opacities)
         seen = apply(self._memory.exposures.at(time_s), taken.colors, opaque)
         return brought_here(replace(taken, colors=seen))
+
+    # --- edits ---------------------------------------------------------------------------------
+
+    def edit(self, asked: str | Edit, *, files: bool = True) -> EditResult:
+        """Change the layer of edits; what was measured stays as it is. See doc/edit.md.
+
+        Args:
+            asked: such as "remove the red mug" or "undo", or an edit of what `editor.select` found.
+            files: whether words may read and write files ("extract the mug to mug.ply").
+
+        Returns:
+            What was done, or why not: several things fit, it is not there, unsure, not understood.
+
+        Raises:
+            NotReadyError: no frame yet.
+            CorruptError: a file to insert is none of Gaussians.
+            OSError: it cannot be read.
+        """
+        return self._editor.edit(asked, files=files)
+
+    def undo(self) -> Edit | None:
+        """Take the last edit back, to the bit; None where there is none."""
+        return self._editor.undo()
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The edits of the layer in the order in which they hold."""
+        return self._editor.edits
+
+    @property
+    def editor(self) -> Editor:
+        """The layer of edits: selections by clicks and boxes, extraction, what was guessed."""
+        return self._editor
 
     @torch.no_grad()
     def transfer(
@@ -616,7 +678,7 @@ class Perception:
 
     def save(self, path: str | Path) -> None:
         """Write the map (without keyframes) to one file, whole or not at all."""
-        self._memory.save(Path(path), self._prompts)
+        self._memory.save(Path(path), self._prompts, self._editor.arrays())
 
     @classmethod
     def load(cls, path: str | Path) -> Perception:
@@ -638,6 +700,8 @@ class Perception:
         with map_file.reading(stored.path, "prompts"):
             self.set_prompts(stored.prompts, stored.thresholds, keep_unknown=True)
         self._memory.restore(stored)
+        with map_file.reading(stored.path, "edits"):
+            self._editor.restore(stored.edits)
         return self
 
     def export_ply(self, path: str | Path) -> None:

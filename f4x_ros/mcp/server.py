@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The server of one map: its tools as MCP tools, its pictures and its scene graph as resources.
 
-Nothing changes the map. Calls come one after another, in a thread beside the loop that talks to
-clients, so a client that gives up does not wait and does not disturb others.
+Nothing changes the map; its layer of edits changes where that was allowed. Calls come one after
+another, in a thread beside the loop that talks to clients, so a client that gives up does not wait
+and does not disturb others.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from f4x_ros.core.ask.tools import MapScene, Outcome, ToolResult, scene_graph
 from f4x_ros.core.ask.tools.resolve import moment
 from f4x_ros.core.errors import BadInputError, F4xError, shown
 from f4x_ros.core.perception import Perception
+from f4x_ros.mcp.edits import EDIT, edited
 from f4x_ros.viz.ask_picture import picture_of_result
 
 _SCENE_URI, _ABOUT_URI = "f4x://scene", "f4x://map"
@@ -83,13 +85,20 @@ class MapServer:
     Args:
         perception: the map; nothing else may use it while a call is answered, see `lock`.
         lock: held while the map is asked; None makes one.
+        allow_edit: whether clients may change the layer of edits.
 
     Attributes:
         server: of the protocol, to be run by `serve`.
     """
 
-    def __init__(self, perception: Perception, lock: threading.Lock | None = None) -> None:
-        self._perception = perception
+    def __init__(
+        self,
+        perception: Perception,
+        lock: threading.Lock | None = None,
+        *,
+        allow_edit: bool = False,
+    ) -> None:
+        self._perception, self._allow_edit = perception, allow_edit
         self._lock = lock or threading.Lock()
         self._sessions = Sessions()
         self.server: Server[Any] = Server(
@@ -125,12 +134,15 @@ class MapServer:
             )
             for tool in self._perception.tools.tools
         ]
-        return types.ListToolsResult(tools=[_ASK, _LOOK, *made])
+        edits = [EDIT] if self._allow_edit else []
+        return types.ListToolsResult(tools=[_ASK, _LOOK, *edits, *made])
 
     async def _call_tool(
         self, context: Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult:
         known = {_ASK.name, _LOOK.name, *(tool.name for tool in self._perception.tools.tools)}
+        if self._allow_edit:
+            known.add(EDIT.name)
         if params.name not in known:
             raise MCPError(
                 types.INVALID_PARAMS,
@@ -150,6 +162,8 @@ class MapServer:
                 structured_content=answer.as_json(),
                 is_error=answer.outcome == "not understood",
             )
+        if name == EDIT.name:
+            return edited(self._perception, arguments)
         if name == _LOOK.name:
             return types.CallToolResult(content=[self._look(arguments)])
         result = self._perception.tools.call(name, arguments)
@@ -256,7 +270,7 @@ class MapServer:
             "encoder": perception.encoder,
             "gaussians": perception.gaussians,
             "things": [{"id": one.id, "name": one.name} for one in scene.things_at(last)],
-            "read_only": True,
+            "read_only": not self._allow_edit,
         }
 
     def _png(self, at: float | None, ids: tuple[int, ...]) -> bytes:

@@ -27,7 +27,7 @@ from std_msgs.msg import Header
 
 from f4x_ros.ros.images import image_msg
 from f4x_ros.ros.middleware import use_large_shared_memory
-from f4x_ros.srv import Ask, History, Query, Render, Segment, SetPrompts
+from f4x_ros.srv import Ask, Edit, History, Query, Render, Segment, SetPrompts
 
 _TRANSITIONS = {
     "configure": Transition.TRANSITION_CONFIGURE,
@@ -38,6 +38,7 @@ _TRANSITIONS = {
 _SERVICES = {
     "change_state": ChangeState,
     "ask": Ask,
+    "edit": Edit,
     "history": History,
     "query": Query,
     "render": Render,
@@ -148,6 +149,10 @@ class PerceptionClient:
         if example is not None:
             fields["example"] = image_msg(example, "rgb8", Header())
         return self._call("query", Query.Request(prompt=prompt, **fields), timeout_s)
+
+    def edit(self, text: str, timeout_s: float = 30.0) -> Edit.Response:
+        """Change the layer of edits in words; what was measured stays as it is."""
+        return self._call("edit", Edit.Request(text=text), timeout_s)
 
     def ask(self, question: str, session: str = "", timeout_s: float = 30.0) -> Ask.Response:
         """Ask about space and time in words; questions of one session are one conversation."""

@@ -21,11 +21,12 @@ from f4x_ros.ros.diagnostics import FOR_EVER_S, DiagnosticsPublisher, Health
 from f4x_ros.ros.middleware import ignore_interrupts, refused, ros, until_interrupted
 from f4x_ros.ros.parameters import NodeParameters
 from f4x_ros.ros.session import Session
-from f4x_ros.srv import Ask, History, Query, Render, Segment, SetPrompts
+from f4x_ros.srv import Ask, Edit, History, Query, Render, Segment, SetPrompts
 
 Response = TypeVar(
     "Response",
     Ask.Response,
+    Edit.Response,
     History.Response,
     Query.Response,
     Render.Response,
@@ -56,6 +57,7 @@ class PerceptionNode(LifecycleNode):
         self.create_service(Ask, "~/ask", self._on_ask, callback_group=group)
         self.create_service(History, "~/history", self._on_history, callback_group=group)
         self.create_service(Render, "~/render", self._on_render, callback_group=group)
+        self.create_service(Edit, "~/edit", self._on_edit, callback_group=group)
         self.create_service(Segment, "~/segment", self._on_segment, callback_group=group)
         self.create_service(SetPrompts, "~/set_prompts", self._on_set_prompts, callback_group=group)
         self.diagnostics = DiagnosticsPublisher(
@@ -176,6 +178,9 @@ class PerceptionNode(LifecycleNode):
 
     async def _on_ask(self, request: Ask.Request, response: Ask.Response) -> Ask.Response:
         return await self._answer(lambda session: session.ask(request), response)
+
+    async def _on_edit(self, request: Edit.Request, response: Edit.Response) -> Edit.Response:
+        return await self._answer(lambda session: session.edit(request), response)
 
     async def _on_segment(
         self, request: Segment.Request, response: Segment.Response

@@ -13,6 +13,7 @@ from f4x_ros.ros.asks import Asks
 from f4x_ros.ros.camera_poses import CameraPoses
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.diagnostics import Health
+from f4x_ros.ros.edits import Edits
 from f4x_ros.ros.frame_queue import FrameQueue
 from f4x_ros.ros.inputs import Inputs
 from f4x_ros.ros.late import LateListeners
@@ -26,7 +27,7 @@ from f4x_ros.ros.questions import Labels, Questions
 from f4x_ros.ros.recording import Recording
 from f4x_ros.ros.warm_up import make_perception
 from f4x_ros.ros.worker import Worker
-from f4x_ros.srv import Ask, History, Query, Render, Segment, SetPrompts
+from f4x_ros.srv import Ask, Edit, History, Query, Render, Segment, SetPrompts
 
 
 class Session:
@@ -78,6 +79,7 @@ class Session:
             self._questions = Questions(self._perception, self._poses, labels, health, complaints)
             self._asks = Asks(self._perception, health)
             self._over_time = OverTime(self._perception, self._poses, health)
+            self._edits = Edits(self._perception, health)
             self._questions.say_not_understood()
             self._odometry: OdometryPublisher | None = None
             if settings["pose_source"] == "odometry":
@@ -152,6 +154,10 @@ class Session:
     def ask(self, request: Ask.Request) -> Future[Ask.Response]:
         """Answer on the worker's thread."""
         return self._worker.ask(lambda: self._asks.ask(request))
+
+    def edit(self, request: Edit.Request) -> Future[Edit.Response]:
+        """Edit on the worker's thread."""
+        return self._worker.ask(lambda: self._edits.edit(request))
 
     def segment(self, request: Segment.Request) -> Future[Segment.Response]:
         """Answer on the worker's thread."""

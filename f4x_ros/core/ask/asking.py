@@ -145,26 +145,7 @@ class Asker:
         max_results: int,
     ) -> list[QueryResult]:
         """Answer for each thing that is wanted; the other arguments are those of a query."""
-        if max_results < 0:
-            raise BadInputError(f"max_results is {max_results}, expected >= 0 (0 = all)")
-        min_weight = self.min_weight
-        scores = relevancy(scene.snapshot, distiller, wanted, min_weight)
-        limits = self._limits(scene.snapshot, scores, wanted)
-        found = [
-            answer(
-                scene,
-                distiller,
-                wanted,
-                index,
-                scores[:, index].contiguous(),
-                limit,
-                self._config.tracks,
-                self._judge,
-                self.calibration,
-                max_results=max_results,
-            )
-            for index, limit in enumerate(limits.tolist())
-        ]
+        scores, limits, found = self._found(distiller, scene, wanted, max_results)
         masks = self._masks(scene, scores, limits, wanted, found)
         name = distiller.words.name
         return [
@@ -175,10 +156,50 @@ class Asker:
                 name,
                 one,
                 masks[index],
-                _cloud(scene, one, scores[:, index], min_weight) if want_cloud else None,
+                _cloud(scene, one, scores[:, index], self.min_weight) if want_cloud else None,
             )
             for index, one in enumerate(found)
         ]
+
+    @torch.no_grad()
+    def answers(
+        self, distiller: Distiller, scene: QueryScene, wanted: Wanted, *, limit: float = 1.0
+    ) -> list[Answer]:
+        """What is found of each thing that is wanted, by its Gaussians; nothing is drawn.
+
+        `limit` is a share of the relevancy from which on Gaussians are selected.
+        """
+        return self._found(distiller, scene, wanted, 0, limit)[2]
+
+    def _found(
+        self,
+        distiller: Distiller,
+        scene: QueryScene,
+        wanted: Wanted,
+        max_results: int,
+        limit: float = 1.0,
+    ) -> tuple[Tensor, Tensor, list[Answer]]:
+        """Relevancies [N, P], limits [P] and answers."""
+        if max_results < 0:
+            raise BadInputError(f"max_results is {max_results}, expected >= 0 (0 = all)")
+        scores = relevancy(scene.snapshot, distiller, wanted, self.min_weight)
+        limits = limit * self._limits(scene.snapshot, scores, wanted)
+        found = [
+            answer(
+                scene,
+                distiller,
+                wanted,
+                index,
+                scores[:, index].contiguous(),
+                least,
+                self._config.tracks,
+                self._judge,
+                self.calibration,
+                max_results=max_results,
+            )
+            for index, least in enumerate(limits.tolist())
+        ]
+        return scores, limits, found
 
     def standing(
         self,

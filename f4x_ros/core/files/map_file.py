@@ -53,6 +53,7 @@ class StoredMap:
     last: LastView
     fingerprints: dict[str, str]
     groups: dict[str, dict[str, NDArray[Any]]]
+    edits: dict[str, NDArray[Any]]  # as `core.edit` wrote them; {} of a map without edits
 
     def restore(
         self,
@@ -91,6 +92,7 @@ def save(
     trajectory: Trajectory,
     tracker: Tracker,
     fingerprints: Mapping[str, str],
+    edits: Mapping[str, NDArray[Any]],
 ) -> None:
     """Write all that answering needs; OSError names the path, and nothing half-written is left."""
     header = {
@@ -112,6 +114,7 @@ def save(
         "trajectory": trajectory.arrays(),
         "bodies": field.paths.arrays(),
         "tracks": tracker.state(),
+        "edits": dict(edits),  # has a version of its own; without edits there is nothing of it
     }
     with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
         bundle.writestr("header.json", json.dumps(header, indent=1))
@@ -157,7 +160,12 @@ def load(path: Path) -> StoredMap:
                 with reading(path, name[:-4]), bundle.open(name) as entry:
                     arrays[name[:-4]] = np.lib.format.read_array(entry, allow_pickle=False)
     groups = map_layout.checked_groups(path, arrays, config.field.latent_dim)
-    return StoredMap(path, config, prompts, thresholds, last, fingerprints, groups)
+    edits = {
+        name.removeprefix("edits/"): array
+        for name, array in arrays.items()
+        if name.startswith("edits/")
+    }
+    return StoredMap(path, config, prompts, thresholds, last, fingerprints, groups, edits)
 
 
 def _header(path: Path, bundle: zipfile.ZipFile) -> dict[str, Any]:

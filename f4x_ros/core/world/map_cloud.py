@@ -13,6 +13,16 @@ from f4x_ros.core.field import Packed, Snapshot, some_of, take_snapshot
 from f4x_ros.core.world.memory import Memory
 
 
+@torch.no_grad()
+def cloud_of(memory: Memory, asker: Asker, prompts: PromptSet, snapshot: Snapshot) -> Cloud:
+    """Points of the solid Gaussians of a snapshot of the last frame's time, map frame."""
+    relevancies = relevancy(snapshot, memory.distiller, prompts, asker.min_weight)
+    scores = asker.select(snapshot, relevancies, prompts, None)
+    labels, _ = labels_of(scores, prompts.thresholds)
+    time_s, best = memory.seconds(memory.stamp_ns), score_of(relevancies, labels)
+    return semantic_cloud(snapshot, labels, best, time_s, asker.min_weight)
+
+
 class MapCloud:
     """Keeps what each block at rest is worth to the standing prompts.
 

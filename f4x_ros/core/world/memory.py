@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core.ask import PromptSet, QueryScene, Wanted
@@ -301,8 +303,10 @@ class Memory:
 
     # --- files ---------------------------------------------------------------------------------
 
-    def save(self, path: Path, prompts: PromptSet) -> None:
-        """Write the map (without keyframes) to one file, whole or not at all."""
+    def save(
+        self, path: Path, prompts: PromptSet, edits: Mapping[str, NDArray[Any]] | None = None
+    ) -> None:
+        """Write the map (without keyframes) and its edits to one file, whole or not at all."""
         if self.last is None:
             raise NotReadyError("there is no map to save: no frame has been processed yet")
         map_file.save(
@@ -316,6 +320,7 @@ class Memory:
             trajectory=self.trajectory,
             tracker=self.tracker,
             fingerprints=self.distiller.heads.fingerprints,
+            edits=edits or {},
         )
 
     def restore(self, stored: map_file.StoredMap) -> None:

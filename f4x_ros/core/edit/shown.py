@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The layer over a map that may go on growing: edited snapshots, made when they are asked for."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from f4x_ros.core.ask import QueryScene
+from f4x_ros.core.data import Pose, inverse
+from f4x_ros.core.edit.edit import Edit
+from f4x_ros.core.edit.fill import guessed
+from f4x_ros.core.edit.layer import Edited, apply
+from f4x_ros.core.edit.views import looks_at
+from f4x_ros.core.errors import BadInputError
+from f4x_ros.core.field import Snapshot, some_of, take_snapshot
+from f4x_ros.core.world import Memory
+
+MEASURED, EDITED = "measured", "edited"
+LAYERS = (MEASURED, EDITED)
+"""What can be drawn and asked: what was measured (the default everywhere), or that with edits."""
+
+_KEPT = 4  # edited snapshots
+_CANDIDATES = 64  # poses along the camera's way, of which ...
+_LOOKS = 8  # ... so many that show the thing tell what it hid
+_LOOK_PX = 320  # wide at most
+
+
+def check_layer(layer: str) -> None:
+    """ValueError unless it is one of `LAYERS`."""
+    if layer not in LAYERS:
+        raise BadInputError(f"layer is {layer!r}, expected one of {', '.join(LAYERS)}")
+
+
+class Shown:
+    """Edits over the memory of one map.
+
+    Attributes:
+        edits: in the order in which they hold.
+    """
+
+    def __init__(self, memory: Memory, backend: str) -> None:
+        self._memory, self._backend = memory, backend
+        self.edits: list[Edit] = []
+        self._made: OrderedDict[tuple[float | None, int, int], Edited] = OrderedDict()
+
+    def changed(self) -> None:
+        """Forget what was made of other edits."""
+        self._made.clear()
+
+    @torch.no_grad()
+    def at(self, time_s: float | None) -> Edited:
+        """The whole map with edits, at a time (seconds of the field); None: the last frame's."""
+        memory = self._memory
+        key = (time_s, memory.stamp_ns, memory.mapped)
+        if key not in self._made:
+            made = self.over(take_snapshot(memory.field, time_s), time_s)
+            self._made[key] = made
+            while len(self._made) > _KEPT:
+                self._made.popitem(last=False)
+        self._made.move_to_end(key)
+        return self._made[key]
+
+    @torch.no_grad()
+    def over(
+        self, snapshot: Snapshot, time_s: float | None, edits: Sequence[Edit] | None = None
+    ) -> Edited:
+        """A snapshot with edits, those of the layer unless given."""
+        memory = self._memory
+        now = memory.seconds(memory.stamp_ns)
+        chosen = self.edits if edits is None else edits
+        return apply(chosen, snapshot, now if time_s is None else time_s, self._behind)
+
+    def scene(self, scene: QueryScene, layer: str) -> QueryScene:
+        """What a question is about, in a layer.
+
+        Raises:
+            ValueError: no such layer.
+        """
+        check_layer(layer)
+        if layer == MEASURED or not self.edits:
+            return scene
+        return replace(scene, snapshot=self.at(scene.time_s if scene.past else None).snapshot)
+
+    def _behind(self, snapshot: Snapshot, rows: Tensor) -> Snapshot:
+        """What is guessed to be behind some rows of a snapshot."""
+        removed = some_of(snapshot, rows)
+        last = self._memory.last
+        assert last is not None
+        camera = last.camera.scaled(min(1.0, _LOOK_PX / last.camera.width))
+        poses = self._poses(removed)
+        looks = looks_at(snapshot, rows, camera, poses, self._backend)
+        return guessed(some_of(snapshot, ~rows), removed, looks)
+
+    def _poses(self, removed: Snapshot) -> list[Pose]:
+        """Poses of the camera's way that look at the thing, spread over it."""
+        memory = self._memory
+        last = memory.last
+        assert last is not None
+        stamps = memory.trajectory.arrays()["stamps_ns"]
+        chosen = stamps[np.linspace(0, len(stamps) - 1, min(_CANDIDATES, len(stamps))).astype(int)]
+        middle = removed.means.double().mean(0).cpu().numpy()
+        seeing = []
+        for stamp in chosen.tolist():
+            pose = memory.trajectory.at(int(stamp))
+            T = inverse(np.asarray(pose, np.float64))
+            point = (T[:3, :3] @ middle + T[:3, 3])[None]
+            if point[0, 2] > 0.05:
+                x, y = last.camera.project(point)[0]
+                if 0 <= x < last.camera.width and 0 <= y < last.camera.height:
+                    seeing.append(pose)
+        if not seeing:
+            return []
+        return [seeing[k] for k in np.unique(np.linspace(0, len(seeing) - 1, _LOOKS).astype(int))]
