@@ -45,7 +45,7 @@ def the_mover(perception: Perception) -> Body:
 def errors(
     perception: Perception, body: int, box: Callable[[int], Pose], since: int, until: int
 ) -> tuple[float, float]:
-    """By how much its motion from one frame to another is wrong: metres at the box's middle, radians."""
+    """By how much its motion between two frames is wrong: metres of the box's middle, radians."""
     paths = perception._memory.field.paths
     found = paths.at(body, until * STEP_S) @ inverse(paths.at(body, since * STEP_S))
     true = box(until) @ inverse(box(since))

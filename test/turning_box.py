@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A patterned box before a patterned wall and floor, filmed by a camera: exact, and its pose is known."""
+"""A patterned box before a patterned wall and floor, filmed by a camera: all is exact."""
 
 from __future__ import annotations
 

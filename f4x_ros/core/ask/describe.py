@@ -97,8 +97,8 @@ def moving_now(
 ) -> Tensor:
     """1 for each Gaussian [N] of something that moves now, 0 for the others.
 
-    It belongs to a track or one of the `bodies` that are moving, or stands where a view after `since_s` (seconds of the
-    field) still saw empty space; the second needs no prompt.
+    It belongs to a track or one of the `bodies` that are moving, or stands where a view after
+    `since_s` (seconds of the field) still saw empty space; the last two need no prompt.
     """
     movers = [t.id for t in tracks if t.moving]
     ids = snapshot.object_ids

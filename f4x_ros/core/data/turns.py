@@ -59,7 +59,7 @@ def matrices_of_quats(quats: Array) -> Array:
 
 
 def slerp(first: Array, second: Array, share: Array) -> Array:
-    """Between quaternions [N, 4], the short way; 0 gives the first, 1 the second (Shoemake 1985)."""
+    """Between quaternions [N, 4], the short way: 0 gives the first, 1 the second (Shoemake)."""
     cosine = np.einsum("nc,nc->n", first, second)
     second = np.where(cosine[:, None] < 0, -second, second)
     angle = np.arccos(np.minimum(np.abs(cosine), 1.0))

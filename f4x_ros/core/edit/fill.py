@@ -263,6 +263,7 @@ def _discs(
         latent_vars=like_rim.latent_vars,
         object_ids=torch.zeros_like(like_rim.object_ids),
         piece_ids=like_rim.piece_ids,
+        body_ids=torch.zeros_like(like_rim.body_ids),
         birth_s=torch.full_like(like_rim.birth_s, -torch.inf),
         seen_s=like_rim.seen_s,
     )

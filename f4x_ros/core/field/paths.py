@@ -204,7 +204,7 @@ class BodyPaths:
     def _motions(
         self, bodies: NDArray[np.int_], since_s: Array, times_s: Array
     ) -> tuple[Array, Array]:
-        """Shifts [T, K, 3] and quaternions [T, K, 4] xyzw of bodies from some times [K] to others."""
+        """Shifts [T, K, 3] and quaternions [T, K, 4] of bodies from some times [K] to others."""
         shifts = np.zeros((len(times_s), len(bodies), 3))
         quats = np.zeros((len(times_s), len(bodies), 4))
         quats[..., 3] = 1

@@ -6,4 +6,4 @@ In: a `View`. Out: a field that explains it, and what was counted.
 
 from f4x_ros.core.mapping.mapper import Followed, Mapper, MappingCounts
 
-__all__ = ["Mapper", "MappingCounts"]
+__all__ = ["Followed", "Mapper", "MappingCounts"]

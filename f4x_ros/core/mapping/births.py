@@ -126,7 +126,7 @@ def _looking_at(views: Sequence[View], means: Tensor, at: At) -> list[View]:
 
 
 def share_in_view(views: Sequence[View], means: Tensor) -> Tensor:
-    """Share [K] of points [N, 3] or [K, N, 3] that each of K views has in its image, seen or not."""
+    """Share [K] of points [N, 3] or [K, N, 3] that each of K views has in its image."""
     viewmats = torch.stack([v.viewmat for v in views])  # [K, 4, 4]
     lenses = [(c.fx, c.fy, c.cx, c.cy) for c in (v.camera for v in views)]
     fx, fy, cx, cy = means.new_tensor(lenses).T[..., None]  # [K, 1] each

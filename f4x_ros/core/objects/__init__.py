@@ -14,6 +14,7 @@ from f4x_ros.core.objects.pieces import Grouper, asked_together, coordinates
 from f4x_ros.core.objects.predictions import AHEAD_S, predictions
 from f4x_ros.core.objects.target import make_track
 from f4x_ros.core.objects.tracker import GIVEN_UP, Tracker
+from f4x_ros.core.objects.turn import Turn
 
 __all__ = [
     "AHEAD_S",
@@ -24,6 +25,7 @@ __all__ = [
     "Grouper",
     "Life",
     "Tracker",
+    "Turn",
     "asked_together",
     "build_graph",
     "components_of",

@@ -61,8 +61,9 @@ def track_objects(
     """Advance the tracker by one frame; returns the track id of every Gaussian [N].
 
     A Gaussian counts as new if a view within the last `recent_s` seconds saw its place empty.
-    So does one of the `bodies` that move; those say how objects move and turn. The snapshot may be any part of the map; `elsewhere` are the tracks with Gaussians in the rest.
-    What that rest still carries of `Tracker.lost_ids` is for the caller to make `GIVEN_UP`.
+    So does one of the `bodies` that move; those say how objects move and turn. The snapshot may be
+    any part of the map; `elsewhere` are the tracks with Gaussians in the rest. What that rest still
+    carries of `Tracker.lost_ids` is for the caller to make `GIVEN_UP`.
     """
     solid = torch.where(snapshot.opacities >= MIN_OPACITY, labels, 0)
     new = snapshot.birth_s >= time_s - recent_s

@@ -9,7 +9,7 @@ import numpy as np
 
 from f4x_ros.core.ask.tools.scene import State, Thing, even_stamps
 from f4x_ros.core.data import Track, TrackState
-from f4x_ros.core.objects import Life, make_track
+from f4x_ros.core.objects import Life, Turn, make_track
 
 _WHOLE = 1.06  # of a box that leaves out 2 % of the points at each side and the edges of surfaces
 _BOX_SIGMA = 0.14  # of a box's middle, share of its size: what the filter does not know
@@ -134,6 +134,7 @@ class Spotted:
             position=state.center,
             velocity=state.velocity,
             covariance=np.diag(variances),
+            turn=Turn().values,
             size=state.size,
             first_seen_ns=stamp_ns,
             last_seen_ns=stamp_ns,

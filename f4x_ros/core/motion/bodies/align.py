@@ -113,7 +113,7 @@ def align(
         x = np.linalg.solve(H + _DAMPING, b)
         far, turned = float(np.linalg.norm(x[:3])), float(np.linalg.norm(x[3:]))
         x *= min(1.0, _MOST[0] / max(far, 1e-9), _MOST[1] / max(turned, 1e-9))
-        problem.pose = about(problem.pose, problem.middle, x)
+        problem.pose = about(problem.pose, problem.middle, np.asarray(x, np.float64))
         if far < _LAST[0] and turned < _LAST[1]:
             break
     if problem.shown < _SHOWN:
@@ -287,20 +287,20 @@ class _Problem:
 
 def _noise_m(picture: RgbdPicture, depth: NDArray[np.floating]) -> NDArray[np.floating]:
     """Standard deviation of depth and shape together: a shape is never better than its voxels."""
-    return 1.6 * picture.noise_m(depth) * max(1.0, 1 / picture.noisiness)
+    return np.asarray(1.6 * picture.noise_m(depth) * max(1.0, 1 / picture.noisiness))
 
 
 def _robust(scaled: NDArray[np.floating]) -> NDArray[np.floating]:
     """Weights of residuals over their scale (Geman and McClure, 1987)."""
-    return 1 / np.square(1 + np.square(scaled))
+    return np.asarray(1 / np.square(1 + np.square(scaled)))
 
 
 def _sampled(
     image: Image, u: NDArray[np.floating], v: NDArray[np.floating]
 ) -> NDArray[np.floating]:
     """[M, C] channels between pixels."""
-    at = [one.astype(np.float32)[:, None] for one in (u, v)]
-    read = cv2.remap(image, *at, cv2.INTER_LINEAR)
+    across, down = (one.astype(np.float32)[:, None] for one in (u, v))
+    read = cv2.remap(image, across, down, cv2.INTER_LINEAR)
     return np.asarray(read.reshape(len(u), -1))
 
 

@@ -200,7 +200,7 @@ def _beside(mask: Mask, sight: Sight, known: Known) -> Body | None:
 def _solid(mask: Mask) -> bool:
     """Whether a patch [H, W] is more than a seam of surfaces, or of the picture's edge."""
     inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0)
-    return int(inner.sum()) > _INNER * mask.sum()
+    return bool(inner.sum() > _INNER * mask.sum())
 
 
 def _with_nameless(means: NDArray[np.floating], pieces: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One body from frame to frame: where it may be, where it is, which pixels are its own, if it moves."""
+"""One body from frame to frame: where it is, which pixels are its own, whether it moves."""
 
 from __future__ import annotations
 

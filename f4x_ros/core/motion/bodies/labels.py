@@ -63,8 +63,8 @@ def footprint(shape: Shape, T_camera_body: Pose, picture: RgbdPicture) -> Image:
     np.minimum.at(out, (v[inside], u[inside]), there[inside, 2].astype(np.float32))
     spacing = shape.voxel_m * picture.camera.fx / float(np.median(there[:, 2]))
     size = 2 * int(np.ceil(0.75 * spacing)) + 1
-    out = cv2.erode(out, np.ones((size, size), np.uint8))
-    return np.where(out < _FAR, out, 0).astype(np.float32)
+    near = cv2.erode(out, np.ones((size, size), np.uint8))
+    return np.where(near < _FAR, near, 0).astype(np.float32)
 
 
 def widened(mask: Mask, pixels: int) -> Mask:

@@ -35,7 +35,7 @@ _SMOOTH = 0.004  # of inverse depth, 1/m: readings of one surface
 
 def _noise_m(depth: NDArray[np.floating]) -> NDArray[np.floating]:
     """What structured light has (after Nguyen, Izadi and Lovell, 3DIMPVT 2012), metres."""
-    return 0.0012 + 0.0022 * np.square(depth)
+    return np.asarray(0.0012 + 0.0022 * np.square(depth))
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class RgbdPicture:
 
     def noise_m(self, depth: NDArray[np.floating]) -> NDArray[np.floating]:
         """Standard deviation expected of readings at some depths, metres."""
-        return self.noisiness * _noise_m(depth)
+        return np.asarray(self.noisiness * _noise_m(depth))
 
     def measured(self, drawn: Image, there: Mask) -> RgbdPicture:
         """The same picture, as noisy as its depth is beside a map's.

@@ -75,7 +75,7 @@ class Shape:
         self._add(
             (points - shift) @ turn,
             normals[rows, columns] @ turn,
-            picture.channels[rows, columns, :CHANNELS],
+            picture.channels[rows, columns, :CHANNELS].astype(np.float64),
         )
 
     def _thickness_m(self, picture: RgbdPicture, mask: Mask, depth: NDArray[np.floating]) -> float:
@@ -90,9 +90,10 @@ class Shape:
     def _add(self, points: Array, normals: Array, looks: Array) -> None:
         cells = np.floor(points / self.voxel_m).astype(np.int64) + _HALF
         keys = cells[:, 0] | cells[:, 1] << _BITS | cells[:, 2] << 2 * _BITS
-        self._keys, at = np.unique(np.concatenate([self._keys, keys]), return_inverse=True)
+        found, at = np.unique(np.concatenate([self._keys, keys]), return_inverse=True)
+        self._keys = np.asarray(found, np.int64)
         weights = np.concatenate([np.minimum(self.readings, _CAP), np.ones(len(points))])
-        self.readings = np.bincount(at, weights)
+        self.readings = np.bincount(at, weights).astype(np.float64)
 
         def mean(old: Array, new: Array) -> Array:
             columns = np.concatenate([old, new]).T
