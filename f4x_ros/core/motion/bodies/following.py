@@ -25,7 +25,9 @@ _COMPARED, _MOST = 0.2, 350  # share of its points, or of so many, that must be 
 _SHOWN = 0.25  # share of a body below which it is hidden
 _MISSES = 3  # frames a body may be missing where it should be seen
 _NEW_MISSES = 2  # the same of one that nobody knows yet
-_LOST_S = 3.0  # a body that moved out of sight is predicted for so long
+_LOST_S = 5.0  # a body that moved out of sight is predicted for so long, at most ...
+_LEAST_S = 1.0
+_WHOLE = 100  # ... if so many points of it are known
 _MOVING_MPS, _MOVING_RADPS = 0.05, 0.25  # slower than this is rest ...
 _SPAN_S = 0.5  # ... as measured over this long
 _LEAST_M, _LEAST_RAD = 0.01, 0.08  # a shorter way, or turn, is noise
@@ -174,5 +176,8 @@ def _miss(body: Body, time_s: float, *, expected: bool) -> None:
             body.state = BodyState.LOST
         return
     gone = expected and body.misses >= _MISSES
-    lost = gone or time_s - body.seen_s > _LOST_S
+    # What was seen for a moment, and scraps, are not waited for as long.
+    seen_for = body.seen_s - body.began_s
+    patience = min(_LOST_S, _LEAST_S + 2 * seen_for) * min(1.0, len(body.shape) / _WHOLE) ** 2
+    lost = gone or time_s - body.seen_s > patience
     body.state = BodyState.LOST if lost else BodyState.HIDDEN
