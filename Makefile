@@ -30,7 +30,7 @@ eval: setup  ## three drawn worlds with exact truth: a table of how good it is, 
 	$(BIN)/f4x eval
 
 test: lint  ## linters, types, import rules, then the tests with their coverage
-	$(BIN)/python -m pytest --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
 
 test-models: $(MODELS_VENV)/.installed  ## the wrappers of published models, in .venv-models (6 GB)
 	$(MODELS_VENV)/bin/python -m pytest -m models test_models

@@ -39,6 +39,21 @@ settings.register_profile(
 settings.load_profile("f4x")
 
 
+_TALKERS = ("test_ros_", "test_launch", "test_cli_demo", "test_cli_doctor_topics", "test_readme")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Several processes (`-n 2 --dist loadgroup`) share the tests by files.
+
+    Those that start nodes stay in one: two of them at a time would wait for each other's processor.
+    """
+    if not config.pluginmanager.has_plugin("xdist"):
+        return
+    for item in items:
+        talks = item.path.name.startswith(_TALKERS)
+        item.add_marker(pytest.mark.xdist_group("talkers" if talks else item.path.name))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The folder of the source checkout."""
