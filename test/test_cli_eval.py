@@ -73,7 +73,7 @@ def test_over_ros_the_answers_are_those_of_the_library(tmp_path: Path) -> None:
     node = evaluated(tmp_path / "node", SPEC, "--ros")["scenes"][SPEC]
     assert node["run"]["frames"] == library["run"]["frames"] == 10
     for key in ("miou", "macc", "miou_aside", "miou_live", "presence_auroc", "understood"):
-        assert node["query"][key] == pytest.approx(library["query"][key], abs=0.01), key
+        assert node["query"][key] == pytest.approx(library["query"][key], abs=0.03), key
     assert node["tracks_all"]["hota"] == pytest.approx(library["tracks_all"]["hota"], abs=0.05)
     assert node["geometry"]["f1_5cm"] == pytest.approx(library["geometry"]["f1_5cm"], abs=0.02)
     assert library["motion"]["j"] > 0

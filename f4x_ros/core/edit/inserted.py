@@ -132,7 +132,7 @@ def inserted(edit: Edit, like: Snapshot) -> Snapshot:
             getattr(like, name).dtype
         )
         for name in ("latents", "latent_weights", "latent_vars", "object_ids", "piece_ids",
-                     "seen_s")
+                     "body_ids", "seen_s")
     }  # fmt: skip
     birth = torch.full((count,), -torch.inf, dtype=like.birth_s.dtype, device=like.means.device)
     return moved(Snapshot(**own, **nothing, birth_s=birth), edit.transform, edit.scale)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from f4x_ros.core.config import MappingConfig
-from f4x_ros.core.field import NO_PIECE, PARAMETERS, GaussianField, GaussianSet
+from f4x_ros.core.field import NO_BODY, NO_PIECE, PARAMETERS, GaussianField, GaussianSet
 from f4x_ros.core.mapping import insertion
 from f4x_ros.core.mapping.births import At, RecentViews, birth_times, held_times
 from f4x_ros.core.mapping.keyframes import Keyframes
@@ -39,6 +39,7 @@ class Followed(NamedTuple):
 
     labels: Tensor  # [H, W] int32 body of each pixel, 0 = none
     ids: Tensor  # [B] int32 bodies that are followed, in sight or not
+    sure: Tensor  # [S] int32 those of them that are known to move
 
 
 ViewBodies = Callable[[View], Followed]
@@ -216,10 +217,12 @@ class Mapper:
                 lost &= ~torch.isin(present["body_ids"], bodies.ids)
         # What passed on was seen until then, and is taken to have gone half a frame later.
         death_s = present["seen_s"] + interval_s / 2
-        death_s[rows] = self._dead_since(view, rows, extent)
+        death_s[rows] = self._dead_since(view, rows, extent, bodies)
         return self.field.retire(dead | lost, death_s)
 
-    def _dead_since(self, view: View, dead: Tensor, extent: Tensor) -> Tensor:
+    def _dead_since(
+        self, view: View, dead: Tensor, extent: Tensor, bodies: Followed | None
+    ) -> Tensor:
         """When what a view sees to be gone (rows [M]) went: half way since it was last seen.
 
         That may be long ago, where the camera has been away. Where no such view is kept any more,
@@ -232,7 +235,7 @@ class Mapper:
             present["means"][dead],
             extent[dead],
             self._config.depth_tolerance,
-            self._whereabouts({name: present[name][dead] for name in _PLACED}),
+            self._whereabouts({name: present[name][dead] for name in _PLACED}, bodies),
         )
         return (torch.maximum(held_s, present["seen_s"][dead]) + view.time_s) / 2
 
@@ -242,11 +245,15 @@ class Mapper:
         self._gone, gone = [], torch.cat([none, *self._gone])
         return gone
 
-    def _whereabouts(self, rows: dict[str, Tensor]) -> At:
-        """Where points were at any time; None if nothing moves at all."""
-        bodies = rows["body_ids"]
-        if not len(self.field.paths):
+    def _whereabouts(self, rows: dict[str, Tensor], followed: Followed | None) -> At:
+        """Where points were at any time; None if nothing moves at all.
+
+        What is not known to move has not: then its place was empty before.
+        """
+        if followed is None or not len(followed.sure):
             return None
+        moves = torch.isin(rows["body_ids"], followed.sure)
+        bodies = torch.where(moves, rows["body_ids"], NO_BODY)
 
         def at(times_s: Sequence[float]) -> Tensor:
             means = rows["means"]
@@ -281,7 +288,7 @@ class Mapper:
             rows["means"],
             _extent(rows["log_scales"].exp()),
             self._config.depth_tolerance,
-            self._whereabouts({name: rows[name] for name in _PLACED}),
+            self._whereabouts({name: rows[name] for name in _PLACED}, bodies),
         )
         rows["birth_s"] = (empty_s + view.time_s) / 2  # it came in between: most likely half way
         counts.forgotten += self.field.enforce_budget(reserve=len(chosen))

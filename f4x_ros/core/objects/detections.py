@@ -74,7 +74,8 @@ def track_objects(
         snapshot.means, scores, solid, snapshot.object_ids, snapshot.seen_s, new, snapshot.body_ids
     )
     ids, seen = carried.astype(np.int64), seen_s >= time_s
-    detections, wholes = [], Wholes(owners, solid_labels, moving)
+    called = tracker.labels(ids, prompts)
+    detections, wholes = [], Wholes(owners, solid_labels, moving, called)
     for index, prompt in enumerate(prompts):
         found = _components(positions, relevancy, solid_labels == index + 1, config)
         for component in wholes.of(found, index + 1, positions):

@@ -93,6 +93,15 @@ class Tracker:
         """Tracks that the last frame gave up: no present Gaussian is to carry them on."""
         return tuple(t.id for t in self._targets if t.state == TrackState.LOST)
 
+    def labels(
+        self, ids: NDArray[np.signedinteger[Any]], prompts: Sequence[str]
+    ) -> NDArray[np.signedinteger[Any]]:
+        """What the tracks are called whose ids [N] Gaussians carry: p + 1 of prompts, 0 = none."""
+        number = {text: p + 1 for p, text in enumerate(prompts)}
+        label = {t.id: number.get(t.label, 0) for t in self._targets}
+        found, of = np.unique(ids, return_inverse=True)
+        return np.array([label.get(int(one), 0) for one in found], np.int64)[of.reshape(-1)]
+
     def ids_now(self, ids: NDArray[np.signedinteger[Any]]) -> NDArray[np.signedinteger[Any]]:
         """What ids [N] that Gaussians carry are worth now.
 

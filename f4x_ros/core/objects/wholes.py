@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from f4x_ros.core.objects.components import Component, box_of
 
 _PART = 0.5  # share of a component's Gaussians that are of a body, for it to be a part of that
+_FOLLOWED = 0.3  # share of a body that must be of tracks of one prompt ...
+_STILL = 0.3  # ... that is kept while so many answer to it, against those of the best one
 _NAMED = 0.15  # share of a body's Gaussians that answer to its prompt, at least
 
 
@@ -25,6 +27,8 @@ class Wholes:
         owners: [N] body of each Gaussian, 0 = none.
         labels: [N] 0 none, p + 1 prompt p.
         moving: the bodies that move.
+        followed: [N] label of the track whose id each Gaussian carries, 0 = none: what was called
+            something goes on being called that, as long as a part of it answers to it.
     """
 
     def __init__(
@@ -32,6 +36,7 @@ class Wholes:
         owners: NDArray[np.int32],
         labels: NDArray[np.integer],
         moving: Collection[int],
+        followed: NDArray[np.integer],
     ) -> None:
         self._owners, self._moving = owners, frozenset(moving)
         self._label: dict[int, int] = {}
@@ -42,6 +47,9 @@ class Wholes:
                 continue
             counts = np.bincount(labels[rows], minlength=2)
             best = 1 + int(counts[1:].argmax())
+            before = most(followed[rows], _FOLLOWED)
+            if before and before < len(counts) and counts[before] >= _STILL * counts[best]:
+                best = before
             self._rows[body] = rows
             self._label[body] = best if counts[best] >= _NAMED * len(rows) else 0
 

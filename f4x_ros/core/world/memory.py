@@ -222,8 +222,11 @@ class Memory:
         """Bodies to a view, with their Gaussians."""
         present = self.field.present
         labels = self.bodies.advance(view, present, self._pace.interval_s)
-        ids = torch.tensor([one.id for one in self.bodies.active], dtype=torch.int32)
-        return Followed(labels, ids.to(labels.device))
+        followed, sure = (
+            torch.tensor(ids, dtype=torch.int32, device=labels.device)
+            for ids in ([one.id for one in self.bodies.active], self.bodies.moving)
+        )
+        return Followed(labels, followed, sure)
 
     def _in_sight(self) -> list[int]:
         """Ids of the tracks that the last frame saw, of things that are taken as a whole."""

@@ -144,7 +144,7 @@ class Bodies:
         picture = picture.measured(depth, picture.known & (alpha > _SOLID))
         rest = at_rest(picture, depth, alpha, moves, self._tolerance)
         taken = np.zeros(read.shape, np.int32)
-        return Sight(view.time_s, view.T_map_camera, picture, rest, taken)
+        return Sight(view.time_s, interval_s, view.T_map_camera, picture, rest, taken)
 
     def _forget(self) -> None:
         """Keep in mind only the last of those that are not followed; their paths stay."""

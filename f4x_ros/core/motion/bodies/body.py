@@ -29,11 +29,12 @@ class BodyState(Enum):
     NEW = "new"  # something is there that was not, or goes: whether it moves must show
     MOVING = "moving"
     HIDDEN = "hidden"  # it moved when it went out of sight: where it is, is predicted
+    STOPPED = "stopped"  # it moved a moment ago, and may go on
     RESTING = "resting"  # it does not move: its Gaussians are the map's again
     LOST = "lost"  # nobody knows where it is
 
 
-FOLLOWED = (BodyState.NEW, BodyState.MOVING, BodyState.HIDDEN)
+FOLLOWED = (BodyState.NEW, BodyState.MOVING, BodyState.HIDDEN, BodyState.STOPPED)
 
 
 @dataclass(eq=False)
@@ -78,8 +79,11 @@ class Body:
         return cls(number, shape, filter_, BodyState.NEW, time_s, time_s, time_s)
 
     def pose_since(self, time_s: float) -> tuple[float, Pose] | None:
-        """The first of the last poses from a time on; None: there is none."""
-        return next((one for one in self.poses if one[0] >= time_s), None)
+        """The first of the last poses from a time on, or the last but one; None: there is none."""
+        first = next((n for n, one in enumerate(self.poses) if one[0] >= time_s), None)
+        if first is None:
+            return self.poses[-1] if self.poses else None
+        return self.poses[max(0, min(first, len(self.poses) - 2))]
 
     def motion(self) -> BodyMotion:
         """Where it is and how it moves."""

@@ -28,6 +28,7 @@ _LARGEST = 0.35  # of the picture: a larger patch is the room, seen wrongly
 _STABLE = 0.5  # share of a patch that was there in the frame before, too
 _ACCELERATION = (1.0, 3.0)  # m/s^2, rad/s^2
 _VOXEL_PX, _VOXEL_M = 1.5, (0.006, 0.03)  # of a shape
+_SIGMAS = 2.0  # of its place that a hidden body is looked for within
 _INNER = 0.15  # share of its pixels that are not at its edge
 _LIMB_M = 0.2  # what is within this of a body beside it in the picture may be a limb of it
 _LIMB, _YOUNG = 0.5, 1.5  # of its pixels that a patch may have: of one known well, of a new one
@@ -80,7 +81,8 @@ class Finder:
             mask = parts == number
             body = _beside(mask, sight, known)
             stays = stable[number] > _STABLE * size
-            if body is None and stays and size >= _LEAST_PX * scale and _solid(mask):
+            new_one = stays and size >= _LEAST_PX * scale and _solid(mask)
+            if body is None and new_one and not _awaited(mask, sight, known):
                 body = self._appeared(sight, mask)
                 known[body.id] = body
             if body is not None:
@@ -195,6 +197,18 @@ def _beside(mask: Mask, sight: Sight, known: Known) -> Body | None:
     body = known[int(ids[counts.argmax()])]
     share = _LIMB if body.fits >= 2 * ESTABLISHED else _YOUNG
     return body if mask.sum() < share * (sight.taken == body.id).sum() else None
+
+
+def _awaited(mask: Mask, sight: Sight, known: Known) -> bool:
+    """Whether a patch [H, W] is where a hidden body may come out: that is looked for first."""
+    middle = np.median(sight.surface(mask), 0)
+    for body in known.values():
+        if body.state is BodyState.HIDDEN:
+            sigma = float(np.sqrt(np.trace(body.filter.covariance[:3, :3]) / 3))
+            reach = body.shape.reach_m + _SIGMAS * sigma
+            if float(np.linalg.norm(body.filter.middle - middle)) < reach:
+                return True
+    return False
 
 
 def _solid(mask: Mask) -> bool:

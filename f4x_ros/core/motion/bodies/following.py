@@ -21,16 +21,20 @@ _GONE_PX = 8  # pixels that may be of a body below which it is not there
 _AGAIN_PX = 20  # pixels that may be of it from which another start is tried
 _FITS = 0.5  # share of the points in sight that must fit ...
 _BADLY = 0.6  # ... and below which another start is tried
+_JUMP_SIGMAS, _JUMP_M = 4.0, 0.05  # from where a body is expected that it can be
+_WRONG = 0.35  # misfit from which it is something else
 _COMPARED, _MOST = 0.2, 350  # share of its points, or of so many, that must be in sight to judge
+_WHOLLY = 0.6  # share of a body from which it must be found where it should be
 _SHOWN = 0.25  # share of a body below which it is hidden
 _MISSES = 3  # frames a body may be missing where it should be seen
 _NEW_MISSES = 2  # the same of one that nobody knows yet
 _LOST_S = 5.0  # a body that moved out of sight is predicted for so long, at most ...
 _LEAST_S = 1.0
 _WHOLE = 100  # ... if so many points of it are known
-_MOVING_MPS, _MOVING_RADPS = 0.05, 0.25  # slower than this is rest ...
+_MOVING_MPS, _MOVING_RADPS = 0.03, 0.25  # slower than this is rest ...
 _SPAN_S = 0.5  # ... as measured over this long
 _LEAST_M, _LEAST_RAD = 0.01, 0.08  # a shorter way, or turn, is noise
+_PAUSE_S = 0.3  # what has not gone for so long has stopped
 _SURE = 2  # frames in a row in which it must go
 _HELD_S = 0.25  # what moves looks otherwise than if it had rested for so long ...
 _BETTER = 0.85  # ... of which misfit so much is left at most
@@ -63,11 +67,16 @@ def follow(body: Body, sight: Sight, rng: np.random.Generator) -> None:
         fit = again if again.used > fit.used + 0.1 else fit
     seen = fit.compared >= _COMPARED * min(len(body.shape), _MOST) and fit.shown > _SHOWN
     if not seen or fit.used < _FITS:
-        _miss(body, sight.time_s, expected=seen)
+        _miss(body, sight.time_s, expected=seen and fit.shown > _WHOLLY)
         return
-    still = _as_well_at_rest(body, part, mask, fit, rng)
+    where = widened(mask, 2) & part.picture.known
+    found = Misfit.of(body.shape, part.picture, where, fit.T_camera_body, rng)
+    if found is None or found.value > _WRONG or _jumps(body, start, fit):
+        _miss(body, sight.time_s, expected=fit.shown > _WHOLLY)
+        return
+    still = _as_well_at_rest(body, part, where, found, rng)
     body.filter.correct(sight.T_map_camera, fit)
-    _note(body, sight.time_s, still=still)
+    _note(body, sight.time_s, sight.interval_s, still=still)
     own = _own(body, fit, part)
     if fit.shown > 0.5:
         body.shape.grow(part.picture, fit.T_camera_body, own)
@@ -81,7 +90,7 @@ def _region(body: Body, start: Pose, sight: Sight) -> Mask:
     picture = sight.picture
     drawn = footprint(body.shape, start, picture)
     z = max(float(start[2, :3] @ body.shape.middle + start[2, 3]), 0.1)
-    sigma = math.sqrt(float(np.trace(body.filter.covariance[:3, :3])) / 3)
+    sigma = _sigma_m(body)
     reach = 3 + min(int(3 * sigma * picture.camera.fx / z), 20)
     off = np.abs(picture.depth - spread(drawn, reach))
     fits = off < _GATE_M + 3 * sigma + body.shape.reach_m * 0.5
@@ -121,23 +130,33 @@ def _at_middle_of(mask: Mask, sight: Sight, start: Pose, body: Body) -> Pose:
     return out
 
 
+def _jumps(body: Body, start: Pose, fit: Fit) -> bool:
+    """Whether a body was found where it cannot have gone: that is something else."""
+    motion = fit.T_camera_body - start
+    far = float(np.linalg.norm(motion[:3, :3] @ body.shape.middle + motion[:3, 3]))
+    return far > _JUMP_SIGMAS * _sigma_m(body) + _JUMP_M
+
+
+def _sigma_m(body: Body) -> float:
+    """By how much its place is not known, along one axis."""
+    return math.sqrt(float(np.trace(body.filter.covariance[:3, :3])) / 3)
+
+
 def _as_well_at_rest(
-    body: Body, sight: Sight, mask: Mask, fit: Fit, rng: np.random.Generator
+    body: Body, sight: Sight, where: Mask, found: Misfit, rng: np.random.Generator
 ) -> bool:
     """Whether the frame would fit a body as well that has rested for a while."""
     old = body.pose_since(sight.time_s - _HELD_S)
     if old is None or sight.time_s - old[0] < _HELD_S / 2:
         return False
-    where = widened(mask, 2) & sight.picture.known
     rested = inverse(sight.T_map_camera) @ old[1]
     held = Misfit.of(body.shape, sight.picture, where, rested, rng)
-    found = Misfit.of(body.shape, sight.picture, where, fit.T_camera_body, rng)
-    if held is None or found is None:
+    if held is None:
         return False
     return held.value < FITS_WELL or found.value > _BETTER * held.value
 
 
-def _note(body: Body, time_s: float, *, still: bool) -> None:
+def _note(body: Body, time_s: float, interval_s: float, *, still: bool) -> None:
     """Judge whether a body that was found moves; `still`: it may as well have rested."""
     if body.misses and body.moving:  # nobody knows whether it moved all the while
         body.still_s = time_s
@@ -145,10 +164,14 @@ def _note(body: Body, time_s: float, *, still: bool) -> None:
     body.seen_s, body.misses, body.fits = time_s, 0, body.fits + 1
     body.poses.append((time_s, body.filter.T_map_body.copy()))
     body.went = 0 if still or not _moves(body, time_s) else body.went + 1
+    if body.went:
+        body.still_s = time_s
     if body.went >= _SURE and body.fits >= ESTABLISHED:
-        body.still_s, body.state = time_s, BodyState.MOVING
-    elif time_s - body.still_s > rest_s(0.0):
+        body.state = BodyState.MOVING
+    elif time_s - body.still_s > rest_s(interval_s):
         body.state = BodyState.RESTING
+    elif body.moving and body.went == 0 and time_s - body.still_s > max(_PAUSE_S, interval_s):
+        body.state = BodyState.STOPPED
     elif body.state is BodyState.HIDDEN:
         body.state = BodyState.MOVING
 
@@ -180,4 +203,5 @@ def _miss(body: Body, time_s: float, *, expected: bool) -> None:
     seen_for = body.seen_s - body.began_s
     patience = min(_LOST_S, _LEAST_S + 2 * seen_for) * min(1.0, len(body.shape) / _WHOLE) ** 2
     lost = gone or time_s - body.seen_s > patience
-    body.state = BodyState.LOST if lost else BodyState.HIDDEN
+    hidden = BodyState.HIDDEN if body.state is not BodyState.STOPPED else BodyState.STOPPED
+    body.state = BodyState.LOST if lost else hidden

@@ -23,6 +23,7 @@ class Sight:
 
     Attributes:
         time_s: seconds of the field.
+        interval_s: usual time from frame to frame.
         T_map_camera: [4, 4].
         picture: [H, W] of it.
         rest: what the map without its followed bodies says of it.
@@ -30,6 +31,7 @@ class Sight:
     """
 
     time_s: float
+    interval_s: float
     T_map_camera: Pose
     picture: RgbdPicture
     rest: AtRest
