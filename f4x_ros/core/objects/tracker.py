@@ -100,7 +100,8 @@ class Tracker:
         number = {text: p + 1 for p, text in enumerate(prompts)}
         label = {t.id: number.get(t.label, 0) for t in self._targets}
         found, of = np.unique(ids, return_inverse=True)
-        return np.array([label.get(int(one), 0) for one in found], np.int64)[of.reshape(-1)]
+        own = np.array([label.get(int(one), 0) for one in found], np.int64)
+        return np.asarray(own[of.reshape(-1)])
 
     def ids_now(self, ids: NDArray[np.signedinteger[Any]]) -> NDArray[np.signedinteger[Any]]:
         """What ids [N] that Gaussians carry are worth now.
