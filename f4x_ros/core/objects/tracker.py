@@ -47,6 +47,7 @@ _COAST_S = 1.0  # unseen movers are predicted onwards for this long ...
 _STOP_S = 0.3  # ... then their velocity falls to 1/e in this time
 _COAST_FRAMES = 2.5  # where frames are rarer than that: in frame intervals
 GIVEN_UP = -1  # object id of Gaussians of a track that was LOST while they stayed in the field
+_GOES = 0.3  # what moves is rather the thing than what looks alike where it was
 _WHOLE = 0.7  # share of an object that moves with a body whose surface is the object's
 _FEWEST = 8  # points of a body that tell how large it is
 _BODY_PERCENTILES = (0.5, 99.5)  # of the points of a body, which are sure, and evenly spread
@@ -245,7 +246,8 @@ class Tracker:
     def _cost(detection: Detection, target: Target, carried: int) -> float:
         """0..1 for shared Gaussians, 1..2 for nearness alone, `_REJECTED` for neither.
 
-        One less where it moves with the same body; 2..3 for the last Gaussians of something that
+        One less where it moves with the same body, and a little where it moves at all: what stays
+        behind is a trace of it. 2..3 for the last Gaussians of something that
         moved out of sight. `carried` is how many Gaussians of all detections are the target's.
         """
         if detection.label != target.label:
@@ -257,7 +259,8 @@ class Tracker:
             # Where a mover was left behind is worth less than where something like it is seen
             unseen = 2.0 if target.left_moving else 0.5
             alike = (overlap + shared / max(carried, 1)) / 2
-            return 1 - alike - same + (0.0 if detection.seen else unseen)
+            goes = _GOES if detection.body is not None and detection.body.moving else 0.0
+            return 1 - alike - same - goes + (0.0 if detection.seen else unseen)
         if not detection.seen:
             return _REJECTED
         distance = float(np.linalg.norm(detection.component.center - target.filter.position))
