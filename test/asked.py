@@ -42,7 +42,7 @@ class Asked:
         self.perception = Perception(QUICK, ["red thing"])
         self.stamp = 0
         self.markers = TrackMarkers()
-        poses: Any = SimpleNamespace(_map_frame="map", _transforms=NoTransforms())
+        poses: Any = SimpleNamespace(_map_frame="map", transforms=NoTransforms())
         poses.view = lambda view: CameraPoses.view(poses, view)
         labels: Any = SimpleNamespace(
             message=self.labels, restart=lambda: None, publish=self.labels

@@ -97,8 +97,8 @@ def run(options: argparse.Namespace) -> int:
     say_remarks(source.name, source.remarks[said:])  # what only the frames have shown
     _print_report(report, feed.why)
     saved = recorder.path("map.f4x")
-    story = recorder.path("story.png")
-    print(f"\nResults are in {out}. Open {story}, or f4x view {saved} in a browser.")
+    shown = f"Results are in {out}; f4x view {saved} shows the map in a browser."
+    print(f"\n{shown} Open {recorder.path('story.png')} to see the whole story.")
     if failure is not None:
         raise failure
     return 0
