@@ -62,11 +62,6 @@ class Moved(NamedTuple):
         """The same of a table with `count` rows before these."""
         return self._replace(rows=self.rows + count)
 
-    def before(self, count: int) -> Moved:
-        """Those of the first `count` rows."""
-        kept = (self.rows < count).nonzero()[:, 0]
-        return Moved(self.rows[kept], self.turns[kept], self.shifts[kept], self.quats[kept])
-
     def gradients(self, means: Tensor, quats: Tensor) -> tuple[Tensor, Tensor]:
         """Gradients [N, 3], [N, 4] at the time as those where the rows are written down."""
         back = torch.einsum("mji,mj->mi", self.turns, means[self.rows])
@@ -137,22 +132,15 @@ class BodyPaths:
     def __init__(self) -> None:
         self._paths: dict[int, _Path] = {}
         self._next = NO_BODY + 1
+        self._count = 0  # poses of all
 
     def __len__(self) -> int:
         return len(self._paths)
-
-    def __contains__(self, body: object) -> bool:
-        return body in self._paths
 
     def new_id(self) -> int:
         """An id that no body has had."""
         self._next += 1
         return self._next - 1
-
-    def span_s(self, body: int) -> tuple[float, float]:
-        """Times of the first and the last pose of a body."""
-        path = self._paths[body]
-        return float(path.times[0]), float(path.times[path.count - 1])
 
     def add(self, body: int, time_s: float, T_map_body: Pose) -> None:
         """One more pose of a body, new or known; its times must grow."""
@@ -160,8 +148,14 @@ class BodyPaths:
         self._next = max(self._next, body + 1)
         needless = path.count > 1 and self._needless(path, time_s, T_map_body)
         path.put(path.count - 1 if needless else path.count, time_s, T_map_body)
-        if sum(one.count for one in self._paths.values()) > MAX_POSES:
+        self._count += not needless
+        if self._count > MAX_POSES:
             self._thin()
+
+    def drop(self, body: int) -> None:
+        """Forget a path: what carries this body's id has never moved."""
+        path = self._paths.pop(body, None)
+        self._count -= path.count if path is not None else 0
 
     def begin_at(self, body: int, time_s: float, T_map_body: Pose) -> None:
         """A pose of a known body before its first."""
@@ -174,6 +168,7 @@ class BodyPaths:
         path.places = np.concatenate([path.places[:1], places])
         path.quats = np.concatenate([path.quats[:1], quats])
         path.count = len(path.times)
+        self._count += 1
 
     def at(self, body: int, time_s: float) -> Pose:
         """`T_map_body` at a time."""
@@ -242,6 +237,7 @@ class BodyPaths:
         for path in self._paths.values():
             half = path.count // 2
             path.keep([*range(0, half, 2), *range(half, path.count)])
+        self._count = sum(path.count for path in self._paths.values())
 
     # --- files ---------------------------------------------------------------------------------
 
@@ -265,6 +261,7 @@ class BodyPaths:
                 raise ValueError(f"body {body} has time {time_s} s after a later one")
             path.put(path.count, float(time_s), poses.from_quaternion(place, quat))
             self._next = max(self._next, int(body) + 1)
+            self._count += 1
 
 
 _CONJUGATE = np.array([-1.0, -1.0, -1.0, 1.0])

@@ -10,6 +10,7 @@ sees. Localisation's error stays out of it, as nothing here is in the map's fram
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -29,6 +30,7 @@ _PHOTO = 1 / 12  # per grey level
 _OUTLINE = 1.0  # per pixel
 _UPRIGHT = 60.0  # per radian
 _NEAR_M = (0.07, 0.04)  # a reading farther off is another surface: in the first steps, then
+_GRAZING = 0.15  # cosine below which a surface is not seen
 _AROUND_PX = 25  # beyond the mask that its outline acts
 _CORRELATED = 3.0  # neighbours share their noise
 _MOST = (0.1, 0.2)  # metres and radians of one step
@@ -152,6 +154,21 @@ class Misfit:
         return _Problem(shape, chosen, picture, mask, T_camera_body).misfit()
 
 
+class _Look(NamedTuple):
+    """What a frame shows where some points of a shape are."""
+
+    points: NDArray[np.floating]  # [N, 3] camera frame
+    normals: NDArray[np.floating]  # [N, 3]
+    u: NDArray[np.floating]  # [N] columns
+    v: NDArray[np.floating]  # [N] rows
+    at: tuple[NDArray[np.int_], NDArray[np.int_]]  # [N] rows and columns of the nearest pixels
+    seen: Mask  # [N] in the picture, and facing it
+    read: NDArray[np.floating]  # [N] metres, 0 = none
+    noise: NDArray[np.floating]  # [N] metres
+    off: NDArray[np.floating]  # [N, 3] metres from what is read there
+    hidden: Mask  # [N] something is before them
+
+
 class _Problem:
     """The residuals of some points of a shape at a pose."""
 
@@ -179,52 +196,50 @@ class _Problem:
 
     def equations(self, step: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Normal equations [6, 6], [6] of a step from the pose."""
-        picture, (height, width) = self._picture, self._mask.shape
-        X = self._points @ self.pose[:3, :3].T + self.pose[:3, 3]
-        n = self._normals @ self.pose[:3, :3].T
-        u, v = picture.project(X)
-        ui, vi = np.rint(u).astype(int), np.rint(v).astype(int)
-        seen = (ui >= 1) & (vi >= 1) & (ui < width - 1) & (vi < height - 1) & (X[:, 2] > 0.1)
-        seen &= np.einsum("nc,nc->n", n, X) < -0.15 * np.linalg.norm(X, axis=1)
-        ui, vi = ui.clip(1, width - 2), vi.clip(1, height - 2)
-        z, read = X[:, 2], picture.depth[vi, ui]
-        noise = _noise_m(picture, read)
-        off = X - picture.rays[vi, ui] * picture.smooth[vi, ui][:, None]
-        near = seen & self._mask[vi, ui] & (read > 0)
-        near &= np.linalg.norm(off, axis=1) < 4 * noise + _NEAR_M[min(step // 3, 1)]
-        hidden = seen & (read > 0) & (read < z - 3 * noise - 0.03)
-        self.compared = int((seen & ~hidden & (read > 0)).sum())
+        look = self._look()
+        near = look.seen & self._mask[look.at] & (look.read > 0)
+        far = np.linalg.norm(look.off, axis=1)
+        near &= far < 4 * look.noise + _NEAR_M[min(step // 3, 1)]
+        self.compared = int((look.seen & ~look.hidden & (look.read > 0)).sum())
         self.used = float(near.sum()) / max(self.compared, 1)
-        self.shown = 1 - float(hidden.sum()) / max(int(seen.sum()), 1)
+        hidden = float((look.seen & look.hidden).sum())
+        self.shown = 1 - hidden / max(int(look.seen.sum()), 1)
         self._H, self._b = np.zeros((6, 6)), np.zeros(6)
-        self._X, self._arms = X, X - self.middle
+        self._X, self._arms = look.points, look.points - self.middle
         if near.sum() >= _FEWEST:
-            self._planes(near, off, n, noise, vi, ui)
-            self._photo(near, u, v)
-        self._outline(seen & ~self._mask[vi, ui] & (read > z + 0.02), vi, ui)
+            self._planes(near, look)
+            self._photo(near, look)
+        beyond = look.read > look.points[:, 2] + 0.02
+        self._outline(look.seen & ~self._mask[look.at] & beyond, look)
         return self._H, self._b
 
     def misfit(self) -> Misfit | None:
         """By how much the points differ from the frame at the pose."""
-        picture, (height, width) = self._picture, self._mask.shape
-        X = self._points @ self.pose[:3, :3].T + self.pose[:3, 3]
-        n = self._normals @ self.pose[:3, :3].T
-        u, v = picture.project(X)
-        ui, vi = np.rint(u).astype(int), np.rint(v).astype(int)
-        seen = (ui >= 1) & (vi >= 1) & (ui < width - 1) & (vi < height - 1) & (X[:, 2] > 0.1)
-        seen &= np.einsum("nc,nc->n", n, X) < -0.15 * np.linalg.norm(X, axis=1)
-        ui, vi = ui.clip(1, width - 2), vi.clip(1, height - 2)
-        read = picture.depth[vi, ui]
-        noise = _noise_m(picture, read)
-        seen &= (read > 0) & ~(read < X[:, 2] - 3 * noise - 0.03)
+        look = self._look()
+        seen = look.seen & (look.read > 0) & ~look.hidden
         if seen.sum() < _FEWEST:
             return None
-        off = X - picture.rays[vi, ui] * picture.smooth[vi, ui][:, None]
-        depth = np.minimum(np.abs(np.einsum("nc,nc->n", off, n))[seen] / (3 * noise[seen]), 1)
-        looks = _sampled(picture.channels[..., :CHANNELS], u[seen], v[seen]) - self._looks[seen]
-        looks -= np.median(looks, 0)
+        off = np.abs(np.einsum("nc,nc->n", look.off, look.normals))[seen]
+        depth = np.minimum(off / (3 * look.noise[seen]), 1)
+        channels = self._picture.channels[..., :CHANNELS]
+        looks = _sampled(channels, look.u[seen], look.v[seen]) - self._looks[seen]
+        looks -= np.median(looks, 0)  # exposure
         photo = np.minimum(np.abs(looks) * _PHOTO, 1).mean(1)
         return Misfit(float((np.square(depth) + np.square(photo)).mean() / 2), int(seen.sum()))
+
+    def _look(self) -> _Look:
+        """What the frame shows where the points are at the pose."""
+        picture = self._picture
+        X = self._points @ self.pose[:3, :3].T + self.pose[:3, 3]
+        normals = self._normals @ self.pose[:3, :3].T
+        u, v = picture.project(X)
+        rows, columns, seen = picture.pixels(X, 1)
+        seen &= np.einsum("nc,nc->n", normals, X) < -_GRAZING * np.linalg.norm(X, axis=1)
+        read = picture.depth[rows, columns]
+        noise = _noise_m(picture, read)
+        off = X - picture.rays[rows, columns] * picture.smooth[rows, columns][:, None]
+        hidden = (read > 0) & (read < X[:, 2] - 3 * noise - 0.03)
+        return _Look(X, normals, u, v, (rows, columns), seen, read, noise, off, hidden)
 
     def _put(
         self,
@@ -238,27 +253,19 @@ class _Problem:
         self._H += weighted.T @ J
         self._b -= weighted.T @ residuals
 
-    def _planes(
-        self,
-        near: Mask,
-        off: NDArray[np.floating],
-        n: NDArray[np.floating],
-        noise: NDArray[np.floating],
-        vi: NDArray[np.int_],
-        ui: NDArray[np.int_],
-    ) -> None:
+    def _planes(self, near: Mask, look: _Look) -> None:
         normals, flat = self._picture.surface
-        theirs = normals[vi, ui]
-        both = flat[vi, ui] & (np.einsum("nc,nc->n", n, theirs) > 0.6)
+        n, theirs = look.normals, normals[look.at]
+        both = flat[look.at] & (np.einsum("nc,nc->n", n, theirs) > 0.6)
         along = np.where(both[:, None], theirs, n) + n
         along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
-        residuals = np.einsum("nc,nc->n", off, along)[near]
-        scale = noise[near] * np.maximum(np.abs(along[near, 2]), 0.3)
+        residuals = np.einsum("nc,nc->n", look.off, along)[near]
+        scale = look.noise[near] * np.maximum(np.abs(along[near, 2]), 0.3)
         weights = _robust(residuals / (2 * scale)) / np.square(scale) / _CORRELATED
         self._put(along[near], residuals, weights, near)
 
-    def _photo(self, near: Mask, u: NDArray[np.floating], v: NDArray[np.floating]) -> None:
-        read = _sampled(self._picture.channels, u[near], v[near])
+    def _photo(self, near: Mask, look: _Look) -> None:
+        read = _sampled(self._picture.channels, look.u[near], look.v[near])
         for k in range(CHANNELS):
             residuals = read[:, k] - self._looks[near, k]
             residuals -= np.median(residuals)  # exposure
@@ -266,12 +273,12 @@ class _Problem:
             slope = read[:, CHANNELS + 2 * k], read[:, CHANNELS + 2 * k + 1]
             self._put(self._in_space(*slope, near), residuals, weights, near)
 
-    def _outline(self, outside: Mask, vi: NDArray[np.int_], ui: NDArray[np.int_]) -> None:
+    def _outline(self, outside: Mask, look: _Look) -> None:
         far, across, down = self._beside
-        outside = outside & (far[vi, ui] > 0)
+        outside = outside & (far[look.at] > 0)
         if not outside.any():
             return
-        at = vi[outside], ui[outside]
+        at = look.at[0][outside], look.at[1][outside]
         residuals = far[at] - 0.5
         weights = _OUTLINE**2 * _robust(residuals / 4) / 2
         self._put(self._in_space(across[at], down[at], outside), residuals, weights, outside)

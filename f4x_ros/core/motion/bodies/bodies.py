@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core.base import on_host
@@ -44,7 +43,6 @@ class Bodies:
         self._finder = Finder(paths, self._rng)
         self._known: dict[int, Body] = {}
         self._last_s: float | None = None
-        self.labels: NDArray[np.int32] | None = None  # [H, W] of the last frame, 0 = no body
 
     @property
     def known(self) -> tuple[Body, ...]:
@@ -94,7 +92,6 @@ class Bodies:
             if body.seen_s == view.time_s:
                 body.see(sight.surface(sight.taken == body.id), view.T_map_camera[:3, 3])
         gaussians.let_go(present, [one.id for one in self.active], sight)
-        self.labels = sight.taken
         self._forget()
         return torch.from_numpy(sight.taken).to(view.depth.device)
 
@@ -105,7 +102,6 @@ class Bodies:
         for body in self.active:
             self._paths.add(body.id, view.time_s, body.filter.T_map_body)
         gaussians.carry(present, self._paths, view.time_s)
-        self.labels = None
 
     def _trace_back(self, body: Body) -> None:
         """What came from somewhere was on its way before it was known to be a body."""
@@ -147,7 +143,14 @@ class Bodies:
         return Sight(view.time_s, interval_s, view.T_map_camera, picture, rest, taken)
 
     def _forget(self) -> None:
-        """Keep in mind only the last of those that are not followed; their paths stay."""
+        """Drop what is not followed and never moved; of the others keep in mind the last.
+
+        The paths of what has moved stay: they are where it was.
+        """
+        for one in list(self._known.values()):
+            if not one.followed and not one.has_moved:
+                self._paths.drop(one.id)
+                del self._known[one.id]
         idle = [one.id for one in self._known.values() if not one.followed]
         for body in idle[: max(0, len(idle) - _REMEMBERED)]:
             del self._known[body]

@@ -53,6 +53,7 @@ class Body:
         appeared: it came from somewhere, and nobody has asked yet from where.
         misses: frames in a row in which it should have been seen and was not.
         poses: some last times and `T_map_body`, to tell motion from noise.
+        has_moved: it was said to move.
         went: frames in a row in which it was seen to go.
         seen: [M, 3] of its surface as the last frame that found it showed it, map frame.
         eye: [3] from where it was seen then.
@@ -68,6 +69,7 @@ class Body:
     appeared: bool = False
     misses: int = 0
     went: int = 0
+    has_moved: bool = False
     fits: int = 0
     poses: deque[tuple[float, Pose]] = field(default_factory=lambda: deque(maxlen=64))
     seen: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))
@@ -96,7 +98,7 @@ class Body:
             state.covariance,
             self.moving,
             self.turns_known,
-            self.surface(),
+            self.surface() if self.moving else np.zeros((0, 3)),
         )
 
     @property

@@ -167,7 +167,7 @@ def _note(body: Body, time_s: float, interval_s: float, *, still: bool) -> None:
     if body.went:
         body.still_s = time_s
     if body.went >= _SURE and body.fits >= ESTABLISHED:
-        body.state = BodyState.MOVING
+        body.state, body.has_moved = BodyState.MOVING, True
     elif time_s - body.still_s > rest_s(interval_s):
         body.state = BodyState.RESTING
     elif body.moving and body.went == 0 and time_s - body.still_s > max(_PAUSE_S, interval_s):

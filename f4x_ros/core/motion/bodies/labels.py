@@ -55,12 +55,12 @@ def footprint(shape: Shape, T_camera_body: Pose, picture: RgbdPicture) -> Image:
     out = np.full((height, width), _FAR, np.float32)
     there = shape.points @ T_camera_body[:3, :3].T + T_camera_body[:3, 3]
     facing = np.einsum("nc,nc->n", shape.normals @ T_camera_body[:3, :3].T, there) < 0
-    there = there[facing & (there[:, 2] > 0.05)]
-    if not len(there):
+    there = there[facing]
+    rows, columns, inside = picture.pixels(there)
+    if not inside.any():
         return np.zeros((height, width), np.float32)
-    u, v = (np.rint(one).astype(int) for one in picture.project(there))
-    inside = (u >= 0) & (v >= 0) & (u < width) & (v < height)
-    np.minimum.at(out, (v[inside], u[inside]), there[inside, 2].astype(np.float32))
+    there, at = there[inside], (rows[inside], columns[inside])
+    np.minimum.at(out, at, there[:, 2].astype(np.float32))
     spacing = shape.voxel_m * picture.camera.fx / float(np.median(there[:, 2]))
     size = 2 * int(np.ceil(0.75 * spacing)) + 1
     near = cv2.erode(out, np.ones((size, size), np.uint8))

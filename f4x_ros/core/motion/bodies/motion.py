@@ -23,7 +23,8 @@ class BodyMotion:
         covariance: [12, 12] of the middle, turn, velocity and angular velocity.
         moving: whether it moves.
         turns_known: whether the frames tell how it is turned.
-        surface: [N, 3] metres, map frame, one point a voxel, of what is known of it.
+        surface: [N, 3] metres, map frame, one point a voxel, of what is known of it; none while
+            it rests.
     """
 
     id: int

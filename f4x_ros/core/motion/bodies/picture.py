@@ -29,6 +29,8 @@ _FINE_PX = 0.8
 _BROAD_PX = 4.0
 _BLOCK = np.ones((5, 5), np.uint8)
 _AROUND = np.ones((3, 3), np.uint8)
+_NEAR_M = 0.05  # of the camera: nearer points are not projected
+_ON_M = 0.03  # from a surface that a point on it may be, where depth has no noise
 _JUMP = (0.03, 0.02)  # depths of one surface differ less from pixel to pixel: metres + share
 _SMOOTH = 0.004  # of inverse depth, 1/m: readings of one surface
 
@@ -122,6 +124,27 @@ class RgbdPicture:
             for one in (band, opponent) for x in (1, 0)
         ]  # fmt: skip
         return np.dstack([band, opponent, *slopes]).astype(np.float32)
+
+    def pixels(
+        self, points: NDArray[np.floating], rim: int = 0
+    ) -> tuple[NDArray[np.int_], NDArray[np.int_], Mask]:
+        """Rows and columns [N] of camera points [N, 3], and which of these are in the picture.
+
+        Those that are not get a pixel all the same. `rim` is how many pixels from the picture's
+        edge they must be.
+        """
+        u, v = (np.rint(one).astype(int) for one in self.project(points))
+        height, width = self.depth.shape
+        inside = (u >= rim) & (v >= rim) & (u < width - rim) & (v < height - rim)
+        inside &= points[:, 2] > _NEAR_M
+        return v.clip(rim, height - 1 - rim), u.clip(rim, width - 1 - rim), inside
+
+    def shows(self, points: NDArray[np.floating], least_m: float = _ON_M) -> Mask:
+        """Which camera points [N, 3] lie on what it shows: within `least_m`, or the noise of it."""
+        rows, columns, inside = self.pixels(points)
+        z = points[:, 2]
+        margin = np.maximum(least_m, 4 * self.noise_m(z))
+        return np.asarray(inside & (np.abs(self.depth[rows, columns] - z) < margin))
 
     def project(
         self, points: NDArray[np.floating]

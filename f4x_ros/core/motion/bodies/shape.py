@@ -110,13 +110,10 @@ class Shape:
         if not len(self):
             return
         there = self.points @ T_camera_body[:3, :3].T + T_camera_body[:3, 3]
-        u, v = (np.rint(one).astype(int) for one in picture.project(there))
-        height, width = picture.depth.shape
-        inside = (u >= 0) & (v >= 0) & (u < width) & (v < height)
-        z = picture.depth[v.clip(0, height - 1), u.clip(0, width - 1)]
+        rows, columns, inside = picture.pixels(there)
+        z = picture.depth[rows, columns]
         limit = there[:, 2] + 5 * picture.noise_m(there[:, 2]) + 0.03
-        u, v = u.clip(0, width - 1), v.clip(0, height - 1)
-        through = inside & ((z > limit) | (other[v, u] & (z > 2 * there[:, 2] - limit)))
+        through = inside & ((z > limit) | (other[rows, columns] & (z > 2 * there[:, 2] - limit)))
         self.readings = np.where(through, self.readings - _GONE, self.readings)
         kept = self.readings > 0
         self._keys, self.readings = self._keys[kept], self.readings[kept]

@@ -102,13 +102,8 @@ class Sight:
         """
         T = self.T_camera_map
         there = means @ T[:3, :3].T + T[:3, 3]
-        u, v = (np.rint(one).astype(int) for one in self.picture.project(there))
-        height, width = self.picture.depth.shape
-        inside = (there[:, 2] > 0.05) & (u >= 0) & (v >= 0) & (u < width) & (v < height)
-        u, v = u.clip(0, width - 1), v.clip(0, height - 1)
-        margin = np.maximum(least_m, 4 * self.picture.noise_m(there[:, 2]))
-        on = inside & (np.abs(self.picture.depth[v, u] - there[:, 2]) < margin)
-        return on, inside & where[v, u]
+        rows, columns, inside = self.picture.pixels(there)
+        return self.picture.shows(there, least_m), inside & where[rows, columns]
 
 
 def spread(drawn: Image, pixels: int) -> Image:

@@ -172,13 +172,10 @@ def seen_at(points: NDArray[np.floating], picture: RgbdPicture, T_map_camera: Po
     """[H, W] pixels that show the surface with some points [N, 3] of the map on it."""
     T = inverse(T_map_camera)
     there = points @ T[:3, :3].T + T[:3, 3]
-    u, v = (np.rint(one).astype(int) for one in picture.project(there))
-    height, width = picture.depth.shape
-    inside = (there[:, 2] > 0.05) & (u >= 0) & (v >= 0) & (u < width) & (v < height)
-    u, v, z = u[inside], v[inside], there[inside, 2]
-    on = np.abs(picture.depth[v, u] - z) < np.maximum(0.03, 4 * picture.noise_m(z))
-    mask = np.zeros((height, width), np.uint8)
-    mask[v[on], u[on]] = 1
+    rows, columns, _ = picture.pixels(there)
+    on = picture.shows(there)
+    mask = np.zeros(picture.depth.shape, np.uint8)
+    mask[rows[on], columns[on]] = 1
     kernel = np.ones((2 * _SPREAD_PX + 1,) * 2, np.uint8)
     closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel) > 0
     return np.asarray(closed & picture.known)
