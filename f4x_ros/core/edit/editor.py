@@ -260,7 +260,14 @@ class Editor:
         )
 
     def extract(self, chosen: Sequence[Selected], path: Path) -> int:
-        """Write what was selected as a PLY of Gaussians; returns how many."""
+        """Write what was selected as a PLY of Gaussians; returns how many.
+
+        Raises:
+            BadInputError: the file is to be something else.
+            OSError: it cannot be written.
+        """
+        if path.suffix.lower() != ".ply":
+            raise BadInputError(f"the file to extract to is {path}, expected one that ends in .ply")
         scene = self._selecting.scene(chosen[0].stamp_ns)
         region = united([one.region for one in chosen])
         part = some_of(scene.snapshot, region.rows_of(scene.snapshot))
