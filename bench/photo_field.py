@@ -85,14 +85,18 @@ def map_of(
             named.add(percept.prompts)
         if len(wall) % _SAID == 0:
             print(f"{folder.name}: frame {index + 1} of {len(source)}", file=sys.stderr, flush=True)
-    return perception, {
-        "frames": len(wall),
-        "gaussians": percept.counts["gaussians"],
-        "features_ms": float(np.mean(wall)),
-        "features_median_ms": float(np.median(wall)),
-        "features_cpu_ms": 1000 * cpu.seconds / len(wall),
-        "threads": torch.get_num_threads(),
-    }, named if perception.names_itself else None
+    return (
+        perception,
+        {
+            "frames": len(wall),
+            "gaussians": percept.counts["gaussians"],
+            "features_ms": float(np.mean(wall)),
+            "features_median_ms": float(np.median(wall)),
+            "features_cpu_ms": 1000 * cpu.seconds / len(wall),
+            "threads": torch.get_num_threads(),
+        },
+        named if perception.names_itself else None,
+    )
 
 
 class FeaturesCpu:

@@ -12,7 +12,7 @@ import torch
 from fabricated import OnlyWords, track
 
 from f4x_ros.core.ask import AUTO
-from f4x_ros.core.ask.namer import Namer, Seen
+from f4x_ros.core.ask.namer import Namer, Seen, _Thing
 from f4x_ros.core.ask.presence import Judge
 from f4x_ros.core.ask.vectors import TextVectors
 from f4x_ros.core.config import Config, TracksConfig
@@ -20,7 +20,7 @@ from f4x_ros.core.data import Frame, Percept
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.calibrated import Calibrated, PeakLine, PeakLines, PresenceCalibration
 from f4x_ros.core.perception import Perception
-from f4x_ros.core.world.names import MOST_NAMES, revised
+from f4x_ros.core.world.names import MOST_NAMES, StandingNames, revised
 from f4x_ros.sim.open import open_source
 
 WORLD = "demo:160x120"
@@ -118,7 +118,7 @@ def test_a_stored_map_keeps_its_names_as_prompts(
 # --- steady --------------------------------------------------------------------------------------
 
 
-def script(perception: Perception, said: list[Seen]):  # noqa: ANN201 - StandingNames
+def script(perception: Perception, said: list[Seen]) -> StandingNames:
     """Names of a map that sees what it is told to, look after look; the last for ever."""
     names = perception._names
     assert names is not None
@@ -186,9 +186,7 @@ def namer(photographs: PresenceCalibration | None) -> Namer:
     return Namer(words, encoder, Judge(encoder), calibration, 0.05, TracksConfig())
 
 
-def thing(index: int, sure: float, members: range, glimpses: float = 0.0):  # noqa: ANN201
-    from f4x_ros.core.ask.namer import _Thing
-
+def thing(index: int, sure: float, members: range, glimpses: float = 0.0) -> _Thing:
     return _Thing(index, sure, torch.arange(members.start, members.stop), not glimpses, glimpses)
 
 

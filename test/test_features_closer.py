@@ -12,9 +12,8 @@ import torch
 
 from f4x_ros.core.features.embedded.extractor import EmbeddedExtractor
 from f4x_ros.core.features.looks import Shot, look, sharp
-from f4x_ros.core.features.photo.closer import SIDE, Box, CloserLook
+from f4x_ros.core.features.photo.closer import SIDE, CloserLook
 from f4x_ros.core.features.photo.nanodet import CLASSES, Detections
-from f4x_ros.core.features.photo.painted import painted_box
 
 CUP, BED, SOFA = 0, 1, 2  # concepts; the detector's first two classes are the first two
 PHOTOGRAPHS = Path(__file__).parents[2] / "shared" / "data" / "photos"
@@ -112,15 +111,6 @@ def test_a_box_at_the_rim_is_cut_there_and_one_of_no_size_is_seen_all_the_same()
     assert shapes == [(2, 3, SIDE, SIDE)]
 
 
-def test_a_box_is_painted_where_it_lies() -> None:
-    one = painted_box((0.25, 0.5, 0.75, 1.0), (8, 8))
-    assert float(one[6, 4]) > 0.95
-    assert not one[:4].any()
-    assert not one[:, :2].any()
-    u = v = 0.75  # of the way from the middle to the rims
-    assert float(one[4, 2]) == pytest.approx(np.exp(-0.3 * (u**2 + v**2)))
-
-
 def test_a_photograph_of_a_car_shows_a_car_beyond_doubt() -> None:
     path = PHOTOGRAPHS / "groceries.jpg"
     if not path.is_file():
@@ -134,15 +124,3 @@ def test_a_photograph_of_a_car_shows_a_car_beyond_doubt() -> None:
     assert extractor.shown is not None
     rows = extractor.shown.nonzero()[:, 0].tolist()
     assert [extractor.evident_names[row] for row in rows] == ["car"]
-
-
-def test_what_is_sure_is_evidence_though_the_detector_has_no_class_for_it() -> None:
-    extractor = EmbeddedExtractor()
-    eyes = extractor._eyes
-    assert eyes is not None
-    bag = extractor.evident_names.index("plastic bag")
-    nothing = found((0, 0.0, LEFT))
-    painted = eyes.boxes(nothing, (4, 8), [Box(bag, 0.4, (0.0, 0.0, 0.5, 1.0))])
-    assert float(painted[0, bag, 2, 1]) > 0.35
-    assert not painted[0, bag, :, 4:].any()
-    assert not eyes.boxes(nothing, (4, 8)).any()

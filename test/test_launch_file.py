@@ -121,7 +121,9 @@ def test_a_recording_is_asked_for_what_is_in_any_room(
     start: Start, defaults: dict[str, str]
 ) -> None:
     made = start(camera="/some/bag", extractor="color")
-    assert parameters(made["perception"], defaults)["prompts"].split(", ") == list(EXAMPLES["color"])
+    assert parameters(made["perception"], defaults)["prompts"].split(", ") == list(
+        EXAMPLES["color"]
+    )
 
 
 def test_an_extractor_that_names_things_of_itself_is_left_to_it(

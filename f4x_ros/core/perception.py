@@ -138,8 +138,8 @@ class Perception:
 
         Args:
             prompts: see `core.ask.language`; limits are in `core.base.limits`. `AUTO` (the one word
-                "auto"): the map gives itself the words of what it is sure of, see `core.world.names`
-                (none, of an extractor that is never sure). Empty: none.
+                "auto"): the map gives itself the words of what it is sure of (none, with an
+                extractor that is never sure), see `core.world.names`. Empty: none.
             thresholds: one for each, or none; of none with `AUTO`.
             keep_unknown: a prompt that is not understood keeps its place and its label, selects
                 nothing, and stands in `not_understood`; else it is refused.
@@ -158,7 +158,7 @@ class Perception:
         made = self._asker.standing_prompts(() if auto else prompts, thresholds)
         if made.not_understood and not keep_unknown:
             raise next(iter(made.not_understood.values()))
-        self._prompts, self._names = made, namer and StandingNames(namer)
+        self._prompts, self._names = made, StandingNames(namer) if namer else None
         if not self._busy:  # (else when the frame, which has the prompts of before, is done)
             self._memory.keep_labels(self._prompts.texts)
 

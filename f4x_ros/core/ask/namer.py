@@ -51,7 +51,7 @@ class Seen(NamedTuple):
 
 
 class _Thing(NamedTuple):
-    index: int  # of the word
+    word: int  # its row
     sure: float  # probability that it is what the word says
     members: Tensor  # rows of the snapshot
     drawn: bool
@@ -96,9 +96,7 @@ class Namer:
         scores[pixels < self._min_weight] = 0
         photographed = self._photographed(distiller, latents)
         drawn = self._drawn(snapshot, distiller, torch.where(photographed, 0, scores), rows)
-        glimpsed = self._glimpsed(
-            snapshot, distiller, torch.where(photographed, scores, 0)[rows]
-        )
+        glimpsed = self._glimpsed(snapshot, distiller, torch.where(photographed, scores, 0)[rows])
         return self._sorted([*drawn, *glimpsed], len(snapshot))
 
     def _photographed(self, distiller: Distiller, latents: Tensor) -> Tensor:
@@ -119,7 +117,7 @@ class Namer:
         """Things of drawn worlds: pieces by the kind that fits best."""
         own = scores[:, : len(self._kinds)]
         labels = labels_of(own, self._prompts.thresholds[: len(self._kinds)])[0][rows]
-        for index in (labels.unique() - 1).tolist():
+        for index in (torch.unique(labels) - 1).tolist():
             if index >= 0:
                 chosen = labels == index + 1
                 yield from self._things(snapshot, distiller, index, own[rows, index], chosen, True)
@@ -170,7 +168,7 @@ class Namer:
         for one in sorted(things, key=lambda thing: (-thing.glimpses, -thing.sure)):
             if float(taken[one.members].float().mean()) >= _TAKEN:
                 continue
-            word, (least, enough) = self._prompts.texts[one.index], self._limits(one.drawn)
+            word, (least, enough) = self._prompts.texts[one.word], self._limits(one.drawn)
             if one.sure >= least:
                 likely.add(word)
             if one.sure >= enough:

@@ -207,8 +207,8 @@ class EvidenceWords(CosineWords):
 
     Attributes:
         evident_names: a word for each thing that there may be evidence for.
-        shown: [E] bool, of which of them the last picture that `shot_parts` was given left no doubt;
-            None before it.
+        shown: [E] bool, of which of them the last picture that `shot_parts` was given left no
+            doubt; None before it.
     """
 
     evident_names: tuple[str, ...] = ()

@@ -167,9 +167,8 @@ class EmbeddedExtractor(EvidenceWords, Examples):
 
         def boxes(eyes: PhotoEyes, grid: tuple[int, int]) -> Tensor:
             detections = eyes.detect(whole)
-            sure = eyes.sure(whole[0], detections)
-            shown[[one.concept for one in sure]] = True
-            found = eyes.boxes(detections, grid, sure)
+            shown[[one.concept for one in eyes.sure(whole[0], detections)]] = True
+            found = eyes.boxes(detections, grid)
             if shot.look.whole:
                 return found
             part = shot.look.of_map(found[0], shot.view)[None]

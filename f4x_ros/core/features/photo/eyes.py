@@ -8,7 +8,7 @@ is: how much speaks for a concept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -23,11 +23,10 @@ from f4x_ros.core.features.photo.concepts import TABLE, read_concepts
 from f4x_ros.core.features.photo.nanodet import Detections
 from f4x_ros.core.features.photo.nanodet_weights import SHIPPED as NANODET
 from f4x_ros.core.features.photo.nanodet_weights import load_nanodet
-from f4x_ros.core.features.photo.painted import painted, painted_box
+from f4x_ros.core.features.photo.painted import painted
 from f4x_ros.core.features.photo.words import ConceptWords
 
 _CLASSIFIER = 0.45  # of what the classifier says: it has to name something, the detector has not
-_SURE = 0.45  # score of what is shown beyond doubt
 _EVEN, _STEEP = 0.27, 14.0  # what is as likely as not, and log odds per 1
 
 
@@ -89,19 +88,11 @@ class PhotoEyes:
         """What a picture [3, H, W] shows beyond doubt, see `CloserLook`."""
         return self._closer.shown(picture, found)
 
-    def boxes(
-        self, detections: Detections, grid: tuple[int, int], sure: Sequence[Box] = ()
-    ) -> Tensor:
-        """What the detector says, [B, C, *grid] in 0..1, at the cells of a grid (rows, columns).
-
-        And what pictures are `sure` to show, as if the detector had said so with `_SURE`.
-        """
+    def boxes(self, detections: Detections, grid: tuple[int, int]) -> Tensor:
+        """What the detector says, [B, C, *grid] in 0..1, at the cells of a grid (rows, columns)."""
         painted_boxes = painted(detections, grid)
         found = painted_boxes.new_zeros(len(painted_boxes), self.count, *grid)
         found[:, self._rows] = painted_boxes[:, self._classes]
-        for one in sure:
-            own = found[:, one.concept]
-            own.copy_(torch.maximum(own, _SURE * painted_box(one.sides, grid).to(own)))
         return found
 
     @torch.no_grad()

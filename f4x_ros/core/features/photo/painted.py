@@ -40,15 +40,6 @@ def painted(detections: Detections, grid: tuple[int, int]) -> Tensor:
     return out.to(device)
 
 
-def painted_box(
-    sides: tuple[float, float, float, float],  # x0, y0, x1, y1 in 0..1
-    grid: tuple[int, int],
-) -> Tensor:
-    """[h, w] how one box is painted: 1 in its middle, falling to its rims as in `painted`."""
-    x0, y0, x1, y1 = (torch.tensor([[side]]) for side in sides)
-    return _falling(y0, y1, grid[0]).T * _falling(x0, x1, grid[1])
-
-
 def _falling(low: Tensor, high: Tensor, cells: int) -> Tensor:
     """[N, cells] along one side: 1 in the middle between low and high [N, 1], 0 outside."""
     places = (torch.arange(cells, device=low.device) + 0.5) / cells
