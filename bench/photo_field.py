@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from photo_marks import Marks, Outlines, pictures_of
+from photo_names import Named
 from photo_scores import Map, Pair, Relevancies
 from photo_sheets import Sheets
 
@@ -68,27 +69,34 @@ def can_be_mapped(folder: Path) -> bool:
 
 def map_of(
     folder: Path, config: Config, every: int, stored: Path | None
-) -> tuple[Perception, dict[str, Any]]:
-    """The map of each N-th frame, or a stored one; and what the features took per frame."""
+) -> tuple[Perception, dict[str, Any], Named | None]:
+    """The map of each N-th frame, or a stored one; what the features took per frame; its names."""
     if stored:
-        return Perception.load(stored), {}
+        return Perception.load(stored), {}, None
     with contextlib.redirect_stdout(io.StringIO()):
-        prompts = chosen_prompts([], None, [], config.features.extractor)
+        prompts = chosen_prompts([], None, None, config.features.extractor)
     perception, source = Perception(config, prompts), open_source(folder)
+    named = Named()
     wall, cpu = [], FeaturesCpu(perception)
     for index in range(0, len(source), every):
         percept = perception.process(source[index])
         wall.append(percept.timings_ms.get("features", 0.0))
+        if perception.names_itself:
+            named.add(percept.prompts)
         if len(wall) % _SAID == 0:
             print(f"{folder.name}: frame {index + 1} of {len(source)}", file=sys.stderr, flush=True)
-    return perception, {
-        "frames": len(wall),
-        "gaussians": percept.counts["gaussians"],
-        "features_ms": float(np.mean(wall)),
-        "features_median_ms": float(np.median(wall)),
-        "features_cpu_ms": 1000 * cpu.seconds / len(wall),
-        "threads": torch.get_num_threads(),
-    }
+    return (
+        perception,
+        {
+            "frames": len(wall),
+            "gaussians": percept.counts["gaussians"],
+            "features_ms": float(np.mean(wall)),
+            "features_median_ms": float(np.median(wall)),
+            "features_cpu_ms": 1000 * cpu.seconds / len(wall),
+            "threads": torch.get_num_threads(),
+        },
+        named if perception.names_itself else None,
+    )
 
 
 class FeaturesCpu:

@@ -18,6 +18,7 @@ nothing held out), asked from the cameras of those pictures:
     field_point      maximum of the answer's mask; field_relevancy_point: of the relevancy, drawn
     field_iou        of the answer's mask with outlines; field_iou_best: of the relevancy, drawn
     ..._said_...     presence, of the whole map, counted in words
+    auto_...         the map's own names at the end: right, wrong, changes after the first 40 frames
     features_ms      wall time of the features per frame; features_cpu_ms: of all threads together
 
 `_coco`: words that COCO has a class for, see `photo_marks`; `_all`: all. What an extractor does not
@@ -40,6 +41,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from photo_field import FieldAnswers, asked_of_field, can_be_mapped, map_of  # noqa: E402
 from photo_marks import Marks, Outlines, is_coco, read_marks, read_outlines  # noqa: E402
+from photo_names import also_there, numbers_of  # noqa: E402
 from photo_scores import (  # noqa: E402
     best_mask_ious,
     by_word,
@@ -104,7 +106,9 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     numbers = _of_singles(singles, marks, outlines)
     if given.singles or not (given.map or can_be_mapped(given.folder)):
         return numbers
-    perception, times = map_of(given.folder, config, given.every, given.map)
+    perception, times, named = map_of(given.folder, config, given.every, given.map)
+    if named is not None:
+        times |= numbers_of(named, marks, also_there(given.folder))
     if given.save_map:
         perception.save(given.save_map)
     answers = asked_of_field(perception, given.folder, marks, sheets)

@@ -16,9 +16,9 @@ from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 try:
-    from f4x_ros.cli.prompts import DEMO, EXAMPLES, speaker
+    from f4x_ros.cli.prompts import DEMO, EXAMPLES, NAMES_ITSELF, speaker
 except ImportError:  # `ros2` runs in another environment than the nodes; they say what they lack
-    DEMO, EXAMPLES, speaker = {}, {}, str
+    DEMO, EXAMPLES, NAMES_ITSELF, speaker = {}, {}, (), str
 
 # With a namespace, each robot has its transforms on topics of its own, as in nav2.
 TF_REMAPPINGS = [("/tf", "tf"), ("/tf_static", "tf_static")]
@@ -220,8 +220,10 @@ def examples_for(said: dict[str, str], *, is_default: bool) -> str:
     """What to look for where there is a camera of ours and nobody said anything about prompts."""
     if not said["camera"] or said["prompts"] or said["prompts_file"] or not is_default:
         return ""
-    known = DEMO if said["camera"].split(":")[0] == "demo" else EXAMPLES
-    return ", ".join(known.get(speaker(said["extractor"] or "embedded"), ()))
+    extractor = speaker(said["extractor"] or "embedded")
+    if said["camera"].split(":")[0] == "demo":
+        return ", ".join(DEMO.get(extractor, ()))
+    return "" if extractor in NAMES_ITSELF else ", ".join(EXAMPLES.get(extractor, ()))
 
 
 def as_text(value: str) -> ParameterValue:

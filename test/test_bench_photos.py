@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "bench"))
 
 import photo_marks  # noqa: E402
+import photo_names  # noqa: E402
 import photo_scores  # noqa: E402
 import photos  # noqa: E402
 
@@ -186,6 +187,9 @@ def test_committed_marks_can_be_read(path):
         assert len(outlines) >= 12
         for words in outlines.values():
             assert all(40 < one.mask.sum() < 0.6 * one.mask.size for one in words.values())
+    elif path.stem.endswith("_names"):
+        there = photo_names.also_there(Path(path.stem.removesuffix("_names")))
+        assert all(isinstance(word, str) and word for word in there)
     else:
         marks = photo_marks.read_marks(Path("nowhere"), path)
         assert all(len(marks.missing(picture)) >= 60 for picture in marks.boxes)
@@ -201,6 +205,26 @@ def test_outlines_are_of_words_that_have_boxes():
         for word, outline in words.items():
             box = photo_scores.box_mask(marks.boxes[picture][word], marks.size, (360, 540))
             assert (outline.mask & box).sum() > 0.5 * outline.mask.sum(), (picture, word)
+
+
+# --- the map's own names -------------------------------------------------------------------------
+
+
+def test_a_name_is_right_if_it_or_another_word_for_it_is_there():
+    names = ["plastic bag", "cup", "television", "basket"]
+    right, wrong = photo_names.judged(names, ["bag", "mug", "basket"])
+    assert (right, wrong) == (["plastic bag", "cup", "basket"], ["television"])
+
+
+def test_late_changes_of_names_are_counted():
+    named = photo_names.Named()
+    for frame in range(100):
+        named.add(("cup",) if frame < 45 else ("cup", "car") if frame < 90 else ("car",))
+    marks = photo_marks.Marks(SIZE, {"a": {"mug": [[0, 0, 9, 9]]}}, ("car",))
+    numbers = photo_names.numbers_of(named, marks, ["lamp"])
+    assert (numbers["auto_right"], numbers["auto_wrong"], numbers["auto_changes"]) == (0, 1, 2)
+    assert numbers["auto_changed_at"] == "0, 45, 90"
+    assert photo_names.also_there(Path("nowhere")) == []
 
 
 # --- the whole -----------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from cli_runs import QUICKLY, refused, run_quickly
 from eval_scene import write_folder
 
 from f4x_ros.cli import main as cli
+from f4x_ros.cli.prompts import EXAMPLES, chosen_prompts
 from f4x_ros.cli.settings import read_settings
 from f4x_ros.cli.sources import Part
 from f4x_ros.core.errors import F4xError
@@ -279,6 +280,38 @@ def test_a_parameter_file_of_the_node_is_understood(root: Path, tmp_path: Path) 
     (tmp_path / "ros.yaml").write_text(yaml.safe_dump(nested))
     config, prompts = read_settings(str(tmp_path / "ros.yaml"), [])
     assert (config.mapping.iterations, prompts) == (7, ["red"])
+
+
+@pytest.mark.parametrize(
+    ("given", "configured", "extractor", "chosen"),
+    [
+        (["mug"], ["sofa"], "embedded", ["mug"]),
+        ([], ["sofa"], "embedded", ["sofa"]),
+        ([], None, "embedded", ["auto"]),
+        ([], None, "sam2,embedded", ["auto"]),
+        ([], [], "embedded", []),  # said, and empty
+        ([], ["auto"], "embedded", ["auto"]),
+        ([], ["auto"], "color", list(EXAMPLES["color"])),  # which is never sure
+        ([], None, "color", list(EXAMPLES["color"])),
+        ([], [], "dinov2", []),
+    ],
+)
+def test_what_is_looked_for_where_prompts_are_given_configured_or_neither(
+    given: list[str], configured: list[str] | None, extractor: str, chosen: list[str]
+) -> None:
+    assert chosen_prompts(given, None, configured, extractor) == chosen
+
+
+def test_a_file_that_names_no_prompts_is_not_one_that_names_none(tmp_path: Path) -> None:
+    file = tmp_path / "map.yaml"
+    for text, prompts in (
+        ("mapping.iterations: 2\n", None),
+        ("prompts: []\n", []),
+        ("prompts: ['']\n", []),
+        ("prompts: [auto]\n", ["auto"]),
+    ):
+        file.write_text(text)
+        assert read_settings(str(file), [])[1] == prompts
 
 
 def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:

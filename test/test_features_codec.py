@@ -265,3 +265,20 @@ def test_a_code_that_keeps_rare_features_is_not_fitted_anew() -> None:
     features[:, 3:] *= 1e-3
     fitted = [codec.observe(torch.cat([features, rare]), 400) is not None for _ in range(16)]
     assert [k + 1 for k, one in enumerate(fitted) if one] == [1, 2, 4, 8, 16]
+
+
+def test_numbers_that_no_feature_has_take_no_part_in_the_code() -> None:
+    """As most evidence of photographs: the code is that of the other numbers alone."""
+    generator = torch.Generator().manual_seed(4)
+    some = torch.randn(200, 12, generator=generator) * torch.linspace(3, 0.1, 12)
+    used = torch.arange(0, 300, 25)
+    features = torch.zeros(200, 300)
+    features[:, used] = some
+    alone, among = LatentCodec([12], 6), LatentCodec([300], 6)
+    alone.observe(some)
+    among.observe(features)
+    assert torch.allclose(among.encode(features), alone.encode(some), atol=1e-4)
+    again = among.decode(among.encode(features))
+    assert torch.allclose(again[:, used], alone.decode(alone.encode(some)), atol=1e-4)
+    again[:, used] = 0
+    assert not again.any()

@@ -120,8 +120,17 @@ def test_the_demo_looks_for_what_is_in_it_and_says_so(
 def test_a_recording_is_asked_for_what_is_in_any_room(
     start: Start, defaults: dict[str, str]
 ) -> None:
-    given = parameters(start(camera="/some/bag")["perception"], defaults)
-    assert given["prompts"].split(", ") == list(EXAMPLES["embedded"])
+    made = start(camera="/some/bag", extractor="color")
+    assert parameters(made["perception"], defaults)["prompts"].split(", ") == list(
+        EXAMPLES["color"]
+    )
+
+
+def test_an_extractor_that_names_things_of_itself_is_left_to_it(
+    start: Start, defaults: dict[str, str]
+) -> None:
+    """The default of the parameter: "auto"."""
+    assert "prompts" not in parameters(start(camera="/some/bag")["perception"], defaults)
 
 
 @pytest.mark.parametrize(

@@ -148,9 +148,16 @@ def test_the_node_imports_no_compiler() -> None:
     assert done.stdout.split()[-1] == "False"
 
 
-def test_a_node_told_nothing_says_that_it_looks_for_nothing(
-    client: PerceptionClient, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("prompts", "said"),
+    [
+        (None, "prompts is 'auto': what is surely seen is named"),
+        ([""], "no prompts: no masks and no objects until ~/set_prompts"),
+    ],
+)
+def test_a_node_says_what_it_looks_for_where_nobody_has_told_it(
+    client: PerceptionClient, capfd: pytest.CaptureFixture[str], prompts: object, said: str
 ) -> None:
-    with running(client, **{**QUICK, "prompts": None}) as run:
+    with running(client, **{**QUICK, "prompts": prompts}) as run:
         run.client.change_state("configure")
-    assert "no prompts: no masks and no objects until ~/set_prompts" in capfd.readouterr().err
+    assert said in capfd.readouterr().err

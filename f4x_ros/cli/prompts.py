@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prompts from the command line, from a file, or those that are asked where none are given."""
+"""Prompts from the command line, from a file, or what is done where none are given."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ EXAMPLES = {
     "embedded": ("chair", "table", "sofa", "bookshelf", "potted plant", "mug", "bottle", "book"),
     "color": _COLORS,
 }
-"""What is asked of an extractor in any room, where nothing else is said."""
+"""What may be asked of an extractor in any room."""
+
+NAMES_ITSELF = ("embedded",)
+"""Extractors that know how sure they are: where nothing is asked, what is surely seen is named."""
 
 DEMO = {
     "embedded": (
@@ -57,16 +60,26 @@ def _prompts_of(file: str) -> list[str]:
 
 
 def chosen_prompts(
-    given: Sequence[str], file: str | None, configured: Sequence[str], extractor: str
+    given: Sequence[str], file: str | None, configured: Sequence[str] | None, extractor: str
 ) -> list[str]:
-    """Those given and those of the file; else those configured; else examples, said aloud.
+    """Those given and those of the file; else those configured, though there may be none.
+
+    Where none of them says anything (`configured` is None): "auto", or examples for an extractor
+    that names nothing of itself; said aloud.
 
     Raises:
         ValueError: the file cannot be read, or nothing is known to ask the extractor.
     """
-    prompts = [*given, *(_prompts_of(file) if file else [])] or list(configured)
+    from f4x_ros.core.ask import AUTO
+
+    prompts = [*given, *(_prompts_of(file) if file else [])]
     if prompts:
         return prompts
+    if configured is not None and tuple(configured) != AUTO:
+        return list(configured)
+    if speaker(extractor) in NAMES_ITSELF:
+        print("No prompts given: what is surely seen is named (--prompt TEXT looks for something).")
+        return list(AUTO)
     examples = EXAMPLES.get(speaker(extractor))
     if examples is None:
         raise BadInputError(
@@ -86,6 +99,11 @@ def use_prompts(perception: Perception, prompts: Sequence[str], *, keep_all: boo
         NotUnderstoodError: none is understood.
         ValueError: see `Perception.set_prompts`.
     """
+    from f4x_ros.core.ask import AUTO
+
+    if tuple(prompts) == AUTO:
+        perception.set_prompts(AUTO)
+        return
     unknown = perception.misunderstood(prompts)
     perception.set_prompts(prompts, keep_unknown=keep_all or len(unknown) < len(prompts))
     for text in unknown.values():

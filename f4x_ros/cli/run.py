@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", help=SOURCE_HELP)
     parser.add_argument(
         "--prompt", action="append", default=[], metavar="TEXT",
-        help="what to look for; may be given several times",
+        help="what to look for; may be given several times (none: what is surely seen is named)",
     )  # fmt: skip
     parser.add_argument("--prompts-file", metavar="FILE", help="more prompts, one per line")
     parser.add_argument("--out", metavar="DIR", help="results (default: out/NAME)")

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from f4x_ros.core.config import Config
 
 
-def read_settings(file: str | None, assignments: Sequence[str]) -> tuple[Config, list[str]]:
+def read_settings(file: str | None, assignments: Sequence[str]) -> tuple[Config, list[str] | None]:
     """The configuration and the prompts that `file` names; assignments win over the file.
+
+    The prompts are None where it says nothing of them; an empty list asks for nothing.
 
     Args:
         file: YAML, either a ROS parameter file (`/**: ros__parameters: ...`; what only the node
@@ -26,7 +28,7 @@ def read_settings(file: str | None, assignments: Sequence[str]) -> tuple[Config,
     """
     from f4x_ros.core.config import Config
 
-    values, prompts = _from_file(file) if file else ({}, [])
+    values, prompts = _from_file(file) if file else ({}, None)
     for text in assignments:
         name, equals, value = text.partition("=")
         if not equals:
@@ -52,13 +54,17 @@ def _from_file(file: str) -> tuple[dict[str, Any], list[str]]:
         raise BadInputError(f"--config '{file}' holds {type(content).__name__}, {expected}")
     of_ros = _ros_parameters(content)
     values = _flat(content if of_ros is None else of_ros)
-    prompts = values.pop("prompts", [])
-    if not isinstance(prompts, list) or not all(isinstance(p, str) for p in prompts):
+    prompts = values.pop("prompts", None)
+    if prompts is not None and not _are_texts(prompts):
         raise BadInputError(f"--config '{file}': prompts is {prompts!r}, expected a list of texts")
     if of_ros is not None:
         known = {parameter.name for parameter in Config.parameters()}
         values = {name: value for name, value in values.items() if name in known}
-    return values, [prompt for prompt in prompts if prompt]
+    return values, None if prompts is None else [prompt for prompt in prompts if prompt]
+
+
+def _are_texts(prompts: Any) -> bool:
+    return isinstance(prompts, list) and all(isinstance(one, str) for one in prompts)
 
 
 def _ros_parameters(content: Mapping[Any, Any]) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from f4x_ros.core.ask import (
+    AUTO,
     Asker,
     Evidence,
     Operator,
@@ -59,6 +60,7 @@ from f4x_ros.core.render.device import choose_device, drawable_here
 from f4x_ros.core.world import (
     MapCloud,
     Memory,
+    StandingNames,
     cloud_of,
     followed,
     moments,
@@ -77,7 +79,7 @@ class Perception:
 
     Args:
         config: all options.
-        prompts: standing text queries; see `set_prompts`.
+        prompts: standing text queries, or `AUTO`; see `set_prompts`.
         first_track_id: the lowest track id to give out, to go on from another `Perception`.
 
     Raises:
@@ -97,6 +99,7 @@ class Perception:
         self._heads = make_heads(self.config.features, self.device)
         self._asker = Asker(self._heads.words, self.config, self.backend)
         self._prompts: PromptSet
+        self._names: StandingNames | None = None
         self._memory = self._new_memory(first_track_id)
         self._map_cloud = MapCloud()
         self._editor = self._new_editor()
@@ -124,6 +127,9 @@ class Perception:
         self._map_cloud = MapCloud()
         self._editor = self._new_editor()
         self._tools = None
+        if self._names is not None:
+            self._names.restart()
+            self._prompts = self._asker.standing_prompts(())
 
     def set_prompts(
         self,
@@ -135,8 +141,10 @@ class Perception:
         """Replace the standing prompts; a threshold of 0, or none given, means calibrated.
 
         Args:
-            prompts: see `core.ask.language`; limits are in `core.base.limits`.
-            thresholds: one for each, or none.
+            prompts: see `core.ask.language`; limits are in `core.base.limits`. `AUTO` (the one word
+                "auto"): the map gives itself the words of what it is sure of (none, with an
+                extractor that is never sure), see `core.world.names`. Empty: none.
+            thresholds: one for each, or none; of none with `AUTO`.
             keep_unknown: a prompt that is not understood keeps its place and its label, selects
                 nothing, and stands in `not_understood`; else it is refused.
 
@@ -144,10 +152,17 @@ class Perception:
             ValueError: names the prompt that is blank, repeated, too long or not understood, or
                 the threshold that is outside 0..1. The prompts in force stay as they were.
         """
-        made = self._asker.standing_prompts(prompts, thresholds)
+        auto = tuple(prompts) == AUTO
+        if auto and len(thresholds):
+            raise BadInputError(
+                f"there are {len(thresholds)} thresholds for prompts that the map gives itself, "
+                "expected none"
+            )
+        namer = self._asker.namer() if auto else None
+        made = self._asker.standing_prompts(() if auto else prompts, thresholds)
         if made.not_understood and not keep_unknown:
             raise next(iter(made.not_understood.values()))
-        self._prompts = made
+        self._prompts, self._names = made, StandingNames(namer) if namer else None
         if not self._busy:  # (else when the frame, which has the prompts of before, is done)
             self._memory.keep_labels(self._prompts.texts)
 
@@ -155,6 +170,11 @@ class Perception:
     def prompts(self) -> tuple[str, ...]:
         """The standing prompts."""
         return self._prompts.texts
+
+    @property
+    def names_itself(self) -> bool:
+        """Whether the standing prompts are the words that the map finds for what it is sure of."""
+        return self._names is not None
 
     @property
     def not_understood(self) -> dict[str, str]:
@@ -284,12 +304,23 @@ class Perception:
         with clock("pose"):
             frame = self._memory.posed(frame)
         counts = self._memory.take_in(frame, clock, between, hold_out=hold_out)
+        if self._prompts is prompts and self._names is not None:
+            with clock("names"):
+                prompts = self._named(self._names, prompts)
+            between()
         percept = percept_of(self._memory, self._asker, prompts, frame, outputs, clock)
         if self._prompts is not prompts:
             self._memory.keep_labels(self._prompts.texts)
         percept.counts = counts | self._memory.counts()
         percept.timings_ms = clock.finish()
         return percept
+
+    def _named(self, names: StandingNames, prompts: PromptSet) -> PromptSet:
+        """The standing prompts of a frame where the map finds them, and from then on."""
+        if names.look(self._memory, prompts):
+            prompts = self._prompts = self._asker.standing_prompts(names.words)
+            self._memory.keep_labels(prompts.texts)
+        return prompts
 
     # --- questions -----------------------------------------------------------------------------
 

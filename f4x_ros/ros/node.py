@@ -15,6 +15,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.task import Future
 
+from f4x_ros.core.ask import AUTO
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.ros.complaints import is_expected, text_of, traceback_of
 from f4x_ros.ros.diagnostics import FOR_EVER_S, DiagnosticsPublisher, Health
@@ -106,6 +107,10 @@ class PerceptionNode(LifecycleNode):
         if not settings.prompts:
             self.get_logger().info(
                 "no prompts: no masks and no objects until ~/set_prompts (~/query works)"
+            )
+        elif settings.prompts == AUTO:
+            self.get_logger().info(
+                "prompts is 'auto': what is surely seen is named (~/set_prompts looks for others)"
             )
         self.get_logger().info(f"configured in {time.monotonic() - begin:.1f} s")
         return super().on_configure(state)

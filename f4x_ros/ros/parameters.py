@@ -19,7 +19,7 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from f4x_ros.core.ask import read_prompts
+from f4x_ros.core.ask import AUTO, read_prompts
 from f4x_ros.core.base.limits import MAX_FRAME_NAME_LETTERS, MAX_SOURCE_LETTERS
 from f4x_ros.core.config import Config
 from f4x_ros.core.errors import BadInputError
@@ -30,7 +30,12 @@ _FOLDERS = ("report.dir", "map.dir")
 _SLOWEST_HZ = 1e-6
 
 OPTIONS: tuple[Option, ...] = (
-    Option("prompts", [""], "standing queries, in the order of their labels; '' is left out"),
+    Option(
+        "prompts",
+        ["auto"],
+        "standing queries, in the order of their labels; [auto]: words for what is surely seen; "
+        "['']: none",
+    ),
     Option("prompts_file", "", "text file with one prompt per line, added after `prompts`"),
     Option(
         "thresholds",
@@ -209,6 +214,7 @@ class NodeParameters:
             options[name] = options[name].lstrip("/")
         prompts = [p for p in options.pop("prompts") if p]
         if path := options["prompts_file"]:
+            prompts = [] if tuple(prompts) == AUTO else prompts
             try:
                 prompts += read_prompts(path)
             except ValueError as error:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from f4x_ros.core.ask import AUTO
 from f4x_ros.core.data import QueryResult
 from f4x_ros.core.errors import F4xError, NotUnderstoodError
 from f4x_ros.core.perception import Perception
@@ -30,6 +31,7 @@ class Labels:
         self._perception, self._outputs = perception, outputs
         self._since_ns: int | None = None
         self._number = 0
+        self._told: tuple[str, ...] = ()  # of the first frame since then
         self.publish()
 
     @property
@@ -52,9 +54,12 @@ class Labels:
         self._number += 1
 
     def used_at(self, ns: int, in_force: int) -> None:
-        """A frame has those that were `in_force` when it began."""
+        """A frame has those that were `in_force` when it began, or new ones of the map's own."""
+        p = self._perception
+        if p.names_itself and p.prompts != self._told:
+            self._since_ns = None
         if self._since_ns is None and in_force == self._number:
-            self._since_ns = ns
+            self._since_ns, self._told = ns, p.prompts
             self.publish()
 
 
@@ -158,6 +163,10 @@ class Questions:
         self._labels.publish()
         count = len(self._perception.prompts)
         told = [f"{count} prompt{'' if count == 1 else 's'} from the next frame on"]
+        if self._perception.names_itself:
+            told = ["what is surely seen is named from the next frame on"]
+        elif tuple(prompts) == AUTO:
+            told.append(f"encoder '{self._perception.encoder}' is never sure of what it sees")
         if unknown := not_understood_text(self._perception):
             told.append(unknown)
         message = "; ".join(told)
@@ -181,6 +190,9 @@ def use_prompts(
         NotUnderstoodError: none of them is understood.
         ValueError: one is not as expected, see `Perception.set_prompts`.
     """
+    if tuple(prompts) == AUTO:
+        perception.set_prompts(AUTO, thresholds)
+        return
     unknown = perception.misunderstood(prompts)
     perception.set_prompts(prompts, thresholds, keep_unknown=len(unknown) < len(prompts))
 

@@ -17,16 +17,19 @@ from f4x_ros.core.ask.describe import (
 )
 from f4x_ros.core.ask.lift import Operator, PosedImage, Quantity, drawn_images, images_of, lift
 from f4x_ros.core.ask.marks import MarkedObject, TransferResult, transfer_marks
+from f4x_ros.core.ask.namer import AUTO, Namer
 from f4x_ros.core.ask.presence import Evidence
 from f4x_ros.core.ask.prompt_file import read_prompts
 from f4x_ros.core.ask.prompts import PromptSet, Wanted, labels_of, score_of
 from f4x_ros.core.ask.scene import QueryScene
 
 __all__ = [
+    "AUTO",
     "Asker",
     "Evidence",
     "Labelling",
     "MarkedObject",
+    "Namer",
     "Operator",
     "PosedImage",
     "PromptSet",

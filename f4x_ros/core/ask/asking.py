@@ -15,6 +15,7 @@ from f4x_ros.core.ask.answer import Answer, answer, candidates
 from f4x_ros.core.ask.describe import semantic_cloud
 from f4x_ros.core.ask.language import parse_question
 from f4x_ros.core.ask.likeness import make_likeness
+from f4x_ros.core.ask.namer import Namer
 from f4x_ros.core.ask.presence import Evidence, Judge, check_evidence
 from f4x_ros.core.ask.prompts import PromptSet, Wanted, make_prompts, questions_of, relevancy
 from f4x_ros.core.ask.refine import (
@@ -81,6 +82,15 @@ class Asker:
     def standing_prompts(self, texts: Sequence[str], thresholds: Sequence[float] = ()) -> PromptSet:
         """Standing prompts; those that are not understood are in it, and select nothing."""
         return make_prompts(self._texts, texts, thresholds, self._default())
+
+    def namer(self) -> Namer | None:
+        """Who finds words for what is seen; None: nothing says how sure the extractor is."""
+        if self._words is None or self._judge is None or self.calibration is None:
+            return None
+        return Namer(
+            self._words, self._texts, self._judge, self.calibration, self.min_weight,
+            self._config.tracks,
+        )  # fmt: skip
 
     def misunderstood(self, texts: Sequence[str]) -> dict[str, NotUnderstoodError]:
         """Those texts, without blanks around them, that are not understood, and why."""

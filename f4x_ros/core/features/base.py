@@ -204,7 +204,15 @@ class EvidenceWords(CosineWords):
 
     Text vectors [P, T] begin with a vector in the space of the words; what else is in them is the
     model's own.
+
+    Attributes:
+        evident_names: a word for each thing that there may be evidence for.
+        shown: [E] bool, of which of them the last picture that `shot_parts` was given left no
+            doubt; None before it.
     """
+
+    evident_names: tuple[str, ...] = ()
+    shown: Tensor | None = None
 
     @abstractmethod
     def of_evidence(

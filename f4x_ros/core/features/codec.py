@@ -199,13 +199,17 @@ class LatentCodec:
     def _leading(self, scales: Tensor) -> Tensor:
         """Up to D orthonormal directions [D, C] of most energy; zeros where there is none."""
         s = self._per_number(scales)
-        energies, vectors = torch.linalg.eigh(s[:, None] * self._moment * s)
+        # Numbers that no feature has yet (most evidence) are left out: with hundreds of zero rows
+        # LAPACK is slow, and with one thread MKL's has been seen not to converge.
+        used = self._moment.diagonal().nonzero()[:, 0]
+        own = (s[:, None] * self._moment * s)[used[:, None], used]
+        energies, vectors = torch.linalg.eigh(own)
         count = min(self.latent_dim, int((energies > _NOTHING * energies.sum()).sum()))
         basis = torch.zeros_like(self._basis)
         if count:
             new = vectors[:, -count:].flip(1).T
             largest = new.gather(1, new.abs().argmax(1, keepdim=True))
-            basis[:count] = (new * largest.sign()).float()  # the sign of eigh is arbitrary
+            basis[:count, used] = (new * largest.sign()).float()  # the sign of eigh is arbitrary
         return basis
 
     def _lost(self, rare: Tensor) -> Tensor:

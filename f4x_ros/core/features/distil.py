@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
 from f4x_ros.core.base import round_to_half
-from f4x_ros.core.features.base import Clicks, FeatureExtractor
+from f4x_ros.core.features.base import Clicks, EvidenceWords, FeatureExtractor
 from f4x_ros.core.features.codec import LatentCodec
 from f4x_ros.core.features.heads import Heads, Part
 from f4x_ros.core.features.looks import R2, Look, Shot, look, sharp
@@ -44,6 +44,10 @@ class Distiller:
         backend: rasteriser, resolved.
         close_looks: frames of which a magnified part is shown, to each one that is shown whole; for
             extractors that gain by it.
+
+    Attributes:
+        glimpses: [E] how many looks left no doubt of each of the things that the extractor that is
+            asked may have evidence for (`EvidenceWords.shown`); None before the first.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Distiller:
         moments = [one.moment for one in heads.traits]
         self.codec = LatentCodec(heads.dims, latent_dim, moments)
         self._backend = backend
+        self.glimpses: Tensor | None = None
 
     @property
     def words(self) -> FeatureExtractor:
@@ -119,12 +124,19 @@ class Distiller:
         """
         shown = self._next_look(view)
         maps = self._maps(view, view.rgb8.cpu().numpy() if picture is None else picture, shown)
+        self._note_glimpses()
         between()
         rows = sample(maps, shown.size, self.codec.images)
         change = self.codec.observe(rows, len(rows) - sum(len(one.rare) for one in maps) * RARE)
         if change is not None:
             field.recode(change)
         self._teach(field.present, view, maps, shown)
+
+    def _note_glimpses(self) -> None:
+        words = self.words
+        if isinstance(words, EvidenceWords) and words.shown is not None:
+            seen = words.shown.float()
+            self.glimpses = seen if self.glimpses is None else self.glimpses + seen
 
     def _next_look(self, view: View) -> Look:
         closer = any(one.looks_closer for one in self.heads.traits)

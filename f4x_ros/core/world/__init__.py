@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from f4x_ros.core.world.map_cloud import MapCloud, cloud_of
 from f4x_ros.core.world.memory import Memory
+from f4x_ros.core.world.names import StandingNames
 from f4x_ros.core.world.percepts import percept_of
 from f4x_ros.core.world.points import followed, moments, surface_points
 from f4x_ros.core.world.shown import shown
@@ -15,6 +16,7 @@ from f4x_ros.core.world.shown import shown
 __all__ = [
     "MapCloud",
     "Memory",
+    "StandingNames",
     "cloud_of",
     "followed",
     "moments",

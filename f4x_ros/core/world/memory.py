@@ -23,7 +23,7 @@ from f4x_ros.core.features.distil import Distiller
 from f4x_ros.core.features.heads import Heads
 from f4x_ros.core.field import GaussianField, Snapshot, take_snapshot
 from f4x_ros.core.files import PageFolder, map_file
-from f4x_ros.core.mapping import Followed, Mapper
+from f4x_ros.core.mapping import Followed, Mapper, MappingCounts
 from f4x_ros.core.motion import Pace, Trajectory, gone_beside, note_moving_things, rest_s
 from f4x_ros.core.motion.bodies import Bodies
 from f4x_ros.core.objects import GIVEN_UP, Grouper, Tracker, track_objects
@@ -31,6 +31,8 @@ from f4x_ros.core.observe import Exposure, ExposureTrack, View, make_view
 from f4x_ros.core.world.camera_pose import CameraPose
 from f4x_ros.core.world.recall import Elsewhere, promising
 
+_LOOKS = 24  # frames that are encoded of what does not change: half of them closer looks
+_MANY = 25  # Gaussians that may be a thing
 _WHOLE_M = 3.0  # a larger thing (a floor) is not fetched as a whole because a part is in sight
 
 
@@ -85,6 +87,8 @@ class Memory:
         self.mapped = 0  # frames that were not held out
         self._pace = Pace()
         self.camera_pose = CameraPose(config.pose, config.mapping.seed)
+        self._looks_here = 0  # frames that were encoded since one showed something new
+        self._not_looked_at = 0  # Gaussians that came since the last one
 
     # --- time ----------------------------------------------------------------------------------
 
@@ -212,7 +216,11 @@ class Memory:
                 self._follow_bodies if self._config.mapping.bodies else None,
             )  # fmt: skip
         between()
-        if self.mapped % self._config.features.every == 0:
+        self._note_new(counts)
+        worth = self._looks_here < _LOOKS or self._not_looked_at >= _MANY
+        encoded = worth and self.mapped % self._config.features.every == 0
+        if encoded:
+            self._looks_here, self._not_looked_at = self._looks_here + 1, 0
             with clock("features"):
                 self.distiller.observe(self.field, view, frame.rgb, between)
         between()
@@ -221,8 +229,14 @@ class Memory:
             with clock("group"):
                 grouped = self._group(view, time_s, between)
             between()
-            return asdict(counts) | {"grouped": grouped}
-        return asdict(counts)
+            return asdict(counts) | {"encoded": int(encoded), "grouped": grouped}
+        return asdict(counts) | {"encoded": int(encoded)}
+
+    def _note_new(self, counts: MappingCounts) -> None:
+        """From one place `_LOOKS` are enough, until the camera moves on or something changes."""
+        self._not_looked_at += counts.inserted
+        if counts.keyframe or counts.inserted + counts.retired >= _MANY or self.bodies.moving:
+            self._looks_here = 0
 
     def _follow_bodies(self, view: View) -> Followed:
         """Bodies to a view, with their Gaussians."""

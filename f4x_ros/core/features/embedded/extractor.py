@@ -88,8 +88,10 @@ class EmbeddedExtractor(EvidenceWords, Examples):
         self._file = existing_file("weights", given) if given else shipped_file()
         model = load_model(self._file, self.device)
         self.net, self._space, self.calibration, self.about = model[:4]
-        self._eyes = PhotoEyes(self.device) if chosen.photographs else None
+        self._eyes = PhotoEyes(self.net.near, self.device) if chosen.photographs else None
         concepts = self._eyes.count if self._eyes else 0
+        if self._eyes:
+            self.evident_names = tuple(one.name for one in self._eyes.concepts)
         self._mix = Mixture(self.net.layout.dim, concepts, self.calibration)
         self.dim = self._mix.dim
         self.traits = Traits(
@@ -155,22 +157,27 @@ class EmbeddedExtractor(EvidenceWords, Examples):
         """Unit features of each 2x2 pixels, and evidence of each 4x4."""
         check_images(images)
         images = images.to(self.device, torch.float32)
-        return self._parts(images, lambda eyes, grid: eyes.boxes(images, grid))
+        return self._parts(images, lambda eyes, grid: eyes.boxes(eyes.detect(images), grid))
 
     @torch.no_grad()
     def shot_parts(self, shot: Shot) -> list[Tensor]:
         """The same of what is looked at; the detector is shown the whole, as it cuts no thing."""
         whole = shot.whole[None].to(self.device, torch.float32)
+        shown = torch.zeros(len(self.evident_names), dtype=torch.bool)
 
         def boxes(eyes: PhotoEyes, grid: tuple[int, int]) -> Tensor:
-            found = eyes.boxes(whole, grid)
+            detections = eyes.detect(whole)
+            shown[[one.concept for one in eyes.sure(whole[0], detections)]] = True
+            found = eyes.boxes(detections, grid)
             if shot.look.whole:
                 return found
             part = shot.look.of_map(found[0], shot.view)[None]
             return interpolate(part, grid, mode="bilinear", align_corners=False)
 
         images = shot.image[None].to(self.device, torch.float32)
-        return [part[0] for part in self._parts(images, boxes)]
+        parts = [part[0] for part in self._parts(images, boxes)]
+        self.shown = shown
+        return parts
 
     def _parts(
         self, images: Tensor, boxes: Callable[[PhotoEyes, tuple[int, int]], Tensor]

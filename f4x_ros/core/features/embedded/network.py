@@ -112,9 +112,7 @@ class EmbeddedNet(nn.Module):
 
     def maps(self, images: Tensor) -> Maps:
         """All but the last step, for `images` [B, 3, H, W]; sides are padded to whole 32 pixels."""
-        height, width = images.shape[-2:]
-        padding = (0, -width % _COARSEST, 0, -height % _COARSEST)
-        x = functional.pad((images - _MEAN) / _SPREAD, padding, mode="replicate")
+        x = _prepared(images)
         with torch.autocast(x.device.type, enabled=False):  # depth-wise in bfloat16 is slow
             *levels, x = self.trunk(x.contiguous(memory_format=torch.channels_last))
         for block in self.attention:
@@ -128,6 +126,14 @@ class EmbeddedNet(nn.Module):
         blend = self.blend(y).float().unflatten(1, (4, 4)).softmax(2)
         return Maps(self.head(y).float(), blend, levels[0])
 
+    def near(
+        self,
+        images: Tensor,  # [B, 3, H, W] RGB 0..1
+    ) -> Tensor:
+        """The first level of the trunk alone, see `Maps`."""
+        x = _prepared(images).contiguous(memory_format=torch.channels_last)
+        return self.trunk.near(x)
+
     def fused(self) -> EmbeddedNet:
         """The same in evaluation mode with normalisations folded into convolutions; for use only.
 
@@ -138,6 +144,13 @@ class EmbeddedNet(nn.Module):
             if isinstance(module, _Conv):
                 module.fold()
         return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _prepared(images: Tensor) -> Tensor:
+    """In the range of the training, sides padded to whole 32 pixels."""
+    height, width = images.shape[-2:]
+    padding = (0, -width % _COARSEST, 0, -height % _COARSEST)
+    return functional.pad((images - _MEAN) / _SPREAD, padding, mode="replicate")
 
 
 def picked(

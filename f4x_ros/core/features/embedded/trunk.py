@@ -81,6 +81,15 @@ class Trunk(nn.Module):
                 levels.append(x)
         return levels
 
+    def near(
+        self,
+        images: Tensor,  # [B, 3, H, W]
+    ) -> Tensor:
+        """The first of these features alone, [B, channels[0], H / 4, W / 4]."""
+        near = self.groups[0](self.first(functional.relu6(self.stem(images), inplace=True)))
+        assert isinstance(near, Tensor)
+        return near
+
     def blocks(self) -> Iterator[Block]:
         """All of them, from first to last."""
         yield self.first

@@ -8,6 +8,8 @@ is: how much speaks for a concept.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -16,7 +18,9 @@ from f4x_ros.core.features.embedded.weights import stated_sha256
 from f4x_ros.core.features.photo.classifier import STRIDE, at_places
 from f4x_ros.core.features.photo.classifier_weights import SHIPPED as CLASSIFIER
 from f4x_ros.core.features.photo.classifier_weights import load_classifier
+from f4x_ros.core.features.photo.closer import Box, CloserLook
 from f4x_ros.core.features.photo.concepts import TABLE, read_concepts
+from f4x_ros.core.features.photo.nanodet import Detections
 from f4x_ros.core.features.photo.nanodet_weights import SHIPPED as NANODET
 from f4x_ros.core.features.photo.nanodet_weights import load_nanodet
 from f4x_ros.core.features.photo.painted import painted
@@ -30,13 +34,16 @@ class PhotoEyes:
     """Detector, classifier and the concepts that they know.
 
     Args:
+        near: pictures [B, 3, H, W] in 0..1, sides multiples of 32, to the first level of `Trunk`.
         device: where they compute.
 
     Raises:
         ValueError: a file of the package is missing or damaged.
     """
 
-    def __init__(self, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, near: Callable[[Tensor], Tensor], device: torch.device | str = "cpu"
+    ) -> None:
         self.concepts = read_concepts()
         self._detector = load_nanodet(device)
         classifier = load_classifier(device)
@@ -49,6 +56,12 @@ class PhotoEyes:
                 self._of_scores[row, score] = _CLASSIFIER
         of_boxes = [(row, k) for row, one in enumerate(self.concepts) for k in one.coco]
         self._rows, self._classes = (list(part) for part in zip(*of_boxes, strict=True))
+        self._closer = CloserLook(
+            self._classifier,
+            (self._of_scores > 0).to(self._of_scores),
+            dict(zip(self._classes, self._rows, strict=True)),
+            near,
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -62,14 +75,23 @@ class PhotoEyes:
         return len(self.concepts)
 
     @torch.no_grad()
-    def boxes(
+    def detect(
         self,
         images: Tensor,  # [B, 3, H, W] RGB, 0..1
-        grid: tuple[int, int],
-    ) -> Tensor:
+    ) -> Detections:
+        """Boxes of what pictures show."""
+        found = self._detector(images)
+        assert isinstance(found, Detections)
+        return found
+
+    def sure(self, picture: Tensor, found: Detections) -> list[Box]:
+        """What a picture [3, H, W] shows beyond doubt, see `CloserLook`."""
+        return self._closer.shown(picture, found)
+
+    def boxes(self, detections: Detections, grid: tuple[int, int]) -> Tensor:
         """What the detector says, [B, C, *grid] in 0..1, at the cells of a grid (rows, columns)."""
-        painted_boxes = painted(self._detector(images), grid)
-        found = images.new_zeros(len(images), self.count, *grid)
+        painted_boxes = painted(detections, grid)
+        found = painted_boxes.new_zeros(len(painted_boxes), self.count, *grid)
         found[:, self._rows] = painted_boxes[:, self._classes]
         return found
 
