@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,9 @@ class Perception:
         config: all options.
         prompts: standing text queries; see `set_prompts`.
         first_track_id: the lowest track id to give out, to go on from another `Perception`.
+        cameras: names of several cameras by precedence, see `Frame.camera_name`: questions that
+            name none are asked from the first of them that had a frame. Others are known when they
+            come.
 
     Raises:
         ValueError: an option, a backend or a prompt that cannot be used; the message says why.
@@ -80,6 +84,7 @@ class Perception:
         prompts: Sequence[str] = (),
         *,
         first_track_id: int = 1,
+        cameras: Sequence[str] = (),
     ) -> None:
         self.config = config or Config()
         self.device = choose_device(self.config.render.device)
@@ -87,6 +92,7 @@ class Perception:
         self._heads = make_heads(self.config.features, self.device)
         self._asker = Asker(self._heads.words, self.config, self.backend)
         self._prompts: PromptSet
+        self._order = tuple(cameras)
         self._memory = self._new_memory(first_track_id)
         self._map_cloud = MapCloud()
         self._editor = self._new_editor()
@@ -97,7 +103,7 @@ class Perception:
     # --- state ---------------------------------------------------------------------------------
 
     def _new_memory(self, first_id: int) -> Memory:
-        return Memory(self.config, self._heads, self.backend, self.device, first_id)
+        return Memory(self.config, self._heads, self.backend, self.device, first_id, self._order)
 
     def _new_editor(self) -> Editor:
         return Editor(self, self._memory, self._asker, self.backend)
@@ -211,7 +217,7 @@ class Perception:
                 "both"
             )
         memory = self._memory
-        return memory.camera_pose.follow(frame, has_map=bool(len(memory.trajectory)))
+        return memory.camera_pose.follow(frame, has_map=bool(len(memory.cameras)))
 
     def begin_camera_at(self, T_map_camera: Pose) -> None:
         """Say where the camera is in the first frame, if that does not say; later of no effect."""
@@ -219,8 +225,13 @@ class Perception:
 
     @property
     def span_ns(self) -> tuple[int, int]:
-        """Stamps of the first and the last frame; NotReadyError before the first."""
-        return self._memory.trajectory.span_ns
+        """Stamps of the first and the last frame of all; NotReadyError before the first."""
+        return self._memory.cameras.span_ns
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of the cameras that had a frame, by precedence; ("",) of one without a name."""
+        return tuple(camera.name for camera in self._memory.cameras.known)
 
     @property
     def map_frame(self) -> str:
@@ -246,7 +257,8 @@ class Perception:
 
         Args:
             frame: RGB-D with a pose, or without one if `pose.source` is odometry; stamps must grow
-                from call to call.
+                from call to call. Of several cameras, those of each must grow, and none may lie
+                before the last one of another.
             outputs: what to compute; everything if not given.
             hold_out: do not map the frame, only describe it (for measuring the map).
             between: called between two small steps of the frame (an optimiser step, a pass of an
@@ -293,6 +305,7 @@ class Perception:
         stamp_ns: int = 0,
         view: Pose | None = None,
         camera: PinholeCamera | None = None,
+        camera_name: str = "",
         want_cloud: bool = True,
         max_results: int = 0,
         layer: str = MEASURED,
@@ -310,6 +323,7 @@ class Perception:
             stamp_ns: time of the answer; 0 = that of the last frame.
             view: `T_map_camera` [4, 4] of the answer's mask; None = where the camera was then.
             camera: intrinsics of the mask; None = those of the last frame.
+            camera_name: whose last frame and pose are meant; "" = the first of `cameras`.
             want_cloud: whether to return the selected points.
             max_results: objects to return, best first; 0 = all.
             layer: "measured", which planners must go by, or "edited".
@@ -322,10 +336,10 @@ class Perception:
         """
         distiller, ids = self._memory.distiller, [like_object] if like_object else []
         shown = self._editor.shown
-        near = shown.scene(self._memory.scene(stamp_ns, view, camera, ids=ids), layer)
+        meant = partial(self._memory.scene, stamp_ns, view, camera, camera_name=camera_name)
+        near = shown.scene(meant(ids=ids), layer)
         wanted = self._asker.wanted(distiller, near, text, example, like_object, threshold)
-        scene = self._memory.scene(stamp_ns, view, camera, ids=ids, wanted=wanted)
-        scene = shown.scene(scene, layer)
+        scene = shown.scene(meant(ids=ids, wanted=wanted), layer)
         return self._asker.ask(
             distiller, scene, wanted, want_cloud=want_cloud, max_results=max_results
         )[0]
@@ -346,6 +360,7 @@ class Perception:
         stamp_ns: int = 0,
         view: Pose | None = None,
         camera: PinholeCamera | None = None,
+        camera_name: str = "",
         want_cloud: bool = True,
         max_results: int = 0,
         layer: str = MEASURED,
@@ -355,7 +370,7 @@ class Perception:
         Arguments and errors are those of `query`; a text may not be given twice.
         """
         wanted = self._asker.prompts(texts, [threshold] * len(texts))
-        scene = self._memory.scene(stamp_ns, view, camera, wanted=wanted)
+        scene = self._memory.scene(stamp_ns, view, camera, camera_name=camera_name, wanted=wanted)
         scene = self._editor.shown.scene(scene, layer)
         return self._asker.ask(
             self._memory.distiller, scene, wanted, want_cloud=want_cloud, max_results=max_results
@@ -370,6 +385,7 @@ class Perception:
         stamp_ns: int = 0,
         view: Pose | None = None,
         camera: PinholeCamera | None = None,
+        camera_name: str = "",
         want_cloud: bool = True,
     ) -> QueryResult:
         """Select one object by clicks or a box, now or at a past time, from any view.
@@ -381,6 +397,7 @@ class Perception:
             stamp_ns: time of the answer; 0 = that of the last frame.
             view: `T_map_camera` [4, 4] of clicks and mask; None = where the camera was then.
             camera: intrinsics of both; None = those of the last frame.
+            camera_name: whose last frame and pose are meant; "" = the first of `cameras`.
             want_cloud: whether to return the object's points.
 
         Returns:
@@ -392,7 +409,7 @@ class Perception:
         """
         return segment(
             self._memory.distiller,
-            self._memory.scene(stamp_ns, view, camera),
+            self._memory.scene(stamp_ns, view, camera, camera_name=camera_name),
             self.backend,
             points=points,
             labels=labels,
@@ -476,13 +493,17 @@ class Perception:
             return cloud_of(self._memory, self._asker, self._prompts, snapshot)
         return self._map_cloud.cloud(self._memory, self._asker, self._prompts)
 
-    def viewpoint(self, view: Pose | None = None, stamp_ns: int = 0) -> tuple[PinholeCamera, Pose]:
+    def viewpoint(
+        self, view: Pose | None = None, stamp_ns: int = 0, camera_name: str = ""
+    ) -> tuple[PinholeCamera, Pose]:
         """Camera and `T_map_camera` that questions take unless told: those of the last frame, then.
+
+        Of several cameras, those of the named one, or of the first of `cameras`.
 
         Raises:
             ValueError: no frame yet, a stamp outside of what was recorded, a view that is no pose.
         """
-        last, pose, _ = self._memory.viewpoint(view, stamp_ns)
+        last, pose, _ = self._memory.viewpoint(view, stamp_ns, camera_name)
         return last.camera, pose
 
     @torch.no_grad()
@@ -493,10 +514,14 @@ class Perception:
         stamp_ns: int = 0,
         *,
         layer: str = MEASURED,
+        camera_name: str = "",
     ) -> RenderedView:
-        """The field seen from anywhere, at the last frame's time or at a past one, in a layer."""
+        """The field seen from anywhere, at the last frame's time or at a past one, in a layer.
+
+        With the exposure that a camera had then, by its name, or the first of `cameras`.
+        """
         check_layer(layer)
-        _, pose, time_s = self._memory.viewpoint(T_map_camera, stamp_ns)
+        _, pose, time_s = self._memory.viewpoint(T_map_camera, stamp_ns, camera_name)
         then = time_s if stamp_ns else None
         if layer == EDITED and self.edits:
             snapshot = self._editor.shown.at(then).snapshot
@@ -505,7 +530,8 @@ class Perception:
             seen = field.rest.met_by([Frustum(camera, pose, self.config.mapping.range_m)])
             snapshot = take_snapshot(field, then, blocks=seen)
         out = snapshot.render(snapshot.colors, camera, pose, self.backend)
-        return to_picture(out, self._memory.exposures.at(time_s))
+        exposures = self._memory.cameras.named(camera_name).exposures
+        return to_picture(out, exposures.at(time_s))
 
     def show(
         self,
@@ -513,6 +539,7 @@ class Perception:
         view: Pose | None = None,
         camera: PinholeCamera | None = None,
         *,
+        camera_name: str = "",
         orbit_rad: float = 0.0,
         width: int = 0,
         prompts: Sequence[str] | None = None,
@@ -524,6 +551,7 @@ class Perception:
             stamp_ns: the moment; 0 = that of the last frame.
             view: `T_map_camera` [4, 4] to look from; None = where the camera was then.
             camera: intrinsics; None = those of the last frame.
+            camera_name: whose pose, last frame and exposure are meant; "" = the first of `cameras`.
             orbit_rad: turn of the view about what is in its middle, around the map's z axis;
                 positive: the camera goes to the right.
             width: columns of the pictures; 0 = those of the camera. Rows follow.
@@ -539,6 +567,7 @@ class Perception:
         return shown(
             self._memory, self._asker, asked if want_labels else None,
             stamp_ns=stamp_ns, view=view, camera=camera, orbit_rad=orbit_rad, width=width,
+            camera_name=camera_name,
         )  # fmt: skip
 
     @torch.no_grad()
@@ -558,7 +587,7 @@ class Perception:
         _, _, time_s = self._memory.viewpoint(None, stamp_ns)
         taken = take_snapshot(self._memory.field, time_s if stamp_ns else None)
         opaque = torch.ones_like(taken.opacities)
-        seen = apply(self._memory.exposures.at(time_s), taken.colors, opaque)
+        seen = apply(self._memory.cameras.main.exposures.at(time_s), taken.colors, opaque)
         return brought_here(replace(taken, colors=seen))
 
     # --- edits ---------------------------------------------------------------------------------
@@ -632,7 +661,7 @@ class Perception:
         texts = list(dict.fromkeys([source.strip() or target.strip(), target.strip()]))
         wanted = self._asker.prompts(texts, [threshold] * len(texts)) if texts[-1] else None
         scene = self._memory.scene(stamp_ns, view, camera, wanted=wanted)
-        exposure = self._memory.exposures.at(scene.time_s)
+        exposure = self._memory.cameras.main.exposures.at(scene.time_s)
         return transfer_marks(
             self._memory.distiller, scene, wanted, self.config, self.backend, exposure,
             objects=objects, points=points or {}, parts=parts or {},
@@ -669,7 +698,7 @@ class Perception:
         scene = self._memory.scene(stamp_ns, target_view, camera, everything=True)
         if views is None:
             views = images_of(self._memory.mapper.keyframes.views) or drawn_images(
-                scene.snapshot, scene.camera, self._memory.trajectory, self.backend
+                scene.snapshot, scene.camera, self._memory.cameras.main.path, self.backend
             )
         lifted = lift(scene.snapshot, operator, views, self.backend, quantity=quantity)
         return lifted.render(scene.camera, scene.T_map_camera)
