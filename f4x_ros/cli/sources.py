@@ -37,6 +37,11 @@ def add_topic_arguments(parser: argparse.ArgumentParser) -> None:
         metavar = {"--fixed-frame": "FRAME", "--slop": "SECONDS"}.get(flag, "TOPIC")
         kind = float if flag == "--slop" else str
         group.add_argument(flag, metavar=metavar, help=text, type=kind)
+    parser.add_argument(
+        "--cameras", metavar="NAME,NAME",
+        help="several cameras into one map: a bag with topics under each name (/front/image), a "
+        "folder with a recording of each, or those of a drawn world (front, left, right, back)",
+    )  # fmt: skip
 
 
 def topic_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -45,7 +50,12 @@ def topic_options(options: argparse.Namespace) -> dict[str, Any]:
         name: getattr(options, flag.removeprefix("--").replace("-", "_"), None)
         for flag, (name, _) in _TOPIC_FLAGS.items()
     }
-    return {name: value for name, value in given.items() if value is not None}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if cameras := getattr(options, "cameras", None):
+        from f4x_ros.io.cameras import check_names
+
+        chosen["cameras"] = check_names(cameras.replace(" ", "").split(","), "--cameras")
+    return chosen
 
 
 def flags_of(chosen: dict[str, Any]) -> list[str]:
@@ -55,11 +65,11 @@ def flags_of(chosen: dict[str, Any]) -> list[str]:
         for flag, (name, _) in _TOPIC_FLAGS.items()
         if name in chosen
         for word in (flag, str(chosen[name]))
-    ]
+    ] + (["--cameras", ",".join(chosen["cameras"])] if "cameras" in chosen else [])
 
 
 def open_recording(spec: str, chosen: dict[str, Any]) -> Source:
-    """Open a source; `chosen` (`topic_options`) is for bags alone.
+    """Open a source; `chosen` (`topic_options`) is for bags alone, but for the cameras.
 
     Raises:
         BadInputError: the source is not as expected, or topics are named and it is no bag.
@@ -76,6 +86,7 @@ def check_chosen(spec: str, chosen: dict[str, Any]) -> None:
     from f4x_ros.io.open import reader_of
     from f4x_ros.sim import open_source
 
+    chosen = {name: value for name, value in chosen.items() if name != "cameras"}
     if not chosen:
         return
     found = reader_of(Path(spec).expanduser())
@@ -117,6 +128,7 @@ class Part:
         self._range = range(start, stop)
         self.frames_there: int = len(self) + source.frames_there - len(source)
         self.stamps_ns = source.stamps_ns[start:stop]
+        self.cameras: tuple[str, ...] = getattr(source, "cameras", ())
 
     def __len__(self) -> int:
         return len(self._range)
@@ -124,6 +136,10 @@ class Part:
     def __getitem__(self, index: int) -> Frame:
         frame: Frame = self._source[self._range[index]]
         return frame
+
+    def camera_of(self, index: int) -> str:
+        """Whose frame it is, "" where there is one camera."""
+        return str(self._source.camera_of(self._range[index])) if self.cameras else ""
 
 
 def open_part(
@@ -142,11 +158,11 @@ def open_part(
 
 def prepared(source: Source, stop: int = 0) -> Source:
     """The source; if it is a drawn world, its first `stop` frames (0 = all), drawn with a bar."""
-    from f4x_ros.sim import World
+    from f4x_ros.sim import Rig, World
 
-    if not isinstance(source, World):
+    if not isinstance(source, (World, Rig)):
         return source
-    if 0 < stop < len(source):  # do not draw what is not asked for
+    if isinstance(source, World) and 0 < stop < len(source):  # not draw what is not asked for
         source = source.shortened(stop)
     if missing := len(source.missing()):
         from f4x_ros.cli.progress import progress_bar

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.data import Frame, PinholeCamera
-from f4x_ros.core.errors import BadInputError, BadSampleError
+from f4x_ros.core.errors import BadInputError, BadSampleError, shown
 from f4x_ros.io.bag_calibrations import BagCalibrations
-from f4x_ros.io.bag_candidates import COMPRESSED
+from f4x_ros.io.bag_candidates import CAMERA_INFO, COMPRESSED, IMAGE_KINDS
 from f4x_ros.io.bag_pairs import paired_images
 from f4x_ros.io.bag_poses import BagPoses
 from f4x_ros.io.bag_storage import BagStorage, Entry
@@ -82,6 +82,7 @@ class BagSource(Source):
         pose: str | None = None,
         map_frame: str | None = None,
         slop_s: float = 0.02,
+        camera: str = "",
     ) -> None:
         """Index the bag, and decode one frame of it to see that it can be read.
 
@@ -94,6 +95,8 @@ class BagSource(Source):
                 poses.
             map_frame: fixed frame of the poses; None takes map, odom or world.
             slop_s: how far apart the stamps of things that belong together may be, seconds.
+            camera: of several, its name: only topics that have it as a part are taken for it, as
+                /front/image; "" = all.
 
         Raises:
             ValueError: not a bag, a topic or frame is missing or could be one of several, or no
@@ -105,10 +108,29 @@ class BagSource(Source):
         self._bag = BagStorage(Path(path))
         try:
             super().__init__(Path(path).stem, np.zeros(0, np.int64))
+            self._only(camera)
             self._open(image, camera_info, depth, pose, map_frame)
         except BaseException:
             self._bag.close()
             raise
+
+    def _only(self, camera: str) -> None:
+        """Forget the pictures and calibrations of other cameras."""
+        self._named = bool(camera)
+        if not camera:
+            return
+        pictures = {
+            t for t, kind in self._bag.topics.items() if kind in (CAMERA_INFO, *IMAGE_KINDS)
+        }
+        own = {topic for topic in pictures if camera in topic.split("/")}
+        if not own:
+            raise BadInputError(
+                f"{self._bag.path}: no topic of pictures has the camera's name {shown(camera)} as "
+                f"a part, expected one such as /{camera}/image; there are "
+                f"{', '.join(sorted(pictures)) or 'none'}"
+            )
+        for topic in pictures - own:
+            del self._bag.topics[topic], self._bag.counts[topic]
 
     def _open(
         self,
@@ -184,7 +206,8 @@ class BagSource(Source):
             )
         if not self._poses.topic:
             self.left_out.add("frames_without_pose", len(self))
-        self.left_out.add("messages_on_other_topics", self._other_messages())
+        if not self._named:  # (of several cameras, nobody knows alone)
+            self.left_out.add("messages_on_other_topics", self._other_messages())
         self._see_one_frame()
         self.left_out.extend(self._bag.left_out)
         self.remarks[:0] = self._bag.remarks

@@ -18,4 +18,13 @@ from f4x_ros.sim.scene import ObjectLabel
 from f4x_ros.sim.scenes import SCENES
 from f4x_ros.sim.truth import WorldTruth
 
-__all__ = ["RATE_HZ", "SCENES", "ObjectLabel", "Phrase", "Rig", "World", "WorldTruth", "open_source"]
+__all__ = [
+    "RATE_HZ",
+    "SCENES",
+    "ObjectLabel",
+    "Phrase",
+    "Rig",
+    "World",
+    "WorldTruth",
+    "open_source",
+]

@@ -91,7 +91,9 @@ class World(Source):
         self.scene_name, self.seed, self._frames = scene, seed, frames
         self.mount = mount
         self._sensor_seed = (seed + _SEEDS_APART * list(MOUNTS).index(mount)) % 2**32
-        self._moments = self.sensor.kept(frames, self._sensor_seed)  # number of the moment of each frame
+        self._moments = self.sensor.kept(
+            frames, self._sensor_seed
+        )  # number of the moment of each frame
         super().__init__(
             world_name(scene, width, height, frames, seed, self.sensor.name, mount),
             stamps_at_rate(frames, RATE_HZ)[self._moments],
