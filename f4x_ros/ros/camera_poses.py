@@ -48,13 +48,19 @@ class CameraPoses:
         settings: `map_frame`, `pose_source`, `odometry.*`, `time_jump_s`, `transform_timeout_s`.
         complaints: is told about poses that are none.
         on_new: called when something came that a waiting frame may need.
+        transforms: those of another camera's; None = to be listened to.
 
     Attributes:
         transforms: what was heard on /tf and /tf_static.
     """
 
     def __init__(
-        self, node: Node, settings: Settings, complaints: Complaints, on_new: Callable[[], None]
+        self,
+        node: Node,
+        settings: Settings,
+        complaints: Complaints,
+        on_new: Callable[[], None],
+        transforms: TfListener | None = None,
     ) -> None:
         self._map_frame: str = plain_frame(settings["map_frame"])
         self._from_topic = settings["pose_source"] == "topic"
@@ -67,7 +73,8 @@ class CameraPoses:
             "patience_s": settings["transform_timeout_s"],
         }
         self._poses = TransformBuffer(**rules)
-        self.transforms = TfListener(
+        self._owns_transforms = transforms is None
+        self.transforms = transforms or TfListener(
             node,
             on_new=on_new,
             on_bad=complaints.bad_transform,
@@ -160,7 +167,8 @@ class CameraPoses:
 
     def close(self) -> None:
         """Stop listening to TF."""
-        self.transforms.close()
+        if self._owns_transforms:
+            self.transforms.close()
 
 
 def _pose_of(message: Any) -> Pose:

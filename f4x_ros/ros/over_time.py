@@ -58,6 +58,7 @@ class OverTime:
             shown = self._perception.show(
                 read_moment(request.stamp, "stamp"),
                 self._poses.view(request.view),
+                camera_name=request.camera,
                 orbit_rad=request.orbit,
                 width=request.width,
                 prompts=list(request.prompts) or None,

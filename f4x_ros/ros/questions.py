@@ -91,6 +91,7 @@ class Questions:
                 threshold=request.threshold,
                 stamp_ns=asked.stamp_ns,
                 view=self._poses.view(request.view),
+                camera_name=request.camera,
                 want_cloud=request.want_cloud,
                 max_results=request.max_results,
             )
@@ -126,6 +127,7 @@ class Questions:
                 clicked.box,
                 stamp_ns=clicked.stamp_ns,
                 view=self._poses.view(request.view),
+                camera_name=request.camera,
                 want_cloud=request.want_cloud,
             )
         except F4xError as error:
