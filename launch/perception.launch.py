@@ -28,6 +28,7 @@ RVIZ_TOPICS = ["overlay", "moving", "cloud", "map_cloud", "markers", "odometry"]
 
 # Arguments that are parameters of the node where they are given; else params_file has its say.
 PARAMETERS = {
+    "cameras": "cameras",
     "prompts": "prompts",
     "prompts_file": "prompts_file",
     "extractor": "features.extractor",
@@ -65,6 +66,17 @@ def declare_arguments() -> list[DeclareLaunchArgument]:
             "true: the node configures and activates itself; false: a lifecycle manager does",
         ),
         "log_level": ("info", "debug, info, warn, error or fatal"),
+        "cameras": (
+            "",
+            "names of several cameras that make one map, with commas in between: 'front, left'; "
+            "the topics below are then those under each name (front/image); empty: what "
+            "params_file says, which is one camera",
+        ),
+        "stereo": (
+            "false",
+            "true: depth comes of the pair left/image, right/image with their camera_info, in "
+            "place of the topics below",
+        ),
         "image_topic": ("image", "topic of the colour image (sensor_msgs/Image)"),
         "camera_info_topic": ("camera_info", "topic of its calibration (sensor_msgs/CameraInfo)"),
         "depth_topic": ("depth/image", "topic of the depth (32FC1 metres or 16UC1 millimetres)"),
@@ -123,7 +135,7 @@ def declare_arguments() -> list[DeclareLaunchArgument]:
             "configuration file of RViz",
         ),
     }
-    choices = dict.fromkeys(("use_sim_time", "autostart", "loop", "rviz", "web"), YES_OR_NO)
+    choices = dict.fromkeys(("use_sim_time", "autostart", "loop", "rviz", "web", "stereo"), YES_OR_NO)
     return [
         DeclareLaunchArgument(
             name, default_value=default, description=description, choices=choices.get(name)
@@ -141,13 +153,11 @@ def start(context: LaunchContext) -> list[object]:
         "ros_arguments": ["--log-level", said["log_level"]],
     }
     sim_time = {"use_sim_time": is_true(said["use_sim_time"])}
-    image_topics = [
-        ("image", said["image_topic"]),
-        ("camera_info", said["camera_info_topic"]),
-        ("depth/image", said["depth_topic"]),
-    ]
+    image_topics = remapped(said)
     given = {PARAMETERS[name]: said[name] for name in PARAMETERS if said[name]}
     page = {"web.port": WEB_PORT} if is_true(said["web"]) else {}
+    if is_true(said["stereo"]):
+        page["stereo"] = True
     actions: list[object] = []
     if examples := examples_for(
         said, is_default=said["params_file"] == PARAMS_FILE.perform(context)
@@ -179,6 +189,7 @@ def start(context: LaunchContext) -> list[object]:
                     {
                         **sim_time,
                         "source": as_text(said["camera"]),
+                        "cameras": as_text(said["cameras"]),
                         "rate_hz": LaunchConfiguration("camera_rate_hz"),
                         "loop": loop,
                         # (odometry is for cameras whose pose nobody knows)
@@ -194,6 +205,25 @@ def start(context: LaunchContext) -> list[object]:
     if is_true(said["rviz"]):
         actions.append(rviz(said["rviz_config"], sim_time, common))
     return actions
+
+
+def remapped(said: dict[str, str]) -> list[tuple[str, str]]:
+    """Where the topics of the images are; of several cameras, under the name of each."""
+    topics = {
+        "image": said["image_topic"],
+        "camera_info": said["camera_info_topic"],
+        "depth/image": said["depth_topic"],
+    }
+    names = [name.strip() for name in said["cameras"].split(",") if name.strip()]
+    if not names:
+        return list(topics.items())
+    for topic in topics.values():
+        if topic.startswith(("/", "~")):
+            raise RuntimeError(
+                f"'{topic}' with cameras:='{said['cameras']}', expected the part after the "
+                "camera's name: color/image_raw for /front/color/image_raw"
+            )
+    return [(f"{one}/{name}", f"{one}/{topic}") for one in names for name, topic in topics.items()]
 
 
 def rviz(config: str, sim_time: dict[str, bool], common: dict[str, object]) -> object:

@@ -42,6 +42,10 @@ def add_topic_arguments(parser: argparse.ArgumentParser) -> None:
         help="several cameras into one map: a bag with topics under each name (/front/image), a "
         "folder with a recording of each, or those of a drawn world (front, left, right, back)",
     )  # fmt: skip
+    parser.add_argument(
+        "--stereo", action="store_true",
+        help="of a bag: depth comes of the left and the right image of a calibrated pair",
+    )  # fmt: skip
 
 
 def topic_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -55,6 +59,8 @@ def topic_options(options: argparse.Namespace) -> dict[str, Any]:
         from f4x_ros.io.cameras import check_names
 
         chosen["cameras"] = check_names(cameras.replace(" ", "").split(","), "--cameras")
+    if getattr(options, "stereo", False):
+        chosen["stereo"] = True
     return chosen
 
 
@@ -65,7 +71,10 @@ def flags_of(chosen: dict[str, Any]) -> list[str]:
         for flag, (name, _) in _TOPIC_FLAGS.items()
         if name in chosen
         for word in (flag, str(chosen[name]))
-    ] + (["--cameras", ",".join(chosen["cameras"])] if "cameras" in chosen else [])
+    ] + [
+        *(["--cameras", ",".join(chosen["cameras"])] if "cameras" in chosen else []),
+        *(["--stereo"] if "stereo" in chosen else []),
+    ]
 
 
 def open_recording(spec: str, chosen: dict[str, Any]) -> Source:
@@ -94,10 +103,9 @@ def check_chosen(spec: str, chosen: dict[str, Any]) -> None:
         open_source(spec).close()  # says what it is instead, unless it is a drawn world
     elif found[0] is BagSource:
         return
-    flag, value = flags_of(chosen)[:2]
-    raise BadInputError(
-        f"{flag} is '{value}', but source '{spec}' is no ROS 2 bag: only a bag has topics"
-    )
+    flag, *value = flags_of(chosen)[:2]
+    said = f"{flag} is given" if flag == "--stereo" else f"{flag} is '{value[0]}'"
+    raise BadInputError(f"{said}, but source '{spec}' is no ROS 2 bag: only a bag has topics")
 
 
 class Part:

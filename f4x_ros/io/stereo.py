@@ -127,6 +127,17 @@ class StereoPair:
         return np.where((disparity > 0) & (disparity <= columns), disparity, np.float32(0))
 
 
+def calibration_key(info: Any) -> tuple[object, ...]:
+    """Equal for calibrations that say the same."""
+    roi = info.roi
+    return (
+        *(info.width, info.height, info.distortion_model),
+        *(tuple(info.d), tuple(info.k), tuple(info.r), tuple(info.p)),
+        *(info.binning_x, info.binning_y),
+        *(roi.x_offset, roi.y_offset, roi.width, roi.height),
+    )
+
+
 def _are_pair(left: NDArray[np.uint8], right: NDArray[np.uint8], offset_px: float) -> bool:
     """Whether features of two rectified pictures lie as those of a pair do; False: too few to tell.
 

@@ -17,7 +17,7 @@ from f4x_ros.core.errors import BadSampleError, F4xError
 from f4x_ros.io.rectify import Rectifier
 from f4x_ros.io.register import DepthToColor, depth_lens, named_rectified
 from f4x_ros.io.ros_images import UNNAMED_ENCODINGS
-from f4x_ros.io.stereo import StereoPair
+from f4x_ros.io.stereo import StereoPair, calibration_key
 from f4x_ros.io.transforms import plain_frame
 from f4x_ros.ros.channels import IMAGE, INFO, RIGHT, RIGHT_INFO, Channels
 from f4x_ros.ros.conversions import stamp_ns
@@ -65,13 +65,7 @@ class _Calibrations:
 
     def of(self, info: CameraInfo) -> Rectifier:
         """Raises ValueError if it cannot be used, and none before it could."""
-        roi = info.roi
-        key = (
-            *(info.width, info.height, info.distortion_model),
-            *(tuple(info.d), tuple(info.k), tuple(info.r), tuple(info.p)),
-            *(info.binning_x, info.binning_y),
-            *(roi.x_offset, roi.y_offset, roi.width, roi.height),
-        )
+        key = calibration_key(info)
         if self._made is not None and key == self._made[0]:
             self._bad_in_a_row = 0
             return self._made[1]
@@ -235,16 +229,7 @@ class FrameBuilder:
 
     def _stereo(self, left: CameraInfo, right: CameraInfo) -> StereoPair:
         """The pair of two calibrations, made anew when one of them changes."""
-        key = tuple(
-            value
-            for info in (left, right)
-            for value in (
-                *(info.width, info.height, info.distortion_model),
-                *(tuple(info.d), tuple(info.k), tuple(info.r), tuple(info.p)),
-                *(info.binning_x, info.binning_y, info.roi.x_offset, info.roi.y_offset),
-                *(info.roi.width, info.roi.height),
-            )
-        )
+        key = (*calibration_key(left), *calibration_key(right))
         if self._pair is None or self._pair[0] != key:
             topics = self._names[IMAGE], self._names[RIGHT]
             made = StereoPair(

@@ -24,7 +24,7 @@ from f4x_ros.core.base.limits import MAX_FRAME_NAME_LETTERS, MAX_SOURCE_LETTERS
 from f4x_ros.core.config import Config
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.io.cameras import check_names
-from f4x_ros.ros.options import Option, checked, declare, shortened, shown, unknown
+from f4x_ros.ros.options import Option, checked, declare, listed, shortened, shown, unknown
 
 _FRAMES = ("map_frame", "camera_frame", "odometry.base_frame", "odometry.odom_frame")
 _LISTS = ("prompts", "cameras")
@@ -263,13 +263,6 @@ class NodeParameters:
         for one in ours:
             self._problems.pop(one.name, None)
         return SetParametersResult(successful=True)
-
-
-def listed(given: Any) -> Any:
-    """Texts given as one, with commas in between, as a list; anything else as it is."""
-    if not isinstance(given, str):
-        return given
-    return [part.strip() for part in given.split(",") if part.strip()]
 
 
 def _not_a_folder(name: str, value: str, error: OSError) -> BadInputError:
