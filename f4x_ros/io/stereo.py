@@ -202,8 +202,8 @@ def _baseline_m(left: Any, right: Any, where_left: str, where_right: str) -> flo
     if not _BASELINE_M[0] <= baseline <= _BASELINE_M[1]:
         said = "there is no baseline" if baseline == 0 else f"the baseline is {baseline:g} m"
         raise BadInputError(
-            f"{where_right}: {said} (p[3] is {Q[0, 3]:g}), expected p[3] = -fx * baseline with "
-            f"{_BASELINE_M[0]:g} to {_BASELINE_M[1]:g} m"
+            f"{where_right}: {said} (p[3] is {Q[0, 3] + 0.0:g}), expected p[3] = -fx * baseline "
+            f"with {_BASELINE_M[0]:g} to {_BASELINE_M[1]:g} m"
         )
     return baseline
 

@@ -38,6 +38,7 @@ KINDS: dict[str, bytes] = {
     "silent": ERROR,  # there is a publisher, but nothing comes
     "camera_info": ERROR,  # calibration that is no calibration
     "sync": ERROR,  # image and depth never pair
+    "stereo": ERROR,  # pictures that are of no pair, or swapped
     "time": WARN,  # stamps go backwards
     "pose": ERROR,  # a pose or transform with values that are not a pose
     "transform": ERROR,  # no transform at the time of the frames
@@ -71,8 +72,8 @@ _LOGGED_HERE = (
 )
 # What a frame that comes through has shown to be over.
 _OF_FRAMES = (
-    *("camera_info", "time", "pose", "transform", "image", "depth", "processing", "stamps"),
-    "overload",
+    *("camera_info", "stereo", "time", "pose", "transform", "image", "depth", "processing"),
+    *("stamps", "overload"),
 )
 
 

@@ -224,7 +224,7 @@ class FrameBuilder:
         try:
             metres = pair.depth(*pictures)
         except BadSampleError as error:
-            raise BadFrameError("sync", error.reason, str(error)) from error
+            raise BadFrameError("stereo", error.reason, str(error)) from error
         return self._made(image, rgb, metres, pair.left, T_map_camera)
 
     def _stereo(self, left: CameraInfo, right: CameraInfo) -> StereoPair:
