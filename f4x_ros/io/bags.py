@@ -236,6 +236,11 @@ class BagSource(Source):
         self.left_out.extend(self._bag.left_out)
         self.remarks[:0] = self._bag.remarks
 
+    @property
+    def right(self) -> str:
+        """The topic of the right images of a stereo pair; "" = it is none."""
+        return self._right.image if self._right is not None else ""
+
     def close(self) -> None:
         self._bag.close()
 
