@@ -15,6 +15,7 @@ from f4x_ros.core.errors import BadInputError, BadSampleError
 from f4x_ros.io import open_source, write_bag
 from f4x_ros.io.bag_topics import CAMERA_INFO, IMAGE, TF
 from f4x_ros.io.cameras import CamerasSource, check_names, of_camera
+from f4x_ros.io.extrinsics import read_extrinsic
 from f4x_ros.io.source import Source
 
 _CAMERA = PinholeCamera(8, 6, 10.0, 10.0, 4.0, 3.0)
@@ -188,3 +189,30 @@ def test_the_feed_counts_frames_for_their_camera() -> None:
     feed.run(refuse_one)
     assert used == ["front", "left"]
     assert feed.lost.counts == {"images_unreadable_of_left": 1, "frames_unusable_of_front": 1}
+
+
+def test_where_a_camera_is_mounted_may_be_told(tmp_path: Path) -> None:
+    messages = [one for one in rig_messages() if one[0] != "/tf_static"]
+    path = bag.write(tmp_path / "rig", messages)
+    told = ["base front_eye 0 0 0 0 0 0 1", "/base left_eye 0.3, 0, 0, 0, 0, 0, 1"]
+    with open_source(path, cameras=("front", "left"), extrinsics=told) as source:
+        for frame in source:
+            assert frame.T_map_camera is not None
+            beside = 0.3 if frame.camera_name == "left" else 0.0
+            x = (frame.stamp_ns - bag.START) / 1e9 + beside
+            assert frame.T_map_camera[0, 3] == pytest.approx(x, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("base eye 1 2 3", "5 words, expected 'PARENT CHILD X Y Z QX QY QZ QW'"),
+        ("base base 0 0 0 0 0 0 1", "two different names"),
+        ("base eye 0 0 0 0 0 0 0", "quaternion"),
+        ("base eye 0 0 x 0 0 0 1", "could not convert"),
+        ("base eye 0 0 nan 0 0 0 1", "not finite"),
+    ],
+)
+def test_transforms_that_are_none_are_named(text: str, said: str) -> None:
+    with pytest.raises(BadInputError, match=said):
+        read_extrinsic(text)

@@ -245,6 +245,7 @@ def test_the_report_tells_of_each_camera(
             "expected tf or topic with 2 cameras: odometry follows one camera",
         ),
         ({"cameras": ["a", "b"], "camera_frame": "eye"}, "parameter 'camera_frame' is 'eye'"),
+        ({"extrinsics": ["a b 0 0 0"]}, "parameter 'extrinsics' has 'a b 0 0 0', 5 words"),
         ({"cameras": ["left"], "stereo": True}, "parameter 'cameras' has 'left', expected other"),
     ],
 )
@@ -256,6 +257,24 @@ def test_cameras_that_cannot_be_are_refused_by_name(
 
         assert run.node.trigger_configure() != TransitionCallbackReturn.SUCCESS
         assert said in run.says("configuration")
+
+
+def test_where_cameras_are_mounted_may_be_told(
+    client: PerceptionClient, sides: tuple[Side, Side]
+) -> None:
+    front, left = sides
+    told = ["front_eye left_eye 0.3 0 0 0 0 0 1"]
+    with running(client, cameras=["front", "left"], extrinsics=told) as run:
+        run.client.start()
+        for one in sides:
+            one.wait_until_heard()
+        for i in range(3):
+            front.film(i)
+            left.film(i, tf=False)
+        run.counted("processed_of_left", 3)
+        perception = run.node._session._perception  # type: ignore[union-attr]
+        where = [perception.viewpoint(camera_name=name)[1][0, 3] for name in ("front", "left")]
+        assert where == pytest.approx([0.02, 0.32])
 
 
 def test_names_with_commas_in_between_are_a_list(client: PerceptionClient) -> None:

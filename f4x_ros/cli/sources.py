@@ -46,6 +46,11 @@ def add_topic_arguments(parser: argparse.ArgumentParser) -> None:
         "--stereo", action="store_true",
         help="of a bag: depth comes of the left and the right image of a calibrated pair",
     )  # fmt: skip
+    parser.add_argument(
+        "--extrinsic", action="append", default=[], metavar="TRANSFORM",
+        help="of a bag: a transform it lacks, 'PARENT CHILD X Y Z QX QY QZ QW', such as where a "
+        "camera is mounted; may be given several times",
+    )  # fmt: skip
 
 
 def topic_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -61,6 +66,8 @@ def topic_options(options: argparse.Namespace) -> dict[str, Any]:
         chosen["cameras"] = check_names(cameras.replace(" ", "").split(","), "--cameras")
     if getattr(options, "stereo", False):
         chosen["stereo"] = True
+    if extrinsics := getattr(options, "extrinsic", []):
+        chosen["extrinsics"] = extrinsics
     return chosen
 
 
@@ -74,6 +81,7 @@ def flags_of(chosen: dict[str, Any]) -> list[str]:
     ] + [
         *(["--cameras", ",".join(chosen["cameras"])] if "cameras" in chosen else []),
         *(["--stereo"] if "stereo" in chosen else []),
+        *(word for text in chosen.get("extrinsics", ()) for word in ("--extrinsic", text)),
     ]
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from f4x_ros.io.bag_poses import BagPoses
 from f4x_ros.io.bag_stereo import RightTopics, stereo_topics
 from f4x_ros.io.bag_storage import BagStorage, Entry
 from f4x_ros.io.bag_topics import FLAGS, TF, TF_POSE, choose_topics
+from f4x_ros.io.extrinsics import read_extrinsic
 from f4x_ros.io.rectify import Rectifier
 from f4x_ros.io.register import DepthToColor, depth_lens, named_rectified, same_frame
 from f4x_ros.io.ros_images import (
@@ -86,6 +88,7 @@ class BagSource(Source):
         slop_s: float = 0.02,
         camera: str = "",
         stereo: bool = False,
+        extrinsics: Sequence[str] = (),
     ) -> None:
         """Index the bag, and decode one frame of it to see that it can be read.
 
@@ -102,6 +105,7 @@ class BagSource(Source):
                 /front/image; "" = all.
             stereo: depth comes of the left and the right image of a pair, see `stereo`; ``image``
                 names the left one, ``depth`` is not used.
+            extrinsics: transforms that the bag lacks, see `read_extrinsic`.
 
         Raises:
             ValueError: not a bag, a topic or frame is missing or could be one of several, or no
@@ -110,6 +114,7 @@ class BagSource(Source):
         if not slop_s >= 0:
             raise BadInputError(f"slop_s is {slop_s!r}, expected >= 0 seconds")
         self._slop_ns = int(slop_s * 1e9)
+        self._extrinsics = [read_extrinsic(text) for text in extrinsics]
         self._bag = BagStorage(Path(path))
         try:
             super().__init__(Path(path).stem, np.zeros(0, np.int64))
@@ -200,6 +205,7 @@ class BagSource(Source):
                 slop_ns=self._slop_ns,
                 left_out=self.left_out,
                 remarks=self.remarks,
+                extrinsics=self._extrinsics,
             )
         except BadInputError as error:
             if named:

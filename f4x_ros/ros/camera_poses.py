@@ -15,6 +15,7 @@ from rclpy.node import Node
 from f4x_ros.core.base.limits import check_frame_name
 from f4x_ros.core.data import Pose
 from f4x_ros.core.errors import F4xError, shown
+from f4x_ros.io.extrinsics import read_extrinsic
 from f4x_ros.io.register import same_frame
 from f4x_ros.io.transforms import plain_frame
 from f4x_ros.ros.camera_links import CameraLinks, Links
@@ -81,6 +82,10 @@ class CameraPoses:
             on_choice=complaints.several_parents,
             **rules,
         )
+        if transforms is None:
+            for text in filter(None, settings["extrinsics"]):
+                one = read_extrinsic(text)
+                self.transforms.add(one.parent, one.child, 0, one.T_parent_child, static=True)
         self._child: str | None = None  # whose poses the topic gives
         self._unplaced: set[tuple[str, str]] = set()  # frames that nothing has ever connected
 

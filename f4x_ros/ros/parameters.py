@@ -24,6 +24,7 @@ from f4x_ros.core.base.limits import MAX_FRAME_NAME_LETTERS, MAX_SOURCE_LETTERS
 from f4x_ros.core.config import Config
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.io.cameras import check_names
+from f4x_ros.io.extrinsics import read_extrinsic
 from f4x_ros.ros.options import Option, checked, declare, listed, shortened, shown, unknown
 
 _FRAMES = ("map_frame", "camera_frame", "odometry.base_frame", "odometry.odom_frame")
@@ -84,6 +85,12 @@ OPTIONS: tuple[Option, ...] = (
         [""],
         "names of several cameras that make one map, each with its topics under its name "
         "(front/image, ~/front/masks); none = one camera",
+    ),
+    Option(
+        "extrinsics",
+        [""],
+        "transforms that TF does not have, such as where cameras are mounted: 'PARENT CHILD X Y Z "
+        "QX QY QZ QW' each",
     ),
     Option(
         "stereo",
@@ -355,6 +362,8 @@ def _check_odometry(values: Mapping[str, Any]) -> None:
 
 def _check_cameras(values: Mapping[str, Any]) -> None:
     """Names that can be parts of topics, and what several cameras cannot have."""
+    for text in filter(None, values["extrinsics"]):
+        read_extrinsic(text, "parameter 'extrinsics'")
     names = [name for name in values["cameras"] if name]
     if not names:
         return
