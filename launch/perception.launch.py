@@ -74,8 +74,12 @@ def declare_arguments() -> list[DeclareLaunchArgument]:
         ),
         "stereo": (
             "false",
-            "true: depth comes of the pair left/image, right/image with their camera_info, in "
-            "place of the topics below",
+            "true: depth comes of a pair of images, in place of the topics below",
+        ),
+        "left_topic": ("left/image", "with stereo, the left image; its camera_info is beside it"),
+        "right_topic": (
+            "right/image",
+            "with stereo, the right image; its camera_info is beside it",
         ),
         "image_topic": ("image", "topic of the colour image (sensor_msgs/Image)"),
         "camera_info_topic": ("camera_info", "topic of its calibration (sensor_msgs/CameraInfo)"),
@@ -135,7 +139,9 @@ def declare_arguments() -> list[DeclareLaunchArgument]:
             "configuration file of RViz",
         ),
     }
-    choices = dict.fromkeys(("use_sim_time", "autostart", "loop", "rviz", "web", "stereo"), YES_OR_NO)
+    choices = dict.fromkeys(
+        ("use_sim_time", "autostart", "loop", "rviz", "web", "stereo"), YES_OR_NO
+    )
     return [
         DeclareLaunchArgument(
             name, default_value=default, description=description, choices=choices.get(name)
@@ -214,6 +220,10 @@ def remapped(said: dict[str, str]) -> list[tuple[str, str]]:
         "camera_info": said["camera_info_topic"],
         "depth/image": said["depth_topic"],
     }
+    if is_true(said["stereo"]):
+        topics = {f"{side}/image": said[f"{side}_topic"] for side in ("left", "right")}
+        infos = {name: topic.rpartition("/")[0] + "/camera_info" for name, topic in topics.items()}
+        topics |= {name.replace("image", "camera_info"): info for name, info in infos.items()}
     names = [name.strip() for name in said["cameras"].split(",") if name.strip()]
     if not names:
         return list(topics.items())
