@@ -80,7 +80,7 @@ class _OfCamera:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._kept: list[_Kept] = []
-        self._nbytes = 0
+        self.nbytes = 0
         self._stride = 1
         self._seen = 0
 
@@ -93,10 +93,10 @@ class _OfCamera:
     def add(self, frame: Frame) -> None:
         if self._seen % self._stride == 0:
             self._kept.append(_Kept.of(frame))
-            self._nbytes += self._kept[-1].nbytes
-            while self._nbytes > self._max_bytes and len(self._kept) > 1:
+            self.nbytes += self._kept[-1].nbytes
+            while self.nbytes > self._max_bytes and len(self._kept) > 1:
                 self._kept = self._kept[::2]
-                self._nbytes = sum(kept.nbytes for kept in self._kept)
+                self.nbytes = sum(kept.nbytes for kept in self._kept)
                 self._stride *= 2
         self._seen += 1
 
@@ -111,6 +111,11 @@ class HeldOut:
     def __init__(self, max_bytes: int = 200_000_000) -> None:
         self._max_bytes = max_bytes
         self._of: dict[str, _OfCamera] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """What is kept, compressed."""
+        return sum(kept.nbytes for kept in self._of.values())
 
     def __len__(self) -> int:
         return sum(len(kept) for kept in self._of.values())
