@@ -143,13 +143,13 @@ def test_held_out_frames_stay_within_their_memory_and_spread_over_the_run() -> N
     held_out = HeldOut(max_bytes=int(one.nbytes * 4.5))
     for index in range(40):
         held_out.add(make_frame(index))
-    assert held_out._nbytes <= held_out._max_bytes
-    stamps = [kept.stamp_ns for kept in held_out._kept]
+    assert held_out.nbytes <= held_out._max_bytes
+    stamps = [kept.stamp_ns for kept in held_out._of[""]]
     gaps = np.diff(stamps) // STEP_NS
     assert 2 <= len(stamps) <= 5
     assert len(set(gaps)) == 1
-    assert np.array_equal(held_out._kept[0].rgb(), make_frame(0).rgb)
-    assert np.array_equal(held_out._kept[0].depth(), make_frame(0).depth)
+    assert np.array_equal(held_out._of[""]._kept[0].rgb(), make_frame(0).rgb)
+    assert np.array_equal(held_out._of[""]._kept[0].depth(), make_frame(0).depth)
 
 
 def test_what_cannot_be_measured_is_null_in_the_report_and_said_in_the_table(
