@@ -215,15 +215,19 @@ def start(context: LaunchContext) -> list[object]:
 
 def remapped(said: dict[str, str]) -> list[tuple[str, str]]:
     """Where the topics of the images are; of several cameras, under the name of each."""
-    topics = {
+    left, right = said["left_topic"], said["right_topic"]
+    pair = {
+        "left/image": left,
+        "left/camera_info": info_beside(left),
+        "right/image": right,
+        "right/camera_info": info_beside(right),
+    }
+    with_depth = {
         "image": said["image_topic"],
         "camera_info": said["camera_info_topic"],
         "depth/image": said["depth_topic"],
     }
-    if is_true(said["stereo"]):
-        topics = {f"{side}/image": said[f"{side}_topic"] for side in ("left", "right")}
-        infos = {name: topic.rpartition("/")[0] + "/camera_info" for name, topic in topics.items()}
-        topics |= {name.replace("image", "camera_info"): info for name, info in infos.items()}
+    topics = pair if is_true(said["stereo"]) else with_depth
     names = [name.strip() for name in said["cameras"].split(",") if name.strip()]
     if not names:
         return list(topics.items())
@@ -234,6 +238,11 @@ def remapped(said: dict[str, str]) -> list[tuple[str, str]]:
                 "camera's name: color/image_raw for /front/color/image_raw"
             )
     return [(f"{one}/{name}", f"{one}/{topic}") for one in names for name, topic in topics.items()]
+
+
+def info_beside(topic: str) -> str:
+    """The calibration beside an image, where image_transport expects it."""
+    return "/".join([*topic.split("/")[:-1], "camera_info"])
 
 
 def rviz(config: str, sim_time: dict[str, bool], common: dict[str, object]) -> object:
