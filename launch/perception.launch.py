@@ -28,6 +28,7 @@ RVIZ_TOPICS = ["overlay", "moving", "cloud", "map_cloud", "markers", "odometry"]
 
 # Arguments that are parameters of the node where they are given; else params_file has its say.
 PARAMETERS = {
+    "cameras": "cameras",
     "prompts": "prompts",
     "prompts_file": "prompts_file",
     "extractor": "features.extractor",
@@ -65,6 +66,21 @@ def declare_arguments() -> list[DeclareLaunchArgument]:
             "true: the node configures and activates itself; false: a lifecycle manager does",
         ),
         "log_level": ("info", "debug, info, warn, error or fatal"),
+        "cameras": (
+            "",
+            "names of several cameras that make one map, with commas in between: 'front, left'; "
+            "the topics below are then those under each name (front/image); empty: what "
+            "params_file says, which is one camera",
+        ),
+        "stereo": (
+            "false",
+            "true: depth comes of a pair of images, in place of the topics below",
+        ),
+        "left_topic": ("left/image", "with stereo, the left image; its camera_info is beside it"),
+        "right_topic": (
+            "right/image",
+            "with stereo, the right image; its camera_info is beside it",
+        ),
         "image_topic": ("image", "topic of the colour image (sensor_msgs/Image)"),
         "camera_info_topic": ("camera_info", "topic of its calibration (sensor_msgs/CameraInfo)"),
         "depth_topic": ("depth/image", "topic of the depth (32FC1 metres or 16UC1 millimetres)"),
@@ -123,7 +139,9 @@ def declare_arguments() -> list[DeclareLaunchArgument]:
             "configuration file of RViz",
         ),
     }
-    choices = dict.fromkeys(("use_sim_time", "autostart", "loop", "rviz", "web"), YES_OR_NO)
+    choices = dict.fromkeys(
+        ("use_sim_time", "autostart", "loop", "rviz", "web", "stereo"), YES_OR_NO
+    )
     return [
         DeclareLaunchArgument(
             name, default_value=default, description=description, choices=choices.get(name)
@@ -141,13 +159,11 @@ def start(context: LaunchContext) -> list[object]:
         "ros_arguments": ["--log-level", said["log_level"]],
     }
     sim_time = {"use_sim_time": is_true(said["use_sim_time"])}
-    image_topics = [
-        ("image", said["image_topic"]),
-        ("camera_info", said["camera_info_topic"]),
-        ("depth/image", said["depth_topic"]),
-    ]
+    image_topics = remapped(said)
     given = {PARAMETERS[name]: said[name] for name in PARAMETERS if said[name]}
     page = {"web.port": WEB_PORT} if is_true(said["web"]) else {}
+    if is_true(said["stereo"]):
+        page["stereo"] = True
     actions: list[object] = []
     if examples := examples_for(
         said, is_default=said["params_file"] == PARAMS_FILE.perform(context)
@@ -179,6 +195,7 @@ def start(context: LaunchContext) -> list[object]:
                     {
                         **sim_time,
                         "source": as_text(said["camera"]),
+                        "cameras": as_text(said["cameras"]),
                         "rate_hz": LaunchConfiguration("camera_rate_hz"),
                         "loop": loop,
                         # (odometry is for cameras whose pose nobody knows)
@@ -194,6 +211,38 @@ def start(context: LaunchContext) -> list[object]:
     if is_true(said["rviz"]):
         actions.append(rviz(said["rviz_config"], sim_time, common))
     return actions
+
+
+def remapped(said: dict[str, str]) -> list[tuple[str, str]]:
+    """Where the topics of the images are; of several cameras, under the name of each."""
+    left, right = said["left_topic"], said["right_topic"]
+    pair = {
+        "left/image": left,
+        "left/camera_info": info_beside(left),
+        "right/image": right,
+        "right/camera_info": info_beside(right),
+    }
+    with_depth = {
+        "image": said["image_topic"],
+        "camera_info": said["camera_info_topic"],
+        "depth/image": said["depth_topic"],
+    }
+    topics = pair if is_true(said["stereo"]) else with_depth
+    names = [name.strip() for name in said["cameras"].split(",") if name.strip()]
+    if not names:
+        return list(topics.items())
+    for topic in topics.values():
+        if topic.startswith(("/", "~")):
+            raise RuntimeError(
+                f"'{topic}' with cameras:='{said['cameras']}', expected the part after the "
+                "camera's name: color/image_raw for /front/color/image_raw"
+            )
+    return [(f"{one}/{name}", f"{one}/{topic}") for one in names for name, topic in topics.items()]
+
+
+def info_beside(topic: str) -> str:
+    """The calibration beside an image, where image_transport expects it."""
+    return "/".join([*topic.split("/")[:-1], "camera_info"])
 
 
 def rviz(config: str, sim_time: dict[str, bool], common: dict[str, object]) -> object:

@@ -162,7 +162,9 @@ class FakePerception:
             seen.alpha,
         )
 
-    def render(self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int = 0) -> RenderedView:
+    def render(
+        self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int = 0, camera_name: str = ""
+    ) -> RenderedView:
         self.renders_at.append(stamp_ns)
         return self._see(next(f for f in self.frames if f.stamp_ns == stamp_ns))
 

@@ -90,6 +90,28 @@ def test_camera_and_rviz_start_when_asked_for(start: Start) -> None:
     assert start(**EVERYTHING).keys() == {"perception", "camera", "rviz2", "words"}
 
 
+def test_cameras_have_the_topics_under_their_names(start: Start) -> None:
+    made = start(cameras="front, left", image_topic="color/image_raw", camera="demo")
+    for node in (made["perception"], made["camera"]):
+        topics = dict(node.kwargs["remappings"])
+        assert topics["front/image"] == "front/color/image_raw"
+        assert topics["left/depth/image"] == "left/depth/image"
+        assert "image" not in topics
+    assert parameters(made["perception"], {})["cameras"] == "front, left"
+    with pytest.raises(RuntimeError, match="expected the part after the camera's name"):
+        start(cameras="front", image_topic="/front/color/image_raw")
+
+
+def test_a_pair_has_the_calibrations_beside_its_images(start: Start) -> None:
+    made = start(stereo="true", left_topic="/zed/left/image_raw")["perception"]
+    topics = dict(made.kwargs["remappings"])
+    assert topics["left/image"] == "/zed/left/image_raw"
+    assert topics["left/camera_info"] == "/zed/left/camera_info"
+    assert topics["right/camera_info"] == "right/camera_info"
+    assert "depth/image" not in topics
+    assert parameters(made, {})["stereo"] is True
+
+
 def test_the_page_is_where_f4x_view_would_show_it(start: Start, defaults: dict[str, str]) -> None:
     options = cli.parser().parse_args(["view", "map.f4x"])
     assert parameters(start(web="true")["perception"], defaults)["web.port"] == options.port

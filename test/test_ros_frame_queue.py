@@ -25,6 +25,8 @@ class Frame:
     name: int
     lacks: str = ""
     needs: str | None = None  # when it has waited long enough; None = the same
+    camera_name: str = ""
+    epoch: int = 0
 
     @property
     def ns(self) -> int:

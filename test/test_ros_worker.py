@@ -31,6 +31,7 @@ class Frame:
 
     def __init__(self, run: Callable[[], Any], lacks: str = "") -> None:
         self._run, self.lacks, self.ns = run, lacks, 0
+        self.epoch, self.camera_name = 0, ""
         self.looked_at = threading.Event()
 
     def missing(self) -> str:
@@ -63,8 +64,8 @@ def make(log: Log) -> Iterator[Make]:
         made.append(
             Worker(
                 FrameQueue(policy, queue_size, wait_s),
-                on_drop=lambda cause, reason, ns: log.drops.append((cause, reason)),
-                on_error=lambda error, ns: log.errors.append(error),
+                on_drop=lambda drop: log.drops.append((drop.cause, drop.reason)),
+                on_error=lambda error, job: log.errors.append(error),
             )
         )
         return made[-1]
@@ -183,8 +184,8 @@ def test_the_executor_is_woken_when_a_task_is_done(log: Log) -> None:
     woken = threading.Event()
     worker = Worker(
         FrameQueue("all", 1, 1.0),
-        on_drop=lambda cause, reason: None,
-        on_error=lambda error, ns: log.errors.append(error),
+        on_drop=lambda drop: None,
+        on_error=lambda error, job: log.errors.append(error),
         wake_executor=woken.set,
     )
     worker.call(lambda: None)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from f4x_ros.cli.sources import check_chosen, flags_of
 from f4x_ros.cli.table import table
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from f4x_ros.io.survey import Survey
 
 
-def examine(path: str, chosen: dict[str, str]) -> int:
+def examine(path: str, chosen: dict[str, Any]) -> int:
     """Print all about a recording; 0 if it can be mapped, else 1.
 
     Raises:

@@ -80,6 +80,10 @@ def run(options: argparse.Namespace) -> int:
             "of --ros gets the topics of our own camera"
         )
     opened = [open_recording(spec, chosen) for spec in specs]
+    if options.ros and (rigs := [one.name for one in opened if hasattr(one, "cameras")]):
+        raise BadInputError(
+            f"--ros with {rigs[0]!r}, expected a source of one camera: it compares frame by frame"
+        )
     if options.questions:
         from f4x_ros.cli.eval_questions import run_questions
 
@@ -177,7 +181,10 @@ def _evaluated(
         from f4x_ros.eval.subjects.subject import LibrarySubject
 
         with LibrarySubject(
-            Perception(config), folder, source=source.name, recording=source
+            Perception(config, cameras=getattr(source, "cameras", ())),
+            folder,
+            source=source.name,
+            recording=source,
         ) as library:
             return evaluate(source, library, show)
 

@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     from f4x_ros.eval.subjects.feed import Feed
     from f4x_ros.eval.subjects.run_recorder import RunRecorder
 
-    perception = Perception(config)
+    perception = Perception(config, cameras=getattr(opened, "cameras", ()))
     use_prompts(perception, prompts, keep_all=options.prompts_file is not None)
     stop = options.start + options.frames if options.frames else 0
     source = Part(prepared(opened, stop), options.start, options.frames)

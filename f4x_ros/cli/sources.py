@@ -37,6 +37,20 @@ def add_topic_arguments(parser: argparse.ArgumentParser) -> None:
         metavar = {"--fixed-frame": "FRAME", "--slop": "SECONDS"}.get(flag, "TOPIC")
         kind = float if flag == "--slop" else str
         group.add_argument(flag, metavar=metavar, help=text, type=kind)
+    parser.add_argument(
+        "--cameras", metavar="NAME,NAME",
+        help="several cameras into one map: a bag with topics under each name (/front/image), a "
+        "folder with a recording of each, or those of a drawn world (front, left, right, back)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--stereo", action="store_true",
+        help="of a bag: depth comes of the left and the right image of a calibrated pair",
+    )  # fmt: skip
+    parser.add_argument(
+        "--extrinsic", action="append", default=[], metavar="TRANSFORM",
+        help="of a bag: a transform it lacks, 'PARENT CHILD X Y Z QX QY QZ QW', such as where a "
+        "camera is mounted; may be given several times",
+    )  # fmt: skip
 
 
 def topic_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -45,7 +59,16 @@ def topic_options(options: argparse.Namespace) -> dict[str, Any]:
         name: getattr(options, flag.removeprefix("--").replace("-", "_"), None)
         for flag, (name, _) in _TOPIC_FLAGS.items()
     }
-    return {name: value for name, value in given.items() if value is not None}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if cameras := getattr(options, "cameras", None):
+        from f4x_ros.io.cameras import check_names
+
+        chosen["cameras"] = check_names(cameras.replace(" ", "").split(","), "--cameras")
+    if getattr(options, "stereo", False):
+        chosen["stereo"] = True
+    if extrinsics := getattr(options, "extrinsic", []):
+        chosen["extrinsics"] = extrinsics
+    return chosen
 
 
 def flags_of(chosen: dict[str, Any]) -> list[str]:
@@ -55,11 +78,15 @@ def flags_of(chosen: dict[str, Any]) -> list[str]:
         for flag, (name, _) in _TOPIC_FLAGS.items()
         if name in chosen
         for word in (flag, str(chosen[name]))
+    ] + [
+        *(["--cameras", ",".join(chosen["cameras"])] if "cameras" in chosen else []),
+        *(["--stereo"] if "stereo" in chosen else []),
+        *(word for text in chosen.get("extrinsics", ()) for word in ("--extrinsic", text)),
     ]
 
 
 def open_recording(spec: str, chosen: dict[str, Any]) -> Source:
-    """Open a source; `chosen` (`topic_options`) is for bags alone.
+    """Open a source; `chosen` (`topic_options`) is for bags alone, but for the cameras.
 
     Raises:
         BadInputError: the source is not as expected, or topics are named and it is no bag.
@@ -76,6 +103,7 @@ def check_chosen(spec: str, chosen: dict[str, Any]) -> None:
     from f4x_ros.io.open import reader_of
     from f4x_ros.sim import open_source
 
+    chosen = {name: value for name, value in chosen.items() if name != "cameras"}
     if not chosen:
         return
     found = reader_of(Path(spec).expanduser())
@@ -83,10 +111,9 @@ def check_chosen(spec: str, chosen: dict[str, Any]) -> None:
         open_source(spec).close()  # says what it is instead, unless it is a drawn world
     elif found[0] is BagSource:
         return
-    flag, value = flags_of(chosen)[:2]
-    raise BadInputError(
-        f"{flag} is '{value}', but source '{spec}' is no ROS 2 bag: only a bag has topics"
-    )
+    flag, *value = flags_of(chosen)[:2]
+    said = f"{flag} is given" if flag == "--stereo" else f"{flag} is '{value[0]}'"
+    raise BadInputError(f"{said}, but source '{spec}' is no ROS 2 bag: only a bag has topics")
 
 
 class Part:
@@ -117,6 +144,7 @@ class Part:
         self._range = range(start, stop)
         self.frames_there: int = len(self) + source.frames_there - len(source)
         self.stamps_ns = source.stamps_ns[start:stop]
+        self.cameras: tuple[str, ...] = getattr(source, "cameras", ())
 
     def __len__(self) -> int:
         return len(self._range)
@@ -124,6 +152,10 @@ class Part:
     def __getitem__(self, index: int) -> Frame:
         frame: Frame = self._source[self._range[index]]
         return frame
+
+    def camera_of(self, index: int) -> str:
+        """Whose frame it is, "" where there is one camera."""
+        return str(self._source.camera_of(self._range[index])) if self.cameras else ""
 
 
 def open_part(
@@ -142,11 +174,11 @@ def open_part(
 
 def prepared(source: Source, stop: int = 0) -> Source:
     """The source; if it is a drawn world, its first `stop` frames (0 = all), drawn with a bar."""
-    from f4x_ros.sim import World
+    from f4x_ros.sim import Rig, World
 
-    if not isinstance(source, World):
+    if not isinstance(source, (World, Rig)):
         return source
-    if 0 < stop < len(source):  # do not draw what is not asked for
+    if isinstance(source, World) and 0 < stop < len(source):  # not draw what is not asked for
         source = source.shortened(stop)
     if missing := len(source.missing()):
         from f4x_ros.cli.progress import progress_bar

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,9 @@ class Perception:
         config: all options.
         prompts: standing text queries, or `AUTO`; see `set_prompts`.
         first_track_id: the lowest track id to give out, to go on from another `Perception`.
+        cameras: names of several cameras by precedence, see `Frame.camera_name`: questions that
+            name none are asked from the first of them that had a frame. Others are known when they
+            come.
 
     Raises:
         ValueError: an option, a backend or a prompt that cannot be used; the message says why.
@@ -92,6 +96,7 @@ class Perception:
         prompts: Sequence[str] = (),
         *,
         first_track_id: int = 1,
+        cameras: Sequence[str] = (),
     ) -> None:
         self.config = config or Config()
         self.device = choose_device(self.config.render.device)
@@ -100,6 +105,7 @@ class Perception:
         self._asker = Asker(self._heads.words, self.config, self.backend)
         self._prompts: PromptSet
         self._names: StandingNames | None = None
+        self._order = tuple(cameras)
         self._memory = self._new_memory(first_track_id)
         self._map_cloud = MapCloud()
         self._editor = self._new_editor()
@@ -110,7 +116,7 @@ class Perception:
     # --- state ---------------------------------------------------------------------------------
 
     def _new_memory(self, first_id: int) -> Memory:
-        return Memory(self.config, self._heads, self.backend, self.device, first_id)
+        return Memory(self.config, self._heads, self.backend, self.device, first_id, self._order)
 
     def _new_editor(self) -> Editor:
         return Editor(self, self._memory, self._asker, self.backend)
@@ -241,7 +247,7 @@ class Perception:
                 "both"
             )
         memory = self._memory
-        return memory.camera_pose.follow(frame, has_map=bool(len(memory.trajectory)))
+        return memory.camera_pose.follow(frame, has_map=bool(len(memory.cameras)))
 
     def begin_camera_at(self, T_map_camera: Pose) -> None:
         """Say where the camera is in the first frame, if that does not say; later of no effect."""
@@ -249,8 +255,13 @@ class Perception:
 
     @property
     def span_ns(self) -> tuple[int, int]:
-        """Stamps of the first and the last frame; NotReadyError before the first."""
-        return self._memory.trajectory.span_ns
+        """Stamps of the first and the last frame of all; NotReadyError before the first."""
+        return self._memory.cameras.span_ns
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of the cameras that had a frame, by precedence; ("",) of one without a name."""
+        return tuple(camera.name for camera in self._memory.cameras.known)
 
     @property
     def map_frame(self) -> str:
@@ -276,7 +287,8 @@ class Perception:
 
         Args:
             frame: RGB-D with a pose, or without one if `pose.source` is odometry; stamps must grow
-                from call to call.
+                from call to call. Of several cameras, those of each must grow, and none may lie
+                before the last one of another.
             outputs: what to compute; everything if not given.
             hold_out: do not map the frame, only describe it (for measuring the map).
             between: called between two small steps of the frame (an optimiser step, a pass of an
@@ -334,6 +346,7 @@ class Perception:
         stamp_ns: int = 0,
         view: Pose | None = None,
         camera: PinholeCamera | None = None,
+        camera_name: str = "",
         want_cloud: bool = True,
         max_results: int = 0,
         layer: str = MEASURED,
@@ -351,6 +364,7 @@ class Perception:
             stamp_ns: time of the answer; 0 = that of the last frame.
             view: `T_map_camera` [4, 4] of the answer's mask; None = where the camera was then.
             camera: intrinsics of the mask; None = those of the last frame.
+            camera_name: whose last frame and pose are meant; "" = the first of `cameras`.
             want_cloud: whether to return the selected points.
             max_results: objects to return, best first; 0 = all.
             layer: "measured", which planners must go by, or "edited".
@@ -363,10 +377,10 @@ class Perception:
         """
         distiller, ids = self._memory.distiller, [like_object] if like_object else []
         shown = self._editor.shown
-        near = shown.scene(self._memory.scene(stamp_ns, view, camera, ids=ids), layer)
+        meant = partial(self._memory.scene, stamp_ns, view, camera, camera_name=camera_name)
+        near = shown.scene(meant(ids=ids), layer)
         wanted = self._asker.wanted(distiller, near, text, example, like_object, threshold)
-        scene = self._memory.scene(stamp_ns, view, camera, ids=ids, wanted=wanted)
-        scene = shown.scene(scene, layer)
+        scene = shown.scene(meant(ids=ids, wanted=wanted), layer)
         return self._asker.ask(
             distiller, scene, wanted, want_cloud=want_cloud, max_results=max_results
         )[0]
@@ -387,6 +401,7 @@ class Perception:
         stamp_ns: int = 0,
         view: Pose | None = None,
         camera: PinholeCamera | None = None,
+        camera_name: str = "",
         want_cloud: bool = True,
         max_results: int = 0,
         layer: str = MEASURED,
@@ -396,7 +411,7 @@ class Perception:
         Arguments and errors are those of `query`; a text may not be given twice.
         """
         wanted = self._asker.prompts(texts, [threshold] * len(texts))
-        scene = self._memory.scene(stamp_ns, view, camera, wanted=wanted)
+        scene = self._memory.scene(stamp_ns, view, camera, camera_name=camera_name, wanted=wanted)
         scene = self._editor.shown.scene(scene, layer)
         return self._asker.ask(
             self._memory.distiller, scene, wanted, want_cloud=want_cloud, max_results=max_results
@@ -411,6 +426,7 @@ class Perception:
         stamp_ns: int = 0,
         view: Pose | None = None,
         camera: PinholeCamera | None = None,
+        camera_name: str = "",
         want_cloud: bool = True,
     ) -> QueryResult:
         """Select one object by clicks or a box, now or at a past time, from any view.
@@ -422,6 +438,7 @@ class Perception:
             stamp_ns: time of the answer; 0 = that of the last frame.
             view: `T_map_camera` [4, 4] of clicks and mask; None = where the camera was then.
             camera: intrinsics of both; None = those of the last frame.
+            camera_name: whose last frame and pose are meant; "" = the first of `cameras`.
             want_cloud: whether to return the object's points.
 
         Returns:
@@ -433,7 +450,7 @@ class Perception:
         """
         return segment(
             self._memory.distiller,
-            self._memory.scene(stamp_ns, view, camera),
+            self._memory.scene(stamp_ns, view, camera, camera_name=camera_name),
             self.backend,
             points=points,
             labels=labels,
@@ -517,13 +534,17 @@ class Perception:
             return cloud_of(self._memory, self._asker, self._prompts, snapshot)
         return self._map_cloud.cloud(self._memory, self._asker, self._prompts)
 
-    def viewpoint(self, view: Pose | None = None, stamp_ns: int = 0) -> tuple[PinholeCamera, Pose]:
+    def viewpoint(
+        self, view: Pose | None = None, stamp_ns: int = 0, camera_name: str = ""
+    ) -> tuple[PinholeCamera, Pose]:
         """Camera and `T_map_camera` that questions take unless told: those of the last frame, then.
+
+        Of several cameras, those of the named one, or of the first of `cameras`.
 
         Raises:
             ValueError: no frame yet, a stamp outside of what was recorded, a view that is no pose.
         """
-        last, pose, _ = self._memory.viewpoint(view, stamp_ns)
+        last, pose, _ = self._memory.viewpoint(view, stamp_ns, camera_name)
         return last.camera, pose
 
     @torch.no_grad()
@@ -534,10 +555,14 @@ class Perception:
         stamp_ns: int = 0,
         *,
         layer: str = MEASURED,
+        camera_name: str = "",
     ) -> RenderedView:
-        """The field seen from anywhere, at the last frame's time or at a past one, in a layer."""
+        """The field seen from anywhere, at the last frame's time or at a past one, in a layer.
+
+        With the exposure that a camera had then, by its name, or the first of `cameras`.
+        """
         check_layer(layer)
-        _, pose, time_s = self._memory.viewpoint(T_map_camera, stamp_ns)
+        _, pose, time_s = self._memory.viewpoint(T_map_camera, stamp_ns, camera_name)
         then = time_s if stamp_ns else None
         if layer == EDITED and self.edits:
             snapshot = self._editor.shown.at(then).snapshot
@@ -548,7 +573,8 @@ class Perception:
                 seen.update(self._memory.went_on(then))
             snapshot = take_snapshot(field, then, blocks=sorted(seen))
         out = snapshot.render(snapshot.colors, camera, pose, self.backend)
-        return to_picture(out, self._memory.exposures.at(time_s))
+        exposures = self._memory.cameras.named(camera_name).exposures
+        return to_picture(out, exposures.at(time_s))
 
     def show(
         self,
@@ -556,6 +582,7 @@ class Perception:
         view: Pose | None = None,
         camera: PinholeCamera | None = None,
         *,
+        camera_name: str = "",
         orbit_rad: float = 0.0,
         width: int = 0,
         prompts: Sequence[str] | None = None,
@@ -568,6 +595,7 @@ class Perception:
             stamp_ns: the moment; 0 = that of the last frame.
             view: `T_map_camera` [4, 4] to look from; None = where the camera was then.
             camera: intrinsics; None = those of the last frame.
+            camera_name: whose pose, last frame and exposure are meant; "" = the first of `cameras`.
             orbit_rad: turn of the view about what is in its middle, around the map's z axis;
                 positive: the camera goes to the right.
             width: columns of the pictures; 0 = those of the camera. Rows follow.
@@ -584,6 +612,7 @@ class Perception:
         return shown(
             self._memory, self._asker, asked if want_labels else None,
             stamp_ns=stamp_ns, view=view, camera=camera, orbit_rad=orbit_rad, width=width,
+            camera_name=camera_name,
             want_velocity=want_velocity,
         )  # fmt: skip
 
@@ -596,6 +625,7 @@ class Perception:
         stamps_ns: Sequence[int],
         view: Pose | None = None,
         camera: PinholeCamera | None = None,
+        camera_name: str = "",
         want_visible: bool = True,
     ) -> PointTracks:
         """Where points of a surface were at other moments, in sight or not (point tracks).
@@ -608,6 +638,7 @@ class Perception:
                 with `want_visible`, and up to 100,000 / N.
             view: `T_map_camera` [4, 4] the pixels are of; None = where the camera was then.
             camera: its intrinsics; None = those of the last frame.
+            camera_name: whose view it is, and who saw them; "" = the first of `cameras`.
             want_visible: whether to say in which the camera saw them: a picture each.
 
         Raises:
@@ -615,7 +646,7 @@ class Perception:
             ValueError: none or both of pixels and points, more than that many, a pixel that shows
                 nothing, a stamp outside of what was recorded.
         """
-        last, pose, _ = self._memory.viewpoint(view, stamp_ns)
+        last, pose, _ = self._memory.viewpoint(view, stamp_ns, camera_name)
         if (pixels is None) == (points is None):
             raise BadInputError("expected one of pixels and points")
         if pixels is not None:
@@ -624,8 +655,9 @@ class Perception:
             points = surface_points(pixels, picture.depth, looked, pose)
         assert points is not None
         return followed(
-            self._memory, points, stamp_ns, stamps_ns, self.backend, want_visible=want_visible
-        )
+            self._memory, points, stamp_ns, stamps_ns, self.backend,
+            want_visible=want_visible, camera_name=camera_name,
+        )  # fmt: skip
 
     def moments(self, since_ns: int = 0, until_ns: int = 0, step_s: float = 0.0) -> list[int]:
         """Stamps of a span, for `follow_points`; see `core.world.points.moments`."""
@@ -649,7 +681,7 @@ class Perception:
         _, _, time_s = self._memory.viewpoint(None, stamp_ns)
         taken = take_snapshot(self._memory.field, time_s if stamp_ns else None)
         opaque = torch.ones_like(taken.opacities)
-        seen = apply(self._memory.exposures.at(time_s), taken.colors, opaque)
+        seen = apply(self._memory.cameras.main.exposures.at(time_s), taken.colors, opaque)
         return brought_here(replace(taken, colors=seen))
 
     # --- edits ---------------------------------------------------------------------------------
@@ -723,7 +755,7 @@ class Perception:
         texts = list(dict.fromkeys([source.strip() or target.strip(), target.strip()]))
         wanted = self._asker.prompts(texts, [threshold] * len(texts)) if texts[-1] else None
         scene = self._memory.scene(stamp_ns, view, camera, wanted=wanted)
-        exposure = self._memory.exposures.at(scene.time_s)
+        exposure = self._memory.cameras.main.exposures.at(scene.time_s)
         return transfer_marks(
             self._memory.distiller, scene, wanted, self.config, self.backend, exposure,
             objects=objects, points=points or {}, parts=parts or {},
@@ -760,7 +792,7 @@ class Perception:
         scene = self._memory.scene(stamp_ns, target_view, camera, everything=True)
         if views is None:
             views = images_of(self._memory.mapper.keyframes.views) or drawn_images(
-                scene.snapshot, scene.camera, self._memory.trajectory, self.backend
+                scene.snapshot, scene.camera, self._memory.cameras.main.path, self.backend
             )
         lifted = lift(scene.snapshot, operator, views, self.backend, quantity=quantity)
         return lifted.render(scene.camera, scene.T_map_camera)

@@ -21,6 +21,7 @@ def paired_images(
     slop_ns: int,
     left_out: LeftOut,
     remarks: list[str],
+    partner: str = "depth",
 ) -> tuple[list[Entry], list[Entry], NDArray[np.int64]]:
     """Images in the order of their stamps, their depth images, and the stamps ``[N]`` int64 ns.
 
@@ -31,6 +32,7 @@ def paired_images(
         slop_ns: how far apart the stamps of a pair may be.
         left_out: counts what has no partner, or cannot be read.
         remarks: takes what was taken to mean what.
+        partner: what the second topic is, in the reasons of what is left out.
 
     Raises:
         ValueError: there are no images, or none has a depth image.
@@ -47,11 +49,13 @@ def paired_images(
     if not depth:
         _note_jump(all_stamps[np.sort(first)], image, remarks)
         return images, [], stamps
-    depths, depth_stamps, depth_recorded = bag.stamped(depth, "depth_unreadable", left_out, remarks)
+    depths, depth_stamps, depth_recorded = bag.stamped(
+        depth, f"{partner}_unreadable", left_out, remarks
+    )
     _, once = np.unique(depth_stamps, return_index=True)
     if again := len(depths) - len(once):
         repeated = np.setdiff1d(np.arange(len(depths)), once)
-        left_out.add("depth_with_repeated_stamp", again, int(depth_stamps[repeated].min()))
+        left_out.add(f"{partner}_with_repeated_stamp", again, int(depth_stamps[repeated].min()))
         depths, depth_stamps = [depths[i] for i in once], depth_stamps[once]
     if (recorded or depth_recorded) and len(stamps) > 1:
         slop_ns = max(slop_ns, int(SLOP_OF_PERIOD * np.median(np.diff(stamps))))
@@ -59,17 +63,17 @@ def paired_images(
     paired = np.flatnonzero(index >= 0)
     if not paired.size:
         raise BadInputError(
-            f"{path}: none of {len(images)} images on {image} has a depth image on {depth} "
+            f"{path}: none of {len(images)} images on {image} has a {partner} image on {depth} "
             f"within {slop_ns / 1e9:g} s{_nearest(stamps, depth_stamps)} (--slop SECONDS pairs "
             "what is farther apart)"
         )
     # (of those that are used: a single wrong stamp has no partner, and costs itself)
     _note_jump(all_stamps[np.sort(first[paired])], image, remarks)
     if lost := len(images) - paired.size:
-        left_out.add("images_without_depth", lost, int(stamps[index < 0][0]))
+        left_out.add(f"images_without_{partner}", lost, int(stamps[index < 0][0]))
     if lost := len(depths) - paired.size:
         alone = np.setdiff1d(np.arange(len(depths)), index[paired])
-        left_out.add("depth_without_image", lost, int(depth_stamps[alone].min()))
+        left_out.add(f"{partner}_without_image", lost, int(depth_stamps[alone].min()))
     return [images[i] for i in paired], [depths[index[i]] for i in paired], stamps[paired]
 
 

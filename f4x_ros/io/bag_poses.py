@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from f4x_ros.core.data import Pose, from_quaternion
 from f4x_ros.core.errors import BadInputError, BadSampleError, shown
 from f4x_ros.io.bag_storage import BagStorage
 from f4x_ros.io.bag_topics import FLAGS, POSE_STAMPED, TF, TF_POSE, missing, several
+from f4x_ros.io.extrinsics import Extrinsic
 from f4x_ros.io.pairing import nearest_stamps
 from f4x_ros.io.parents import FIXED_FRAMES
 from f4x_ros.io.transforms import (
@@ -65,6 +66,7 @@ class BagPoses:
         slop_ns: int,
         left_out: LeftOut,
         remarks: list[str],
+        extrinsics: Sequence[Extrinsic] = (),
     ) -> None:
         """Read all transforms, and choose what tells the camera's pose.
 
@@ -77,6 +79,7 @@ class BagPoses:
             slop_ns: how long any pose holds.
             left_out: counts samples that are none.
             remarks: takes what was chosen and what is doubtful.
+            extrinsics: transforms that stand beside those of the bag, and win.
 
         Raises:
             ValueError: nothing tells the pose surely; names what could.
@@ -85,6 +88,9 @@ class BagPoses:
         self._left_out, self._remarks = left_out, remarks
         self._fixed = (plain_frame(map_frame),) if map_frame else FIXED_FRAMES
         self._moving, self._static = self._read_transforms()
+        for one in extrinsics:
+            self._moving.pop((one.parent, one.child), None)
+            self._static[one.parent, one.child] = one.T_parent_child
         self._tree = self._poses = TransformTree(self._moving, self._static, self._fixed)
         self.topic, self.map_frame = "", self._fixed[0]
         found = next((n for n in self._fixed if self._tree.connected(n, self._camera)), None)

@@ -155,13 +155,15 @@ def _read(source: Any, number: int, lost: LeftOut, why: dict[str, str]) -> Frame
 
 
 def _put_frame(put: Callable[[str, str, int, Any], None], frame: Frame) -> None:
+    """One frame; of several cameras, each has topics of its own name."""
     stamp = frame.stamp_ns
+    own = f"/{frame.camera_name}" if frame.camera_name else ""
     if frame.T_map_camera is not None:
         put(TF_TOPIC, TF, stamp, _transform(frame, frame.T_map_camera))
-    put(INFO_TOPIC, CAMERA_INFO, stamp, _camera_info(frame))
-    put(IMAGE_TOPIC, IMAGE, stamp, _image(frame, "rgb8", frame.rgb))
+    put(own + INFO_TOPIC, CAMERA_INFO, stamp, _camera_info(frame))
+    put(own + IMAGE_TOPIC, IMAGE, stamp, _image(frame, "rgb8", frame.rgb))
     if frame.depth is not None:
-        put(DEPTH_TOPIC, IMAGE, stamp, _depth(frame, frame.depth))
+        put(own + DEPTH_TOPIC, IMAGE, stamp, _depth(frame, frame.depth))
 
 
 def _new(kind: str, **fields: Any) -> Any:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.data import Frame, PinholeCamera
-from f4x_ros.core.errors import BadInputError, BadSampleError
+from f4x_ros.core.errors import BadInputError, BadSampleError, shown
 from f4x_ros.io.bag_calibrations import BagCalibrations
-from f4x_ros.io.bag_candidates import COMPRESSED
+from f4x_ros.io.bag_candidates import CAMERA_INFO, COMPRESSED, IMAGE_KINDS
 from f4x_ros.io.bag_pairs import paired_images
 from f4x_ros.io.bag_poses import BagPoses
+from f4x_ros.io.bag_stereo import RightTopics, stereo_topics
 from f4x_ros.io.bag_storage import BagStorage, Entry
 from f4x_ros.io.bag_topics import FLAGS, TF, TF_POSE, choose_topics
+from f4x_ros.io.extrinsics import read_extrinsic
 from f4x_ros.io.rectify import Rectifier
 from f4x_ros.io.register import DepthToColor, depth_lens, named_rectified, same_frame
 from f4x_ros.io.ros_images import (
@@ -28,6 +31,7 @@ from f4x_ros.io.ros_images import (
     depth_from_image,
 )
 from f4x_ros.io.source import Source
+from f4x_ros.io.stereo import StereoPair, calibration_key
 from f4x_ros.io.transforms import plain_frame
 
 _BAG_SUFFIXES = (".mcap", ".db3")
@@ -82,6 +86,9 @@ class BagSource(Source):
         pose: str | None = None,
         map_frame: str | None = None,
         slop_s: float = 0.02,
+        camera: str = "",
+        stereo: bool = False,
+        extrinsics: Sequence[str] = (),
     ) -> None:
         """Index the bag, and decode one frame of it to see that it can be read.
 
@@ -94,6 +101,11 @@ class BagSource(Source):
                 poses.
             map_frame: fixed frame of the poses; None takes map, odom or world.
             slop_s: how far apart the stamps of things that belong together may be, seconds.
+            camera: of several, its name: only topics that have it as a part are taken for it, as
+                /front/image; "" = all.
+            stereo: depth comes of the left and the right image of a pair, see `stereo`; ``image``
+                names the left one, ``depth`` is not used.
+            extrinsics: transforms that the bag lacks, see `read_extrinsic`.
 
         Raises:
             ValueError: not a bag, a topic or frame is missing or could be one of several, or no
@@ -102,13 +114,38 @@ class BagSource(Source):
         if not slop_s >= 0:
             raise BadInputError(f"slop_s is {slop_s!r}, expected >= 0 seconds")
         self._slop_ns = int(slop_s * 1e9)
+        self._extrinsics = [read_extrinsic(text) for text in extrinsics]
         self._bag = BagStorage(Path(path))
         try:
             super().__init__(Path(path).stem, np.zeros(0, np.int64))
+            self._only(camera)
+            self._right: RightTopics | None = None
+            if stereo:
+                self._right = stereo_topics(self._bag, image)
+                image, depth = self._right.left, ""
+            self._pair: tuple[tuple[object, ...], StereoPair] | None = None
             self._open(image, camera_info, depth, pose, map_frame)
         except BaseException:
             self._bag.close()
             raise
+
+    def _only(self, camera: str) -> None:
+        """Forget the pictures and calibrations of other cameras."""
+        self._named = bool(camera)
+        if not camera:
+            return
+        pictures = {
+            t for t, kind in self._bag.topics.items() if kind in (CAMERA_INFO, *IMAGE_KINDS)
+        }
+        own = {topic for topic in pictures if camera in topic.split("/")}
+        if not own:
+            raise BadInputError(
+                f"{self._bag.path}: no topic of pictures has the camera's name {shown(camera)} as "
+                f"a part, expected one such as /{camera}/image; there are "
+                f"{', '.join(sorted(pictures)) or 'none'}"
+            )
+        for topic in pictures - own:
+            del self._bag.topics[topic], self._bag.counts[topic]
 
     def _open(
         self,
@@ -121,6 +158,7 @@ class BagSource(Source):
         path = self._bag.path
         topics = choose_topics(self._bag, image, camera_info, depth)
         self.remarks.extend(topics.remarks)
+        right = self._right
         if depth is None and not topics.depth:
             self._remark(f"{path}: no topic of depth images: its frames have no depth")
         self._depth_to_color = DepthToColor(topics.depth)
@@ -138,8 +176,21 @@ class BagSource(Source):
                 rectified=named_rectified(topics.depth),
                 left_out=self.left_out,
             )
+        elif right is not None:
+            self._depth_infos = BagCalibrations(
+                self._bag,
+                right.camera_info,
+                rectified=named_rectified(right.image),
+                left_out=self.left_out,
+            )
         images, depths, stamps = paired_images(
-            self._bag, topics.image, topics.depth, self._slop_ns, self.left_out, self.remarks
+            self._bag,
+            topics.image,
+            topics.depth if right is None else right.image,
+            self._slop_ns,
+            self.left_out,
+            self.remarks,
+            partner="depth" if right is None else "right",
         )
         info, _ = self._infos.at(int(stamps[0]))
         named = topics.frame_id or plain_frame(info.header.frame_id)
@@ -154,6 +205,7 @@ class BagSource(Source):
                 slop_ns=self._slop_ns,
                 left_out=self.left_out,
                 remarks=self.remarks,
+                extrinsics=self._extrinsics,
             )
         except BadInputError as error:
             if named:
@@ -184,10 +236,16 @@ class BagSource(Source):
             )
         if not self._poses.topic:
             self.left_out.add("frames_without_pose", len(self))
-        self.left_out.add("messages_on_other_topics", self._other_messages())
+        if not self._named:  # (of several cameras, nobody knows alone)
+            self.left_out.add("messages_on_other_topics", self._other_messages())
         self._see_one_frame()
         self.left_out.extend(self._bag.left_out)
         self.remarks[:0] = self._bag.remarks
+
+    @property
+    def right(self) -> str:
+        """The topic of the right images of a stereo pair; "" = it is none."""
+        return self._right.image if self._right is not None else ""
 
     def close(self) -> None:
         self._bag.close()
@@ -199,8 +257,14 @@ class BagSource(Source):
         except BadInputError as error:
             raise BadSampleError("images_without_calibration", str(error)) from error
         image = self._decoded(self.topics.image, self._images[index], depth=False)
-        color = rectifier.color(image.pixels)
-        depth = self._depth(index, rectifier) if self._depths else None
+        if self._right is not None:
+            pair = self._stereo(stamp)
+            right = self._decoded(self._right.image, self._depths[index], depth=False)
+            rectifier, color = pair.left, pair.color(image.pixels)
+            depth = pair.depth(image.pixels, right.pixels)
+        else:
+            color = rectifier.color(image.pixels)
+            depth = self._depth(index, rectifier) if self._depths else None
         try:
             return Frame(
                 stamp_ns=stamp,
@@ -217,6 +281,27 @@ class BagSource(Source):
             raise BadSampleError(
                 "frames_unusable", f"{self._bag.path} topics {topics}: {error}"
             ) from error
+
+    def _stereo(self, stamp_ns: int) -> StereoPair:
+        """The pair as it is calibrated at a time, made once for equal calibrations."""
+        assert self._right is not None
+        assert self._depth_infos is not None
+        try:
+            left, right = (infos.at(stamp_ns)[0] for infos in (self._infos, self._depth_infos))
+            key = (*calibration_key(left), *calibration_key(right))
+            if self._pair is None or self._pair[0] != key:
+                names = self.topics.image, self._right.image
+                made = StereoPair(
+                    left,
+                    right,
+                    rectified=all(named_rectified(name) for name in names),
+                    where_left=f"{self._bag.path} topic {self.topics.camera_info}",
+                    where_right=f"{self._bag.path} topic {self._right.camera_info}",
+                )
+                self._pair = key, made
+        except BadInputError as error:
+            raise BadSampleError("images_without_calibration", str(error)) from error
+        return self._pair[1]
 
     def _depth(self, index: int, rectifier: Rectifier) -> NDArray[np.float32]:
         """Depth ``[H, W]`` metres as the rectified colour camera sees it."""
@@ -309,6 +394,7 @@ class BagSource(Source):
     def _other_messages(self) -> int:
         topics = self.topics
         used = {topics.image, topics.camera_info, topics.depth, topics.depth_info, topics.pose}
+        used |= set(self._right or ())
         if topics.pose == TF_POSE:
             used |= {topic for topic, kind in self._bag.topics.items() if kind == TF}
         return sum(count for topic, count in self._bag.counts.items() if topic not in used)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -55,7 +55,8 @@ class Calibration:
     def bends(self) -> bool:
         """True if a picture has to be rectified."""
         lens = self.projection == "fisheye" or bool(self.D.any())
-        return lens or not np.array_equal(self.R, np.eye(3))
+        other = not np.array_equal(self.K, self.camera.to_opencv_K())
+        return lens or other or not np.array_equal(self.R, np.eye(3))
 
 
 def lens_calibration(
@@ -110,6 +111,15 @@ def calibration_of_info(info: Any, *, rectified: bool, where: str) -> Calibratio
     K, shape = _reduced(where, K, info)
     camera = PinholeCamera.from_opencv(_reduced(where, target, info)[0], *shape)
     return Calibration(camera, K, D, R, projection, remarks)
+
+
+def stereo_calibration(info: Any, *, rectified: bool, where: str) -> Calibration:
+    """As `calibration_of_info` of one of a pair: rectified pictures are those of ``p``, always."""
+    made = calibration_of_info(info, rectified=rectified, where=where)
+    P = np.array(info.p, np.float64).reshape(3, 4)[:, :3]
+    target = checked_matrix(where, "p", P, int(info.width), int(info.height))
+    reduced, shape = _reduced(where, target, info)
+    return replace(made, camera=PinholeCamera.from_opencv(reduced, *shape))
 
 
 def checked_matrix(

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.io.bags import BagSource, is_bag
+from f4x_ros.io.cameras import CamerasSource, check_names
 from f4x_ros.io.davis import DavisFolder, is_davis_folder
 from f4x_ros.io.rgbd_folder import RgbdFolder, is_rgbd_folder
 from f4x_ros.io.source import Source
@@ -24,12 +25,15 @@ def open_source(spec: str | Path, **options: Any) -> Source:
     Args:
         spec: a folder laid out like `RgbdFolder`, `TumFolder` or `DavisFolder`; or a ROS 2 bag,
             given as its folder or as a ``.mcap`` or ``.db3`` file (`BagSource`).
-        options: passed to the source's constructor, e.g. ``rate_hz=15.0``.
+        options: passed to the source's constructor, e.g. ``rate_hz=15.0``;
+            ``cameras=("front", "left")`` for several, see `open_cameras`.
 
     Raises:
         ValueError: nothing is there, the layout is unknown, or an option does not fit; the message
             names the path or option and what was expected.
     """
+    if names := options.pop("cameras", ()):
+        return open_cameras(spec, names, **options)
     path = Path(spec).expanduser()
     if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
         raise BadInputError(
@@ -48,6 +52,39 @@ def open_source(spec: str | Path, **options: Any) -> Source:
         "(images/, masks/), a ROS 2 bag (metadata.yaml, *.mcap, *.db3) or a drawn world ('demo', "
         "'random:7', 'tabletop:320x240:150:noisy')"
     )
+
+
+def open_cameras(spec: str | Path, names: Sequence[str], **options: Any) -> CamerasSource:
+    """Open what several cameras have recorded.
+
+    Args:
+        spec: a bag with topics under each name (/front/image, /left/depth/image_raw, ...), or a
+            folder with a recording of each in a folder of its name, which share the times and the
+            fixed frame.
+        names: of the cameras, by precedence.
+        options: for each camera's source, see `open_source`.
+
+    Raises:
+        ValueError: as `open_source`, with the name of the camera.
+    """
+    path = Path(spec).expanduser()
+    check_names(names)
+    in_bag = is_bag(path) or (not (path / names[0]).is_dir() and _only_bag_file(path) is not None)
+    sources: dict[str, Source] = {}
+    try:
+        for name in names:
+            try:
+                if in_bag:
+                    sources[name] = open_source(path, camera=name, **options)
+                else:
+                    sources[name] = open_source(path / name, **options)
+            except BadInputError as error:
+                raise BadInputError(f"camera {name}: {error}") from error
+        return CamerasSource(path.stem, sources)
+    except BaseException:
+        for source in sources.values():
+            source.close()
+        raise
 
 
 def reader_of(path: Path) -> tuple[type[Source], Path] | None:

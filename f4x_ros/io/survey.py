@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,12 +132,12 @@ def seconds(stamp_ns: int) -> str:
     return f"{stamp_ns / 1e9:.3f}"
 
 
-def survey(path: str | Path, chosen: Mapping[str, str] | None = None) -> Survey:
+def survey(path: str | Path, chosen: Mapping[str, Any] | None = None) -> Survey:
     """Look at a recording.
 
     Args:
         path: as `io.open_source` takes it.
-        chosen: options of `BagSource` that name topics; for bags alone.
+        chosen: options that name topics or cameras of a bag; for bags alone.
 
     Raises:
         BadInputError: there is nothing, or nothing that is read.

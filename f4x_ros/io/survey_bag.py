@@ -14,8 +14,11 @@ from f4x_ros.io.bag_poses import POSE_KINDS
 from f4x_ros.io.bag_storage import BagStorage, Entry, typestore
 from f4x_ros.io.bag_topics import CAMERA_INFO, COMPRESSED, IMAGE, TF
 from f4x_ros.io.bags import BagSource
+from f4x_ros.io.cameras import CamerasSource
+from f4x_ros.io.open import open_source
+from f4x_ros.io.source import Source
 from f4x_ros.io.survey import Survey, Table, Timing, say_timing, timing, try_frames
-from f4x_ros.io.survey_roles import Seen, roles
+from f4x_ros.io.survey_roles import NO_DEPTH, Seen, roles
 from f4x_ros.io.survey_tf import look_at_transforms
 
 _STAMPED = (IMAGE, COMPRESSED, CAMERA_INFO, *POSE_KINDS)  # all begin with a header
@@ -34,8 +37,8 @@ class _Topic:
     first: Any = None  # message
 
 
-def survey_bag(path: Path, chosen: dict[str, str]) -> Survey:
-    """Of a bag folder or file; `chosen` are options of `BagSource`, tried in the end."""
+def survey_bag(path: Path, chosen: dict[str, Any]) -> Survey:
+    """Of a bag folder or file; `chosen` are options of `open_source`, tried in the end."""
     survey = Survey("ROS 2 bag")
 
     def look() -> None:
@@ -48,20 +51,33 @@ def survey_bag(path: Path, chosen: dict[str, str]) -> Survey:
     survey.attempt(look)
 
     def open_it() -> None:
-        with BagSource(path, **chosen) as source:  # type: ignore[arg-type]
-            topics = source.topics
-            used = {
-                "image": topics.image,
-                "camera_info": topics.camera_info,
-                "depth": topics.depth or "none",
-                "pose": topics.pose or "none",
-                "fixed frame": source.map_frame,
-            }
-            survey.notes.insert(0, f"used: {', '.join(f'{k} {v}' for k, v in used.items())}")
+        with open_source(path, **chosen) as source:
+            if isinstance(source, CamerasSource):
+                parts = {f"of camera {one}: ": source.source_of(one) for one in source.cameras}
+            else:
+                parts = {"": source}
+            notes = [f"{of}used: {_used(one)}" for of, one in parts.items()]
+            survey.notes[:0] = notes
+            if chosen.get("stereo"):  # which needs none
+                survey.problems[:] = [text for text in survey.problems if text != NO_DEPTH]
             try_frames(survey, source)
 
     survey.attempt(open_it)
     return survey
+
+
+def _used(source: Source) -> str:
+    """The topics that a bag's source reads."""
+    assert isinstance(source, BagSource)
+    topics = source.topics
+    used = {
+        "image": topics.image,
+        "camera_info": topics.camera_info,
+        "depth": topics.depth or (f"of the pair with {source.right}" if source.right else "none"),
+        "pose": topics.pose or "none",
+        "fixed frame": source.map_frame,
+    }
+    return ", ".join(f"{name} {value}" for name, value in used.items())
 
 
 def _look_into(bag: BagStorage, survey: Survey) -> None:

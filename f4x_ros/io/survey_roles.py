@@ -59,11 +59,14 @@ def _pose_rows(topics: Sequence[Seen], colors: Sequence[Seen], tree: Tree) -> li
     return rows + [_pose_row(seen, images) for seen in topics if seen.kind in POSE_KINDS]
 
 
+NO_DEPTH = "no topic has depth pictures"
+
+
 def _lacking(found: set[str], colors: Sequence[Seen], tree: Tree) -> list[str]:
     """What nothing here could be."""
     lacking = {
         "camera": "no topic has colour pictures",
-        "depth": "no topic has depth pictures",
+        "depth": NO_DEPTH,
         "pose": "nothing here could be the camera's pose",
     }
     lines = [text for role, text in lacking.items() if role not in found]

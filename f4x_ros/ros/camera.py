@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The executable `camera`: publishes a recording, or the demo world, as an RGB-D camera would."""
+"""The executable `camera`: publishes a recording, or a drawn world, as RGB-D cameras would."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ from tf2_msgs.msg import TFMessage
 
 from f4x_ros.core.data import Frame
 from f4x_ros.core.errors import BadInputError
+from f4x_ros.io.cameras import check_names
 from f4x_ros.msg import TrackArray
 from f4x_ros.ros.conversions import camera_info_msg, header, stamp_ns, transform_msg
 from f4x_ros.ros.images import image_msg
 from f4x_ros.ros.middleware import ignore_interrupts, refused, ros, until_interrupted
-from f4x_ros.ros.options import Option, checked, declare, unknown
+from f4x_ros.ros.options import Option, checked, declare, listed, unknown
 from f4x_ros.sim import open_source
 
 _ACK_TIMEOUT = Duration(seconds=10)
 
 OPTIONS: tuple[Option, ...] = (
     Option("source", "", "recording to publish: folder, bag, or 'demo', the demo world"),
+    Option("cameras", [""], "names of several cameras of the source, e.g. front, left; none = one"),
     Option("rate_hz", 10.0, "frames per second; 0 = as fast as subscribers acknowledge", low=0),
     Option("loop", False, "begin again at the end, until stopped"),
     Option("start", 0, "first frame", low=0),
@@ -46,6 +48,8 @@ OPTIONS: tuple[Option, ...] = (
 class CameraNode(Node):
     """Publishes image, camera_info, depth/image and the camera's pose on /tf.
 
+    Of several cameras, the topics of each are under its name: front/image.
+
     Raises:
         ValueError: a parameter or the source is not as expected.
     """
@@ -54,11 +58,18 @@ class CameraNode(Node):
         """Keyword arguments are those of `rclpy.node.Node`."""
         super().__init__("camera", **kwargs)
         self._options = self._read_options()
-        self._source = open_source(self._options["source"])
+        names = [name for name in self._options["cameras"] if name]
+        chosen = {"cameras": check_names(names, "parameter 'cameras'")} if names else {}
+        self._source = open_source(self._options["source"], **chosen)
         qos = QoSProfile(depth=10)
-        self._image = self.create_publisher(Image, "image", qos)
-        self._info = self.create_publisher(CameraInfo, "camera_info", qos)
-        self._depth = self.create_publisher(Image, "depth/image", qos)
+        kinds = {"image": Image, "camera_info": CameraInfo, "depth/image": Image}
+        self._of = {
+            camera: {
+                topic: self.create_publisher(kind, f"{camera}/{topic}" if camera else topic, qos)
+                for topic, kind in kinds.items()
+            }
+            for camera in getattr(self._source, "cameras", ("",))
+        }
         self._tf = None
         if self._options["publish_tf"]:
             self._tf = self.create_publisher(TFMessage, "/tf", QoSProfile(depth=100))
@@ -105,7 +116,9 @@ class CameraNode(Node):
             misfits.append(f"{'; '.join(strangers)}, expected one of {known}")
         if misfits:
             raise BadInputError("; ".join(misfits))
-        options = {o.name: checked(o, self.get_parameter(o.name).value) for o in OPTIONS}
+        given = {o.name: self.get_parameter(o.name).value for o in OPTIONS}
+        given["cameras"] = listed(given["cameras"])
+        options = {o.name: checked(o, given[o.name]) for o in OPTIONS}
         if not options["source"]:
             raise BadInputError("parameter 'source' is '', expected a folder, a bag or 'demo'")
         return options
@@ -136,10 +149,12 @@ class CameraNode(Node):
         if frame.T_map_camera is not None and self._tf is not None:
             pose = transform_msg(frame.T_map_camera, ns, frame.map_frame, frame.frame_id)
             self._tf.publish(TFMessage(transforms=[pose]))
-        self._info.publish(camera_info_msg(frame.camera, head))
+        own = self._of[frame.camera_name]
+        own["camera_info"].publish(camera_info_msg(frame.camera, head))
         if frame.depth is not None:
-            self._depth.publish(image_msg(frame.depth.astype(np.float32), "32FC1", head))
-        self._image.publish(image_msg(frame.rgb, "rgb8", head))
+            depth = image_msg(frame.depth.astype(np.float32), "32FC1", head)
+            own["depth/image"].publish(depth)
+        own["image"].publish(image_msg(frame.rgb, "rgb8", head))
         return ns
 
     def _wait_for_next(self, ns: int, begin: float, sent: int) -> None:
@@ -194,7 +209,7 @@ class CameraNode(Node):
             )
 
     def _senders(self) -> list[Any]:
-        images = [self._image, self._info, self._depth]
+        images = [publisher for own in self._of.values() for publisher in own.values()]
         return images if self._tf is None else [self._tf, *images]
 
     def _wait_for_delivery(self) -> None:

@@ -15,6 +15,7 @@ from rclpy.node import Node
 from f4x_ros.core.base.limits import check_frame_name
 from f4x_ros.core.data import Pose
 from f4x_ros.core.errors import F4xError, shown
+from f4x_ros.io.extrinsics import read_extrinsic
 from f4x_ros.io.register import same_frame
 from f4x_ros.io.transforms import plain_frame
 from f4x_ros.ros.camera_links import CameraLinks, Links
@@ -48,13 +49,19 @@ class CameraPoses:
         settings: `map_frame`, `pose_source`, `odometry.*`, `time_jump_s`, `transform_timeout_s`.
         complaints: is told about poses that are none.
         on_new: called when something came that a waiting frame may need.
+        transforms: those of another camera's; None = to be listened to.
 
     Attributes:
         transforms: what was heard on /tf and /tf_static.
     """
 
     def __init__(
-        self, node: Node, settings: Settings, complaints: Complaints, on_new: Callable[[], None]
+        self,
+        node: Node,
+        settings: Settings,
+        complaints: Complaints,
+        on_new: Callable[[], None],
+        transforms: TfListener | None = None,
     ) -> None:
         self._map_frame: str = plain_frame(settings["map_frame"])
         self._from_topic = settings["pose_source"] == "topic"
@@ -67,13 +74,18 @@ class CameraPoses:
             "patience_s": settings["transform_timeout_s"],
         }
         self._poses = TransformBuffer(**rules)
-        self.transforms = TfListener(
+        self._owns_transforms = transforms is None
+        self.transforms = transforms or TfListener(
             node,
             on_new=on_new,
             on_bad=complaints.bad_transform,
             on_choice=complaints.several_parents,
             **rules,
         )
+        if transforms is None:
+            for text in filter(None, settings["extrinsics"]):
+                one = read_extrinsic(text)
+                self.transforms.add(one.parent, one.child, 0, one.T_parent_child, static=True)
         self._child: str | None = None  # whose poses the topic gives
         self._unplaced: set[tuple[str, str]] = set()  # frames that nothing has ever connected
 
@@ -160,7 +172,8 @@ class CameraPoses:
 
     def close(self) -> None:
         """Stop listening to TF."""
-        self.transforms.close()
+        if self._owns_transforms:
+            self.transforms.close()
 
 
 def _pose_of(message: Any) -> Pose:

@@ -9,8 +9,9 @@ import traceback
 from rclpy.node import Node
 
 from f4x_ros.core.errors import F4xError
-from f4x_ros.ros.diagnostics import FOR_EVER_S, Health
-from f4x_ros.ros.frame_queue import DropCause
+from f4x_ros.io.cameras import of_camera
+from f4x_ros.ros.diagnostics import FOR_EVER_S, CameraHealth, Health
+from f4x_ros.ros.frame_queue import Drop, DropCause, FrameJob
 
 _LOG_PERIOD_S = 5.0
 _MAX_KINDS = 1000
@@ -47,10 +48,22 @@ class Complaints:
     """
 
     def __init__(self, node: Node, health: Health) -> None:
-        self._node, self._health = node, health
+        self._node = node
+        self._health: Health | CameraHealth = health
+        self._of_all = health
+        self._camera = ""
         self._log_at: dict[str, float] = {}
         self.remarks: list[str] = []
         self.why: dict[str, str] = {}
+
+    def of(self, camera: str) -> Complaints:
+        """What is told there is of one of several cameras; "" = itself."""
+        if not camera:
+            return self
+        made = Complaints(self._node, self._of_all)
+        made._camera, made._health = camera, self._of_all.of(camera)
+        made._log_at, made.remarks, made.why = self._log_at, self.remarks, self.why
+        return made
 
     def bad_input(self, kind: str, counter: str, text: str) -> None:
         """Something is not as expected; `kind` is one of `diagnostics.KINDS`, '' counts nothing."""
@@ -77,7 +90,7 @@ class Complaints:
     def left_out(self, reason: str, stamp_ns: int, text: str) -> None:
         """A frame cannot be used, and what is wrong is told otherwise."""
         self._health.left_out(reason, stamp_ns=stamp_ns)
-        self.why.setdefault(reason, text)
+        self.why.setdefault(of_camera(reason, self._camera), text)
 
     def lost_camera(self, text: str) -> None:
         """Nobody knows where the camera is; until somebody says that it was found."""
@@ -97,20 +110,28 @@ class Complaints:
 
     def remark(self, text: str) -> None:
         """What people should know of how the topics are read; for the report, too."""
-        self.remarks.append(text)
-        self._node.get_logger().info(text)
+        said = f"camera {self._camera}: {text}" if self._camera else text
+        self.remarks.append(said)
+        self._node.get_logger().info(said)
 
     def dropped(self, cause: DropCause, reason: str, stamp_ns: int) -> None:
-        """The worker dropped a frame."""
-        self._health.left_out(_DROPS[cause], stamp_ns=stamp_ns)
-        self.why.setdefault(_DROPS[cause], reason)
+        """A frame was dropped."""
+        self.left_out(_DROPS[cause], stamp_ns, reason)
         if cause == "queue_full":
             self._health.problem("overload", f"frames are dropped: {reason} (queue_size)")
         elif cause == "not_ready":
             self.bad_input("transform", "", reason)
 
-    def failed(self, error: Exception, stamp_ns: int) -> None:
+    def worker_dropped(self, drop: Drop) -> None:
+        """The worker dropped a frame."""
+        self.of(drop.camera_name).dropped(drop.cause, drop.reason, drop.ns)
+
+    def worker_failed(self, error: Exception, job: FrameJob) -> None:
         """A frame failed inside the map: the worker goes on with the next."""
+        self.of(job.camera_name).failed(error, job.ns)
+
+    def failed(self, error: Exception, stamp_ns: int) -> None:
+        """A frame failed inside the map."""
         self.bad_frame("processing", "failed", stamp_ns, text_of(error))
         if not is_expected(error):
             self._log("traceback", traceback_of(error))
@@ -128,6 +149,11 @@ class Complaints:
 
     def _log(self, kind: str, text: str) -> None:
         """Warn, but about each kind of problem only every few seconds."""
+        kind, text = (
+            (f"{self._camera} {kind}", f"camera {self._camera}: {text}")
+            if self._camera
+            else (kind, text)
+        )
         now = time.monotonic()
         if len(self._log_at) > _MAX_KINDS:  # frames whose names change all the time
             self._log_at.clear()

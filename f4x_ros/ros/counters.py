@@ -18,6 +18,8 @@ COUNTERS = (
             *("depth_without_calibration", "depth_not_registered", "frames_unusable"),
             *("calibrations_unusable", "poses_unusable", "poses_of_other_frames"),
             *("transforms_unusable", "depth_without_reading", "frames_of_a_lost_camera"),
+            *("images_without_right", "right_without_image", "right_with_repeated_stamp"),
+            *("pairs_swapped", "pairs_that_do_not_fit"),
             *("superseded", "queue_full", "failed", "stopped"),
         )
     ),
@@ -30,10 +32,17 @@ COUNTERS = (
     *("prompts_refused", "services_failed", "reports_failed"),
 )
 
+COUNTERS_OF_CAMERA = (
+    *("paired", "processed", "stamps_replaced", "time_jumps"),
+    *(name for name in COUNTERS if name.startswith(LEFT_OUT)),
+)
+"""Those that are also kept for each of several cameras, as `dropped.late_of_front`."""
+
 LOST_IN_STREAM = ("superseded", "queue_full", "stopped")
 """Reasons for which a recording would have lost nothing: the stream went on without waiting."""
 NO_FRAMES = (
     *("depth_without_image", "depth_with_repeated_stamp", "calibrations_unusable"),
+    *("right_without_image", "right_with_repeated_stamp"),
     *("poses_unusable", "poses_of_other_frames", "transforms_unusable", "depth_without_reading"),
 )
 """Reasons that count what is no frame."""

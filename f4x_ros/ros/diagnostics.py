@@ -16,7 +16,8 @@ from rclpy.node import Node
 
 from f4x_ros.core.base import LeftOut
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.ros.counters import COUNTERS, LEFT_OUT
+from f4x_ros.io.cameras import of_camera
+from f4x_ros.ros.counters import COUNTERS, COUNTERS_OF_CAMERA, LEFT_OUT
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 HOLD_S = 5.0
@@ -37,6 +38,7 @@ KINDS: dict[str, bytes] = {
     "silent": ERROR,  # there is a publisher, but nothing comes
     "camera_info": ERROR,  # calibration that is no calibration
     "sync": ERROR,  # image and depth never pair
+    "stereo": ERROR,  # pictures that are of no pair, or swapped
     "time": WARN,  # stamps go backwards
     "pose": ERROR,  # a pose or transform with values that are not a pose
     "transform": ERROR,  # no transform at the time of the frames
@@ -70,8 +72,8 @@ _LOGGED_HERE = (
 )
 # What a frame that comes through has shown to be over.
 _OF_FRAMES = (
-    *("camera_info", "time", "pose", "transform", "image", "depth", "processing", "stamps"),
-    "overload",
+    *("camera_info", "stereo", "time", "pose", "transform", "image", "depth", "processing"),
+    *("stamps", "overload"),
 )
 
 
@@ -110,7 +112,7 @@ class Health:
         self._counts: Counter[str] = Counter(dict.fromkeys(COUNTERS, 0))
         self._left_out = LeftOut()
         self._left_out_of_report = LeftOut()
-        self._problems: dict[str, _Problem] = {}
+        self._problems: dict[tuple[str, str], _Problem] = {}  # by kind and camera
         self._solved: list[str] = []
         self._latencies_ms: deque[float] = deque(maxlen=300)
         self._finished: deque[float] = deque(maxlen=300)
@@ -122,12 +124,28 @@ class Health:
         with self._lock:
             self._counts[name] += by
 
-    def left_out(self, reason: str, count: int = 1, stamp_ns: int | None = None) -> None:
-        """Something came and is not used: counted with its first stamp, see `core.base.LeftOut`."""
+    def left_out(
+        self, reason: str, count: int = 1, stamp_ns: int | None = None, camera: str = ""
+    ) -> None:
+        """Something came and is not used: counted with its first stamp, see `core.base.LeftOut`.
+
+        Of one of several cameras it is counted under `of_camera(reason)`, and in the sum of all.
+        """
+        own = of_camera(reason, camera)
         with self._lock:
-            self._left_out.add(reason, count, stamp_ns)
-            self._left_out_of_report.add(reason, count, stamp_ns)
-            self._counts[LEFT_OUT + reason] += count
+            self._left_out.add(own, count, stamp_ns)
+            self._left_out_of_report.add(own, count, stamp_ns)
+            for name in {reason, own}:
+                self._counts[LEFT_OUT + name] += count
+
+    def of(self, camera: str) -> Health | CameraHealth:
+        """What is told of one of several cameras goes there; "" = itself."""
+        if not camera:
+            return self
+        with self._lock:
+            for name in COUNTERS_OF_CAMERA:
+                self._counts.setdefault(of_camera(name, camera), 0)
+        return CameraHealth(self, camera)
 
     def all_left_out(self) -> LeftOut:
         """What was left out so far."""
@@ -144,24 +162,28 @@ class Health:
         with self._lock:
             self._left_out_of_report = LeftOut()
 
-    def problem(self, kind: str, text: str, *, hold_s: float = HOLD_S) -> None:
-        """Report something wrong; `kind` is one of KINDS."""
+    def problem(self, kind: str, text: str, *, hold_s: float = HOLD_S, camera: str = "") -> None:
+        """Report something wrong, perhaps with one of several cameras; `kind` is one of KINDS."""
         if kind not in KINDS:
             raise BadInputError(f"kind is '{kind}', expected one of {', '.join(KINDS)}")
         with self._lock:
-            self._problems[kind] = _Problem(text, self._clock() + hold_s)
+            self._problems[kind, camera] = _Problem(text, self._clock() + hold_s)
 
-    def solved(self, kind: str) -> None:
+    def solved(self, kind: str, camera: str = "") -> None:
         """Take a problem back: it has been put right."""
         with self._lock:
-            if self._problems.pop(kind, None) is not None:
-                self._solved.append(kind)
+            if self._problems.pop((kind, camera), None) is not None:
+                self._note_solved(kind)
 
-    def forget(self, *kinds: str) -> None:
+    def _note_solved(self, kind: str) -> None:
+        if all(other != kind for other, _ in self._problems):
+            self._solved.append(kind)
+
+    def forget(self, *kinds: str, camera: str = "") -> None:
         """Take problems back that can no longer be seen, solved or not."""
         with self._lock:
             for kind in kinds:
-                self._problems.pop(kind, None)
+                self._problems.pop((kind, camera), None)
 
     def take_solved(self) -> list[str]:
         """Kinds of problem that have been put right since the last call."""
@@ -173,23 +195,23 @@ class Health:
     def _expire(self) -> None:
         """Let go what was reported long enough ago; solved only if a frame shows that it is."""
         now = self._clock()
-        for kind in [k for k, p in self._problems.items() if p.until < now]:
-            if self._problems.pop(kind).overcome:
-                self._solved.append(kind)
+        for key in [k for k, p in self._problems.items() if p.until < now]:
+            if self._problems.pop(key).overcome:
+                self._note_solved(key[0])
 
     def called_back(self, late_ms: float) -> None:
         """A callback ran, so long after the middleware had its message."""
         with self._lock:
             self._latest_callback_ms.add(self._clock(), late_ms)
 
-    def processed(self, latency_ms: float, age_ms: float) -> None:
+    def processed(self, latency_ms: float, age_ms: float, camera: str = "") -> None:
         """A frame left the node, so long after it came, and so long after its stamp."""
         with self._lock:
             self._oldest_published_ms.add(self._clock(), age_ms)
-            self._counts["processed"] += 1
-            for kind in _OF_FRAMES:
-                if kind in self._problems:
-                    self._problems[kind].overcome = True
+            for name in {"processed", of_camera("processed", camera)}:
+                self._counts[name] += 1
+            for (kind, whose), problem in self._problems.items():
+                problem.overcome |= kind in _OF_FRAMES and whose in ("", camera)
             self._latencies_ms.append(latency_ms)
             self._finished.append(self._clock())
 
@@ -202,7 +224,11 @@ class Health:
         """(kind, text) of what is wrong now, the first thing first."""
         with self._lock:
             self._expire()
-            return [(k, self._problems[k].text) for k in KINDS if k in self._problems]
+            found: dict[str, list[str]] = {}
+            for (kind, camera), problem in self._problems.items():
+                text = f"camera {camera}: {problem.text}" if camera else problem.text
+                found.setdefault(kind, []).append(text)
+            return [(kind, "; ".join(found[kind])) for kind in KINDS if kind in found]
 
     def verdict(self) -> tuple[bytes, str]:
         """Level and message of the first thing that is wrong."""
@@ -234,6 +260,43 @@ class Health:
             "latency_p50_ms": f"{p50:.1f}",
             "latency_p95_ms": f"{p95:.1f}",
         }
+
+
+class CameraHealth:
+    """`Health` as one of several cameras sees it: it counts for itself, and in the sum."""
+
+    def __init__(self, health: Health, camera: str) -> None:
+        self._health, self.camera = health, camera
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a counter."""
+        self._health.count(name, by)
+        if not name.startswith("received."):  # (which has the camera's name in it)
+            self._health.count(of_camera(name, self.camera), by)
+
+    def left_out(self, reason: str, count: int = 1, stamp_ns: int | None = None) -> None:
+        """Something came and is not used."""
+        self._health.left_out(reason, count, stamp_ns, self.camera)
+
+    def problem(self, kind: str, text: str, *, hold_s: float = HOLD_S) -> None:
+        """Report something wrong."""
+        self._health.problem(kind, text, hold_s=hold_s, camera=self.camera)
+
+    def solved(self, kind: str) -> None:
+        """Take a problem back: it has been put right."""
+        self._health.solved(kind, self.camera)
+
+    def forget(self, *kinds: str) -> None:
+        """Take problems back that can no longer be seen."""
+        self._health.forget(*kinds, camera=self.camera)
+
+    def called_back(self, late_ms: float) -> None:
+        """A callback ran."""
+        self._health.called_back(late_ms)
+
+    def processed(self, latency_ms: float, age_ms: float) -> None:
+        """A frame left the node."""
+        self._health.processed(latency_ms, age_ms, self.camera)
 
 
 def _copy(left_out: LeftOut) -> LeftOut:

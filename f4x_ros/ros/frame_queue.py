@@ -19,9 +19,13 @@ class FrameJob(Protocol):
 
     Attributes:
         ns: its stamp.
+        epoch: number of jumps back in time before it came.
+        camera_name: whose it is, "" where there is one camera.
     """
 
     ns: int
+    epoch: int
+    camera_name: str
 
     def missing(self) -> str:
         """What may still come and is worth waiting for (its transform); '' = nothing.
@@ -45,11 +49,13 @@ class Drop(NamedTuple):
     cause: DropCause
     reason: str
     ns: int  # stamp of the frame
+    camera_name: str
 
 
 @dataclass(eq=False)
 class _Waiting:
     job: FrameJob
+    since: float  # when it came, on the clock of the queue
     deadline: float  # on the clock of the queue, seconds
 
 
@@ -90,15 +96,28 @@ class FrameQueue:
 
     def push(self, job: FrameJob) -> list[Drop]:
         """Take a frame in; returns those that go for it."""
-        self._frames.append(_Waiting(job, self._clock() + self._wait_s))
+        now = self._clock()
+        self._frames.append(_Waiting(job, now, now + self._wait_s))
         drops = self._supersede() if self._newest else []
         while len(self._frames) > self._size:
             gone = self._frames.pop(1 if self._newest else 0).job
-            drops.append(Drop("queue_full", f"more than {self._size} frames were waiting", gone.ns))
+            text = f"more than {self._size} frames were waiting"
+            drops.append(_drop("queue_full", text, gone))
         return drops
 
     def take(self) -> tuple[FrameJob | None, list[Drop]]:
         """The next frame, None if none is ready; and those that go because of it or of time."""
+        job, drops = self.peek()
+        if job is not None:
+            del self._frames[0]
+        return job, drops
+
+    def waited_s(self) -> float:
+        """For how long the first one has waited; 0 if none does."""
+        return self._clock() - self._frames[0].since if self._frames else 0.0
+
+    def peek(self) -> tuple[FrameJob | None, list[Drop]]:
+        """As `take`, but the next frame stays the first one."""
         drops = self._supersede() if self._newest else []
         while self._frames:
             first = self._frames[0]
@@ -109,9 +128,9 @@ class FrameQueue:
             if missing:
                 missing = first.job.lacking()
             if not missing:
-                return self._frames.pop(0).job, drops
+                return first.job, drops
             del self._frames[0]
-            drops.append(Drop("not_ready", missing, first.job.ns))
+            drops.append(_drop("not_ready", missing, first.job))
         return None, drops
 
     def left_s(self) -> float | None:
@@ -129,7 +148,7 @@ class FrameQueue:
 
     def clear(self) -> list[Drop]:
         """All go, since the node stops."""
-        drops = [Drop("stopped", "the node stopped", one.job.ns) for one in self._frames]
+        drops = [_drop("stopped", "the node stopped", one.job) for one in self._frames]
         self._frames = []
         return drops
 
@@ -139,5 +158,9 @@ class FrameQueue:
             if not self._frames[at].job.missing():
                 gone = self._frames[:at]
                 del self._frames[:at]
-                return [Drop("superseded", "a newer frame was ready", one.job.ns) for one in gone]
+                return [_drop("superseded", "a newer frame was ready", one.job) for one in gone]
         return []
+
+
+def _drop(cause: DropCause, reason: str, job: FrameJob) -> Drop:
+    return Drop(cause, reason, job.ns, job.camera_name)

@@ -17,12 +17,11 @@ from f4x_ros.core.errors import BadSampleError, F4xError
 from f4x_ros.io.rectify import Rectifier
 from f4x_ros.io.register import DepthToColor, depth_lens, named_rectified
 from f4x_ros.io.ros_images import UNNAMED_ENCODINGS
+from f4x_ros.io.stereo import StereoPair, calibration_key
 from f4x_ros.io.transforms import plain_frame
+from f4x_ros.ros.channels import IMAGE, INFO, RIGHT, RIGHT_INFO, Channels
 from f4x_ros.ros.conversions import stamp_ns
 from f4x_ros.ros.images import depth_from_image_msg, rgb_from_image
-
-TOPICS = ("image", "camera_info", "depth/image", "depth/camera_info")
-"""What a frame is made of."""
 
 _NS = 1_000_000_000
 _BAD_CALIBRATIONS = 200
@@ -66,13 +65,7 @@ class _Calibrations:
 
     def of(self, info: CameraInfo) -> Rectifier:
         """Raises ValueError if it cannot be used, and none before it could."""
-        roi = info.roi
-        key = (
-            *(info.width, info.height, info.distortion_model),
-            *(tuple(info.d), tuple(info.k), tuple(info.r), tuple(info.p)),
-            *(info.binning_x, info.binning_y),
-            *(roi.x_offset, roi.y_offset, roi.width, roi.height),
-        )
+        key = calibration_key(info)
         if self._made is not None and key == self._made[0]:
             self._bad_in_a_row = 0
             return self._made[1]
@@ -102,10 +95,11 @@ class FrameBuilder:
         map_frame: fixed frame.
         camera_frame: optical frame of the images; "" = frame_id of the image.
         rectified: the images are rectified already.
-        names: full names of the topics in `TOPICS`, for people, and as they tell of images that
-            are rectified or registered; None = those in `TOPICS`.
+        names: full names of the topics by their roles, for people, and as they tell of images that
+            are rectified or registered; None = the roles of `channels`.
         on_remark: told what was taken to mean what, in sentences, each once.
         on_bad_calibration: told stamp and text of each calibration that cannot be used.
+        channels: what frames are made of.
     """
 
     def __init__(
@@ -117,9 +111,12 @@ class FrameBuilder:
         names: Mapping[str, str] | None = None,
         on_remark: Callable[[str], None] = lambda text: None,
         on_bad_calibration: Callable[[int, str], None] = lambda ns, text: None,
+        channels: Channels | None = None,
     ) -> None:
+        channels = channels or Channels()
+        self._channels, self._rectified = channels, rectified
         self._map_frame, self._camera_frame = plain_frame(map_frame), plain_frame(camera_frame)
-        self._names = {name: name for name in TOPICS} | dict(names or {})
+        self._names = {role: channels.topic(role) for role in channels.roles} | dict(names or {})
         self._on_remark, self._remarks = on_remark, set[str]()
         self._color = _Calibrations(
             self._names["camera_info"],
@@ -128,12 +125,13 @@ class FrameBuilder:
             on_remark=self._remark,
         )
         self._depth = _Calibrations(
-            self._names["depth/camera_info"],
-            rectified=named_rectified(self._names["depth/image"]),
+            self._names[channels.partner_info],
+            rectified=named_rectified(self._names[channels.partner]),
             on_bad=on_bad_calibration,
             on_remark=self._remark,
         )
-        self._to_color = DepthToColor(self._names["depth/image"])
+        self._to_color = DepthToColor(self._names[channels.partner])
+        self._pair: tuple[tuple[object, ...], StereoPair] | None = None
 
     def frame_id(self, image: Image | CompressedImage) -> str:
         """Name of the optical frame: the parameter `camera_frame`, or what the image says.
@@ -157,9 +155,13 @@ class FrameBuilder:
     def depth_frame(self, image: Image | CompressedImage, depth: Image | CompressedImage) -> str:
         """Name of the frame of depth: that of the image where both messages name the same.
 
+        Depth of a stereo pair is of the left camera, that of the image.
+
         Raises:
             BadFrameError: it can be no name of a frame.
         """
+        if self._channels.stereo:
+            return self.frame_id(image)
         with _bad("depth", "depth_unreadable"):
             check_frame_name(f"{self._names['depth/image']} header.frame_id", depth.header.frame_id)
         name = plain_frame(depth.header.frame_id)
@@ -192,17 +194,74 @@ class FrameBuilder:
         frame_id = self.frame_id(image)
         with _bad("camera_info", "images_without_calibration"):
             rectifier = self._color.of(info)
-        with _bad("image", "images_unreadable"):
-            rgb = rgb_from_image(image, self._names["image"])
-        if isinstance(image, Image) and image.encoding in UNNAMED_ENCODINGS:
-            self._remark(
-                f"topic {self._names['image']}: encoding {image.encoding} does not say the order "
-                "of its channels: blue, green, red are taken, as OpenCV stores them"
-            )
+        rgb = self._decoded(image, IMAGE)
         with _bad("camera_info", "images_of_other_size"):
             rgb = rectifier.color(rgb)
         frames = (frame_id, self.depth_frame(image, depth))
         metres = self._depth_of(depth, depth_info, rectifier, frames, T_color_depth)
+        return self._made(image, rgb, metres, rectifier, T_map_camera)
+
+    def build_pair(
+        self,
+        image: Image | CompressedImage,
+        info: CameraInfo,
+        right: Image | CompressedImage,
+        right_info: CameraInfo,
+        T_map_camera: Pose | None,
+    ) -> Frame:
+        """A frame of the left camera with depth by matching a stereo pair.
+
+        Arguments are those of `build`, with the right image and its calibration.
+
+        Raises:
+            BadFrameError: names the topic, the value and what was expected.
+        """
+        with _bad("camera_info", "images_without_calibration"):
+            pair = self._stereo(info, right_info)
+        pictures = self._decoded(image, IMAGE), self._decoded(right, RIGHT)
+        with _bad("camera_info", "images_of_other_size"):
+            rgb = pair.color(pictures[0])
+        try:
+            metres = pair.depth(*pictures)
+        except BadSampleError as error:
+            raise BadFrameError("stereo", error.reason, str(error)) from error
+        return self._made(image, rgb, metres, pair.left, T_map_camera)
+
+    def _stereo(self, left: CameraInfo, right: CameraInfo) -> StereoPair:
+        """The pair of two calibrations, made anew when one of them changes."""
+        key = (*calibration_key(left), *calibration_key(right))
+        if self._pair is None or self._pair[0] != key:
+            topics = self._names[IMAGE], self._names[RIGHT]
+            made = StereoPair(
+                left,
+                right,
+                rectified=self._rectified or all(named_rectified(topic) for topic in topics),
+                where_left=f"topic {self._names[INFO]}",
+                where_right=f"topic {self._names[RIGHT_INFO]}",
+            )
+            self._pair = key, made
+            for text in made.remarks:
+                self._remark(text)
+        return self._pair[1]
+
+    def _decoded(self, image: Image | CompressedImage, role: str) -> NDArray[np.uint8]:
+        with _bad("image", "images_unreadable"):
+            rgb = rgb_from_image(image, self._names[role])
+        if isinstance(image, Image) and image.encoding in UNNAMED_ENCODINGS:
+            self._remark(
+                f"topic {self._names[role]}: encoding {image.encoding} does not say the order "
+                "of its channels: blue, green, red are taken, as OpenCV stores them"
+            )
+        return rgb
+
+    def _made(
+        self,
+        image: Image | CompressedImage,
+        rgb: NDArray[np.uint8],
+        metres: NDArray[np.float32],
+        rectifier: Rectifier,
+        T_map_camera: Pose | None,
+    ) -> Frame:
         try:
             return Frame(
                 stamp_ns=stamp_ns(image.header.stamp),
@@ -210,9 +269,10 @@ class FrameBuilder:
                 camera=rectifier.camera,
                 depth=metres,
                 T_map_camera=T_map_camera,
-                frame_id=frame_id,
+                frame_id=self.frame_id(image),
                 map_frame=self._map_frame,
                 observed=rectifier.observed,
+                camera_name=self._channels.camera,
             )
         except F4xError as error:
             kinds = {"T_map_camera": "pose", "stamp_ns": "time"}

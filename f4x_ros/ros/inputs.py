@@ -14,8 +14,9 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from f4x_ros.io.pairing import SLOP_OF_PERIOD
+from f4x_ros.ros.channels import IMAGE, INFO, RIGHT_INFO, Channels
 from f4x_ros.ros.conversions import stamp_ns
-from f4x_ros.ros.diagnostics import Health
+from f4x_ros.ros.diagnostics import CameraHealth, Health
 from f4x_ros.ros.parameters import Settings
 from f4x_ros.ros.subscription import Input
 from f4x_ros.ros.sync import StampPairing
@@ -29,41 +30,37 @@ _NEVER_PAIRED = 5
 _ADAPT_S = 0.2
 """So often the graph is asked for the type of a topic from which nothing has come yet."""
 
-DEPTH_INFO = "depth/camera_info"
 _TRANSPORTS = ("/compressed", "/compressedDepth")
-_KINDS: dict[str, tuple[type, ...]] = {
-    "image": (Image, CompressedImage),
-    "camera_info": (CameraInfo,),
-    "depth/image": (Image, CompressedImage),
-}
+_PICTURES, _INFOS = (Image, CompressedImage), (CameraInfo,)
 _POSES = (PoseStamped, PoseWithCovarianceStamped, Odometry, TransformStamped)
-# How what never found its partners is called, as by the readers of recordings.
-_UNPAIRED = {"image": "images_without_depth", "depth/image": "depth_without_image"}
-_REPEATED = {"image": "images_with_repeated_stamp", "depth/image": "depth_with_repeated_stamp"}
 _OWN_KINDS = ("starting", "topic", "type", "publishers", "qos", "silent", "sync", "stamps")
 
 
 class Inputs:
     """Image, calibration, depth and, if asked for, pose; complete sets go to `on_set`.
 
-    A set has the messages by topic. `depth/camera_info`, the calibration of a depth camera of its
-    own, is in it where somebody publishes it.
+    A set has the messages by their roles, see `Channels`. `depth/camera_info`, the calibration of a
+    depth camera of its own, is in it where somebody publishes it. Of a stereo pair the right image
+    and its calibration are needed in place of depth.
     """
 
     def __init__(
         self,
         node: Node,
         settings: Settings,
-        health: Health,
+        channels: Channels,
+        health: Health | CameraHealth,
         on_set: Callable[[dict[str, Any]], None],
         on_pose: Callable[[Any], None],
     ) -> None:
         self._node, self._health, self._on_set = node, health, on_set
+        self._channels = channels
+        partner_info = [channels.partner_info]
         self._pairing = StampPairing(
-            "image",
-            partners=["depth/image"],
-            latched=["camera_info"],
-            optional=[DEPTH_INFO],
+            IMAGE,
+            partners=[channels.partner],
+            latched=[INFO, *(partner_info if channels.stereo else [])],
+            optional=[] if channels.stereo else partner_info,
             slop_s=settings["sync.slop_s"],
             queue_size=settings["sync.queue_size"],
             jump_s=settings["time_jump_s"],
@@ -73,13 +70,14 @@ class Inputs:
         self._calibrated = False
         self._began_s = time.monotonic()
         self._inputs: list[Input] = []
+        self._of: dict[str, Input] = {}  # by role
         try:
-            for topic, kinds in _KINDS.items():
-                self._listen(topic, kinds, self._taker(topic), once=topic == "camera_info")
-            beside, infos = depth_info_topic(node), _KINDS["camera_info"]
-            self._listen(beside, infos, self._taker(DEPTH_INFO), name=DEPTH_INFO, once=True)
+            for role in (IMAGE, INFO, channels.partner):
+                self._hear(role, channels.topic(role))
+            beside = partner_info_topic(node, channels)
+            self._hear(channels.partner_info, beside, optional=not channels.stereo)
             if settings["pose_source"] == "topic":
-                self._listen("pose", _POSES, on_pose)
+                self._listen(channels.topic("pose"), _POSES, on_pose)
         except Exception:  # a qos_override that is none
             self._unsubscribe()
             raise
@@ -102,7 +100,8 @@ class Inputs:
             self._tell("topic", said)
         wrong = {i: text for i in self._inputs if (text := i.other_type())}
         self._tell("type", list(wrong.values()))
-        crowds = [i.crowd() for i in self._inputs if i.name in _UNPAIRED and i.received]
+        pictures = [self._of[role] for role in (IMAGE, self._channels.partner)]
+        crowds = [i.crowd() for i in pictures if i.received]
         self._tell("publishers", [f"{text}; all count as one camera" for text in crowds if text])
         self._tell("qos", [text for i in self._inputs if (text := i.repair())])
         silent = [
@@ -133,10 +132,7 @@ class Inputs:
     def _listen(
         self, topic: str, kinds: tuple[type, ...], callback: Callable[[Any], None], **options: Any
     ) -> None:
-        optional = options.get("name") == DEPTH_INFO
-        self._inputs.append(
-            Input(self._node, topic, kinds, callback, self._health, optional=optional, **options)
-        )
+        self._inputs.append(Input(self._node, topic, kinds, callback, self._health, **options))
 
     def _unsubscribe(self) -> None:
         for one in self._inputs:
@@ -154,13 +150,21 @@ class Inputs:
         for one in self._inputs:
             if one.optional and not one.received:
                 heard_soon = time.monotonic() - one.last_s <= _SILENT_S
-                self._pairing.expect(one.name, heard_soon and one.publishers() > 0)
+                expected = heard_soon and one.publishers() > 0
+                self._pairing.expect(self._channels.partner_info, expected)
+
+    def _hear(self, role: str, topic: str, *, optional: bool = False) -> None:
+        """Listen to what a frame is made of."""
+        is_info = role in (INFO, self._channels.partner_info)
+        kinds, name = _INFOS if is_info else _PICTURES, self._channels.topic(role)
+        self._listen(topic, kinds, self._taker(role), name=name, once=is_info, optional=optional)
+        self._of[role] = self._inputs[-1]
 
     def _taker(self, topic: str) -> Callable[[Any], None]:
         def take(message: Any) -> None:
-            if topic == "image":
+            if topic == IMAGE:
                 self._expect_optional()
-            self._calibrated |= topic == "camera_info"
+            self._calibrated |= topic == INFO
             if any(one.stamped for one in self._inputs):
                 self._pairing.loosen(SLOP_OF_PERIOD)
             for complete in self._pairing.add(topic, stamp_ns(message.header.stamp), message):
@@ -172,24 +176,28 @@ class Inputs:
 
     def _lost(self, topic: str, ns: int, cause: str) -> None:
         """The pairing lets a message go."""
-        if topic in _UNPAIRED:
-            reason = _REPEATED[topic] if cause == "repeated" else _UNPAIRED[topic]
-            if topic == "image" and not self._calibrated:  # that is what it waited for
+        if topic in (IMAGE, self._channels.partner):
+            repeated = cause == "repeated"
+            reason = (self._channels.repeated if repeated else self._channels.unpaired)(topic)
+            if topic == IMAGE and not self._calibrated:  # that is what it waited for
                 reason = "images_without_calibration"
             self._health.left_out(reason, stamp_ns=ns)
 
     def _check_pairs(self) -> None:
-        received = {i.name: i.received for i in self._inputs}
-        if self._paired or min(received["image"], received["depth/image"]) < _NEVER_PAIRED:
+        received = {role: one.received for role, one in self._of.items()}
+        partner = self._channels.partner
+        if self._paired or min(received[IMAGE], received[partner]) < _NEVER_PAIRED:
             if self._paired:
                 self._health.solved("sync")
             return
-        if not received["camera_info"]:
+        if not received[INFO] or (self._channels.stereo and not received[RIGHT_INFO]):
             return  # the missing topic says it
         miss = self._pairing.nearest_miss_s
         near = "" if miss is None else f", the nearest differ by {miss:.3f} s"
         self._health.problem(
-            "sync", f"the stamps of image and depth/image never pair{near} (parameter sync.slop_s)"
+            "sync",
+            f"the stamps of {self._channels.topic(IMAGE)} and {self._channels.topic(partner)} "
+            f"never pair{near} (parameter sync.slop_s)",
         )
 
     def _tell(self, kind: str, problems: list[str]) -> None:
@@ -199,15 +207,16 @@ class Inputs:
             self._health.solved(kind)
 
 
-def depth_info_topic(node: Node) -> str:
-    """The topic of the depth camera's calibration.
+def partner_info_topic(node: Node, channels: Channels) -> str:
+    """The topic of the calibration of the depth camera, or of the right one of a pair.
 
     `depth/camera_info` where that is remapped; else the one beside the depth images, where
     image_transport expects it.
     """
-    if node.resolve_topic_name(DEPTH_INFO) != node.resolve_topic_name(DEPTH_INFO, only_expand=True):
-        return DEPTH_INFO
-    depth = node.resolve_topic_name("depth/image")
+    own = channels.topic(channels.partner_info)
+    if node.resolve_topic_name(own) != node.resolve_topic_name(own, only_expand=True):
+        return own
+    depth = node.resolve_topic_name(channels.topic(channels.partner))
     for transport in _TRANSPORTS:
         depth = depth.removesuffix(transport)
     return f"{depth.rpartition('/')[0]}/camera_info"

@@ -90,6 +90,13 @@ def descriptor_of(option: Option) -> ParameterDescriptor:
     return descriptor
 
 
+def listed(given: Any) -> Any:
+    """Texts given as one, with commas in between, as a list; anything else as it is."""
+    if not isinstance(given, str):
+        return given
+    return [part.strip() for part in given.split(",") if part.strip()]
+
+
 def misfit(option: Option, value: Any) -> str:
     """The sentence about a value that does not fit."""
     return f"parameter '{option.name}' is {shown(value)}, expected {expected(option)}"

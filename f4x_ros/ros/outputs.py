@@ -45,6 +45,10 @@ _TOPICS: dict[str, tuple[Any, QoSProfile]] = {
 }
 
 
+OF_CAMERA = ("masks", "moving", "overlay", "point_map")
+"""Topics that each of several cameras has for itself, as ~/front/masks; the others are of all."""
+
+
 class RateLimit:
     """At most so many per second of stamps; stamps that jump back start anew."""
 
@@ -98,8 +102,15 @@ class OutputTopics:
         # Plain publishers: a LifecyclePublisher stays in its node's list for ever. The session is
         # silent while the node is inactive.
         self._publishers: dict[str, Publisher[Any]] = {}
+        self._names = {  # by camera, the full names by the plain ones
+            camera: {n: f"{camera}/{n}" if camera and n in OF_CAMERA else n for n in _TOPICS}
+            for camera in settings["cameras"] or ("",)
+        }
         try:
-            for name, (kind, qos) in _TOPICS.items():
+            for name in (name for own in self._names.values() for name in own.values()):
+                kind, qos = _TOPICS[name.rpartition("/")[2]]
+                if name in self._publishers:  # of all cameras
+                    continue
                 options = QoSOverridingOptions.with_default_policies()
                 self._publishers[name] = node.create_publisher(
                     kind, f"~/{name}", qos, qos_overriding_options=options
@@ -108,20 +119,22 @@ class OutputTopics:
             self.close()
             raise
         self._limits = {
-            name: RateLimit(settings[f"{name}.rate_hz"])
+            name: RateLimit(settings[f"{name.rpartition('/')[2]}.rate_hz"])
             for name in self._publishers
             if name != "labels"
         }
         self._markers = TrackMarkers()
         self._map_frame = str(settings["map_frame"])
 
-    def wanted(self, ns: int) -> Wanted:
-        """Topics that have subscribers and whose rate allows another message."""
+    def wanted(self, ns: int, camera: str = "") -> Wanted:
+        """Topics that have subscribers and whose rate allows another message, by plain names."""
         return Wanted(
             frozenset(
-                name
-                for name, limit in self._limits.items()
-                if self._publishers[name].get_subscription_count() and limit.due(ns)
+                plain
+                for plain, name in self._names[camera].items()
+                if name in self._limits
+                and self._publishers[name].get_subscription_count()
+                and self._limits[name].due(ns)
             )
         )
 
@@ -155,10 +168,11 @@ class OutputTopics:
             "predictions": lambda: predictions_msg(predictions(), AHEAD_S, in_map),
             "tracks": lambda: tracks_msg(percept.tracks, in_map),
         }
-        for name, message in make.items():
-            if name in wanted.topics:
-                self._publishers[name].publish(message())
-                self._limits[name].spend(percept.stamp_ns)
+        names = self._names[percept.camera_name]
+        for plain, message in make.items():
+            if plain in wanted.topics:
+                self._publishers[names[plain]].publish(message())
+                self._limits[names[plain]].spend(percept.stamp_ns)
 
     def unserved(self) -> list[str]:
         """Clouds that somebody waits for, and that were never made as nobody listened before."""

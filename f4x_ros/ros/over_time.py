@@ -67,6 +67,7 @@ class OverTime:
             shown = self._perception.show(
                 read_moment(request.stamp, "stamp"),
                 self._poses.view(request.view),
+                camera_name=request.camera,
                 orbit_rad=request.orbit,
                 width=request.width,
                 prompts=list(request.prompts) or None,
@@ -114,6 +115,7 @@ class OverTime:
                 stamp_ns=read_moment(request.stamp, "stamp"),
                 stamps_ns=self._perception.moments(since, until, request.step),
                 view=self._poses.view(request.view),
+                camera_name=request.camera,
                 want_visible=request.want_visible,
             )
         except F4xError as error:

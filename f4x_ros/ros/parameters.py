@@ -23,9 +23,12 @@ from f4x_ros.core.ask import AUTO, read_prompts
 from f4x_ros.core.base.limits import MAX_FRAME_NAME_LETTERS, MAX_SOURCE_LETTERS
 from f4x_ros.core.config import Config
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.ros.options import Option, checked, declare, shortened, shown, unknown
+from f4x_ros.io.cameras import check_names
+from f4x_ros.io.extrinsics import read_extrinsic
+from f4x_ros.ros.options import Option, checked, declare, listed, shortened, shown, unknown
 
 _FRAMES = ("map_frame", "camera_frame", "odometry.base_frame", "odometry.odom_frame")
+_LISTS = ("prompts", "cameras")
 _FOLDERS = ("report.dir", "map.dir")
 _SLOWEST_HZ = 1e-6
 
@@ -82,10 +85,35 @@ OPTIONS: tuple[Option, ...] = (
         low=0,
         high=10,
     ),
+    Option(
+        "cameras",
+        [""],
+        "names of several cameras that make one map, each with its topics under its name "
+        "(front/image, ~/front/masks); none = one camera",
+    ),
+    Option(
+        "extrinsics",
+        [""],
+        "transforms that TF does not have, such as where cameras are mounted: 'PARENT CHILD X Y Z "
+        "QX QY QZ QW' each",
+    ),
+    Option(
+        "stereo",
+        False,
+        "depth comes of pairs: left/image, left/camera_info, right/image, right/camera_info in "
+        "place of image, camera_info, depth/image",
+    ),
     Option("image_rectified", False, "the images are rectified already: use P of camera_info"),
     Option("sync.slop_s", 0.02, "image and depth pair up to this far apart", low=0, high=1),
     Option(
         "sync.queue_size", 30, "messages per topic that wait for their partners", low=1, high=10_000
+    ),
+    Option(
+        "sync.cameras_wait_s",
+        0.1,
+        "with several cameras, a frame waits so long for an older one of another that is due",
+        low=0,
+        high=10,
     ),
     Option(
         "frames",
@@ -204,7 +232,8 @@ class NodeParameters:
         if self._problems:
             raise BadInputError("; ".join(self._problems.values()))
         raw = {name: self._node.get_parameter(name).value for name in self._own}
-        raw["prompts"] = listed(raw["prompts"])
+        for name in _LISTS:
+            raw[name] = listed(raw[name])
         values = {name: checked(option, raw[name]) for name, option in self._own.items()}
         _one_pose_source(values)
         config = Config.from_dotted({o.name: values[o.name] for o in self._core})
@@ -212,6 +241,7 @@ class NodeParameters:
         _check_together(values)
         for name in _FRAMES:  # as in tf2, a slash in front means nothing
             options[name] = options[name].lstrip("/")
+        options["cameras"] = tuple(name for name in options["cameras"] if name)
         prompts = [p for p in options.pop("prompts") if p]
         if path := options["prompts_file"]:
             prompts = [] if tuple(prompts) == AUTO else prompts
@@ -241,7 +271,7 @@ class NodeParameters:
                 "configure (for prompts, ~/set_prompts works at any time)",
             )
         for one in ours:
-            value = listed(one.value) if one.name == "prompts" else one.value
+            value = listed(one.value) if one.name in _LISTS else one.value
             try:
                 checked(self._own[one.name], value)
             except BadInputError as error:
@@ -249,13 +279,6 @@ class NodeParameters:
         for one in ours:
             self._problems.pop(one.name, None)
         return SetParametersResult(successful=True)
-
-
-def listed(prompts: Any) -> Any:
-    """Prompts given as one text, with commas in between, as a list; anything else as it is."""
-    if not isinstance(prompts, str):
-        return prompts
-    return [part.strip() for part in prompts.split(",") if part.strip()]
 
 
 def _not_a_folder(name: str, value: str, error: OSError) -> BadInputError:
@@ -294,6 +317,7 @@ def _check_together(values: Mapping[str, Any]) -> None:
             f"{MAX_SOURCE_LETTERS} letters at most"
         )
     _check_odometry(values)
+    _check_cameras(values)
     memory = psutil.virtual_memory().total
     if values["field.max_bytes"] > memory:
         raise BadInputError(
@@ -343,6 +367,31 @@ def _check_odometry(values: Mapping[str, Any]) -> None:
                 f"parameter '{name}' is {shown(values[name])}, expected another frame than "
                 "map_frame"
             )
+
+
+def _check_cameras(values: Mapping[str, Any]) -> None:
+    """Names that can be parts of topics, and what several cameras cannot have."""
+    for text in filter(None, values["extrinsics"]):
+        read_extrinsic(text, "parameter 'extrinsics'")
+    names = [name for name in values["cameras"] if name]
+    if not names:
+        return
+    check_names(names, "parameter 'cameras'")
+    if taken := sorted({"left", "right"} & set(names) if values["stereo"] else ()):
+        raise BadInputError(
+            f"parameter 'cameras' has {shown(taken[0])}, expected other names with stereo: true, "
+            "whose topics are called so"
+        )
+    if len(names) > 1 and values["pose_source"] == "odometry":
+        raise BadInputError(
+            f"parameter 'pose_source' is 'odometry', expected tf or topic with {len(names)} "
+            "cameras: odometry follows one camera"
+        )
+    if len(names) > 1 and values["camera_frame"]:
+        raise BadInputError(
+            f"parameter 'camera_frame' is {shown(values['camera_frame'])}, expected '' with "
+            f"{len(names)} cameras: each image names the frame of its own"
+        )
 
 
 def _check_folder(name: str, value: str) -> None:

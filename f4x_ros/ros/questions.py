@@ -96,6 +96,7 @@ class Questions:
                 threshold=request.threshold,
                 stamp_ns=asked.stamp_ns,
                 view=self._poses.view(request.view),
+                camera_name=request.camera,
                 want_cloud=request.want_cloud,
                 max_results=request.max_results,
             )
@@ -131,6 +132,7 @@ class Questions:
                 clicked.box,
                 stamp_ns=clicked.stamp_ns,
                 view=self._poses.view(request.view),
+                camera_name=request.camera,
                 want_cloud=request.want_cloud,
             )
         except F4xError as error:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rclpy.node import Node
@@ -12,6 +12,8 @@ from f4x_ros.core.base import LeftOut
 from f4x_ros.core.data import Frame, Outputs, Percept
 from f4x_ros.core.errors import NotReadyError
 from f4x_ros.core.perception import Perception
+from f4x_ros.io.cameras import of_camera
+from f4x_ros.ros.channels import IMAGE, INFO, Channels
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.counters import LOST_IN_STREAM, NO_FRAMES
 from f4x_ros.ros.diagnostics import Health
@@ -19,8 +21,6 @@ from f4x_ros.ros.parameters import Settings
 
 if TYPE_CHECKING:
     from f4x_ros.eval.subjects.run_recorder import RunRecorder
-
-_TOPICS = ("image", "camera_info", "depth/image")
 
 
 class Recording:
@@ -113,8 +113,8 @@ class Recording:
         try:
             report = recorder.finish(
                 left_out,
-                dropped=_lost(left_out),
-                frames_there=recorder.frames + _missing(left_out),
+                dropped=_lost(left_out, self._settings["cameras"]),
+                frames_there=recorder.frames + _missing(left_out, self._settings["cameras"]),
                 remarks=self._complaints.remarks,
                 ended_early=ended_early,
             )
@@ -138,8 +138,8 @@ class Recording:
             written = recorder.finish_empty(
                 why,
                 left_out,
-                dropped=_lost(left_out),
-                frames_there=_missing(left_out),
+                dropped=_lost(left_out, self._settings["cameras"]),
+                frames_there=_missing(left_out, self._settings["cameras"]),
                 remarks=self._complaints.remarks,
             )
         except OSError as error:
@@ -155,7 +155,10 @@ class Recording:
     def _received(self) -> dict[str, int]:
         """Messages so far by topic."""
         counts = self._health.counts()
-        return {name: counts[f"received.{name}"] for name in _TOPICS}
+        names = self._settings["cameras"] or ("",)
+        cameras = [Channels(name, self._settings["stereo"]) for name in names]
+        topics = [one.topic(role) for one in cameras for role in (IMAGE, INFO, one.partner)]
+        return {name: counts.get(f"received.{name}", 0) for name in topics}
 
     def _say(self, text: str) -> None:
         # (after Ctrl-C the logger has lost its topic and complains)
@@ -165,14 +168,16 @@ class Recording:
             print(text)
 
 
-def _lost(left_out: LeftOut) -> int:
+def _lost(left_out: LeftOut, cameras: Sequence[str]) -> int:
     """Frames of a stream that went on without waiting."""
-    return sum(left_out[reason] for reason in LOST_IN_STREAM)
+    reasons = [of_camera(reason, name) for name in ("", *cameras) for reason in LOST_IN_STREAM]
+    return sum(left_out[reason] for reason in reasons)
 
 
-def _missing(left_out: LeftOut) -> int:
+def _missing(left_out: LeftOut, cameras: Sequence[str]) -> int:
     """Frames that were there and not used."""
-    return sum(count for reason, count, _ in left_out if reason not in NO_FRAMES)
+    none = {of_camera(reason, name) for name in ("", *cameras) for reason in NO_FRAMES}
+    return sum(count for reason, count, _ in left_out if reason not in none)
 
 
 def _in_words(left_out: LeftOut) -> str:

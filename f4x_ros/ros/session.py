@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from rclpy.node import Node
@@ -11,6 +12,8 @@ from rclpy.task import Future
 
 from f4x_ros.ros.asks import Asks
 from f4x_ros.ros.camera_poses import CameraPoses
+from f4x_ros.ros.camera_queues import CameraQueues
+from f4x_ros.ros.channels import Channels
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.edits import Edits
@@ -64,20 +67,28 @@ class Session:
         node.get_logger().info(f"features: {self._ready}")
         complaints = Complaints(node, health)
         self._recording = Recording(node, settings, health, complaints, self._perception)
-        self._inputs: Inputs | None = None
+        self._inputs: list[Inputs] = []
         with ExitStack() as opened:  # what was opened is closed if a later part fails
             outputs = OutputTopics(node, settings)
             opened.callback(outputs.close)
-            self._poses = CameraPoses(
-                node, settings, complaints, on_new=lambda: self._worker.wake()
-            )
-            opened.callback(self._poses.close)
+            names = settings["cameras"] or ("",)
+            self._channels = [Channels(name, settings["stereo"]) for name in names]
+            self._poses: dict[str, CameraPoses] = {}
+            for name in names:
+                first = next(iter(self._poses.values()), None)
+                self._poses[name] = CameraPoses(
+                    node,
+                    settings,
+                    complaints.of(name) if first else complaints,
+                    on_new=lambda: self._worker.wake(),
+                    transforms=first.transforms if first else None,
+                )
+                opened.callback(self._poses[name].close)
+            main_poses = self._poses[names[0]]
             self._worker = Worker(
-                FrameQueue(
-                    settings["frames"], settings["queue_size"], settings["transform_timeout_s"]
-                ),
-                on_drop=complaints.dropped,
-                on_error=complaints.failed,
+                _queue(settings),
+                on_drop=complaints.worker_dropped,
+                on_error=complaints.worker_failed,
                 wake_executor=self._wake_executor,
             )
             opened.callback(self._worker.stop)
@@ -85,20 +96,21 @@ class Session:
             if page is not None:
                 opened.callback(page.close)
             labels = Labels(self._perception, outputs)
-            self._questions = Questions(self._perception, self._poses, labels, health, complaints)
+            self._questions = Questions(self._perception, main_poses, labels, health, complaints)
             self._asks = Asks(self._perception, health)
-            self._over_time = OverTime(self._perception, self._poses, health)
+            self._over_time = OverTime(self._perception, main_poses, health)
             self._edits = Edits(self._perception, health)
             self._questions.say_not_understood()
             self._odometry: OdometryPublisher | None = None
             if settings["pose_source"] == "odometry":
-                self._odometry = OdometryPublisher(node, settings, health, complaints, self._poses)
+                self._odometry = OdometryPublisher(node, settings, health, complaints, main_poses)
                 opened.callback(self._odometry.close)
             self._processing = Processing(
                 node,
                 settings,
                 perception=self._perception,
                 recording=self._recording,
+                channels=self._channels,
                 poses=self._poses,
                 outputs=outputs,
                 labels=labels,
@@ -116,10 +128,19 @@ class Session:
         """Listen to the camera."""
         self._recording.start()
         try:
-            self._inputs = Inputs(
-                self._node, self._settings, self._health, self._on_set, self._poses.take
-            )
+            for one in self._channels:
+                self._inputs.append(
+                    Inputs(
+                        self._node,
+                        self._settings,
+                        one,
+                        self._health.of(one.camera),
+                        partial(self._on_set, one.camera),
+                        self._poses[one.camera].take,
+                    )
+                )
         except Exception:  # a qos_override that is none
+            self._stop_listening()
             self._recording.abandon()
             raise
 
@@ -150,9 +171,9 @@ class Session:
         return "; ".join(said or [f"{kind}: {text}" for kind, text in found])
 
     def _stop_listening(self) -> None:
-        if self._inputs is not None:
-            self._inputs.close()
-            self._inputs = None
+        for one in self._inputs:
+            one.close()
+        self._inputs = []
 
     # --- work -----------------------------------------------------------------------------------
 
@@ -188,8 +209,8 @@ class Session:
         """Change the prompts on the worker's thread, for the next frame."""
         return self._worker.ask(lambda: self._questions.set_prompts(request))
 
-    def _on_set(self, messages: dict[str, Any]) -> None:
-        job = self._processing.job(messages)
+    def _on_set(self, camera_name: str, messages: dict[str, Any]) -> None:
+        job = self._processing.job(messages, camera_name)
         if job is not None:
             self._worker.push(job)
 
@@ -213,8 +234,8 @@ class Session:
     def check(self) -> None:
         """Look at the topics, for the diagnostics, and at who came late to them."""
         self._late.check()
-        if self._inputs is not None:
-            self._inputs.check()
+        for one in self._inputs:
+            one.check()
 
     def details(self) -> dict[str, object]:
         """More values for the diagnostics."""
@@ -229,5 +250,17 @@ class Session:
             "render_backend": self._perception.backend,
             "device": str(self._perception.device),
             "pose_source": self._settings["pose_source"],
+            "cameras": ", ".join(self._settings["cameras"]),
             **(self._odometry.details() if self._odometry is not None else {}),
         }
+
+
+def _queue(settings: Settings) -> FrameQueue | CameraQueues:
+    """The queue of frames; with several cameras, one of each."""
+    rules = settings["frames"], settings["queue_size"], settings["transform_timeout_s"]
+    if not settings["cameras"]:
+        return FrameQueue(*rules)
+    # (of a recording nothing may be lost, so frames are put in order for as long as may be)
+    everything = settings["frames"] == "all"
+    hold_s = settings["transform_timeout_s" if everything else "sync.cameras_wait_s"]
+    return CameraQueues(settings["cameras"], *rules, hold_s)

@@ -45,7 +45,9 @@ def make_perception(settings: Settings, health: Health, first_track_id: int) -> 
         ValueError: the configuration, weights, a prompt or a threshold; says which.
     """
     begin = time.monotonic()
-    perception = Perception(settings.config, first_track_id=first_track_id)
+    perception = Perception(
+        settings.config, first_track_id=first_track_id, cameras=settings["cameras"]
+    )
     use_prompts(perception, settings.prompts, settings.thresholds)
     loaded = time.monotonic()
     if perception.backend == "padded":

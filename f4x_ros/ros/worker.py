@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from rclpy.task import Future
 
 from f4x_ros.core.errors import NotReadyError
-from f4x_ros.ros.frame_queue import Drop, DropCause, FrameJob, FrameQueue
+from f4x_ros.ros.camera_queues import CameraQueues
+from f4x_ros.ros.frame_queue import Drop, FrameJob, FrameQueue
 
 Result = TypeVar("Result")
 
@@ -54,19 +55,19 @@ class Worker:
 
     def __init__(
         self,
-        frames: FrameQueue,
+        frames: FrameQueue | CameraQueues,
         *,
-        on_drop: Callable[[DropCause, str, int], None],
-        on_error: Callable[[Exception, int], None],
+        on_drop: Callable[[Drop], None],
+        on_error: Callable[[Exception, FrameJob], None],
         wake_executor: Callable[[], None] = lambda: None,
     ) -> None:
         """Start the thread.
 
         Args:
             frames: the queue, from now on used by nobody else.
-            on_drop: told (cause, reason, stamp) of each frame that is not processed, on the
-                worker's thread or on that of the caller.
-            on_error: told what a frame raised, and its stamp, on the worker's thread.
+            on_drop: told of each frame that is not processed, on the worker's thread or on that of
+                the caller.
+            on_error: told what a frame raised, on the worker's thread.
             wake_executor: called when a task is done, for executors poll the coroutines that wait
                 only when they wake.
         """
@@ -196,14 +197,14 @@ class Worker:
         try:
             job.run()
         except StoppedError:
-            self._on_drop("stopped", "the node stopped", job.ns)
+            self._on_drop(Drop("stopped", "the node stopped", job.ns, job.camera_name))
         except Exception as error:
-            self._on_error(error, job.ns)
+            self._on_error(error, job)
         finally:
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
 
     def _tell(self, drops: list[Drop]) -> None:
-        for cause, reason, ns in drops:
-            self._on_drop(cause, reason, ns)
+        for drop in drops:
+            self._on_drop(drop)

@@ -34,7 +34,7 @@ def cache_root() -> Path:
 #: Sources that a drawing does not depend on.
 _AFTERWARDS = (
     "sensor", "language.py", "truth.py", "check.py", "sheet.py", "catalogue.py", "keypoints.py",
-    "open.py", "__init__.py", "__main__.py",
+    "open.py", "rig.py", "__init__.py", "__main__.py",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from f4x_ros.sim.cache import FrameCache
 from f4x_ros.sim.language import Phrase, absent_phrases, paraphrases_of, phrases_of, surface_colors
 from f4x_ros.sim.mesh import Mesh
 from f4x_ros.sim.motion import Pose
+from f4x_ros.sim.mounts import MOUNTS, mounted
 from f4x_ros.sim.raycast import Drawing, Raycaster
 from f4x_ros.sim.scene import ObjectLabel, Scene, build_scene
 from f4x_ros.sim.scenes import SCENES
@@ -30,6 +32,7 @@ from f4x_ros.sim.truth import WorldTruth, truth_of
 RATE_HZ = 30.0
 
 _MAX_SIDE_PX = 4096
+_SEEDS_APART = 7919  # of the sensors of two cameras of one rig
 _FOCAL_PER_WIDTH = 0.82  # 63 degrees wide
 
 
@@ -55,6 +58,7 @@ class World(Source):
         cache: Path | None = None,
         scene: str = "demo",
         sensor: str = "ideal",
+        mount: str = "front",
     ) -> None:
         """Describe the world; nothing is drawn yet.
 
@@ -66,6 +70,7 @@ class World(Source):
             cache: folder for drawn frames; default ``$XDG_CACHE_HOME/f4x_ros/worlds``.
             scene: one of `SCENES`.
             sensor: "ideal", or what `Sensor.parse` understands, e.g. "noisy" or "depth+blur".
+            mount: camera of the rig, one of `MOUNTS`; each has noise and exposure of its own.
 
         Raises:
             ValueError: a parameter is out of range; names it.
@@ -78,13 +83,19 @@ class World(Source):
         _check("height", height, 8, _MAX_SIDE_PX)
         _check("frames", frames, 1, 1_000_000)
         _check("seed", seed, 0, 2**32 - 1)
+        if mount not in MOUNTS:
+            raise BadInputError(f"camera is {mount!r}, expected one of {', '.join(MOUNTS)}")
         if scene not in SCENES:
             raise BadInputError(f"scene is {scene!r}, expected one of {', '.join(SCENES)}")
         self.sensor = Sensor.parse(sensor)
         self.scene_name, self.seed, self._frames = scene, seed, frames
-        self._moments = self.sensor.kept(frames, seed)  # number of the moment of each frame
+        self.mount = mount
+        self._sensor_seed = (seed + _SEEDS_APART * list(MOUNTS).index(mount)) % 2**32
+        self._moments = self.sensor.kept(
+            frames, self._sensor_seed
+        )  # number of the moment of each frame
         super().__init__(
-            world_name(scene, width, height, frames, seed, self.sensor.name),
+            world_name(scene, width, height, frames, seed, self.sensor.name, mount),
             stamps_at_rate(frames, RATE_HZ)[self._moments],
         )
         if len(self._moments) < frames:
@@ -92,13 +103,18 @@ class World(Source):
         focal = width * _FOCAL_PER_WIDTH
         self.camera = PinholeCamera(width, height, focal, focal, width / 2, height / 2)
         self._cache_root = cache
-        key = {"scene": scene, "width": width, "height": height, "seed": seed}
+        key: dict[str, int | str] = {
+            "scene": scene, "width": width, "height": height, "seed": seed,
+        }  # fmt: skip
+        if mount != "front":
+            key["mount"] = mount
         self.cache = FrameCache(key, cache)
 
     @cached_property
     def scene(self) -> Scene:
         """The room and its things."""
-        return build_scene(SCENES[self.scene_name](self.seed))
+        spec = SCENES[self.scene_name](self.seed)
+        return build_scene(replace(spec, camera=mounted(spec.camera, self.mount)))
 
     @cached_property
     def _raycaster(self) -> Raycaster:
@@ -166,7 +182,7 @@ class World(Source):
             lambda offset_us: self.scene.spec.camera(moment / RATE_HZ + offset_us * 1e-6),
             self.camera,
             moment,
-            self.seed,
+            self._sensor_seed,
         )
         return Frame(
             stamp_ns=int(self.stamps_ns[index]),
@@ -255,6 +271,7 @@ class World(Source):
             self._cache_root,
             self.scene_name,
             self.sensor.name,
+            self.mount,
         )
 
     def parameters(self) -> dict[str, int | str]:
@@ -266,6 +283,7 @@ class World(Source):
             "seed": self.seed,
             "scene": self.scene_name,
             "sensor": self.sensor.name,
+            "mount": self.mount,
         }
         if self._cache_root is not None:
             made["cache"] = str(self._cache_root)
@@ -273,12 +291,19 @@ class World(Source):
 
 
 def world_name(
-    scene: str, width: int, height: int, frames: int, seed: int = 0, sensor: str = "ideal"
+    scene: str,
+    width: int,
+    height: int,
+    frames: int,
+    seed: int = 0,
+    sensor: str = "ideal",
+    mount: str = "front",
 ) -> str:
     """The text that opens this world, but for the seed of a named scene, which is not in it."""
     seeded = f"{scene}:{seed}" if scene == "random" else scene
     ending = "" if sensor == "ideal" else f":{sensor}"
-    return f"{seeded}:{width}x{height}:{frames}{ending}"
+    seen_by = "" if mount == "front" else f"@{mount}"
+    return f"{seeded}:{width}x{height}:{frames}{ending}{seen_by}"
 
 
 def _check(name: str, value: int, low: int, high: int) -> None:

@@ -12,11 +12,13 @@ from f4x_ros import io
 from f4x_ros.io.open import construct
 from f4x_ros.io.source import Source
 from f4x_ros.sim.dataset import World
+from f4x_ros.sim.rig import Rig, rig_of
 from f4x_ros.sim.scenes import SCENES
 
 _WORLD = re.compile(
     rf"(?P<scene>{'|'.join(SCENES)})(?P<seed>(?<=random):\d+)?(?::(?P<width>\d+)x(?P<height>\d+))?"
     r"(?::(?P<frames>\d+))?(?::(?P<sensor>[a-z]+(?:\+[a-z]+)*))?"
+    r"(?:@(?P<cameras>[a-z]+(?:/\d+)?(?:\+[a-z]+(?:/\d+)?)*))?"
 )
 
 
@@ -26,9 +28,11 @@ def open_source(spec: str | Path, **options: Any) -> Source:
     Args:
         spec: a drawn world (`World`): ``demo``, ``tabletop``, ``livingroom``, ``corridor``,
             ``warehouse``, ``crowd`` or ``random:SEED``, each with ``:WIDTHxHEIGHT``, ``:FRAMES``
-            and ``:SENSOR`` after it (any may be left out), e.g. ``tabletop:320x240:60:noisy``;
-            or what `f4x_ros.io.open_source` opens.
-        options: passed to the source's constructor, e.g. ``rate_hz=15.0`` or ``seed=3``.
+            and ``:SENSOR`` after it (any may be left out), e.g. ``tabletop:320x240:60:noisy``,
+            and several cameras (`mounts.MOUNTS`) after that, each with ``/N`` for every N-th
+            frame: ``livingroom@front+left/3``; or what `f4x_ros.io.open_source` opens.
+        options: passed to the source's constructor, e.g. ``rate_hz=15.0`` or ``seed=3``;
+            ``cameras=("front", "left")``, the names of several.
 
     Raises:
         BadInputError: nothing is there, the layout is unknown, or an option does not fit; the
@@ -38,7 +42,15 @@ def open_source(spec: str | Path, **options: Any) -> Source:
     world = _WORLD.fullmatch(str(spec))
     if not world:
         return io.open_source(spec, **options)
-    return construct(World, (), {**_world_options(world.groupdict()), **options})
+    given = world.groupdict()
+    cameras = rig_of(given["cameras"]) if given["cameras"] else {}
+    if named := options.pop("cameras", ()):
+        cameras = dict.fromkeys(named, 1)
+    made = {**_world_options(given), **options}
+    if not cameras:
+        return construct(World, (), made)
+    construct(World, (), {**made, "mount": next(iter(cameras))})  # says what does not fit
+    return Rig(cameras, **made)
 
 
 def _world_options(given: Mapping[str, str | None]) -> dict[str, Any]:

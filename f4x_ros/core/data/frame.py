@@ -33,6 +33,7 @@ class Frame:
         map_frame: name of the fixed frame the pose refers to.
         observed: [H, W] bool, pixels that show something; the others (what undistortion left black,
             what a mask hides) are neither mapped nor compared. None = all.
+        camera_name: of the camera, where there are several; "" = the only one.
 
     Raises:
         ValueError: names the field, the value and what was expected.
@@ -46,6 +47,7 @@ class Frame:
     frame_id: str = "camera"
     map_frame: str = "map"
     observed: NDArray[np.bool_] | None = None
+    camera_name: str = ""
 
     def __post_init__(self) -> None:
         if self.stamp_ns < 0:

@@ -75,6 +75,7 @@ class Percept:
     moving: NDArray[np.float32] | None = None  # [H, W] probability that it shows what moves now
     timings_ms: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    camera_name: str = ""  # of the camera whose frame it was; "" = the only one
 
 
 @dataclass(frozen=True, eq=False)

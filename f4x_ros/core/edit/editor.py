@@ -111,7 +111,7 @@ class Editor:
         then = time_s if stamp_ns else None
         snapshot = self.shown.over(self.measured(stamp_ns), then, edits).snapshot
         out = snapshot.render(snapshot.colors, camera, pose, self._backend)
-        return to_picture(out, self._memory.exposures.at(time_s))
+        return to_picture(out, self._memory.cameras.main.exposures.at(time_s))
 
     @torch.no_grad()
     def guessed_in(
@@ -137,7 +137,7 @@ class Editor:
 
     def edit(self, asked: str | Edit, *, files: bool = True) -> EditResult:
         """Do one edit; see `Perception.edit`."""
-        if self._memory.last is None:
+        if not len(self._memory.cameras):
             raise NotReadyError("there is nothing to edit: no frame has been processed yet")
         if isinstance(asked, Edit):
             self.add(asked)

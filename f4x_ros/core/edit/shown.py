@@ -90,8 +90,7 @@ class Shown:
     def _behind(self, snapshot: Snapshot, rows: Tensor) -> Snapshot:
         """What is guessed to be behind some rows of a snapshot."""
         removed = some_of(snapshot, rows)
-        last = self._memory.last
-        assert last is not None
+        last = self._memory.viewpoint(None, 0)[0]
         camera = last.camera.scaled(min(1.0, _LOOK_PX / last.camera.width))
         poses = self._poses(removed)
         looks = looks_at(snapshot, rows, camera, poses, self._backend)
@@ -100,14 +99,14 @@ class Shown:
     def _poses(self, removed: Snapshot) -> list[Pose]:
         """Poses of the camera's way that look at the thing, spread over it."""
         memory = self._memory
-        last = memory.last
-        assert last is not None
-        stamps = memory.trajectory.arrays()["stamps_ns"]
+        main = memory.cameras.main
+        last = memory.viewpoint(None, 0)[0]
+        stamps = main.path.arrays()["stamps_ns"]
         chosen = stamps[np.linspace(0, len(stamps) - 1, min(_CANDIDATES, len(stamps))).astype(int)]
         middle = removed.means.double().mean(0).cpu().numpy()
         seeing = []
         for stamp in chosen.tolist():
-            pose = memory.trajectory.at(int(stamp))
+            pose = main.path.at(int(stamp))
             T = inverse(np.asarray(pose, np.float64))
             point = (T[:3, :3] @ middle + T[:3, 3])[None]
             if point[0, 2] > 0.05:

@@ -20,26 +20,16 @@ from numpy.typing import NDArray
 from f4x_ros.core.ask import PromptSet
 from f4x_ros.core.base import atomic_write, on_host
 from f4x_ros.core.config import Config
-from f4x_ros.core.data import Frame, PinholeCamera
+from f4x_ros.core.data import PinholeCamera
 from f4x_ros.core.errors import CorruptError
 from f4x_ros.core.features.codec import LatentCodec
 from f4x_ros.core.field import GaussianField
 from f4x_ros.core.files import map_layout
-from f4x_ros.core.motion import Trajectory
+from f4x_ros.core.motion import CameraMemory, Cameras, LastView
 from f4x_ros.core.objects import Tracker
-from f4x_ros.core.observe import ExposureTrack
 
 FORMAT = "f4x-map-6"  # 2: tracks; 3: several models; 4: pieces; 5: history of tracks; 6: bodies
 _SH_C0 = 0.28209479177387814  # of the spherical harmonic of degree 0
-
-
-@dataclass(frozen=True)
-class LastView:
-    """The camera and the frames a loaded map was last seen with."""
-
-    camera: PinholeCamera
-    frame_id: str
-    map_frame: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +40,7 @@ class StoredMap:
     config: Config
     prompts: list[str]
     thresholds: list[float]
-    last: LastView
+    cameras: list[tuple[str, LastView]]  # names and what is left of the last frame, `main` first
     fingerprints: dict[str, str]
     groups: dict[str, dict[str, NDArray[Any]]]
     edits: dict[str, NDArray[Any]]  # as `core.edit` wrote them; {} of a map without edits
@@ -59,8 +49,7 @@ class StoredMap:
         self,
         field: GaussianField,
         codec: LatentCodec,
-        exposures: ExposureTrack,
-        trajectory: Trajectory,
+        cameras: Cameras,
         tracker: Tracker,
     ) -> None:
         """Fill fresh objects with what was stored; ValueError if it does not fit them."""
@@ -68,9 +57,13 @@ class StoredMap:
             target.append({k: v.to(field.device) for k, v in self._tensors(name).items()})
         with reading(self.path, "codec"):
             codec.load_state_dict(self._tensors("codec"))
-        exposures.load_state(self._tensors("exposures"))
-        path = self.groups["trajectory"]
-        trajectory.load_arrays(path["stamps_ns"], path["T_map_camera"], int(path["origin_ns"]))
+        seen = [cameras.blank(name, last) for name, last in self.cameras]
+        for number, camera in enumerate(seen):
+            camera.exposures.load_state(self._tensors(_of_camera("exposures", number)))
+            path = self.groups[_of_camera("trajectory", number)]
+            camera.path.load_arrays(path["stamps_ns"], path["T_map_camera"], int(path["origin_ns"]))
+            camera.mapped = len(camera.path)
+        cameras.restore(seen, int(self.groups["trajectory"]["origin_ns"]))
         with reading(self.path, "bodies"):
             field.paths.load_arrays(self.groups["bodies"])
         with reading(self.path, "tracks"):
@@ -85,11 +78,9 @@ def save(
     *,
     config: Config,
     prompts: PromptSet,
-    last: Frame | LastView,
+    cameras: Cameras,
     field: GaussianField,
     codec: LatentCodec,
-    exposures: ExposureTrack,
-    trajectory: Trajectory,
     tracker: Tracker,
     fingerprints: Mapping[str, str],
     edits: Mapping[str, NDArray[Any]],
@@ -100,22 +91,25 @@ def save(
         "config": config.to_dotted(),
         "prompts": list(prompts.texts),
         "thresholds": list(prompts.thresholds),
-        "camera": dataclasses.asdict(last.camera),
-        "frame_id": last.frame_id,
-        "map_frame": last.map_frame,
+        **_last_view(cameras.main),
         "fingerprints": dict(fingerprints),
     }
+    if len(cameras) > 1:
+        header["more_cameras"] = [_last_view(camera) for camera in cameras.known[1:]]
     present, past = field.whole()
     groups: dict[str, dict[str, NDArray[Any]]] = {
         "present": _columns(present),
         "past": _columns(past),
         "codec": {k: v.numpy() for k, v in codec.state_dict().items()},
-        "exposures": {k: v.numpy() for k, v in exposures.state().items()},
-        "trajectory": trajectory.arrays(),
         "bodies": field.paths.arrays(),
         "tracks": tracker.state(),
         "edits": dict(edits),  # has a version of its own; without edits there is nothing of it
     }
+    for number, camera in enumerate(cameras.known):
+        exposures = {k: v.numpy() for k, v in camera.exposures.state().items()}
+        groups[_of_camera("exposures", number)] = exposures
+        groups[_of_camera("trajectory", number)] = camera.path.arrays()
+    groups["trajectory"]["origin_ns"] = np.array(cameras.origin_ns)
     with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as bundle:
         bundle.writestr("header.json", json.dumps(header, indent=1))
         for group, arrays in groups.items():
@@ -124,6 +118,23 @@ def save(
                     # (ascontiguousarray would turn a number into an array of one)
                     whole = np.asarray(value, order="C")
                     np.lib.format.write_array(entry, whole, allow_pickle=False)
+
+
+def _of_camera(group: str, number: int) -> str:
+    """Where what belongs to a camera is: of the first, as where there is only one."""
+    return f"{group}_{number}" if number else group
+
+
+def _last_view(camera: CameraMemory) -> dict[str, Any]:
+    last = camera.last
+    assert last is not None  # a known camera had a frame
+    named = {"camera_name": camera.name} if camera.name else {}
+    return {
+        "camera": dataclasses.asdict(last.camera),
+        "frame_id": last.frame_id,
+        "map_frame": last.map_frame,
+        **named,
+    }
 
 
 def _columns(gaussians: Mapping[str, torch.Tensor]) -> dict[str, NDArray[Any]]:
@@ -148,9 +159,11 @@ def load(path: Path) -> StoredMap:
         with reading(path, "config"):
             config = Config.from_dotted(header["config"])
         with reading(path, "camera"):
-            camera = PinholeCamera(**header["camera"])
+            views = [header, *header.get("more_cameras", ())]
+            cameras = [_stored_view(view) for view in views]
+            if len({name for name, _ in cameras}) < len(cameras):
+                raise ValueError(f"two of one name: {[name for name, _ in cameras]}")
         with reading(path, "header"):
-            last = LastView(camera, str(header["frame_id"]), str(header["map_frame"]))
             prompts = [str(text) for text in header["prompts"]]
             thresholds = [float(value) for value in header["thresholds"]]
             fingerprints = {str(k): str(v) for k, v in header["fingerprints"].items()}
@@ -159,13 +172,20 @@ def load(path: Path) -> StoredMap:
             if name.endswith(".npy"):
                 with reading(path, name[:-4]), bundle.open(name) as entry:
                     arrays[name[:-4]] = np.lib.format.read_array(entry, allow_pickle=False)
-    groups = map_layout.checked_groups(path, arrays, config.field.latent_dim)
+    groups = map_layout.checked_groups(path, arrays, config.field.latent_dim, len(cameras))
     edits = {
         name.removeprefix("edits/"): array
         for name, array in arrays.items()
         if name.startswith("edits/")
     }
-    return StoredMap(path, config, prompts, thresholds, last, fingerprints, groups, edits)
+    return StoredMap(path, config, prompts, thresholds, cameras, fingerprints, groups, edits)
+
+
+def _stored_view(view: Mapping[str, Any]) -> tuple[str, LastView]:
+    """The name of a camera, and what is left of its last frame."""
+    camera = PinholeCamera(**view["camera"])
+    last = LastView(camera, str(view["frame_id"]), str(view["map_frame"]))
+    return str(view.get("camera_name", "")), last
 
 
 def _header(path: Path, bundle: zipfile.ZipFile) -> dict[str, Any]:

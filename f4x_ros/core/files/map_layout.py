@@ -23,13 +23,22 @@ class _Array(NamedTuple):
     kind: str  # of numpy's dtype
 
 
-def _layout(latent_dim: int) -> dict[str, dict[str, _Array]]:
+def _layout(latent_dim: int, cameras: int) -> dict[str, dict[str, _Array]]:
     columns = past_columns(latent_dim)
     gaussians = {
         name: _Array(("N", *c.shape), "f" if c.dtype.is_floating_point else "i")
         for name, c in columns.items()
     }
     number = {"next_id": _Array((), "i"), "last_ns": _Array((), "i")}
+    exposures = {"times_s": _Array(("M",), "f"), "values": _Array(("M", 2, 3), "f")}
+    path = {
+        "stamps_ns": _Array(("M",), "i"),
+        "T_map_camera": _Array(("M", 4, 4), "f"),
+        "origin_ns": _Array((), "i"),
+    }
+    more = {f"exposures_{number}": exposures for number in range(1, cameras)} | {
+        f"trajectory_{number}": path for number in range(1, cameras)
+    }
     return {
         "present": gaussians,
         "past": gaussians,
@@ -41,12 +50,9 @@ def _layout(latent_dim: int) -> dict[str, dict[str, _Array]]:
             "counts": _Array((2,), "i"),
             "cosines": _Array(("H",), "f"),
         },
-        "exposures": {"times_s": _Array(("M",), "f"), "values": _Array(("M", 2, 3), "f")},
-        "trajectory": {
-            "stamps_ns": _Array(("M",), "i"),
-            "T_map_camera": _Array(("M", 4, 4), "f"),
-            "origin_ns": _Array((), "i"),
-        },
+        "exposures": exposures,
+        "trajectory": path,
+        **more,
         "bodies": {
             "body": _Array(("P",), "i"),
             "time_s": _Array(("P",), "f"),
@@ -62,16 +68,16 @@ def _layout(latent_dim: int) -> dict[str, dict[str, _Array]]:
 
 
 def checked_groups(
-    path: Path, arrays: Mapping[str, NDArray[Any]], latent_dim: int
+    path: Path, arrays: Mapping[str, NDArray[Any]], latent_dim: int, cameras: int
 ) -> dict[str, dict[str, NDArray[Any]]]:
-    """The arrays `group/name` of a file by group and name.
+    """The arrays `group/name` of a file by group and name, with those of so many cameras.
 
     Raises:
         ValueError: one is missing, or has another shape or type than it should; names the file,
             the array and what was expected.
     """
     groups = {}
-    for group, layout in _layout(latent_dim).items():
+    for group, layout in _layout(latent_dim, cameras).items():
         if not any(name.startswith(f"{group}/") for name in arrays):
             raise CorruptError(f"{path} is not a whole map file: it has no '{group}'")
         sizes: dict[str, int] = {}

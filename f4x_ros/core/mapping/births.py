@@ -21,24 +21,39 @@ _AT_LEAST = 8  # ... but so many are kept however old they are
 
 
 class RecentViews:
-    """The views of the last two seconds, thinned evenly in time to a fixed number.
+    """The views of each camera of the last two seconds, thinned evenly to a fixed number.
 
     Keyframes are not enough: a camera that stands still makes none, and the edges of things, where
     a slow mover grows, are only judged safely some views after or before they were there.
     """
 
     def __init__(self) -> None:
-        self.views: list[View] = []  # oldest first
+        self._of: dict[str, list[View]] = {}  # by camera, oldest first
+
+    @property
+    def views(self) -> list[View]:
+        """All of them, oldest first."""
+        if len(self._of) == 1:
+            return list(*self._of.values())
+        return sorted((v for own in self._of.values() for v in own), key=lambda v: v.time_s)
+
+    @property
+    def last(self) -> list[View]:
+        """The last view of each camera that had one of late; none before the first."""
+        last = [own[-1] for own in self._of.values()]
+        newest_s = max((view.time_s for view in last), default=0.0)
+        return [view for view in last if newest_s - view.time_s <= _RECENT_S]
 
     def add(self, view: View) -> None:
         """Remember the newest view; forget what is too old or too close to its neighbours."""
-        self.views.append(view)
-        while len(self.views) > _AT_LEAST and view.time_s - self.views[0].time_s > _RECENT_S:
-            del self.views[0]
-        if len(self.views) > _RECENT:
-            times = [v.time_s for v in self.views]
+        own = self._of.setdefault(view.camera_name, [])
+        own.append(view)
+        while len(own) > _AT_LEAST and view.time_s - own[0].time_s > _RECENT_S:
+            del own[0]
+        if len(own) > _RECENT:
+            times = [v.time_s for v in own]
             gaps = [b - a for a, b in zip(times[:-2], times[2:], strict=True)]
-            del self.views[1 + gaps.index(min(gaps))]
+            del own[1 + gaps.index(min(gaps))]
 
 
 def birth_times(

@@ -17,7 +17,7 @@ class Keyframes:
 
     When full, the keyframe most like its neighbours in time goes (the one with the shortest way
     from the one before it to the one after it), so that the oldest parts of the path and its
-    turning points stay represented.
+    turning points stay represented. Neighbours are of the same camera.
     """
 
     def __init__(self, config: MappingConfig) -> None:
@@ -30,7 +30,9 @@ class Keyframes:
 
     def offer(self, view: View) -> bool:
         """Keep the view if the camera has moved enough since the last keyframe."""
-        if self.views and not self._is_far(self.views[-1], view):
+        own = (one for one in reversed(self.views) if one.camera_name == view.camera_name)
+        last = next(own, None)
+        if last is not None and not self._is_far(last, view):
             return False
         self.views.append(view)
         if len(self.views) > self._config.keyframes:
@@ -44,11 +46,16 @@ class Keyframes:
         return moved >= config.keyframe_distance_m or turned >= config.keyframe_angle_rad
 
     def _most_redundant(self) -> int:
-        """Index of the inner keyframe with the shortest way over it."""
-        if len(self.views) < 3:
-            return 0
-        ways = [sum(_motion(a, b)) for a, b in pairwise(self.views)]
-        return 1 + int(np.argmin([a + b for a, b in pairwise(ways)]))
+        """Index of the inner keyframe of a camera with the shortest way over it."""
+        own: dict[str, list[int]] = {}
+        for index, one in enumerate(self.views):
+            own.setdefault(one.camera_name, []).append(index)
+        over: dict[int, float] = {}
+        for indices in own.values():
+            pairs = pairwise([self.views[index] for index in indices])
+            ways = [sum(_motion(a, b)) for a, b in pairs]
+            over.update(zip(indices[1:-1], (a + b for a, b in pairwise(ways)), strict=True))
+        return min(over, key=lambda index: over[index], default=0)
 
 
 def _motion(a: View, b: View) -> tuple[float, float]:

@@ -178,10 +178,11 @@ class Mapper:
 
     def _restless(self, interval_s: float) -> Tensor | None:
         """Mask [N] of what may still have to go although nobody looks: it moved a moment ago."""
-        present, last = self.field.present, self._recent.views[-1:]
+        present, last = self.field.present, self._recent.last
         if not last:
             return None
-        lately = last[0].time_s - present["seen_s"] < rest_s(interval_s)
+        newest_s = max(one.time_s for one in last)
+        lately = newest_s - present["seen_s"] < rest_s(interval_s)
         restless = lately & on_its_way(present, interval_s)
         if self._followed is not None:
             restless |= torch.isin(present["body_ids"], self._followed)
@@ -216,7 +217,7 @@ class Mapper:
             pieces = present["piece_ids"][rows]
             self._gone.append(pieces[pieces != NO_PIECE])
         lost = torch.zeros_like(dead)
-        if self._recent.views:  # after a map was loaded, nobody knows what the view before saw
+        if self._recent.last:  # after a map was loaded, nobody knows what the view before saw
             lost = passed_on(present, view.time_s, interval_s, config.unseen_mover_s) & ~dead
             if bodies is not None:
                 lost &= ~torch.isin(present["body_ids"], bodies.ids)
@@ -330,13 +331,14 @@ class Mapper:
         return fitting
 
     def _room(self) -> int:
-        """Gaussians that may be inserted: the budget less what the last view has shown.
+        """Gaussians that may be inserted: the budget less what the last views have shown.
 
         Whatever else there is would be forgotten for them. Without this, a view that needs more
         than the budget would push out in each frame what it put in in the frame before.
         """
-        present, last = self.field.present, self._recent.views[-1:]
-        in_sight = int((present["seen_s"] >= last[0].time_s).sum()) if last else 0
+        present, last = self.field.present, self._recent.last
+        since_s = min((one.time_s for one in last), default=float("inf"))
+        in_sight = int((present["seen_s"] >= since_s).sum())
         return max(0, self.field.max_bytes // present.bytes_per_gaussian - in_sight)
 
     def _prune(self, view: View) -> int:

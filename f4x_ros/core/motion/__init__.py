@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from f4x_ros.core.motion.cameras import CameraMemory, Cameras, LastView
 from f4x_ros.core.motion.kalman import PositionFilter
 from f4x_ros.core.motion.pace import Pace
 from f4x_ros.core.motion.passing import (
@@ -15,6 +16,9 @@ from f4x_ros.core.motion.passing import (
 from f4x_ros.core.motion.trajectory import Trajectory
 
 __all__ = [
+    "CameraMemory",
+    "Cameras",
+    "LastView",
     "Pace",
     "PositionFilter",
     "Trajectory",

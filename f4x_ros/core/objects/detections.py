@@ -57,13 +57,15 @@ def track_objects(
     recent_s: float,
     elsewhere: Collection[int] = (),
     bodies: Mapping[int, BodyMotion] | None = None,
+    since_ns: int | None = None,
 ) -> NDArray[np.int32]:
     """Advance the tracker by one frame; returns the track id of every Gaussian [N].
 
     A Gaussian counts as new if a view within the last `recent_s` seconds saw its place empty.
     So does one of the `bodies` that move; those say how objects move and turn. The snapshot may be
     any part of the map; `elsewhere` are the tracks with Gaussians in the rest. What that rest still
-    carries of `Tracker.lost_ids` is for the caller to make `GIVEN_UP`.
+    carries of `Tracker.lost_ids` is for the caller to make `GIVEN_UP`. What was seen since
+    `since_ns`, perhaps by another camera, is in sight; None = in this frame.
     """
     solid = torch.where(snapshot.opacities >= MIN_OPACITY, labels, 0)
     new = snapshot.birth_s >= time_s - recent_s
@@ -94,7 +96,7 @@ def track_objects(
                     0.0 if body is None else float((owners[m] == body.id).mean()),
                 )
             )
-    track_ids = tracker.update(detections, stamp_ns, elsewhere)
+    track_ids = tracker.update(detections, stamp_ns, elsewhere, since_ns)
     out = np.zeros(len(ids), np.int32)
     for detection, track_id in zip(detections, track_ids, strict=True):
         out[detection.component.members] = track_id

@@ -94,10 +94,14 @@ class Life:
         """Whether it ended because the thing was not found again, not because nobody asked."""
         return self.end_ns is not None and self.rows["state"][-1] == TrackState.LOST
 
-    def add(self, target: Target, stamp_ns: int) -> None:
-        """Take in the state at a stamp, later than all before."""
-        row = _row(target, stamp_ns)
-        if self._count >= 2 and self._replaces_last(row):
+    def add(self, target: Target, stamp_ns: int, since_ns: int | None = None) -> None:
+        """Take in the state at a stamp, not before the last; one of the same stamp replaces it.
+
+        What was seen since `since_ns` is in sight; None = at the stamp.
+        """
+        row = _row(target, stamp_ns, stamp_ns if since_ns is None else since_ns)
+        again = self._count > 0 and self._rows[self._count - 1]["stamp_ns"] == stamp_ns
+        if again or (self._count >= 2 and self._replaces_last(row)):
             self._rows[self._count - 1] = row
         else:
             if self._count == len(self._rows):
@@ -211,15 +215,18 @@ class History:
         """States of all tracks."""
         return self._states
 
-    def note(self, targets: Sequence[Target], stamp_ns: int) -> None:
-        """Take in what the tracks are at a stamp; those that are LOST end with it."""
+    def note(self, targets: Sequence[Target], stamp_ns: int, since_ns: int | None = None) -> None:
+        """Take in what the tracks are at a stamp; those that are LOST end with it.
+
+        What was seen since `since_ns` is in sight; None = at the stamp.
+        """
         for target in targets:
             life = self._lives.get(target.id)
             if life is None:
                 life = Life(target.id, target.label, target.first_seen_ns)
                 self._lives[target.id] = life
             before = len(life)
-            life.add(target, stamp_ns)
+            life.add(target, stamp_ns, since_ns)
             self._states += len(life) - before
             if target.state == TrackState.LOST:
                 life.end_ns = stamp_ns
@@ -315,10 +322,11 @@ class History:
         self.forgotten = int(arrays["states_forgotten"])
 
 
-def _row(target: Target, stamp_ns: int) -> NDArray[Any]:
-    """A target's state as one element of `_ROW`."""
+def _row(target: Target, stamp_ns: int, since_ns: int) -> NDArray[Any]:
+    """A target's state as one element of `_ROW`; what was seen since a stamp is in sight."""
     row = np.empty((), _ROW)
-    row["stamp_ns"], row["last_seen_ns"] = stamp_ns, target.last_seen_ns
+    seen_ns = stamp_ns if target.last_seen_ns >= since_ns else target.last_seen_ns
+    row["stamp_ns"], row["last_seen_ns"] = stamp_ns, seen_ns
     row["state"], row["moving"] = int(target.state), target.moving
     # (the axes of the filter know nothing of each other: the rest of the covariance is zero)
     sigmas = 0.5 * np.log(np.diag(target.filter.covariance))

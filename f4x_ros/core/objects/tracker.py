@@ -131,15 +131,20 @@ class Tracker:
         return dropped
 
     def update(
-        self, detections: Sequence[Detection], stamp_ns: int, elsewhere: Collection[int] = ()
+        self,
+        detections: Sequence[Detection],
+        stamp_ns: int,
+        elsewhere: Collection[int] = (),
+        since_ns: int | None = None,
     ) -> list[int]:
         """Take in the objects of a frame.
 
         Args:
             detections: objects among the Gaussians that were looked at.
-            stamp_ns: of the frame, later than that of the last.
+            stamp_ns: of the frame, not before that of the last.
             elsewhere: tracks that have Gaussians which were not looked at: their things are still
                 in the field.
+            since_ns: what was seen since then, by any camera, is in sight; None = in the frame.
 
         Returns:
             The track id of each detection; `GIVEN_UP` where a component out of sight belonged to a
@@ -147,9 +152,11 @@ class Tracker:
         """
         dt_s = 0.0 if self._last_ns is None else (stamp_ns - self._last_ns) / 1e9
         self._last_ns = stamp_ns
+        since_ns = stamp_ns if since_ns is None else since_ns
+        frame_s = max(dt_s, (stamp_ns - since_ns) / 1e9)
         self._targets = [t for t in self._targets if t.state != TrackState.LOST]
         for known in self._targets:
-            self._predict(known, stamp_ns, dt_s)
+            self._predict(known, stamp_ns, dt_s, frame_s)
             known.supported = known.id in elsewhere
         assigned = self._assign(detections)
         ids = []
@@ -162,16 +169,16 @@ class Tracker:
                 target = self._begin(detection, stamp_ns)
             self._correct(target, detection, stamp_ns)
             ids.append(target.id)
-        self._age(stamp_ns)
-        self._history.note(self._targets, stamp_ns)
+        self._age(stamp_ns, since_ns)
+        self._history.note(self._targets, stamp_ns, since_ns)
         lost = self.lost_ids
         return [GIVEN_UP if one in lost else one for one in ids]
 
     @staticmethod
-    def _predict(target: Target, stamp_ns: int, dt_s: float) -> None:
+    def _predict(target: Target, stamp_ns: int, dt_s: float, frame_s: float) -> None:
         """Move on to the new frame; what has been out of sight for too long is stopped."""
         unseen_s = (stamp_ns - target.last_seen_ns) / 1e9
-        if unseen_s > max(_COAST_S, _COAST_FRAMES * dt_s):
+        if unseen_s > max(_COAST_S, _COAST_FRAMES * frame_s):
             target.filter.slow_down(float(np.exp(-dt_s / _STOP_S)))
             target.moving = False
         target.filter.predict(dt_s, moving=target.displaced)
@@ -315,11 +322,11 @@ class Tracker:
         target.size = size
         target.score = detection.component.score
 
-    def _age(self, stamp_ns: int) -> None:
-        """Set the states."""
+    def _age(self, stamp_ns: int, since_ns: int) -> None:
+        """Set the states; what was seen since a stamp is in sight."""
         for target in self._targets:
             unseen_s = (stamp_ns - target.last_seen_ns) / 1e9
-            if unseen_s > 0:
+            if target.last_seen_ns < since_ns:
                 unconfirmed = target.hits < self._config.confirm_frames
                 overdue = unseen_s > self._config.lost_after_s
                 gone = not target.supported

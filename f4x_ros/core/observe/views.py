@@ -37,6 +37,7 @@ class View:
     exposure: Exposure
     frustum: Frustum  # what of the map it may show
     observed: Tensor | None = None  # [H, W] bool, pixels that show something; None = all
+    camera_name: str = ""  # of the frame
 
     @property
     def rgb(self) -> Tensor:
@@ -94,4 +95,5 @@ def make_view(
         exposure=exposure,
         frustum=Frustum(camera, frame.T_map_camera, config.range_m, farthest(depth)),
         observed=None if observed is None else torch.from_numpy(observed).to(device),
+        camera_name=frame.camera_name,
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from f4x_ros.core.config import PoseConfig
 from f4x_ros.core.data import Frame, Pose
-from f4x_ros.core.errors import BadInputError, BadSampleError
+from f4x_ros.core.errors import BadInputError, BadSampleError, UnsupportedError, shown
 from f4x_ros.core.motion.odometry import Odometry, PoseEstimate
 
 LOST = "frames_of_a_lost_camera"
@@ -34,6 +34,7 @@ class CameraPose:
         self.start: Pose | None = None
         self._followed: dict[int, PoseEstimate] = {}  # by stamp, of frames that may be mapped
         self._newest_ns = -1
+        self._camera_name: str | None = None  # of the camera that is followed
 
     @property
     def begun(self) -> bool:
@@ -79,6 +80,14 @@ class CameraPose:
             BadInputError: a stamp before that of the last one, or no place to begin.
         """
         assert self._odometry is not None
+        if self._camera_name is None:
+            self._camera_name = frame.camera_name
+        if frame.camera_name != self._camera_name:
+            raise UnsupportedError(
+                f"frame is of camera {shown(frame.camera_name)}, expected one of "
+                f"{shown(self._camera_name)}: odometry follows one camera; of several, poses have "
+                "to be given"
+            )
         known = self._followed.get(frame.stamp_ns)
         if known is not None:
             return known

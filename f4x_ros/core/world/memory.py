@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that grows from frames: the field and its mapper, tracks, exposures, the path."""
+"""Everything that grows from frames: the field and its mapper, tracks, what cameras did."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,23 @@ from f4x_ros.core.features.heads import Heads
 from f4x_ros.core.field import GaussianField, Snapshot, take_snapshot
 from f4x_ros.core.files import PageFolder, map_file
 from f4x_ros.core.mapping import Followed, Mapper, MappingCounts
-from f4x_ros.core.motion import Pace, Trajectory, gone_beside, note_moving_things, rest_s
+from f4x_ros.core.motion import (
+    CameraMemory,
+    Cameras,
+    LastView,
+    gone_beside,
+    note_moving_things,
+    rest_s,
+)
 from f4x_ros.core.motion.bodies import Bodies
 from f4x_ros.core.objects import GIVEN_UP, Grouper, Tracker, track_objects
-from f4x_ros.core.observe import Exposure, ExposureTrack, View, make_view
+from f4x_ros.core.observe import Exposure, View, make_view
 from f4x_ros.core.world.camera_pose import CameraPose
 from f4x_ros.core.world.recall import Elsewhere, promising
 
 _LOOKS = 24  # frames that are encoded of what does not change: half of them closer looks
 _MANY = 25  # Gaussians that may be a thing
+_NEXT_S = 1e-6  # a frame of another camera with the same stamp counts as so much later
 _WHOLE_M = 3.0  # a larger thing (a floor) is not fetched as a whole because a part is in sight
 
 
@@ -45,6 +54,10 @@ class Memory:
         backend: rasteriser, resolved.
         device: where the field lives.
         first_id: the lowest track id to give out.
+        order: names of cameras by precedence, see `Cameras.main`.
+
+    Attributes:
+        cameras: what is known of each.
     """
 
     def __init__(
@@ -54,6 +67,7 @@ class Memory:
         backend: str,
         device: torch.device,
         first_id: int = 1,
+        order: Sequence[str] = (),
     ) -> None:
         self._config = config
         self._device = device
@@ -76,16 +90,14 @@ class Memory:
         self.bodies = Bodies(
             self.field.paths, config.mapping.depth_tolerance, backend, config.mapping.seed
         )
-        self.exposures = ExposureTrack(device, learn=config.mapping.exposure)
+        self.cameras = Cameras(device, learn=config.mapping.exposure, order=order)
         self.tracker = Tracker(config.tracks, first_id)
-        self.trajectory = Trajectory()
         # Colours change within a thing: its mean is none of them.
         every = config.features.group_every if self.distiller.of_things else 0
         self.grouper = Grouper(every)
-        self.last: Frame | map_file.LastView | None = None
         self._elsewhere = Elsewhere()
         self.mapped = 0  # frames that were not held out
-        self._pace = Pace()
+        self._newest_s = float("-inf")  # time of the last view
         self.camera_pose = CameraPose(config.pose, config.mapping.seed)
         self._looks_here = 0  # frames that were encoded since one showed something new
         self._not_looked_at = 0  # Gaussians that came since the last one
@@ -94,28 +106,28 @@ class Memory:
 
     @property
     def stamp_ns(self) -> int:
-        """Stamp of the last frame; 0 before the first."""
-        return self.trajectory.span_ns[1] if len(self.trajectory) else 0
+        """Stamp of the last frame of all cameras; 0 before the first."""
+        return self.cameras.stamp_ns
 
     def seconds(self, stamp_ns: int) -> float:
         """Seconds since the field's first frame."""
-        return (stamp_ns - self.trajectory.origin_ns) / 1e9 if len(self.trajectory) else 0.0
+        return (stamp_ns - self.cameras.origin_ns) / 1e9 if len(self.cameras) else 0.0
 
     @property
     def recent_s(self) -> float:
         """What was born within so many seconds is being displaced."""
-        return rest_s(self._pace.interval_s)
+        return rest_s(self.cameras.interval_s)
 
     def viewpoint(
-        self, view: Pose | None, stamp_ns: int
-    ) -> tuple[Frame | map_file.LastView, Pose, float]:
-        """The last view, the pose to look from and the time in seconds of the field."""
-        if self.last is None:
-            raise NotReadyError("no frame has been processed yet")
-        pose = self.trajectory.at(stamp_ns or self.stamp_ns)  # checks the stamp, too
+        self, view: Pose | None, stamp_ns: int, camera_name: str = ""
+    ) -> tuple[Frame | LastView, Pose, float]:
+        """A camera's last view, the pose to look from and the time in seconds of the field."""
+        camera = self.cameras.named(camera_name)
+        assert camera.last is not None  # a known camera had a frame
+        pose = self.cameras.pose_at(camera, stamp_ns)  # checks the stamp, too
         if view is not None:
             pose = check_pose("view", view)
-        return self.last, pose, self.seconds(stamp_ns or self.stamp_ns)
+        return camera.last, pose, self.seconds(stamp_ns or self.stamp_ns)
 
     def scene(
         self,
@@ -123,6 +135,7 @@ class Memory:
         view: Pose | None = None,
         camera: PinholeCamera | None = None,
         *,
+        camera_name: str = "",
         wanted: Wanted | None = None,
         ids: Iterable[int] = (),
         everything: bool = False,
@@ -132,7 +145,7 @@ class Memory:
         Of what is at rest it has what the view shows, the Gaussians of some tracks, and the blocks
         that promise most of what is wanted; or all.
         """
-        last, pose, time_s = self.viewpoint(view, stamp_ns)
+        last, pose, time_s = self.viewpoint(view, stamp_ns, camera_name)
         past, rest = stamp_ns != 0, self.field.rest
         seen = Frustum(camera or last.camera, pose, self._config.mapping.range_m)
         codes = {*rest.met_by([seen]), *rest.with_objects(ids)}
@@ -167,7 +180,7 @@ class Memory:
     def posed(self, frame: Frame) -> Frame:
         """The frame with the pose that the map takes; errors as `Perception.process`."""
         self._check(frame)
-        return self.camera_pose.posed(frame, has_map=bool(len(self.trajectory)))
+        return self.camera_pose.posed(frame, has_map=bool(len(self.cameras)))
 
     def take_in(
         self, frame: Frame, clock: StageClock, between: Callable[[], None], *, hold_out: bool
@@ -178,18 +191,19 @@ class Memory:
         before.
         """
         assert frame.T_map_camera is not None
-        if len(self.trajectory):
-            self._pace.add((frame.stamp_ns - self.stamp_ns) / 1e9)
-        time_s = self.seconds(frame.stamp_ns)
+        camera = self.cameras.of(frame)
+        if camera.last is not None:
+            camera.pace.add((frame.stamp_ns - camera.stamp_ns) / 1e9)
+        time_s = max(self.seconds(frame.stamp_ns), self._newest_s + _NEXT_S)
         counts: dict[str, int] = {}
         if not self.camera_pose.fits:
             counts = {"pose_only_predicted": 1}
         elif hold_out:
-            self._note_seen(frame, time_s)
+            self._note_seen(camera, frame, time_s)
         else:
-            counts = self._map(frame, time_s, clock, between)
-        self.trajectory.append(frame.stamp_ns, frame.T_map_camera)
-        self.last = frame
+            counts = self._map(camera, frame, time_s, clock, between)
+        self.cameras.take(camera, frame)
+        self._newest_s = time_s
         return counts
 
     def _check(self, frame: Frame) -> None:
@@ -197,37 +211,39 @@ class Memory:
             raise BadInputError(
                 "frame has no depth, expected RGB-D: connect a registered depth image"
             )
-        if len(self.trajectory) and frame.stamp_ns <= self.stamp_ns:
-            raise BadInputError(
-                f"stamp_ns is {frame.stamp_ns}, expected more than {self.stamp_ns} of the frame "
-                "before it: reset() first if time has jumped back"
-            )
+        self.cameras.check(frame)
 
     def _map(
-        self, frame: Frame, time_s: float, clock: StageClock, between: Callable[[], None]
+        self,
+        camera: CameraMemory,
+        frame: Frame,
+        time_s: float,
+        clock: StageClock,
+        between: Callable[[], None],
     ) -> dict[str, int]:
-        interval_s = self._pace.interval_s
+        interval_s = camera.pace.interval_s
         with clock("prepare"):
-            exposure = self.exposures.begin(time_s)
+            exposure = camera.exposures.begin(time_s)
             view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
         with clock("map"):
             counts = self.mapper.integrate(
                 view, interval_s, self._in_sight(), between,
-                self._follow_bodies if self._config.mapping.bodies else None,
+                partial(self._follow_bodies, interval_s) if self._config.mapping.bodies else None,
             )  # fmt: skip
         between()
         self._note_new(counts)
         worth = self._looks_here < _LOOKS or self._not_looked_at >= _MANY
-        encoded = worth and self.mapped % self._config.features.every == 0
+        encoded = worth and camera.mapped % self._config.features.every == 0
         if encoded:
             self._looks_here, self._not_looked_at = self._looks_here + 1, 0
             with clock("features"):
                 self.distiller.observe(self.field, view, frame.rgb, between)
         between()
         self.mapped += 1
+        camera.mapped += 1
         if self.grouper.due(self.mapped):
             with clock("group"):
-                grouped = self._group(view, time_s, between)
+                grouped = self._group(view, interval_s, between)
             between()
             return asdict(counts) | {"encoded": int(encoded), "grouped": grouped}
         return asdict(counts) | {"encoded": int(encoded)}
@@ -238,10 +254,10 @@ class Memory:
         if counts.keyframe or counts.inserted + counts.retired >= _MANY or self.bodies.moving:
             self._looks_here = 0
 
-    def _follow_bodies(self, view: View) -> Followed:
+    def _follow_bodies(self, interval_s: float, view: View) -> Followed:
         """Bodies to a view, with their Gaussians."""
         present = self.field.present
-        labels = self.bodies.advance(view, present, self._pace.interval_s)
+        labels = self.bodies.advance(view, present, interval_s)
         followed, sure = (
             torch.tensor(ids, dtype=torch.int32, device=labels.device)
             for ids in ([one.id for one in self.bodies.active], self.bodies.moving)
@@ -249,27 +265,28 @@ class Memory:
         return Followed(labels, followed, sure)
 
     def _in_sight(self) -> list[int]:
-        """Ids of the tracks that the last frame saw, of things that are taken as a whole."""
+        """Ids of the tracks that the last frames saw, of things that are taken as a whole."""
+        since_ns = self.cameras.round_ns
         return [
             one.id
             for one in self.tracker.tracks()
-            if one.last_seen_ns == self.stamp_ns and float(np.linalg.norm(one.size)) < _WHOLE_M
+            if one.last_seen_ns >= since_ns and float(np.linalg.norm(one.size)) < _WHOLE_M
         ]
 
-    def _group(self, view: View, time_s: float, between: Callable[[], None]) -> int:
+    def _group(self, view: View, interval_s: float, between: Callable[[], None]) -> int:
         """Put Gaussians of one thing together, and note which things move."""
         present = self.field.present
         gone = gone_beside(present, self.mapper.take_gone())
         eye = view.T_map_camera[:3, 3]
         grouped = self.grouper.update(self.field, self.distiller, eye, between)
-        note_moving_things(present, gone, time_s, self._pace.interval_s)
+        note_moving_things(present, gone, view.time_s, interval_s)
         return grouped
 
-    def _note_seen(self, frame: Frame, time_s: float) -> None:
+    def _note_seen(self, camera: CameraMemory, frame: Frame, time_s: float) -> None:
         """What a held-out frame shows is in sight, though nothing is learned from it."""
         exposure = Exposure.neutral(self._device, learn=False)
         view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
-        self.mapper.pass_by(view, self._pace.interval_s, self._in_sight(), self.bodies.pass_by)
+        self.mapper.pass_by(view, camera.pace.interval_s, self._in_sight(), self.bodies.pass_by)
 
     def best_at_rest(self, prompts: PromptSet) -> Tensor | None:
         """Relevancies [25, P] to standing prompts of the best that is at rest; None: nothing is."""
@@ -296,6 +313,7 @@ class Memory:
             recent_s=self.recent_s,
             elsewhere=self.field.rest.objects.keys(),
             bodies=self.bodies.motions(),
+            since_ns=self.cameras.round_ns,
         )
         self.field.present["object_ids"].copy_(torch.from_numpy(ids))
         self.field.replace_ids(self.tracker.lost_ids, GIVEN_UP)
@@ -330,17 +348,15 @@ class Memory:
         self, path: Path, prompts: PromptSet, edits: Mapping[str, NDArray[Any]] | None = None
     ) -> None:
         """Write the map (without keyframes) and its edits to one file, whole or not at all."""
-        if self.last is None:
+        if not len(self.cameras):
             raise NotReadyError("there is no map to save: no frame has been processed yet")
         map_file.save(
             path,
             config=self._config,
             prompts=prompts,
-            last=self.last,
+            cameras=self.cameras,
             field=self.field,
             codec=self.distiller.codec,
-            exposures=self.exposures,
-            trajectory=self.trajectory,
             tracker=self.tracker,
             fingerprints=self.distiller.heads.fingerprints,
             edits=edits or {},
@@ -348,12 +364,9 @@ class Memory:
 
     def restore(self, stored: map_file.StoredMap) -> None:
         """Fill a fresh memory with what a file holds."""
-        stored.restore(
-            self.field, self.distiller.codec, self.exposures, self.trajectory, self.tracker
-        )
+        stored.restore(self.field, self.distiller.codec, self.cameras, self.tracker)
         # Whatever a file says, an id without its track is nobody's (all is in the working set yet)
         ids = self.field.present["object_ids"]
         ids.copy_(torch.from_numpy(self.tracker.ids_now(ids.cpu().numpy())))
-        self.last = stored.last
-        self.mapped = len(self.trajectory)
+        self.mapped = sum(camera.mapped for camera in self.cameras.known)
         self.grouper.restore(self.field)

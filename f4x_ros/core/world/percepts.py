@@ -71,7 +71,7 @@ def percept_of(
             return snapshot.render(torch.cat(parts, 1), frame.camera, place, asker.backend)
 
         out = drawn([*channels, first])
-        picture = to_picture(out, memory.exposures.at(time_s))
+        picture = to_picture(out, memory.cameras.named(frame.camera_name).exposures.at(time_s))
         masks = label_image = certainty = None
         if outputs.masks or outputs.labels:
             labelling = Labelling(out.alpha, prompts.thresholds, keep=outputs.masks)
@@ -102,4 +102,5 @@ def percept_of(
         depth=picture.depth,
         alpha=picture.alpha,
         moving=moving_mask(out.image[..., 3], out.alpha) if outputs.moving else None,
+        camera_name=frame.camera_name,
     )

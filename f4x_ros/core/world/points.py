@@ -76,6 +76,7 @@ def followed(
     backend: str,
     *,
     want_visible: bool,
+    camera_name: str = "",
 ) -> PointTracks:
     """Where points of the map's surface are at other times, see `Perception.follow_points`."""
     start = _checked(points)
@@ -87,8 +88,8 @@ def followed(
             f"{len(stamps_ns)} moments are asked for, expected 1 to {most} for {len(start)} "
             f"points{sight}"
         )
-    last, _, time_s = memory.viewpoint(None, stamp_ns)
-    views = [memory.viewpoint(None, stamp) for stamp in stamps_ns]  # checks the stamps
+    last, _, time_s = memory.viewpoint(None, stamp_ns, camera_name)
+    views = [memory.viewpoint(None, stamp, camera_name) for stamp in stamps_ns]  # checks the stamps
     field = memory.field
     codes = {*field.rest.around(start, _NEAR_M), *memory.went_on(time_s)}
     snapshot = take_snapshot(field, time_s if stamp_ns else None, blocks=sorted(codes))
@@ -124,7 +125,7 @@ def moments(memory: Memory, since_ns: int, until_ns: int, step_s: float) -> list
     Raises:
         BadInputError: a step, or a span, that is not as expected, or more moments than are told.
     """
-    first, last = memory.trajectory.span_ns
+    first, last = memory.cameras.span_ns
     begin, end = since_ns or first, until_ns or last
     for stamp in (begin, end):
         memory.viewpoint(None, stamp)  # checks it
@@ -133,7 +134,7 @@ def moments(memory: Memory, since_ns: int, until_ns: int, step_s: float) -> list
             f"until is {end / 1e9:.3f} s, expected no moment before since, {begin / 1e9:.3f} s"
         )
     if step_s == 0:
-        return memory.trajectory.stamps(begin, end, USUAL_POINT_STAMPS)
+        return memory.cameras.main.path.stamps(begin, end, USUAL_POINT_STAMPS)
     if not MIN_STEP_S <= step_s <= MAX_STEP_S:  # (NaN is refused, too)
         raise BadInputError(
             f"step is {step_s:g}, expected 0 or {MIN_STEP_S:g} to {MAX_STEP_S:g} seconds"

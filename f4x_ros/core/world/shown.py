@@ -65,18 +65,19 @@ def shown(
     orbit_rad: float,
     width: int,
     want_velocity: bool,
+    camera_name: str = "",
 ) -> ShownView:
     """The map as `Perception.show` says."""
     if not abs(orbit_rad) <= MAX_ORBIT_RAD:  # (NaN is refused, too)
         raise BadInputError(f"orbit is {orbit_rad:g} rad, expected within {MAX_ORBIT_RAD:g} of 0")
     check_moment(memory, stamp_ns)
-    last, pose, time_s = memory.viewpoint(view, stamp_ns)
+    last, pose, time_s = memory.viewpoint(view, stamp_ns, camera_name)
     asked = sized(camera or last.camera, width)
     if orbit_rad:
         small = asked.scaled(min(1.0, 160 / asked.width))
-        picture = _picture(memory, asker, stamp_ns, pose, small)[0]
+        picture = _picture(memory, asker, stamp_ns, pose, small, camera_name)[0]
         pose = orbited(pose, _middle_m(picture.depth), orbit_rad)
-    picture, labels = _picture(memory, asker, stamp_ns, pose, asked, prompts)
+    picture, labels = _picture(memory, asker, stamp_ns, pose, asked, camera_name, prompts)
     return ShownView(
         **vars(picture),
         stamp_ns=stamp_ns or memory.stamp_ns,
@@ -96,11 +97,13 @@ def _picture(
     stamp_ns: int,
     pose: Pose,
     camera: PinholeCamera,
+    camera_name: str,
     prompts: PromptSet | None = None,
 ) -> tuple[RenderedView, NDArray[np.uint16] | None]:
     """Colours and depth, and the labels that the published masks would have."""
     scene = memory.scene(stamp_ns, pose, camera, wanted=prompts)
-    snapshot, exposure = scene.snapshot, memory.exposures.at(scene.time_s)
+    snapshot = scene.snapshot
+    exposure = memory.cameras.named(camera_name).exposures.at(scene.time_s)
 
     def drawn(parts: list[Tensor]) -> RenderOutput:
         return snapshot.render(torch.cat(parts, 1), camera, pose, asker.backend)

@@ -30,11 +30,12 @@ from f4x_ros.eval.protocol.questions import (
     ask_at_the_time,
     ask_everything,
 )
+from f4x_ros.eval.protocol.rig import evaluate_rig
 from f4x_ros.eval.subjects.feed import Feed
 from f4x_ros.eval.subjects.report import Report
 from f4x_ros.eval.subjects.subject import Subject, is_held_out
 from f4x_ros.io.source import Source
-from f4x_ros.sim import World, WorldTruth
+from f4x_ros.sim import Rig, World, WorldTruth
 
 Numbers = dict[str, Any]
 """Metrics in nested dictionaries; None = there was nothing to measure."""
@@ -75,15 +76,18 @@ def evaluate(
     """Feed all frames of a source to a subject, ask on the way and at the end, then measure.
 
     Args:
-        source: a `World` for all metrics; any other source is measured against itself (held-out
-            frames, cost); its frames that cannot be used cost themselves, and are in its `left_out`
-            afterwards.
+        source: a `World` for all metrics; a `Rig` for those of each camera; any other source is
+            measured against itself (held-out frames, cost); its frames that cannot be used cost
+            themselves, and are in its `left_out` afterwards.
         subject: fresh, with neither frames nor prompts.
         progress: called with the number of frames done.
 
     Raises:
         ValueError: there is no frame that the subject can use.
     """
+    if isinstance(source, Rig):
+        numbers, run = evaluate_rig(source, subject, progress)
+        return Evaluation(source.name, numbers | {"run": _about(source, subject, run)}, run)
     if isinstance(source, World):
         return _evaluate_world(source, subject, progress)
     costs = Costs()

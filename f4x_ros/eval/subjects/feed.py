@@ -9,6 +9,7 @@ from typing import Protocol
 from f4x_ros.core.base import LeftOut
 from f4x_ros.core.data import Frame
 from f4x_ros.core.errors import BadInputError, BadSampleError, F4xError
+from f4x_ros.io.cameras import of_camera
 
 _STILL_THERE = "frames_without_"  # sources count these, too, and have them all the same
 
@@ -48,7 +49,7 @@ class Feed:
         self.lost = LeftOut()
         self.why: dict[str, str] = {}
         self._source = source
-        self._last_ns = -1
+        self._last_ns: dict[str, int] = {}  # by camera
 
     @property
     def left_out(self) -> LeftOut:
@@ -87,15 +88,15 @@ class Feed:
         try:
             frame = self._source[index]
         except (F4xError, OSError) as error:
-            self._lose(error, "frames_unreadable", self._stamp_ns(index))
+            self._lose(error, "frames_unreadable", self._stamp_ns(index), self._camera(index))
             return
         try:
             self._check(frame)
             process(frame)
         except F4xError as error:
-            self._lose(error, "frames_refused", frame.stamp_ns)
+            self._lose(error, "frames_refused", frame.stamp_ns, frame.camera_name)
             return
-        self._last_ns = frame.stamp_ns
+        self._last_ns[frame.camera_name] = frame.stamp_ns
         self.used += 1
 
     def _check(self, frame: Frame) -> None:
@@ -108,15 +109,19 @@ class Feed:
                 "the frame has no pose, expected one, or the option pose.source=odometry, with "
                 "which f4x run and f4x eval estimate it",
             )
-        if frame.stamp_ns <= self._last_ns:
+        last_ns = self._last_ns.get(frame.camera_name, -1)
+        if frame.stamp_ns <= last_ns:
             raise BadSampleError(
                 "frames_out_of_order",
-                f"the frame's stamp is {frame.stamp_ns} ns, expected more than {self._last_ns} of "
-                "the frame before it",
+                f"the frame's stamp is {frame.stamp_ns} ns, expected more than {last_ns} of the "
+                "frame before it",
             )
 
-    def _lose(self, error: Exception, otherwise: str, stamp_ns: int | None) -> None:
+    def _lose(
+        self, error: Exception, otherwise: str, stamp_ns: int | None, camera_name: str
+    ) -> None:
         reason = error.reason if isinstance(error, BadSampleError) else otherwise
+        reason = of_camera(reason, camera_name)
         self.lost.add(reason, 1, stamp_ns)
         self.why.setdefault(reason, str(error))
 
@@ -124,6 +129,11 @@ class Feed:
         """Stamp of a frame that could not be read, if the source knows it beforehand."""
         stamps = getattr(self._source, "stamps_ns", None)
         return None if stamps is None else int(stamps[index])
+
+    def _camera(self, index: int) -> str:
+        """Whose frame it is that could not be read; "" = that of the only camera."""
+        camera_of = getattr(self._source, "camera_of", None)
+        return str(camera_of(index)) if camera_of is not None else ""
 
     def _nothing_used(self) -> str:
         from f4x_ros.eval.subjects.report import in_words

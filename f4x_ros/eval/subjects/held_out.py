@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import cv2
@@ -24,6 +26,7 @@ class Quality(NamedTuple):
     psnr_db: float | None  # mean over the frames
     depth_median_error_m: float | None  # over the pixels of all frames
     frames: int  # compared
+    psnr_of: Mapping[str, float | None] = MappingProxyType({})  # of each camera with a name
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +39,7 @@ class _Kept:
     rgb_png: NDArray[np.uint8]
     depth_zlib: bytes | None
     observed_zlib: bytes | None
+    camera_name: str
 
     @classmethod
     def of(cls, frame: Frame) -> _Kept:
@@ -44,7 +48,10 @@ class _Kept:
             raise BadInputError("the frame has no pose or its picture cannot be compressed")
         depth = None if frame.depth is None else zlib.compress(frame.depth.tobytes(), 1)
         seen = None if frame.observed is None else zlib.compress(frame.observed.tobytes(), 1)
-        return cls(frame.stamp_ns, frame.camera, frame.T_map_camera, png, depth, seen)
+        return cls(
+            *(frame.stamp_ns, frame.camera, frame.T_map_camera, png, depth, seen),
+            frame.camera_name,
+        )
 
     @property
     def nbytes(self) -> int:
@@ -67,8 +74,35 @@ class _Kept:
         return np.frombuffer(zlib.decompress(self.observed_zlib), np.bool_).reshape(size)
 
 
+class _OfCamera:
+    """Frames of one camera within `max_bytes`, evenly spaced."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._kept: list[_Kept] = []
+        self.nbytes = 0
+        self._stride = 1
+        self._seen = 0
+
+    def __iter__(self) -> Iterator[_Kept]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def add(self, frame: Frame) -> None:
+        if self._seen % self._stride == 0:
+            self._kept.append(_Kept.of(frame))
+            self.nbytes += self._kept[-1].nbytes
+            while self.nbytes > self._max_bytes and len(self._kept) > 1:
+                self._kept = self._kept[::2]
+                self.nbytes = sum(kept.nbytes for kept in self._kept)
+                self._stride *= 2
+        self._seen += 1
+
+
 class HeldOut:
-    """Keeps frames within `max_bytes`.
+    """Keeps frames of each camera within `max_bytes`.
 
     When there are too many, every second one goes, and from then on only every second is kept, so
     they stay evenly spaced over a run of any length.
@@ -76,38 +110,41 @@ class HeldOut:
 
     def __init__(self, max_bytes: int = 200_000_000) -> None:
         self._max_bytes = max_bytes
-        self._kept: list[_Kept] = []
-        self._nbytes = 0
-        self._stride = 1
-        self._seen = 0
+        self._of: dict[str, _OfCamera] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """What is kept, compressed."""
+        return sum(kept.nbytes for kept in self._of.values())
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return sum(len(kept) for kept in self._of.values())
 
     def add(self, frame: Frame) -> None:
         """Keep a frame that has a pose."""
-        if self._seen % self._stride == 0:
-            self._kept.append(_Kept.of(frame))
-            self._nbytes += self._kept[-1].nbytes
-            while self._nbytes > self._max_bytes and len(self._kept) > 1:
-                self._kept = self._kept[::2]
-                self._nbytes = sum(kept.nbytes for kept in self._kept)
-                self._stride *= 2
-        self._seen += 1
+        name = frame.camera_name
+        if name not in self._of:
+            self._of[name] = _OfCamera(self._max_bytes)
+        self._of[name].add(frame)
 
     def evaluate(self, perception: Any) -> Quality:
         """Compare each frame with what the map shows at its pose and its stamp.
 
         Only pixels that show something count; a frame without any is not compared.
         """
-        psnrs, errors = [], []
-        for kept in self._kept:
+        psnrs, errors = dict[str, list[float]](), []
+        for kept in (kept for own in self._of.values() for kept in own):
             seen = kept.observed()
             if not seen.any():
                 continue
-            view = perception.render(kept.camera, kept.T_map_camera, kept.stamp_ns)
-            psnrs.append(min(_PERFECT_DB, psnr_db(view.color[seen], kept.rgb()[seen])))
+            view = perception.render(
+                kept.camera, kept.T_map_camera, kept.stamp_ns, camera_name=kept.camera_name
+            )
+            own = psnrs.setdefault(kept.camera_name, [])
+            own.append(min(_PERFECT_DB, psnr_db(view.color[seen], kept.rgb()[seen])))
             depth = kept.depth()  # (0, no reading, where nothing was seen)
             if depth is not None:
                 errors.append(depth_errors_m(view, depth))
-        return Quality(mean_or_none(psnrs), median_or_none(errors), len(psnrs))
+        all_of_them = [value for values in psnrs.values() for value in values]
+        each = {name: mean_or_none(values) for name, values in psnrs.items() if name}
+        return Quality(mean_or_none(all_of_them), median_or_none(errors), len(all_of_them), each)

@@ -33,10 +33,12 @@ class TrackTable:
         self._csv = csv.writer(self._text)
         self._csv.writerow(_TRACK_COLUMNS)
         self.confirmed: set[int] = set()
+        self._last_ns: int | None = None
 
     def add(self, stamp_ns: int, tracks: Sequence[Track]) -> None:
-        """One frame's tracks."""
-        for track in tracks:
+        """One frame's tracks; of frames of one stamp (of several cameras), those of the first."""
+        again, self._last_ns = stamp_ns == self._last_ns, stamp_ns
+        for track in () if again else tracks:
             if track.state is TrackState.CONFIRMED:
                 self.confirmed.add(track.id)
             sigma = np.sqrt(np.diag(track.pose_covariance)[:3])
@@ -89,9 +91,10 @@ class Paths:
         self._camera = _Series(4000)
         self._tracks: dict[int, _Series] = {}
 
-    def add(self, T_map_camera: Pose, tracks: Sequence[Track]) -> None:
-        """One frame."""
-        self._camera.add(T_map_camera)
+    def add(self, T_map_camera: Pose | None, tracks: Sequence[Track]) -> None:
+        """One frame; None: of another camera than the one whose path it is."""
+        if T_map_camera is not None:
+            self._camera.add(T_map_camera)
         for track in tracks:
             # (the centre of a still object also wanders, while more and more of it is seen)
             if track.state is TrackState.CONFIRMED and track.moving:

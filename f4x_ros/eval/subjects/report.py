@@ -12,7 +12,7 @@ from f4x_ros.core.base import atomic_write
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.eval.subjects.history import seconds
 
-Value = int | float | str | None | dict[str, int] | list[str]
+Value = int | float | str | None | dict[str, int] | dict[str, float | None] | list[str]
 Report = dict[str, Value]
 
 
@@ -88,6 +88,20 @@ def _by_head(report: Mapping[str, Value], prefix: str) -> str:
     )
 
 
+def _camera_rows(report: Mapping[str, Value]) -> list[tuple[str, str]]:
+    """A row for each of several cameras."""
+    frames, psnr = report.get("frames_of"), report.get("psnr_heldout_db_of")
+    if not isinstance(frames, dict):
+        return []
+    of = psnr if isinstance(psnr, dict) else {}
+    rows = []
+    for name, count in frames.items():
+        value = of.get(name)
+        shown = f"{value:.2f} dB" if isinstance(value, (int, float)) else "not measured"
+        rows.append((f"camera {name}", f"{count} frames, PSNR {shown}"))
+    return rows
+
+
 def report_rows(report: Mapping[str, Value]) -> list[tuple[str, str]]:
     """What a person wants to know, as (name, value with unit)."""
 
@@ -123,6 +137,7 @@ def report_rows(report: Mapping[str, Value]) -> list[tuple[str, str]]:
         ),
         *camera,
         ("PSNR, held out", number("psnr_heldout_db", ".2f", "dB")),
+        *_camera_rows(report),
         ("depth error", number("depth_median_error_m", ".2f", "cm median", 100)),
         (
             "map",

@@ -96,7 +96,9 @@ class RunRecorder:
         except BaseException:
             self.close()
             raise
-        self._video = OverlayVideo(self._unfinished / "overlay.mp4", video_fps, self._open)
+        self._video_fps = video_fps
+        self._videos: dict[str, OverlayVideo] = {}  # by camera
+        self._frames_of: dict[str, int] = {}
         self._memory = PeakMemory()
         self._began = time.perf_counter()
         self._latencies_ms = array("d")
@@ -151,7 +153,8 @@ class RunRecorder:
             OSError: the table of tracks cannot be written; names it.
         """
         every = self._holdout_every
-        hold_out = every > 0 and self.frames % every == every - 1
+        count = self._frames_of.get(frame.camera_name, 0)
+        hold_out = every > 0 and count % every == every - 1
         began = time.perf_counter()
         try:
             percept = self._perception.process(
@@ -162,7 +165,8 @@ class RunRecorder:
             raise
         latency_ms = (time.perf_counter() - began) * 1e3
         self._write_tracks(percept)
-        self._video.write(frame, percept)
+        self._video_of(frame.camera_name).write(frame, percept)
+        self._frames_of[frame.camera_name] = count + 1
         self._latencies_ms.append(latency_ms)  # a frame counts once all of it is written
         self._prompts = percept.prompts
         if hold_out:
@@ -170,7 +174,8 @@ class RunRecorder:
             self._frames_heldout += 1
         else:
             self._best.offer(frame, percept)
-        self._paths.add(percept.T_map_camera, percept.tracks)
+        first = next(iter(self._frames_of)) == frame.camera_name
+        self._paths.add(percept.T_map_camera if first else None, percept.tracks)
         self._camera.add(percept.T_map_camera, frame.T_map_camera)
         self._camera.weak += self._state() is TrackingState.WEAK
         return percept
@@ -179,6 +184,13 @@ class RunRecorder:
         """How it stands with the pose of the last frame."""
         estimate = self._perception.camera_pose
         return TrackingState.GIVEN if estimate is None else estimate.state
+
+    def _video_of(self, camera_name: str) -> OverlayVideo:
+        """That of a camera; of several, each has its own file, see `video_name`."""
+        if camera_name not in self._videos:
+            path = self._unfinished / video_name(camera_name)
+            self._videos[camera_name] = OverlayVideo(path, self._video_fps, self._open)
+        return self._videos[camera_name]
 
     def _write_tracks(self, percept: Percept) -> None:
         try:
@@ -232,6 +244,9 @@ class RunRecorder:
             self.path("report.json").unlink(missing_ok=True)  # of an earlier run, of other files
             self.path(TRAJECTORY).unlink(missing_ok=True)
             for name in (*self._more_files(), *FILES):
+                if name == "overlay.mp4" and "" not in self._videos:
+                    self.path(name).unlink(missing_ok=True)  # each camera has one of its own
+                    continue
                 os.replace(self._unfinished / name, self.path(name))
         except OSError as error:
             raise self._named(error, self._rescued()) from error
@@ -241,7 +256,8 @@ class RunRecorder:
 
     def _more_files(self) -> tuple[str, ...]:
         """What there is beside `FILES`."""
-        return () if self._pose_source == "given" else (TRAJECTORY,)
+        videos = tuple(video_name(name) for name in self._videos if name)
+        return videos if self._pose_source == "given" else (*videos, TRAJECTORY)
 
     @property
     def _pose_source(self) -> str:
@@ -345,8 +361,18 @@ class RunRecorder:
             "peak_rss_bytes": self._memory.rss_bytes(),
             "peak_gpu_bytes": self._memory.gpu_bytes(),
             "tracks": len(self._tracks.confirmed),
+            **self._of_cameras(quality),
             **self._of_camera(),
             "seconds": time.perf_counter() - self._began,
+        }
+
+    def _of_cameras(self, quality: Quality) -> Report:
+        """Where there are several: what belongs to each, by name."""
+        if not any(self._frames_of):
+            return {}
+        return {
+            "frames_of": {name: count for name, count in self._frames_of.items() if name},
+            "psnr_heldout_db_of": dict(quality.psnr_of),
         }
 
     def _of_camera(self) -> Report:
@@ -385,6 +411,11 @@ class RunRecorder:
             up=up_axis(poses),
         )
         save_png(self._unfinished / "story.png", draw_story(story))
+
+
+def video_name(camera_name: str) -> str:
+    """The file of a camera's video."""
+    return f"overlay_{camera_name}.mp4" if camera_name else "overlay.mp4"
 
 
 class _Abandoned(Exception):  # noqa: N818 - never seen outside

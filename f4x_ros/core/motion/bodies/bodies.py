@@ -141,7 +141,8 @@ class Bodies:
         rest = at_rest(picture, depth, alpha, moves, self._tolerance)
         taken = np.zeros(read.shape, np.int32)
         return Sight(
-            view.time_s, interval_s, self._finder.jitter, view.T_map_camera, picture, rest, taken
+            *(view.time_s, interval_s, self._finder.jitter(view.camera_name), view.T_map_camera),
+            *(picture, rest, taken, view.camera_name),
         )
 
     def _forget(self) -> None:

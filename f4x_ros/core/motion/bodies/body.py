@@ -57,6 +57,7 @@ class Body:
         went: frames in a row in which it was seen to go.
         seen: [M, 3] of its surface as the last frame that found it showed it, map frame.
         eye: [3] from where it was seen then.
+        seen_by: the camera that fitted it last.
     """
 
     id: int
@@ -74,11 +75,15 @@ class Body:
     poses: deque[tuple[float, Pose]] = field(default_factory=lambda: deque(maxlen=64))
     seen: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))
     eye: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+    seen_by: str = ""
 
     @classmethod
-    def new(cls, number: int, shape: Shape, filter_: TwistFilter, time_s: float) -> Body:
-        """A body that was found at a time."""
-        return cls(number, shape, filter_, BodyState.NEW, time_s, time_s, time_s)
+    def new(
+        cls, number: int, shape: Shape, filter_: TwistFilter, time_s: float, seen_by: str
+    ) -> Body:
+        """A body that was found at a time by a camera."""
+        state = BodyState.NEW
+        return cls(number, shape, filter_, state, time_s, time_s, time_s, seen_by=seen_by)
 
     def pose_since(self, time_s: float) -> tuple[float, Pose] | None:
         """The first of the last poses from a time on, or the last but one; None: there is none."""

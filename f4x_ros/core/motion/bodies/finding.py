@@ -58,12 +58,11 @@ class Finder:
 
     def __init__(self, paths: BodyPaths, rng: np.random.Generator) -> None:
         self._paths, self._trials = paths, Trials(rng)
-        self._before: Mask | None = None  # what was changed in the last frame
+        self._before: dict[str, Mask] = {}  # what was changed in the last frame of each camera
 
-    @property
-    def jitter(self) -> Jitter:
-        """By how much what rests seems to move."""
-        return self._trials.jitter
+    def jitter(self, camera_name: str) -> Jitter:
+        """By how much what rests seems to move, as a camera sees it."""
+        return self._trials.jitter(camera_name)
 
     def find(self, sight: Sight, present: GaussianSet, known: Known) -> None:
         """Try some pieces; give patches to the bodies they touch, or make bodies of them.
@@ -74,9 +73,10 @@ class Finder:
             known: bodies by id; new ones are added.
         """
         self._try(sight, present, known)
-        self._trials.add(sight.time_s, sight.picture, sight.T_map_camera)
+        self._trials.add(sight)
         new = sight.changed
-        before, self._before = self._before, new
+        before = self._before.get(sight.camera_name)
+        self._before[sight.camera_name] = new
         if before is None or before.shape != new.shape:
             return
         count, parts = patches(new, sight.picture)
@@ -109,7 +109,7 @@ class Finder:
         shape.grow(picture, sight.T_camera_map @ pose, mask)
         filter_ = TwistFilter(pose, _ACCELERATION)
         filter_.local_middle = shape.middle
-        body = Body.new(self._paths.new_id(), shape, filter_, sight.time_s)
+        body = Body.new(self._paths.new_id(), shape, filter_, sight.time_s, sight.camera_name)
         body.appeared = True
         body.poses.append((sight.time_s, pose))
         self._paths.add(body.id, sight.time_s, pose)
@@ -139,7 +139,7 @@ class Finder:
             if np.ptp(points, axis=0).max() > _LARGEST_M:
                 continue
             fast = bool(on_change[mine].any())
-            found = self._trials.move(points, sight.picture, sight.T_map_camera, fast=fast)
+            found = self._trials.move(points, sight, fast=fast)
             if isinstance(found, Trial):
                 whole = (pieces == piece) & ~followed & (piece > NO_PIECE)
                 whole[rows[mine]] = True
@@ -164,7 +164,7 @@ class Finder:
         before = trial.T_map_then[:3, :3] @ trial.shape.middle + trial.T_map_then[:3, 3]
         filter_.twist = np.concatenate([filter_.middle - before, turn]) / span
         filter_.covariance[6:, 6:] /= _SURER**2
-        body = Body.new(self._paths.new_id(), trial.shape, filter_, sight.time_s)
+        body = Body.new(self._paths.new_id(), trial.shape, filter_, sight.time_s, sight.camera_name)
         body.poses.append((trial.since_s, trial.T_map_then))
         self._paths.add(body.id, trial.since_s, trial.T_map_then)
         self._paths.add(body.id, sight.time_s, trial.T_map_now)

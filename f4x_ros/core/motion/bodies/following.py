@@ -39,6 +39,7 @@ _SURE = 2  # frames in a row in which it must go
 _JITTERS = (4.0, 2.0)  # times as much as what rests seems to: to begin to move, to go on
 _HELD_S = 0.25  # what moves looks otherwise than if it had rested for so long ...
 _BETTER = 0.85  # ... of which misfit so much is left at most
+_ELSEWHERE_S, _ELSEWHERE_FRAMES = 0.5, 2.5  # for so long it is in sight of the other camera
 _GROW_PX = 4  # beyond a body's outline that it may grow in a frame
 
 
@@ -54,11 +55,11 @@ def follow(body: Body, sight: Sight, rng: np.random.Generator) -> None:
     drawn = body.shape.points @ start[:3, :3].T + start[:3, 3]
     part = sight.around(drawn, _AROUND_PX)
     if part is None:
-        _miss(body, sight.time_s, expected=False)
+        _miss(body, sight, expected=False)
         return
     mask = _region(body, start, part)
     if mask.sum() < _GONE_PX:
-        _miss(body, sight.time_s, expected=_in_sight(body, start, part))
+        _miss(body, sight, expected=_in_sight(body, start, part))
         return
     upright = part.T_camera_map[:3, 2]
     fit = align(body.shape, part.picture, mask, start, information, rng, upright=upright)
@@ -68,15 +69,16 @@ def follow(body: Body, sight: Sight, rng: np.random.Generator) -> None:
         fit = again if again.used > fit.used + 0.1 else fit
     seen = fit.compared >= _COMPARED * min(len(body.shape), _MOST) and fit.shown > _SHOWN
     if not seen or fit.used < _FITS:
-        _miss(body, sight.time_s, expected=seen and fit.shown > _WHOLLY)
+        _miss(body, sight, expected=seen and fit.shown > _WHOLLY)
         return
     where = widened(mask, 2) & part.picture.known
     found = Misfit.of(body.shape, part.picture, where, fit.T_camera_body, rng)
     if found is None or found.value > _WRONG or _jumps(body, start, fit):
-        _miss(body, sight.time_s, expected=fit.shown > _WHOLLY)
+        _miss(body, sight, expected=fit.shown > _WHOLLY)
         return
     still = _as_well_at_rest(body, part, where, found, rng)
     body.filter.correct(sight.T_map_camera, fit)
+    body.seen_by = sight.camera_name
     _note(body, sight, still=still)
     own = _own(body, fit, part)
     if fit.shown > 0.5:
@@ -201,8 +203,12 @@ def _moves(body: Body, sight: Sight) -> bool:
     return body.turns_known and angle > limit
 
 
-def _miss(body: Body, time_s: float, *, expected: bool) -> None:
+def _miss(body: Body, sight: Sight, *, expected: bool) -> None:
     """A body was not found, though it was `expected` to be in sight, or is out of it."""
+    time_s = sight.time_s
+    lately = time_s - body.seen_s <= max(_ELSEWHERE_S, _ELSEWHERE_FRAMES * sight.interval_s)
+    if not expected and lately and body.seen_by != sight.camera_name:
+        return  # another camera has it in sight
     body.misses += 1
     if body.state is BodyState.NEW:
         if body.misses >= _NEW_MISSES:

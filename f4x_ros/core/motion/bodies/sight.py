@@ -30,6 +30,7 @@ class Sight:
         picture: [H, W] of it.
         rest: what the map without its followed bodies says of it.
         taken: [H, W] int32 body of each pixel, 0 = none; written as bodies are found.
+        camera_name: whose frame it is.
     """
 
     time_s: float
@@ -39,6 +40,7 @@ class Sight:
     picture: RgbdPicture
     rest: AtRest
     taken: NDArray[np.int32]
+    camera_name: str = ""
 
     @property
     def T_camera_map(self) -> Pose:

@@ -22,6 +22,7 @@ from f4x_ros.core.motion.bodies.jitter import Jitter, JitterMeter
 from f4x_ros.core.motion.bodies.labels import widened
 from f4x_ros.core.motion.bodies.picture import Mask, RgbdPicture
 from f4x_ros.core.motion.bodies.shape import Shape
+from f4x_ros.core.motion.bodies.sight import Sight
 
 _BACK_S = (0.25, 0.1)  # how far back the earlier frame is, about: for what creeps, for what runs
 _KEPT = 12  # frames that are kept at most
@@ -64,7 +65,7 @@ class Trial:
 
 
 class Trials:
-    """The last frames, and the turn of each piece.
+    """The last frames of each camera, and the turn of each piece.
 
     Args:
         rng: chooses the points that are compared.
@@ -72,26 +73,30 @@ class Trials:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
-        self._past: deque[Past] = deque(maxlen=_KEPT)
+        self._past: dict[str, deque[Past]] = {}
         self._tried: dict[int, int] = {}  # piece: number of the last trial
         self._count = 0
-        self._jitter = JitterMeter()
+        self._jitter: dict[str, JitterMeter] = {}  # by camera
 
-    def add(self, time_s: float, picture: RgbdPicture, T_map_camera: Pose) -> None:
+    def add(self, sight: Sight) -> None:
         """Remember a frame."""
-        self._past.append(Past(time_s, picture, T_map_camera))
+        own = self._past.setdefault(sight.camera_name, deque(maxlen=_KEPT))
+        own.append(Past(sight.time_s, sight.picture, sight.T_map_camera))
 
-    @property
-    def jitter(self) -> Jitter:
-        """By how much what rests seems to move."""
-        return self._jitter.value
+    def jitter(self, camera_name: str) -> Jitter:
+        """By how much what rests seems to move, as a camera sees it."""
+        return self._meter(camera_name).value
 
-    def earlier(self, back_s: float) -> Past | None:
-        """The frame from so long ago, about; None before there is one."""
-        if not self._past:
+    def _meter(self, camera_name: str) -> JitterMeter:
+        return self._jitter.setdefault(camera_name, JitterMeter())
+
+    def earlier(self, back_s: float, camera_name: str = "") -> Past | None:
+        """The frame of a camera from so long ago, about; None before there is one."""
+        past = self._past.get(camera_name)
+        if not past:
             return None
-        last = self._past[-1].time_s
-        return min(self._past, key=lambda one: abs(last - one.time_s - back_s))
+        last = past[-1].time_s
+        return min(past, key=lambda one: abs(last - one.time_s - back_s))
 
     def turn(self, pieces: NDArray[np.int64], urgent: Mask) -> Iterator[int]:
         """Some pieces in the order of their turn: the urgent ones, then who waits longest.
@@ -108,8 +113,7 @@ class Trials:
     def move(
         self,
         points: NDArray[np.floating],  # [N, 3] of the thing, map frame, where the map has them
-        picture: RgbdPicture,
-        T_map_camera: Pose,
+        sight: Sight,
         *,
         fast: bool,
     ) -> Trial | bool | None:
@@ -117,16 +121,15 @@ class Trials:
 
         Args:
             points: of the map, on its surface.
-            picture: the frame of now.
-            T_map_camera: its pose.
+            sight: the frame of now; it is compared with earlier ones of its camera.
             fast: it may be fast: a frame from a moment ago is compared, too.
         """
         found: Trial | bool | None = None
         for back_s in _BACK_S[: 1 + fast]:
-            past = self.earlier(back_s)
+            past = self.earlier(back_s, sight.camera_name)
             if past is None:
                 return None
-            found = self._since(past, points, picture, T_map_camera)
+            found = self._since(past, points, sight)
             if found is not False:
                 break
         return found
@@ -135,10 +138,11 @@ class Trials:
         self,
         past: Past,
         points: NDArray[np.floating],
-        picture: RgbdPicture,
-        T_map_camera: Pose,
+        sight: Sight,
     ) -> Trial | bool | None:
         """Whether a thing moved since an earlier frame, see `move`."""
+        picture, T_map_camera = sight.picture, sight.T_map_camera
+        meter = self._meter(sight.camera_name)
         then = seen_at(points, past.picture, past.T_map_camera)
         if then.sum() < _LEAST_PX:
             return None
@@ -156,12 +160,12 @@ class Trials:
             return False
         fit = align(shape, picture, free, now, _LOOSE, self._rng)
         moved = _apparent(fit, now, shape, picture, z)
-        self._jitter.add(moved.pixels, moved.radians)
+        meter.add(moved.pixels, moved.radians)
         there = Misfit.of(shape, picture, free, fit.T_camera_body, self._rng)
         if there is None or fit.used < 0.6 or there.value > _BETTER * at_rest.value:
             return False
         clear = there.value < _CLEAR * at_rest.value
-        if not _significant(fit, moved, self._jitter.value, clear=clear):
+        if not _significant(fit, moved, meter.value, clear=clear):
             return False
         return Trial(shape, T_map_body, T_map_camera @ fit.T_camera_body, past.time_s, fit)
 
