@@ -208,7 +208,7 @@ class Editor:
     ) -> Edit:
         region = united([one.region for one in chosen])
         kind = wish.kind if wish.kind in ("remove", "recolor", "copy") else "move"
-        transform = np.eye(4)
+        transform, foot = np.eye(4), found[0].foot
         if kind in ("move", "copy"):
             if len(chosen) > 1:
                 raise BadInputError(
@@ -222,6 +222,8 @@ class Editor:
             scale=wish.factor,
             color=RGB[wish.color] if kind == "recolor" else None,
             text=text,
+            at_s=self._memory.seconds(found[0].stamp_ns),
+            pivot=(float(foot[0]), float(foot[1]), float(foot[2])),
         )
         since, until = wish.when.since, wish.when.until
         if since is None and until is None:
@@ -231,13 +233,11 @@ class Editor:
         return edit.during(begin, end)
 
     def _transform(self, wish: Wish, meant: Meant) -> NDArray[np.float64]:
-        state = meant.state
-        foot = np.array([state.center[0], state.center[1], state.low[2]])
         shift = np.zeros(3)
         if wish.way is not None:
             _, pose = self._door.viewpoint(None, meant.stamp_ns)
-            shift = shift_of(wish.way, state, pose, lambda ref: self._place(ref, wish.when))
-        return about(foot, turn_about_z(wish.degrees), wish.factor, shift)
+            shift = shift_of(wish.way, meant.state, pose, lambda ref: self._place(ref, wish.when))
+        return about(meant.foot, turn_about_z(wish.degrees), wish.factor, shift)
 
     def _place(self, ref: Ref, when: When) -> State:
         """The box of the other thing of "on" and "next to"."""

@@ -21,7 +21,16 @@ from f4x_ros.core.data import PinholeCamera, Pose, Presence
 from f4x_ros.core.edit.choose import best_of, choose, completed, within
 from f4x_ros.core.edit.edit import UNSURE
 from f4x_ros.core.edit.meant import Meant, NotMeantError
-from f4x_ros.core.edit.region import AROUND_M, Region, as_rows, region_of, united, with_past
+from f4x_ros.core.edit.region import (
+    AROUND_M,
+    Region,
+    as_rows,
+    bodies_in,
+    of_bodies,
+    region_of,
+    united,
+    with_past,
+)
 from f4x_ros.core.edit.shown import EDITED, Shown
 from f4x_ros.core.errors import BadInputError, NotUnderstoodError
 from f4x_ros.core.field import MIN_OPACITY, NO_PIECE, Snapshot, some_of
@@ -91,21 +100,33 @@ class Selecting:
                 (meant.thing.id,),
             )  # fmt: skip
         own = (meant.thing.id,) if meant.thing.id > 0 else ()
-        named = {"tracks": own if _moves(meant) else (), "things": own}
+        bodies = self._bodies(scene.snapshot, best.rows)
+        moves = bool(bodies) or _moves(meant)
+        rows = best.rows | of_bodies(scene.snapshot, bodies)
         name = meant.words
-        regions = [region_of(scene.snapshot, best.rows, **named, name=name)]
-        if not _moves(meant):
-            regions = [self._at_all_times(regions[0], scene.snapshot, best.rows)]
+
+        def region(snapshot: Snapshot, rows: Tensor) -> Region:
+            return region_of(
+                snapshot, rows, tracks=own if moves else (), things=own, name=name, bodies=bodies
+            )
+
+        regions = [region(scene.snapshot, rows)]
+        if not moves:
+            regions = [self._at_all_times(regions[0], scene.snapshot, rows)]
         for stamp, state in self._elsewhere(meant, since_ns, until_ns):
             then = self.scene(stamp)
             moved = replace(meant, state=state, stamp_ns=stamp)
             seeds = self._selected(then, moved, best.limit) & within(then.snapshot, state)
             if bool(seeds.any()):
-                rows = completed(then.snapshot, seeds, state)
-                regions.append(region_of(then.snapshot, rows, **named, name=name))
+                regions.append(region(then.snapshot, completed(then.snapshot, seeds, state)))
         if len(regions) > 1:
             checks += (f"it moves: looked at {len(regions)} moments",)
         return Selected(united(regions), meant.state, meant.stamp_ns, checks)
+
+    def _bodies(self, snapshot: Snapshot, rows: Tensor) -> tuple[int, ...]:
+        """The bodies among some rows (mask [N]) that went anywhere."""
+        paths = self._memory.field.paths
+        return tuple(one for one in bodies_in(snapshot, rows) if paths.reach_m(one) > _WAY_M)
 
     def _at_all_times(self, region: Region, snapshot: Snapshot, rows: Tensor) -> Region:
         """The region of a thing at rest, with what was there at other times near it.

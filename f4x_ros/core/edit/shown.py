@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core.ask import QueryScene
@@ -74,7 +75,8 @@ class Shown:
         memory = self._memory
         now = memory.seconds(memory.stamp_ns)
         chosen = self.edits if edits is None else edits
-        return apply(chosen, snapshot, now if time_s is None else time_s, self._behind)
+        then = now if time_s is None else time_s
+        return apply(chosen, snapshot, then, self._behind, self._way)
 
     def scene(self, scene: QueryScene, layer: str) -> QueryScene:
         """What a question is about, in a layer.
@@ -86,6 +88,28 @@ class Shown:
         if layer == MEASURED or not self.edits:
             return scene
         return replace(scene, snapshot=self.at(scene.time_s if scene.past else None).snapshot)
+
+    def _way(self, edit: Edit, time_s: float) -> NDArray[np.float64]:
+        """How far [3] m the thing of an edit has gone since it was asked for, with its body.
+
+        Of a track without a body it is what its middle went.
+        """
+        region, nowhere = edit.region, np.zeros(3)
+        if region is None:
+            return nowhere
+        paths = self._memory.field.paths
+        body = next((one for one in region.bodies if one in paths), None)
+        if body is not None:
+            then, now = paths.at(body, edit.at_s), paths.at(body, time_s)
+            pivot = np.array([*edit.pivot, 1.0])
+            return np.asarray((now @ inverse(then) @ pivot - pivot)[:3])
+        for life in self._memory.tracker.lives:
+            if life.id in region.tracks:
+                then, now = (
+                    life.position_at(self._memory.stamp_at(one)) for one in (edit.at_s, time_s)
+                )
+                return now - then
+        return nowhere
 
     def _behind(self, snapshot: Snapshot, rows: Tensor) -> Snapshot:
         """What is guessed to be behind some rows of a snapshot."""

@@ -137,6 +137,9 @@ class BodyPaths:
     def __len__(self) -> int:
         return len(self._paths)
 
+    def __contains__(self, body: int) -> bool:
+        return body in self._paths
+
     def new_id(self) -> int:
         """An id that no body has had."""
         self._next += 1
@@ -174,6 +177,14 @@ class BodyPaths:
         """`T_map_body` at a time."""
         places, quats = self._paths[body].at(np.array([time_s]))
         return poses.from_quaternion(places[0], quats[0])
+
+    def reach_m(self, body: int) -> float:
+        """How far a body's origin got from its first place; 0 of one that has no path."""
+        path = self._paths.get(body)
+        if path is None:
+            return 0.0
+        places = path.places[: path.count]
+        return float(np.linalg.norm(places - places[0], axis=1).max())
 
     def moved(self, table: GaussianSet, time_s: float) -> Moved | None:
         """What of a table is elsewhere at a time than where it is written down; None: nothing."""

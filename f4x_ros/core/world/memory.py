@@ -97,6 +97,10 @@ class Memory:
         """Seconds since the field's first frame."""
         return (stamp_ns - self.trajectory.origin_ns) / 1e9 if len(self.trajectory) else 0.0
 
+    def stamp_at(self, time_s: float) -> int:
+        """The stamp of a time in seconds of the field."""
+        return self.trajectory.origin_ns + round(time_s * 1e9)
+
     @property
     def recent_s(self) -> float:
         """What was born within so many seconds is being displaced."""
