@@ -37,6 +37,8 @@ from f4x_ros.ros.requests import EXAMPLE_ENCODINGS
 from f4x_ros.srv import Ask, Edit, History, Query, Render, Segment, SetPrompts
 
 REQUESTS = int(os.environ.get("F4X_REQUESTS", "0"))
+# (so many take longer than one test may)
+pytestmark = [pytest.mark.timeout(0)] if REQUESTS else []
 MANY = [
     " ".join(words) for words in product(("a", "the", "dark", "light"), TERMS, ("thing", "one"))
 ]

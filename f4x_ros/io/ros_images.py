@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.errors import BadInputError, shown
+from f4x_ros.io.byte_order import check_byte_order
 from f4x_ros.io.compressed_depth import decoded, pixels_from_compressed
 
 _U1, _U2 = np.dtype("u1"), np.dtype("u2")
@@ -95,13 +96,14 @@ def depth_from_image(message: Any, where: str) -> NDArray[np.float32]:
     Whole numbers are millimetres. What is not finite or below 0 is no reading.
 
     Raises:
-        ValueError: another encoding, less data than rows, or whole numbers that cannot be
-            millimetres; names ``where``.
+        ValueError: another encoding, less data than rows, whole numbers that cannot be
+            millimetres, or bytes in the other order; names ``where``.
     """
     kind = DEPTH_ENCODINGS.get(message.encoding)
     if kind is None:
         raise _wrong_encoding(where, message.encoding, list(DEPTH_ENCODINGS))
     pixels = _rows(message, int(message.height), kind, 1, where)[..., 0]
+    check_byte_order(pixels, bool(message.is_bigendian), f"{where}: {message.encoding}")
     return metres(pixels, f"{where}: {message.encoding}")
 
 

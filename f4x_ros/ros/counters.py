@@ -18,7 +18,7 @@ COUNTERS = (
             *("depth_without_calibration", "depth_not_registered", "frames_unusable"),
             *("calibrations_unusable", "poses_unusable", "poses_of_other_frames"),
             *("transforms_unusable", "depth_without_reading", "frames_of_a_lost_camera"),
-            *("superseded", "queue_full", "failed", "stopped"),
+            *("superseded", "queue_full", "failed", "stopped", "frames_of_earlier_maps"),
         )
     ),
     *("stamps_replaced", "time_jumps", "odometry_weak", "odometry_relocalised"),
@@ -34,5 +34,6 @@ LOST_IN_STREAM = ("superseded", "queue_full", "stopped")
 NO_FRAMES = (
     *("depth_without_image", "depth_with_repeated_stamp", "calibrations_unusable"),
     *("poses_unusable", "poses_of_other_frames", "transforms_unusable", "depth_without_reading"),
+    "frames_of_earlier_maps",
 )
-"""Reasons that count what is no frame."""
+"""Reasons that count what is no frame, or a frame that was used and counts as such."""

@@ -34,7 +34,6 @@ AROUND_M = 0.12
 """Within so much of the selection is kept what was not selected."""
 
 _UNIT = (100.0, 6.0, 0.5)  # a centimetre, a sixth of the colours' range, two seconds count alike
-_OF_BODY = 0.3  # share of a body's Gaussians, from which on all of it is meant: half a car
 _LEAST_OF_BODY = 6  # Gaussians
 _BEFORE_S = -5.0  # birth that stands for "always"
 
@@ -111,15 +110,15 @@ def of_bodies(snapshot: Snapshot, bodies: Sequence[int]) -> Tensor:
     return torch.isin(snapshot.body_ids, snapshot.body_ids.new_tensor(list(bodies)))
 
 
-def bodies_in(snapshot: Snapshot, selected: Tensor) -> tuple[int, ...]:
-    """The bodies that a selection (mask [N]) is of, the one with most Gaussians first."""
+def bodies_in(snapshot: Snapshot, selected: Tensor, share: float) -> tuple[int, ...]:
+    """The bodies of which such a share is selected (mask [N]), those with most Gaussians first."""
     own, count = torch.unique(snapshot.body_ids[selected], return_counts=True)
     every, of_all = torch.unique(snapshot.body_ids, return_counts=True)
     total = dict(zip(every.tolist(), of_all.tolist(), strict=True))
     found = {
         body: number
         for body, number in zip(own.tolist(), count.tolist(), strict=True)
-        if body != NO_BODY and number >= max(_OF_BODY * total[body], _LEAST_OF_BODY)
+        if body != NO_BODY and number >= max(share * total[body], _LEAST_OF_BODY)
     }
     return tuple(sorted(found, key=lambda body: -found[body]))
 

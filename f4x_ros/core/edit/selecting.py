@@ -41,6 +41,8 @@ _MOMENTS = 24  # at most, of a thing that moves
 _WAY_LOOKS = 16  # at a track, to tell whether it went anywhere: so far, and ...
 _WAY_M = 0.08
 _WAY_SHARE = 0.25  # ... so much of its size
+_OF_BODY = 0.3  # share of a body that is selected, from which all of it is meant: half a car
+_SURELY_OF_BODY = 0.6  # the same at other moments, which nobody asked about
 _STEP_NS = 100_000_000
 _THERE = 0.5  # of a box, in which the middle of what is still found must be
 
@@ -100,33 +102,35 @@ class Selecting:
                 (meant.thing.id,),
             )  # fmt: skip
         own = (meant.thing.id,) if meant.thing.id > 0 else ()
-        bodies = self._bodies(scene.snapshot, best.rows)
+        bodies = self._bodies(scene.snapshot, best.rows, _OF_BODY)
         moves = bool(bodies) or _moves(meant)
-        rows = best.rows | of_bodies(scene.snapshot, bodies)
-        name = meant.words
 
-        def region(snapshot: Snapshot, rows: Tensor) -> Region:
+        def region(snapshot: Snapshot, rows: Tensor, bodies: tuple[int, ...]) -> Region:
+            rows = rows | of_bodies(snapshot, bodies)
+            tracks = own if moves else ()
             return region_of(
-                snapshot, rows, tracks=own if moves else (), things=own, name=name, bodies=bodies
+                snapshot, rows, tracks=tracks, things=own, name=meant.words, bodies=bodies
             )
 
-        regions = [region(scene.snapshot, rows)]
+        regions = [region(scene.snapshot, best.rows, bodies)]
         if not moves:
-            regions = [self._at_all_times(regions[0], scene.snapshot, rows)]
-        for stamp, state in self._elsewhere(meant, since_ns, until_ns):
+            regions = [self._at_all_times(regions[0], scene.snapshot, best.rows)]
+        for stamp, state in self._elsewhere(meant, since_ns, until_ns) if moves else ():
             then = self.scene(stamp)
             moved = replace(meant, state=state, stamp_ns=stamp)
             seeds = self._selected(then, moved, best.limit) & within(then.snapshot, state)
             if bool(seeds.any()):
-                regions.append(region(then.snapshot, completed(then.snapshot, seeds, state)))
+                rows = completed(then.snapshot, seeds, state)
+                bodies = self._bodies(then.snapshot, rows, _SURELY_OF_BODY)
+                regions.append(region(then.snapshot, rows, bodies))
         if len(regions) > 1:
             checks += (f"it moves: looked at {len(regions)} moments",)
         return Selected(united(regions), meant.state, meant.stamp_ns, checks)
 
-    def _bodies(self, snapshot: Snapshot, rows: Tensor) -> tuple[int, ...]:
-        """The bodies among some rows (mask [N]) that went anywhere."""
-        paths = self._memory.field.paths
-        return tuple(one for one in bodies_in(snapshot, rows) if paths.reach_m(one) > _WAY_M)
+    def _bodies(self, snapshot: Snapshot, rows: Tensor, share: float) -> tuple[int, ...]:
+        """The bodies of which such a share is selected (mask [N]), and that went anywhere."""
+        paths, found = self._memory.field.paths, bodies_in(snapshot, rows, share)
+        return tuple(one for one in found if paths.reach_m(one) > _WAY_M)
 
     def _at_all_times(self, region: Region, snapshot: Snapshot, rows: Tensor) -> Region:
         """The region of a thing at rest, with what was there at other times near it.
@@ -150,8 +154,6 @@ class Selecting:
 
     def _elsewhere(self, meant: Meant, since_ns: int, until_ns: int) -> list[tuple[int, State]]:
         """Moments of a span at which the thing was somewhere else than at those before."""
-        if not _moves(meant):
-            return []
         first, last = meant.thing.span_ns()
         first, last = max(first, since_ns), min(last, until_ns)
         states: list[tuple[int, State]] = []
