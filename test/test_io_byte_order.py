@@ -52,7 +52,7 @@ def test_the_order_that_is_said_is_read_and_the_other_is_refused(kind: str, big:
     [
         np.full((60, 80), 1000, np.uint16),  # one distance
         np.random.default_rng(1).integers(1, 65535, (60, 80)).astype(np.uint16),  # noise
-        (np.indices((60, 80))[1] * 256 + 256).astype(np.uint16),  # steps of a quarter of a metre
+        (np.indices((60, 80))[1] * 500 + 300).astype(np.uint16),  # steps of half a metre
         np.zeros((60, 80), np.uint16),
         np.full((60, 80), np.nan, np.float32),
         np.full((60, 80), np.inf, np.float32),

@@ -28,6 +28,7 @@ from f4x_ros.io.ros_images import (
     depth_from_image,
 )
 from f4x_ros.io.source import Source
+from f4x_ros.io.speed import speed_remark
 from f4x_ros.io.transforms import plain_frame
 
 _BAG_SUFFIXES = (".mcap", ".db3")
@@ -184,6 +185,9 @@ class BagSource(Source):
             )
         if not self._poses.topic:
             self.left_out.add("frames_without_pose", len(self))
+        self.remarks += speed_remark(
+            self.stamps_ns, lambda k: self._poses.at(int(self.stamps_ns[k]))
+        )
         self.left_out.add("messages_on_other_topics", self._other_messages())
         self._see_one_frame()
         self.left_out.extend(self._bag.left_out)

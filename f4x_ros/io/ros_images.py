@@ -137,12 +137,15 @@ def is_depth_format(compressed_format: str) -> bool:
 def metres(pixels: NDArray[Any], what: str) -> NDArray[np.float32]:
     """Depth ``[H, W]`` float32 metres, 0 = no reading, of millimetres (integers) or metres.
 
+    The largest integer there is, which drivers send for what is too far, is no reading.
+
     Raises:
         ValueError: whole numbers of metres where millimetres are expected; begins with ``what``.
     """
     out: NDArray[np.float32]
     if pixels.dtype.kind in "ui":
         out = np.maximum(pixels, 0).astype(np.float32) / np.float32(1000)
+        out[pixels == np.iinfo(pixels.dtype).max] = 0  # as large as can be written: out of range
         farthest = float(out.max(initial=0))
         if 0 < farthest < _NO_CAMERA_SO_NEAR_M:
             raise BadInputError(

@@ -63,9 +63,9 @@ class Editor:
         return tuple(self.shown.edits)
 
     def add(self, edit: Edit) -> None:
-        """One more, at the end."""
-        self.shown.edits.append(edit)
-        self._changed()
+        """One more, at the end; ValueError if there are too many."""
+        self.shown.add(edit)
+        self._tools = None
 
     def undo(self) -> Edit | None:
         """Take the last edit back; None where there is none."""

@@ -44,11 +44,8 @@ class Edited:
         return cls(snapshot, nothing, nothing)
 
 
-def apply(
-    edits: Sequence[Edit], snapshot: Snapshot, time_s: float, fill: Fill, way: Way
-) -> Edited:
-    """Edits in order over the snapshot of a time (seconds of the field)."""
-    made = Edited.of(snapshot)
+def apply(edits: Sequence[Edit], made: Edited, time_s: float, fill: Fill, way: Way) -> Edited:
+    """Edits in order over what there is at a time (seconds of the field)."""
     for edit in edits:
         if edit.holds(time_s):
             made = _applied(edit, made, fill, lambda one: way(one, time_s))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core.ask import QueryScene
+from f4x_ros.core.base.limits import MAX_EDITS
 from f4x_ros.core.data import Pose, inverse
 from f4x_ros.core.edit.edit import Edit
 from f4x_ros.core.edit.fill import guessed
@@ -54,6 +55,25 @@ class Shown:
         """Forget what was made of other edits."""
         self._made.clear()
 
+    def add(self, edit: Edit) -> None:
+        """One more edit, at the end; what was made of those before it is the beginning of it.
+
+        Raises:
+            ValueError: there are as many as there may be.
+        """
+        if len(self.edits) >= MAX_EDITS:
+            raise BadInputError(
+                f"there are {len(self.edits)} edits, expected at most {MAX_EDITS}: undo some"
+            )
+        self.edits.append(edit)
+        memory = self._memory
+        now = (memory.stamp_ns, memory.mapped)
+        for key in list(self._made):
+            if key[1:] != now:  # of a map that has gone on
+                del self._made[key]
+                continue
+            self._made[key] = self._applied([edit], self._made[key], key[0])
+
     @torch.no_grad()
     def at(self, time_s: float | None) -> Edited:
         """The whole map with edits, at a time (seconds of the field); None: the last frame's."""
@@ -72,11 +92,14 @@ class Shown:
         self, snapshot: Snapshot, time_s: float | None, edits: Sequence[Edit] | None = None
     ) -> Edited:
         """A snapshot with edits, those of the layer unless given."""
-        memory = self._memory
-        now = memory.seconds(memory.stamp_ns)
         chosen = self.edits if edits is None else edits
-        then = now if time_s is None else time_s
-        return apply(chosen, snapshot, then, self._behind, self._way)
+        return self._applied(chosen, Edited.of(snapshot), time_s)
+
+    @torch.no_grad()
+    def _applied(self, edits: Sequence[Edit], before: Edited, time_s: float | None) -> Edited:
+        memory = self._memory
+        then = memory.seconds(memory.stamp_ns) if time_s is None else time_s
+        return apply(edits, before, then, self._behind, self._way)
 
     def scene(self, scene: QueryScene, layer: str) -> QueryScene:
         """What a question is about, in a layer.
