@@ -152,3 +152,14 @@ def test_edits_of_movers_are_saved(perception: Perception, tmp_path: Path) -> No
     assert (one.at_s, one.pivot) == (other.at_s, other.pivot)
     for index in MOMENTS:
         assert np.array_equal(picture(again, index), picture(perception, index))
+
+
+def test_what_moves_goes_on_moving_in_a_map_of_its_own(
+    perception: Perception, tmp_path: Path
+) -> None:
+    file = tmp_path / "red.f4x"
+    assert perception.edit(f"extract the red thing to {file}").done
+    alone = Perception.load(file)
+    for index in MOMENTS:
+        alpha = alone.render(CAMERA, ROOM.pose(index), stamp(index)).alpha
+        assert iou(alpha >= 0.5, ROOM.mask(index)) > 0.75, index

@@ -252,11 +252,6 @@ def test_splats_go_out_and_come_in(perception: Perception, tmp_path: Path) -> No
     result = perception.edit(f"extract the red thing to {file}")
     assert result.done, result.message
     assert perception.edits == ()
-    other = tmp_path / "red.f4x"
-    refused = perception.edit(f"extract the red thing to {other}")
-    assert not refused.done
-    assert "ends in .ply" in refused.message
-    assert not other.exists()
     assert perception.edit(f"insert {file} at (0.0, -0.2, 1.5)").done
     truth = BoxWorld({"red": still(0.0, -0.2, 1.5)}).mask(FRAMES - 1, "red")
     made = perception.editor.edited()
@@ -268,6 +263,24 @@ def test_splats_go_out_and_come_in(perception: Perception, tmp_path: Path) -> No
     empty.write_bytes(b"ply\nformat ascii 1.0\nend_header\n")
     with pytest.raises(CorruptError, match="expected format binary_little_endian"):
         perception.edit(f"insert {empty} at (0, 0, 1)")
+
+
+def test_a_thing_is_extracted_as_a_map_of_its_own(perception: Perception, tmp_path: Path) -> None:
+    file = tmp_path / "red.f4x"
+    assert perception.edit("move the red thing 20 cm along +x").done
+    result = perception.edit(f"extract the red thing to {file}")
+    assert result.done, result.message
+    alone = Perception.load(file)
+    truth = BoxWorld({"red": still(-0.2, 0.0, 1.6)}).mask(FRAMES - 1, "red")
+    camera, pose = perception.viewpoint()
+    for stamp in (0, perception.span_ns[0] + 2 * STEP_NS):
+        view = alone.render(camera, pose, stamp)
+        assert iou(view.alpha >= 0.5, truth) > 0.75
+    found = alone.query("red thing")
+    assert found.present
+    assert iou(found.mask >= 0.5, truth) > 0.75
+    assert alone.prompts == ("red thing",)
+    assert perception.edit(f"insert {file} at (0.0, -0.3, 1.5)").done
 
 
 def test_clicks_and_boxes_select(perception: Perception) -> None:

@@ -20,7 +20,7 @@ from f4x_ros.core.data import PinholeCamera, Pose, RenderedView
 from f4x_ros.core.edit.change import RGB, about
 from f4x_ros.core.edit.door import EditedDoor, LayeredDoor
 from f4x_ros.core.edit.edit import DONE, NOT_UNDERSTOOD, Edit, EditResult
-from f4x_ros.core.edit.inserted import ply_columns, read_ply, rows_of_map
+from f4x_ros.core.edit.inserted import read_ply, rows_of_map
 from f4x_ros.core.edit.layer import Edited
 from f4x_ros.core.edit.meant import Meant, NotMeantError, meant_by
 from f4x_ros.core.edit.region import united
@@ -30,7 +30,7 @@ from f4x_ros.core.edit.stored import arrays_of, edits_of
 from f4x_ros.core.edit.ways import shift_of, turn_about_z
 from f4x_ros.core.edit.words import Wish, read_wish
 from f4x_ros.core.errors import BadInputError, NotReadyError, NotUnderstoodError
-from f4x_ros.core.field import Snapshot, some_of, to_picture
+from f4x_ros.core.field import NO_BODY, Snapshot, columns_of, some_of, to_picture
 from f4x_ros.core.files import map_file
 from f4x_ros.core.world import Memory
 
@@ -50,6 +50,7 @@ class Editor:
 
     def __init__(self, door: LayeredDoor, memory: Memory, asker: Asker, backend: str) -> None:
         self._door, self._memory, self._backend = door, memory, backend
+        self._asker = asker
         self.shown = Shown(memory, backend)
         self._selecting = Selecting(memory, asker, self.shown, backend)
         self._tools: Toolbox | None = None
@@ -127,7 +128,7 @@ class Editor:
 
     def export_ply(self, path: Path) -> None:
         """Write the edited map at the last frame's time as Gaussians that splat viewers open."""
-        map_file.export_ply(path, ply_columns(self.edited().snapshot))
+        map_file.export_ply(path, columns_of(self.edited().snapshot, 0.0))
 
     def measured(self, stamp_ns: int = 0) -> Snapshot:
         """The whole map as it was measured at a stamp; 0 = the last frame."""
@@ -260,18 +261,36 @@ class Editor:
         )
 
     def extract(self, chosen: Sequence[Selected], path: Path) -> int:
-        """Write what was selected as a PLY of Gaussians; returns how many.
+        """Write what was selected, as it is edited at that moment; returns how many Gaussians.
+
+        Args:
+            chosen: the selections.
+            path: `.ply` for splat viewers; `.f4x` a map of its own, with features, and the motion of
+                what moves with a body and was not edited.
 
         Raises:
             BadInputError: the file is to be something else.
             OSError: it cannot be written.
         """
-        if path.suffix.lower() != ".ply":
-            raise BadInputError(f"the file to extract to is {path}, expected one that ends in .ply")
-        scene = self._selecting.scene(chosen[0].stamp_ns)
+        kind = path.suffix.lower()
+        if kind not in (".ply", ".f4x"):
+            raise BadInputError(
+                f"the file to extract to is {path}, expected one that ends in .ply or .f4x"
+            )
+        stamp_ns = chosen[0].stamp_ns
+        made = self.edited(0 if stamp_ns >= self._memory.stamp_ns else stamp_ns)
         region = united([one.region for one in chosen])
-        part = some_of(scene.snapshot, region.rows_of(scene.snapshot))
-        map_file.export_ply(path, ply_columns(part))
+        rows = region.rows_of(made.snapshot)
+        part = some_of(made.snapshot, rows)
+        if kind == ".ply":
+            map_file.export_ply(path, columns_of(part, 0.0))
+            return len(part)
+        # (what an edit put elsewhere does not go the body's way)
+        still = torch.where(made.touched[rows], NO_BODY, part.body_ids)
+        part = replace(part, body_ids=still.to(part.body_ids.dtype))
+        known = [] if self._door.misunderstood([region.name]) else [region.name]
+        prompts = self._asker.standing_prompts(known)
+        self._memory.save_part(path, prompts, part, self._memory.seconds(stamp_ns))
         return len(part)
 
     # --- other ways to select ------------------------------------------------------------------

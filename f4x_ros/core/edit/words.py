@@ -24,8 +24,8 @@ MAX_LETTERS = 500
 CAN_DO = (
     "remove a thing, make it a colour, move it (a distance to the left, right, up, down, towards "
     "or away from the camera or along +x ... -z, to (x, y, z), or on / next to another thing), "
-    "turn it by degrees, scale it by a factor, copy it (like move), extract it to FILE.ply, insert "
-    "FILE at (x, y, z), undo"
+    "turn it by degrees, scale it by a factor, copy it (like move), extract it to FILE.ply or "
+    "FILE.f4x, insert FILE at (x, y, z), undo"
 )
 """What the grammar understands, for people."""
 

@@ -8,7 +8,8 @@ times, and what any view teaches is kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from dataclasses import field as dc_field
 from typing import Any, NamedTuple
@@ -154,6 +155,16 @@ class BodyPaths:
         self._count += not needless
         if self._count > MAX_POSES:
             self._thin()
+
+    def some(self, bodies: Collection[int]) -> BodyPaths:
+        """A copy of the paths of some bodies; those without one are left out."""
+        made = BodyPaths()
+        for body in sorted(set(bodies) & self._paths.keys()):
+            path = self._paths[body]
+            made._paths[body] = deepcopy(path)
+            made._count += path.count
+        made._next = self._next
+        return made
 
     def drop(self, body: int) -> None:
         """Forget a path: what carries this body's id has never moved."""

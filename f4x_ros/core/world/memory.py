@@ -21,7 +21,7 @@ from f4x_ros.core.errors import BadInputError, NotReadyError
 from f4x_ros.core.features.base import FeatureExtractor
 from f4x_ros.core.features.distil import Distiller
 from f4x_ros.core.features.heads import Heads
-from f4x_ros.core.field import GaussianField, Snapshot, take_snapshot
+from f4x_ros.core.field import GaussianField, Snapshot, columns_of, take_snapshot
 from f4x_ros.core.files import PageFolder, map_file
 from f4x_ros.core.mapping import Followed, Mapper
 from f4x_ros.core.motion import Pace, Trajectory, gone_beside, note_moving_things, rest_s
@@ -314,6 +314,27 @@ class Memory:
         self, path: Path, prompts: PromptSet, edits: Mapping[str, NDArray[Any]] | None = None
     ) -> None:
         """Write the map (without keyframes) and its edits to one file, whole or not at all."""
+        self._write(path, prompts, self.field, self.tracker, edits or {})
+
+    def save_part(self, path: Path, prompts: PromptSet, part: Snapshot, time_s: float) -> None:
+        """Write some Gaussians, as they are at a time, as a map of their own.
+
+        It has their features, the camera's way and exposures, and the motion of bodies; what has
+        none was there always. Tracks and what was there at other times are not in it.
+        """
+        field = GaussianField(self._config.field.latent_dim, self._config.field.max_bytes)
+        field.present.append(columns_of(part, time_s))
+        field.paths = self.field.paths.some(part.body_ids.unique().tolist())
+        self._write(path, prompts, field, Tracker(self._config.tracks, 1), {})
+
+    def _write(
+        self,
+        path: Path,
+        prompts: PromptSet,
+        field: GaussianField,
+        tracker: Tracker,
+        edits: Mapping[str, NDArray[Any]],
+    ) -> None:
         if self.last is None:
             raise NotReadyError("there is no map to save: no frame has been processed yet")
         map_file.save(
@@ -321,13 +342,13 @@ class Memory:
             config=self._config,
             prompts=prompts,
             last=self.last,
-            field=self.field,
+            field=field,
             codec=self.distiller.codec,
             exposures=self.exposures,
             trajectory=self.trajectory,
-            tracker=self.tracker,
+            tracker=tracker,
             fingerprints=self.distiller.heads.fingerprints,
-            edits=edits or {},
+            edits=edits,
         )
 
     def restore(self, stored: map_file.StoredMap) -> None:
