@@ -176,7 +176,9 @@ renders = st.builds(
 
 # Sentences of parts that are grammar, with names between; and anything.
 things = st.sampled_from(["the red thing", "red", "#1", "it", "the blue one", "everything"]) | words
-times = st.sampled_from(["", " at 0 s", " at 1e9 s", " since 0 s", " between 3 s and 1 s", " before"])
+times = st.sampled_from(
+    ["", " at 0 s", " at 1e9 s", " since 0 s", " between 3 s and 1 s", " before"]
+)
 questions = st.tuples(
     st.sampled_from(["where is {}", "how far is {} from {}", "what moved", "is {} left of {}",
                      "how many {} are on {}", "how fast was {}", "what is nearest to {}", "{}"]),
@@ -354,9 +356,7 @@ def test_so_many_requests_leave_no_more_in_memory(
             asked.see()
 
     @settings(_slow, max_examples=REQUESTS)
-    @given(
-        request=queries | pictures | segments | histories | renders | prompt_sets | asks | edits
-    )
+    @given(request=queries | pictures | segments | histories | renders | prompt_sets | asks | edits)
     def first(request: Any) -> None:
         requests.append(request)
         ask(request)

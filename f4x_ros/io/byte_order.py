@@ -12,7 +12,7 @@ from f4x_ros.core.errors import BadInputError
 
 _ROWS = 32  # that are looked at
 _LEAST = 100  # pairs of neighbours, or readings, that tell
-_STEP = 256  # units by which neighbours differ at least where the low byte is taken for the high one
+_STEP = 256  # units by which neighbours differ at least if the low byte is taken for the high
 _ROUGHER = 8.0  # times the difference of neighbours in the right order
 _SENSIBLE_M = (1e-3, 1e5)  # readings in metres, or in millimetres by mistake
 _OFTEN, _SELDOM = 0.8, 0.3  # share of such readings in the right order, and in the wrong one

@@ -14,9 +14,7 @@ _FASTEST_MPS = 100.0
 _PAIRS = 100  # of images one after the other that are looked at
 
 
-def speed_remark(
-    stamps_ns: NDArray[np.int64], pose_of: Callable[[int], Pose | None]
-) -> list[str]:
+def speed_remark(stamps_ns: NDArray[np.int64], pose_of: Callable[[int], Pose | None]) -> list[str]:
     """What to say of a camera that goes faster than any, in most of some steps; [] of others.
 
     Args:

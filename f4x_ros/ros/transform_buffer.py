@@ -181,7 +181,7 @@ class TransformBuffer:
         self._edges: dict[str, dict[str, _Edge]] = defaultdict(dict)  # by child and parent
         self._added = 0
         self._told: dict[str, str] = {}  # child, and the parent that was said to be used
-        self._circles: dict[str, str] = {}  # frames below a circle, and what is yet to be said of it
+        self._circles: dict[str, str] = {}  # frames below a circle, and what to say
         self._lock = threading.Lock()
 
     def add(

@@ -90,7 +90,7 @@ class Edit:
         return self.since_s <= time_s <= self.until_s
 
     def transform_after(self, way: Matrix) -> Matrix:
-        """[4, 4]: the transform where the thing has gone a way [3] m from where it was at `at_s`."""
+        """[4, 4]: the transform where the thing has gone a way [3] m since `at_s`."""
         there, back = np.eye(4), np.eye(4)
         there[:3, 3], back[:3, 3] = way, -way
         return np.asarray(there @ self.transform @ back)

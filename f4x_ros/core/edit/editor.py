@@ -265,8 +265,8 @@ class Editor:
 
         Args:
             chosen: the selections.
-            path: `.ply` for splat viewers; `.f4x` a map of its own, with features, and the motion of
-                what moves with a body and was not edited.
+            path: `.ply` for splat viewers; `.f4x` a map of its own, with features, and with the
+                motion of what moves with a body and was not edited.
 
         Raises:
             BadInputError: the file is to be something else.

@@ -48,7 +48,7 @@ class Region:
         inside: [M, 7] of those selected: place [m, map frame], colour 0..1, birth [s of the field].
         outside: [K, 7] of those around them.
         tracks: ids of things that move; what carries one belongs to it wherever it is.
-        bodies: ids of moving bodies (`field.paths`) that it is, with all their Gaussians at all times.
+        bodies: ids of moving bodies (`field.paths`) that it is, wherever they are.
         things: ids of the tracks that it is, those of resting things among them.
         name: what it is called.
     """

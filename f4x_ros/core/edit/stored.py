@@ -72,9 +72,7 @@ def edits_of(arrays: Mapping[str, NDArray[Any]]) -> list[Edit]:
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptError(f"the section of edits has no version ({error})") from error
     if version not in (1, VERSION):
-        raise CorruptError(
-            f"the section of edits has version {version!r}, expected 1 or {VERSION}"
-        )
+        raise CorruptError(f"the section of edits has version {version!r}, expected 1 or {VERSION}")
     try:
         return [_edit(number, row, arrays) for number, row in enumerate(head["edits"])]
     except (KeyError, TypeError) as error:
