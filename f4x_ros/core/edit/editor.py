@@ -167,7 +167,7 @@ class Editor:
         if not found:
             raise NotMeantError("not present", f"no {ref} then")
         span = self._span(wish.when)
-        chosen = [self._selecting.of_meant(one, *span) for one in found]
+        chosen = [self._selecting.of_meant(one, *span, anyway=wish.anyway) for one in found]
         checks = tuple(check for one in chosen for check in one.checks)
         ids = tuple(one.thing.id for one in found)
         self._focus = ref

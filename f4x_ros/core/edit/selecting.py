@@ -12,13 +12,15 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from f4x_ros.core.ask import Asker, QueryScene
+from f4x_ros.core.ask.answer import Answer
 from f4x_ros.core.ask.clicks import LEVEL, members_of
 from f4x_ros.core.ask.segment_clicks import check_clicks
 from f4x_ros.core.ask.tools import State
 from f4x_ros.core.ask.tools.mapped import Followed
 from f4x_ros.core.ask.tools.scene import even_stamps
 from f4x_ros.core.data import PinholeCamera, Pose, Presence
-from f4x_ros.core.edit.choose import best_of, choose, completed, within
+from f4x_ros.core.edit.choose import Chosen, best_of, choose, completed, within
+from f4x_ros.core.edit.doubts import doubt_of
 from f4x_ros.core.edit.edit import UNSURE
 from f4x_ros.core.edit.meant import Meant, NotMeantError
 from f4x_ros.core.edit.region import (
@@ -81,11 +83,19 @@ class Selecting:
 
     # --- words ---------------------------------------------------------------------------------
 
-    def of_meant(self, meant: Meant, since_ns: int, until_ns: int) -> Selected:
+    def of_meant(
+        self, meant: Meant, since_ns: int, until_ns: int, *, anyway: bool = False
+    ) -> Selected:
         """The Gaussians of a thing at a moment, and where it moved at all moments of a span.
 
+        Args:
+            meant: the thing.
+            since_ns: begin of the span.
+            until_ns: its end.
+            anyway: also where no selection stands the look at itself.
+
         Raises:
-            NotMeantError: no selection of it stands the look at itself.
+            NotMeantError: none does, or there is none.
         """
         scene = self.scene(meant.stamp_ns)
         tried = choose(
@@ -101,6 +111,13 @@ class Selecting:
                 UNSURE, f"{meant.words} has too few Gaussians to be told from what is around it",
                 (meant.thing.id,),
             )  # fmt: skip
+        if not anyway and (doubt := self._doubt(scene, meant, best)):
+            raise NotMeantError(
+                UNSURE,
+                f"not sure of what was chosen for {meant.words!r}: {doubt}. Name it otherwise, say "
+                "#id, or '... anyway'",
+                (meant.thing.id,),
+            )
         own = (meant.thing.id,) if meant.thing.id > 0 else ()
         bodies = self._bodies(scene.snapshot, best.rows, _OF_BODY)
         moves = bool(bodies) or _moves(meant)
@@ -126,6 +143,18 @@ class Selecting:
         if len(regions) > 1:
             checks += (f"it moves: looked at {len(regions)} moments",)
         return Selected(united(regions), meant.state, meant.stamp_ns, checks)
+
+    def _doubt(self, scene: QueryScene, meant: Meant, chosen: Chosen) -> str:
+        """Why a selection is not surely what was meant; "" if it is."""
+
+        def ask(words: str) -> Answer:
+            wanted = self._asker.prompts([words])
+            return self._asker.answers(self._memory.distiller, scene, wanted)[0]
+
+        def is_shown() -> bool:
+            return self._shown.is_seen(scene.snapshot, chosen.rows)
+
+        return doubt_of(scene, chosen, meant.words, meant.state, meant.thing.id, ask, is_shown)
 
     def _bodies(self, snapshot: Snapshot, rows: Tensor, share: float) -> tuple[int, ...]:
         """The bodies of which such a share is selected (mask [N]), and that went anywhere."""

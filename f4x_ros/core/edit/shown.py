@@ -14,7 +14,7 @@ from torch import Tensor
 
 from f4x_ros.core.ask import QueryScene
 from f4x_ros.core.base.limits import MAX_EDITS
-from f4x_ros.core.data import Pose, inverse
+from f4x_ros.core.data import PinholeCamera, Pose, inverse
 from f4x_ros.core.edit.edit import Edit
 from f4x_ros.core.edit.fill import guessed
 from f4x_ros.core.edit.layer import Edited, apply
@@ -31,6 +31,7 @@ _KEPT = 4  # edited snapshots
 _CANDIDATES = 64  # poses along the camera's way, of which ...
 _LOOKS = 8  # ... so many that show the thing tell what it hid
 _LOOK_PX = 320  # wide at most
+_SEEN_PX, _SHOWN = 8, 0.5  # pixels that are mostly a thing, for a picture to show it
 
 
 def check_layer(layer: str) -> None:
@@ -134,14 +135,25 @@ class Shown:
                 return now - then
         return nowhere
 
+    @torch.no_grad()
+    def is_seen(self, snapshot: Snapshot, rows: Tensor) -> bool:
+        """Whether a view along the camera's way shows some rows (mask [N]) of a snapshot."""
+        camera = self._look_camera()
+        for pose in self._poses(some_of(snapshot, rows)):
+            (look,) = looks_at(snapshot, rows, camera, [pose], self._backend)
+            if int((look.thing >= _SHOWN).sum()) >= _SEEN_PX:
+                return True
+        return False
+
+    def _look_camera(self) -> PinholeCamera:
+        last = self._memory.last
+        assert last is not None
+        return last.camera.scaled(min(1.0, _LOOK_PX / last.camera.width))
+
     def _behind(self, snapshot: Snapshot, rows: Tensor) -> Snapshot:
         """What is guessed to be behind some rows of a snapshot."""
         removed = some_of(snapshot, rows)
-        last = self._memory.last
-        assert last is not None
-        camera = last.camera.scaled(min(1.0, _LOOK_PX / last.camera.width))
-        poses = self._poses(removed)
-        looks = looks_at(snapshot, rows, camera, poses, self._backend)
+        looks = looks_at(snapshot, rows, self._look_camera(), self._poses(removed), self._backend)
         return guessed(some_of(snapshot, ~rows), removed, looks)
 
     def _poses(self, removed: Snapshot) -> list[Pose]:
