@@ -144,12 +144,16 @@ def region_of(
     name: str = "",
     bodies: tuple[int, ...] = (),
 ) -> Region:
-    """The region of some Gaussians of a snapshot (mask [N]).
+    """The region of some Gaussians of a snapshot (mask [N]), and of bodies.
+
+    Where bodies are selected and something else as well, only that is written down: bodies are told
+    by their ids.
 
     Raises:
         ValueError: nothing is selected.
     """
-    rows = selected.nonzero()[:, 0]
+    others = selected & ~of_bodies(snapshot, bodies)
+    rows = (others if bool(others.any()) else selected).nonzero()[:, 0]
     if not len(rows):
         raise BadInputError(f"nothing is selected{f' as {name!r}' if name else ''}")
     inside = described(snapshot, rows)
