@@ -5,10 +5,10 @@
 
 Each room is mapped with the names of its things as standing prompts. For each kind that is there
 at least twice, and whose things the camera saw, `remove the NAME` is asked for by the full name of
-each ("gray mug") and for the kind alone ("mug"). Right is: the box of what is taken away at the last
-frame holds the middle of the thing that was named, or a question back ("which", "unsure"). For the kind alone nothing but
-a question back is right. "not present" and "not understood" are counted as they are: nothing was
-edited.
+each ("gray mug") and for the kind alone ("mug"). Right is: the box of what is taken away at the
+last frame holds the middle of the thing that was named, or a question back ("which", "unsure"). For
+the kind alone nothing but a question back is right. "not present" and "not understood" are counted
+as they are: nothing was edited.
 """
 
 from __future__ import annotations

@@ -63,12 +63,12 @@ def doubt_of(
 
 
 def taken_along(scene: QueryScene, rows: Tensor, words: str, own: int) -> str:
-    """Another followed thing, of another kind, most of which is selected (mask [N]); or ""."""
+    """A followed thing of another name, most of which is selected (mask [N]); or ""."""
     snapshot = scene.snapshot
     solid = snapshot.opacities >= MIN_OPACITY
-    kind = described(words).kind
+    name = set(words.lower().split())
     for track in scene.tracks:
-        if track.id == own or described(track.label).kind == kind:
+        if track.id == own or name <= set(track.label.lower().split()):
             continue
         its = solid & (snapshot.object_ids == track.id)
         count = int(its.sum())
