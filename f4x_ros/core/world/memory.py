@@ -324,7 +324,7 @@ class Memory:
         """
         field = GaussianField(self._config.field.latent_dim, self._config.field.max_bytes)
         field.present.append(columns_of(part, time_s))
-        field.paths = self.field.paths.some(part.body_ids.unique().tolist())
+        field.paths = self.field.paths.some(torch.unique(part.body_ids).tolist())
         self._write(path, prompts, field, Tracker(self._config.tracks, 1), {})
 
     def _write(
