@@ -17,7 +17,7 @@ from f4x_ros.core.data import Presence
 from f4x_ros.core.edit import Edit, Edited
 from f4x_ros.core.edit.change import about
 from f4x_ros.core.errors import BadInputError, CorruptError, NotReadyError
-from f4x_ros.core.field import Snapshot
+from f4x_ros.core.field import Snapshot, some_of
 from f4x_ros.core.perception import Perception
 
 QUICK = Config.from_dotted(
@@ -91,6 +91,20 @@ def test_what_is_removed_is_gone_and_the_wall_goes_on(perception: Perception) ->
     assert np.array_equal(picture(perception, "measured"), before)
     depth = perception.render(*perception.viewpoint(), layer="edited").depth
     assert np.abs(depth[was] - 2.0).mean() < 0.05
+
+
+def test_what_no_plane_explains_is_closed_from_its_rim(
+    perception: Perception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = torch.zeros(0, dtype=torch.long)
+    monkeypatch.setattr("f4x_ros.core.edit.shown.guessed", lambda kept, *_: some_of(kept, nothing))
+    assert perception.edit("remove the red thing").done
+    was = WORLD.mask(FRAMES - 1, "red")
+    view = perception.render(*perception.viewpoint(), layer="edited")
+    assert np.abs(view.color[was].astype(int) - 128).mean() < 25
+    assert view.alpha[was].min() > 0.5
+    assert np.abs(view.depth[was] - 2.0).mean() < 0.1
+    assert perception.editor.edited().guessed.any()
 
 
 def test_what_no_edit_is_about_is_the_same_to_the_bit_and_undo_restores(

@@ -15,8 +15,10 @@ from torch import Tensor
 from f4x_ros.core.ask import QueryScene
 from f4x_ros.core.base.limits import MAX_EDITS
 from f4x_ros.core.data import PinholeCamera, Pose, inverse
+from f4x_ros.core.edit.change import joined
 from f4x_ros.core.edit.edit import Edit
 from f4x_ros.core.edit.fill import guessed
+from f4x_ros.core.edit.inpaint import inpainted
 from f4x_ros.core.edit.layer import Edited, apply
 from f4x_ros.core.edit.views import looks_at
 from f4x_ros.core.errors import BadInputError
@@ -154,7 +156,10 @@ class Shown:
         """What is guessed to be behind some rows of a snapshot."""
         removed = some_of(snapshot, rows)
         looks = looks_at(snapshot, rows, self._look_camera(), self._poses(removed), self._backend)
-        return guessed(some_of(snapshot, ~rows), removed, looks)
+        kept = some_of(snapshot, ~rows)
+        planes = guessed(kept, removed, looks)
+        rest = inpainted(joined([kept, planes]), looks, self._backend)
+        return joined([planes, rest])
 
     def _poses(self, removed: Snapshot) -> list[Pose]:
         """Poses of the camera's way that look at the thing, spread over it."""
