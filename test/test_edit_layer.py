@@ -332,6 +332,17 @@ def test_what_cannot_be_done_changes_nothing(perception: Perception) -> None:
         perception.query("red thing", layer="other")
 
 
+def test_a_layer_has_so_many_edits(perception: Perception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("f4x_ros.core.edit.shown.MAX_EDITS", 1)
+    assert perception.edit("paint the red thing green").done
+    refused = perception.edit("remove the blue thing")
+    assert not refused.done
+    assert "there are 1 edits, expected at most 1: undo some" in refused.message
+    assert len(perception.edits) == 1
+    perception.undo()
+    assert perception.edit("remove the blue thing").done
+
+
 def test_an_edit_is_checked() -> None:
     with pytest.raises(BadInputError, match="kind of edit is 'paint'"):
         Edit("paint")

@@ -48,7 +48,7 @@ MAX_PICTURE_PROMPTS = 20
 MAX_ORBIT_RAD = 6.3
 """Farthest that a view is turned about what is in its middle, either way."""
 
-MAX_EDITS = 200
+MAX_EDITS = 100
 """Edits of one layer: each is done anew for every moment that is looked at."""
 
 MAX_FRAME_NAME_LETTERS = 255

@@ -2,9 +2,9 @@
 """What is still empty where a thing was: its surroundings in pictures, continued inwards.
 
 Surfaces that no plane explains (what is round, or hardly seen) are guessed in the pictures that the
-thing was in: colours and inverse depths of the rim grow into the hole (fast
-marching: Telea, "An Image Inpainting Technique Based on the Fast Marching Method", 2004, OpenCV),
-one picture after the other, so that the next one only adds what the one before left open.
+thing was in: colours of the rim grow into the hole (Telea, "An Image Inpainting Technique Based on
+the Fast Marching Method", 2004, of OpenCV), depths are those of the rim, smoothed; one picture after
+the other, so that the next one only adds what the one before left open.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from f4x_ros.core.base import on_host
@@ -28,6 +29,8 @@ _LEAST_PX = 6
 _RIM_PX = 24  # around a hole that is looked at
 _STAINED_PX = 7  # wide: what is so near to the thing has its colour, or its shadow
 _RADIUS_PX = 4  # of the rim that a pixel's colour comes from
+_SMOOTHED = 40  # times that depths in a hole are averaged with their neighbours
+_NEAREST_M, _FARTHEST_M = 0.05, 100.0
 _BEFORE_M = 0.02  # what is so much nearer than the thing was stands before it
 _BEHIND_M = 0.005  # behind the thing's surface, at least, what is guessed
 _WIDTH = 0.7  # of a Gaussian, share of the distance of pixels on the surface
@@ -76,10 +79,9 @@ def _closed(now: Snapshot, look: Look, looks: Sequence[Look], backend: str) -> S
         return None
     picture = (color[window].clip(0, 1) * 255).astype(np.uint8)
     colors = cv2.inpaint(np.ascontiguousarray(picture), unknown, _RADIUS_PX, cv2.INPAINT_TELEA)
-    inverse = np.where(unknown == 0, 1 / np.maximum(depth[window], 1e-3), 0).astype(np.float32)
-    inverse = cv2.inpaint(np.ascontiguousarray(inverse), unknown, _RADIUS_PX, cv2.INPAINT_TELEA)
+    inverse = _grown(1 / np.maximum(depth[window], _NEAREST_M), unknown > 0)
     far = np.zeros(hole.shape, np.float32)
-    far[window] = 1 / np.maximum(inverse, 1e-2)
+    far[window] = 1 / np.maximum(inverse, 1 / _FARTHEST_M)
     far = np.maximum(far, look.depth + _BEHIND_M)[rows, columns].astype(np.float64)
     rays = camera.pixel_rays()[rows, columns].astype(np.float64)
     T = np.asarray(pose, np.float64)
@@ -91,6 +93,15 @@ def _closed(now: Snapshot, look: Look, looks: Sequence[Look], backend: str) -> S
     shades = colors[inside].astype(np.float32) / 255
     widths = _WIDTH * far / camera.fx
     return _balls(now, points[chosen], shades[chosen], widths[chosen])
+
+
+def _grown(values: NDArray[np.float32], unknown: Mask) -> NDArray[np.float32]:
+    """Values [H, W] whose unknown ones are those of the nearest known ones, smoothed."""
+    nearest = distance_transform_edt(unknown, return_distances=False, return_indices=True)
+    out = values[tuple(nearest)].astype(np.float32)
+    for _ in range(_SMOOTHED):
+        out = np.where(unknown, cv2.blur(out, (3, 3), borderType=cv2.BORDER_REPLICATE), out)
+    return out
 
 
 def _balls(
