@@ -51,6 +51,12 @@ MAX_ORBIT_RAD = 6.3
 MAX_EDITS = 100
 """Edits of one layer: each is done anew for every moment that is looked at."""
 
+MAX_POINTS, MAX_POINT_STAMPS, USUAL_POINT_STAMPS = 1000, 1000, 200
+"""Points that are followed at a time, and moments they are asked for, at most and unless told."""
+
+MAX_POINT_PLACES, MAX_POINT_PICTURES = 100_000, 200
+"""Points times moments of one answer; moments of one that says what was in sight."""
+
 MAX_FRAME_NAME_LETTERS = 255
 """Characters in the name of a frame."""
 

@@ -3,7 +3,7 @@
 
 Surfaces that no plane explains (what is round, or hardly seen) are guessed in the pictures that the
 thing was in: colours of the rim grow into the hole (Telea, "An Image Inpainting Technique Based on
-the Fast Marching Method", 2004, of OpenCV), depths are those of the rim, smoothed; one picture after
+the Fast Marching Method", 2004, OpenCV), depths are those of the rim, smoothed; one picture after
 the other, so that the next one only adds what the one before left open.
 """
 
