@@ -5,10 +5,10 @@
 
 Each room is mapped with the names of its things as standing prompts. For each kind that is there
 at least twice, and whose things the camera saw, `remove the NAME` is asked for by the full name of
-each ("gray mug") and for the kind alone ("mug"). Right is: the box that was chosen holds the middle
-of the thing that was named, or a question back ("which", "unsure"). For the kind alone nothing but
-a question back is right. "not present" and "not understood" are counted as they are: nothing was
-edited.
+each ("gray mug") and for the kind alone ("mug"). Right is: the box of what is taken away at the
+last frame holds the middle of the thing that was named, or a question back ("which", "unsure"). For
+the kind alone nothing but a question back is right. "not present" and "not understood" are counted
+as they are: nothing was edited.
 """
 
 from __future__ import annotations
@@ -85,13 +85,15 @@ def asked(world: World, perception: Perception, words: str, number: int) -> str:
         return "asked back" if result.outcome in ("which", "unsure") else result.outcome
     region = result.edits[0].region
     perception.undo()
-    if not number or region is None:
-        return "wrong"
     truth = world.truth(len(world) - 1)
-    if number not in truth.T_map_center:
+    if number not in truth.T_map_center or region is None:
+        return "wrong"
+    now = perception.editor.measured()
+    places = now.means[region.rows_of(now)].numpy()
+    if not len(places):
         return "wrong"
     middle = truth.T_map_center[number][:3, 3]
-    low, high = region.box
+    low, high = np.percentile(places, (1, 99), axis=0)
     inside = ((middle >= low - _MARGIN_M) & (middle <= high + _MARGIN_M)).all()
     size = np.linalg.norm(high - low)
     own = np.linalg.norm(world.labels[number].size)

@@ -18,9 +18,11 @@ from std_msgs.msg import Header
 
 from f4x_ros.core.data import Frame
 from f4x_ros.core.perception import Perception
+from f4x_ros.ros.asks import Asks
 from f4x_ros.ros.camera_poses import CameraPoses
 from f4x_ros.ros.conversions import label_map_msg
 from f4x_ros.ros.diagnostics import Health
+from f4x_ros.ros.edits import Edits
 from f4x_ros.ros.markers import TrackMarkers
 from f4x_ros.ros.over_time import OverTime
 from f4x_ros.ros.questions import Questions
@@ -50,6 +52,8 @@ class Asked:
         complaints: Any = SimpleNamespace(bad_input=lambda kind, counter, text: None)
         self.questions = Questions(self.perception, poses, labels, Health(), complaints)
         self.over_time = OverTime(self.perception, poses, Health())
+        self.asks = Asks(self.perception, Health())
+        self.edits = Edits(self.perception, Health())
         for _ in range(3):
             self.see()
 

@@ -17,7 +17,7 @@ from f4x_ros.core.data import Presence
 from f4x_ros.core.edit import Edit, Edited
 from f4x_ros.core.edit.change import about
 from f4x_ros.core.errors import BadInputError, CorruptError, NotReadyError
-from f4x_ros.core.field import Snapshot
+from f4x_ros.core.field import Snapshot, some_of
 from f4x_ros.core.perception import Perception
 
 QUICK = Config.from_dotted(
@@ -91,6 +91,20 @@ def test_what_is_removed_is_gone_and_the_wall_goes_on(perception: Perception) ->
     assert np.array_equal(picture(perception, "measured"), before)
     depth = perception.render(*perception.viewpoint(), layer="edited").depth
     assert np.abs(depth[was] - 2.0).mean() < 0.05
+
+
+def test_what_no_plane_explains_is_closed_from_its_rim(
+    perception: Perception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = torch.zeros(0, dtype=torch.long)
+    monkeypatch.setattr("f4x_ros.core.edit.shown.guessed", lambda kept, *_: some_of(kept, nothing))
+    assert perception.edit("remove the red thing").done
+    was = WORLD.mask(FRAMES - 1, "red")
+    view = perception.render(*perception.viewpoint(), layer="edited")
+    assert np.abs(view.color[was].astype(int) - 128).mean() < 25
+    assert view.alpha[was].min() > 0.5
+    assert np.abs(view.depth[was] - 2.0).mean() < 0.1
+    assert perception.editor.edited().guessed.any()
 
 
 def test_what_no_edit_is_about_is_the_same_to_the_bit_and_undo_restores(
@@ -252,11 +266,6 @@ def test_splats_go_out_and_come_in(perception: Perception, tmp_path: Path) -> No
     result = perception.edit(f"extract the red thing to {file}")
     assert result.done, result.message
     assert perception.edits == ()
-    other = tmp_path / "red.f4x"
-    refused = perception.edit(f"extract the red thing to {other}")
-    assert not refused.done
-    assert "ends in .ply" in refused.message
-    assert not other.exists()
     assert perception.edit(f"insert {file} at (0.0, -0.2, 1.5)").done
     truth = BoxWorld({"red": still(0.0, -0.2, 1.5)}).mask(FRAMES - 1, "red")
     made = perception.editor.edited()
@@ -268,6 +277,24 @@ def test_splats_go_out_and_come_in(perception: Perception, tmp_path: Path) -> No
     empty.write_bytes(b"ply\nformat ascii 1.0\nend_header\n")
     with pytest.raises(CorruptError, match="expected format binary_little_endian"):
         perception.edit(f"insert {empty} at (0, 0, 1)")
+
+
+def test_a_thing_is_extracted_as_a_map_of_its_own(perception: Perception, tmp_path: Path) -> None:
+    file = tmp_path / "red.f4x"
+    assert perception.edit("move the red thing 20 cm along +x").done
+    result = perception.edit(f"extract the red thing to {file}")
+    assert result.done, result.message
+    alone = Perception.load(file)
+    truth = BoxWorld({"red": still(-0.2, 0.0, 1.6)}).mask(FRAMES - 1, "red")
+    camera, pose = perception.viewpoint()
+    for stamp in (0, perception.span_ns[0] + 2 * STEP_NS):
+        view = alone.render(camera, pose, stamp)
+        assert iou(view.alpha >= 0.5, truth) > 0.75
+    found = alone.query("red thing")
+    assert found.present
+    assert iou(found.mask >= 0.5, truth) > 0.75
+    assert alone.prompts == ("red thing",)
+    assert perception.edit(f"insert {file} at (0.0, -0.3, 1.5)").done
 
 
 def test_clicks_and_boxes_select(perception: Perception) -> None:
@@ -303,6 +330,17 @@ def test_what_cannot_be_done_changes_nothing(perception: Perception) -> None:
         Perception(QUICK).edit("remove the red thing")
     with pytest.raises(BadInputError, match="layer is 'other'"):
         perception.query("red thing", layer="other")
+
+
+def test_a_layer_has_so_many_edits(perception: Perception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("f4x_ros.core.edit.shown.MAX_EDITS", 1)
+    assert perception.edit("paint the red thing green").done
+    refused = perception.edit("remove the blue thing")
+    assert not refused.done
+    assert "there are 1 edits, expected at most 1: undo some" in refused.message
+    assert len(perception.edits) == 1
+    perception.undo()
+    assert perception.edit("remove the blue thing").done
 
 
 def test_an_edit_is_checked() -> None:

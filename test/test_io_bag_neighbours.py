@@ -13,6 +13,7 @@ from bag_messages import (
     SECOND,
     START,
     Message,
+    depth,
     header,
     image,
     info,
@@ -189,3 +190,48 @@ def test_pictures_that_name_no_frame_are_said_to(tmp_path: Path) -> None:
     messages = changed(changed(good(), COLOR, nameless), INFO, nameless)
     with pytest.raises(BadInputError, match=f"{COLOR} and {INFO} have an empty header.frame_id"):
         opened(tmp_path, changed(messages, DEPTH, nameless))
+
+
+def test_transforms_in_a_circle_are_said_and_the_way_up_is_taken(tmp_path: Path) -> None:
+    ring = ("/tf", TF, START - 1, transform(START, "camera_optical", "map", 9.0))
+    frames, source = opened(tmp_path, [ring, *good()])
+    assert positions(frames) == [k + 1.0 for k in range(FRAMES)]
+    said = [text for text in source.remarks if "in a circle" in text]
+    assert said == [
+        "the transforms go in a circle, each frame in the next: camera_optical in base in map in "
+        "camera_optical; one of them should not be sent"
+    ]
+
+
+def test_a_static_transform_that_was_sent_with_another_value_is_said(tmp_path: Path) -> None:
+    again = ("/tf_static", TF, stamp_of(2), transform(stamp_of(2), "base", "camera_optical", 0.7))
+    beside = ("/tf_static", TF, stamp_of(2), transform(stamp_of(2), "base", "arm", 0.7))
+    other = ("/tf_static", TF, stamp_of(3), transform(stamp_of(2), "base", "arm", 0.8))
+    frames, source = opened(tmp_path, [*good(), again, beside, other])
+    assert positions(frames) == [k + 1.2 for k in range(FRAMES)]
+    assert source.remarks == [
+        "static transform 'base' -> 'camera_optical' was sent with 2 values; the last is used "
+        "throughout"
+    ]
+
+
+def test_poses_in_millimetres_are_noticed(tmp_path: Path) -> None:
+    def far(_: str, k: int, message: Any) -> Any:
+        message.transforms[0].transform.translation.x = 1000.0 * k
+        return message
+
+    _, source = opened(tmp_path, changed(good(), "/tf", far))
+    assert any("10000 m/s" in text and "in millimetres" in text for text in source.remarks)
+
+
+def test_the_largest_whole_number_is_no_reading(tmp_path: Path) -> None:
+    def saturated(_: str, k: int, message: Any) -> Any:
+        pixels = depth(k)
+        pixels[0] = 65535
+        message.data = pixels.reshape(-1).view(np.uint8)
+        return message
+
+    frames, _ = opened(tmp_path, changed(good(), DEPTH, saturated))
+    for k, frame in enumerate(frames):
+        assert not frame.depth[0].any()
+        assert np.array_equal(frame.depth[1:], depth(k)[1:].astype(np.float32) / 1000)

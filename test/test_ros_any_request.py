@@ -34,9 +34,20 @@ from f4x_ros.core.features.color_terms import TERMS
 from f4x_ros.ros.conversions import stamp_msg
 from f4x_ros.ros.images import byte_array
 from f4x_ros.ros.requests import EXAMPLE_ENCODINGS
-from f4x_ros.srv import FollowPoints, History, Query, Render, Segment, SetPrompts
+from f4x_ros.srv import (
+    Ask,
+    Edit,
+    FollowPoints,
+    History,
+    Query,
+    Render,
+    Segment,
+    SetPrompts,
+)
 
 REQUESTS = int(os.environ.get("F4X_REQUESTS", "0"))
+# (so many take longer than one test may)
+pytestmark = [pytest.mark.timeout(0)] if REQUESTS else []
 MANY = [
     " ".join(words) for words in product(("a", "the", "dark", "light"), TERMS, ("thing", "one"))
 ]
@@ -188,6 +199,29 @@ followed_points = st.builds(
     want_visible=st.booleans(),
 )
 
+# Sentences of parts that are grammar, with names between; and anything.
+things = st.sampled_from(["the red thing", "red", "#1", "it", "the blue one", "everything"]) | words
+times = st.sampled_from(
+    ["", " at 0 s", " at 1e9 s", " since 0 s", " between 3 s and 1 s", " before"]
+)
+questions = st.tuples(
+    st.sampled_from(["where is {}", "how far is {} from {}", "what moved", "is {} left of {}",
+                     "how many {} are on {}", "how fast was {}", "what is nearest to {}", "{}"]),
+    things, things, times,
+).map(lambda one: one[0].format(*one[1:3]) + one[3])  # fmt: skip
+wishes = st.tuples(
+    st.sampled_from(["remove {}", "make {} blue", "move {} {} cm to the left", "scale {} by {}",
+                     "copy {} to ({}, 0, 1e9)", "turn {} by {} degrees", "undo", "{}",
+                     "insert /etc/passwd at (0, 0, 0)", "extract {} to x{}.ply"]),
+    things, double, times,
+).map(lambda one: one[0].format(*one[1:3]) + one[3])  # fmt: skip
+asks = st.builds(
+    Ask.Request,
+    question=mostly(questions, odd_words),
+    session=mostly(st.sampled_from(["", "me", "you"]), odd_words),
+)
+edits = st.builds(Edit.Request, text=mostly(wishes, odd_words))
+
 slowest: dict[str, tuple[float, str]] = {}
 
 
@@ -200,6 +234,8 @@ def answered(asked: Asked, request: Any) -> Any:
         "SetPrompts": asked.questions.set_prompts,
         "History": asked.over_time.history,
         "Render": asked.over_time.render,
+        "Ask": asked.asks.ask,
+        "Edit": asked.edits.edit,
         "FollowPoints": asked.over_time.follow_points,
     }[kind]
     begin = time.monotonic()
@@ -310,6 +346,35 @@ def test_any_prompts_are_taken_or_refused_as_a_whole(
     assert len(answer.message) < 5000
 
 
+@_slow
+@given(request=asks)
+def test_any_question_is_answered_or_refused(asked: Asked, request: Ask.Request) -> None:
+    answer = answered(asked, request)
+    if not answer.success:
+        check_refused(answer)
+        assert not answer.json
+        return
+    assert bool(answer.value) == (answer.outcome == Ask.Response.VALUE)
+    assert answer.low <= answer.high
+    assert answer.message.strip()
+
+
+@_slow
+@given(request=edits)
+def test_any_edit_is_done_or_refused(asked: Asked, request: Edit.Request) -> None:
+    before = len(asked.perception.edits)
+    answer = answered(asked, request)
+    after = len(asked.perception.edits)
+    if not answer.success:
+        check_refused(answer)
+        assert after == before
+        return
+    assert len(answer.edits) == after
+    if answer.outcome != Edit.Response.DONE:
+        assert after == before
+    assert answer.message.strip()
+
+
 def check_masks(request: Any, answer: Any) -> None:
     """The mask comes in the forms that were asked for, and they agree."""
     assert bool(len(answer.mask.data)) == request.want_mask
@@ -333,7 +398,15 @@ def test_so_many_requests_leave_no_more_in_memory(
 
     @settings(_slow, max_examples=REQUESTS)
     @given(
-        request=queries | pictures | segments | histories | renders | followed_points | prompt_sets
+        request=queries
+        | pictures
+        | segments
+        | histories
+        | renders
+        | followed_points
+        | prompt_sets
+        | asks
+        | edits
     )
     def first(request: Any) -> None:
         requests.append(request)

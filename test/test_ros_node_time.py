@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 from ros_harness import (
     Robot,
@@ -36,6 +39,23 @@ def test_a_looping_bag_starts_a_new_map(active: Running, robot: Robot) -> None:
     eventually(lambda: len(heard["tracks"]) == 4)
     active.counted("time_jumps")
     active.says("time:", "went back by 8.7", "a new map begins")
+
+
+def test_a_report_says_how_many_frames_are_of_a_map_that_was_given_up(
+    client: PerceptionClient, robot: Robot, tmp_path: Path
+) -> None:
+    parameters = {"report.dir": str(tmp_path / "out"), "on_time_jump": "reset"}
+    with running(client, **parameters) as run:
+        run.client.start()
+        robot.wait_until_heard()
+        heard = run.hear(tracks=TrackArray)
+        for count, i in enumerate((90, 91, 92, 5, 6), 1):
+            robot.send(i)
+            eventually(lambda: len(heard["tracks"]) == count)  # noqa: B023 (called at once)
+        run.client.change_state("deactivate")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (report["frames"], report["frames_there"]) == (5, 5)
+    assert report["left_out"] == {"frames_of_earlier_maps": 3}
 
 
 def test_labels_are_in_force_again_from_the_first_frame_after_a_jump(

@@ -118,6 +118,18 @@ def test_a_loop_of_frames_ends() -> None:
         buffer.lookup("map", "b", S)
 
 
+def test_of_frames_in_a_circle_the_way_up_is_taken_and_it_is_said_once() -> None:
+    told: list[tuple[str, str]] = []
+    buffer = TransformBuffer(on_choice=lambda frame, text: told.append((frame, text)))
+    buffer.add("map", "base", S, moved(1.0))
+    buffer.add("base", "camera", S, moved(0.5))
+    buffer.add("camera", "map", S, moved(9.0))
+    for _ in range(3):
+        assert buffer.lookup("map", "camera", S)[0, 3] == 1.5
+    assert [frame for frame, _ in told] == ["camera"]
+    assert "in a circle, each frame in the next: camera in base in map in camera" in told[0][1]
+
+
 def test_the_latest_is_the_newest_common_time() -> None:
     buffer = TransformBuffer()
     for t in (1, 2, 3):

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from f4x_ros.cli.moment import add_map_argument
 from f4x_ros.core.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class _Asked(Protocol):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("map", help="a file map.f4x, as left by `f4x run`")
+    add_map_argument(parser)
     parser.add_argument(
         "question", nargs="*", help='e.g. "How far is the mug from the sofa?"; none: a prompt'
     )

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from f4x_ros.cli.moment import add_map_argument
 from f4x_ros.core.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("map", help="a file map.f4x, as left by `f4x run`")
+    add_map_argument(parser)
     parser.add_argument(
         "edit", nargs="*",
         help='e.g. "remove the red mug" "make the sofa blue" "move the ball 50 cm to the left"',

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from f4x_ros.cli.moment import MOMENT, add_map_argument, since_first
 from f4x_ros.cli.table import table
 from f4x_ros.core.errors import BadInputError
 
@@ -30,14 +31,11 @@ _SAID = 20  # states of one thing in a table for people
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("map", help="a file map.f4x, as left by `f4x run`")
+    add_map_argument(parser)
     parser.add_argument(
         "thing", nargs="?", default="", help="words, or #ID of a track; none: all that is followed"
     )
-    parser.add_argument(
-        "--at", metavar="SECONDS", help="only this moment: seconds since the first frame, "
-        "negative: before the last one"
-    )  # fmt: skip
+    parser.add_argument("--at", metavar="SECONDS", help=f"only this moment: {MOMENT}")
     parser.add_argument("--since", metavar="SECONDS", help="begin of the span, as --at")
     parser.add_argument("--until", metavar="SECONDS", help="end of the span, as --at")
     parser.add_argument(
@@ -59,8 +57,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    from f4x_ros.cli.moment import since_first
-
     if options.at is not None and (options.since is not None or options.until is not None):
         raise BadInputError("--at with --since or --until, expected a moment or a span")
     from f4x_ros.core.perception import Perception

@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 
+from f4x_ros.cli.moment import add_map_argument
 from f4x_ros.core.errors import BadInputError, UnsupportedError
 
 _TOKEN = "F4X_MCP_TOKEN"
@@ -19,7 +20,7 @@ _TOKEN = "F4X_MCP_TOKEN"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("map", help="a file map.f4x, as left by `f4x run`")
+    add_map_argument(parser)
     parser.add_argument("--http", action="store_true", help="listen on HTTP instead of stdio")
     parser.add_argument("--host", default="127.0.0.1", help="default: this machine alone")
     parser.add_argument(

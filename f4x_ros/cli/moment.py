@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When and from where a saved map is asked, on the command line."""
+"""Which map is asked, when and from where, on the command line."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from f4x_ros.core.errors import BadInputError
 
 if TYPE_CHECKING:
     from f4x_ros.core.data import Pose
+
+
+MOMENT = "seconds since the first frame, negative: before the last one"
+"""What a moment is, for people; `since_first` reads it."""
+
+
+def add_map_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare the map."""
+    parser.add_argument("map", help="a file map.f4x, as left by `f4x run` and `f4x demo`")
 
 
 def add_moment_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from f4x_ros.cli.moment import add_moment_arguments, nanoseconds, view_of
+from f4x_ros.cli.moment import add_map_argument, add_moment_arguments, nanoseconds, view_of
 from f4x_ros.cli.table import table
 from f4x_ros.core.errors import BadInputError, shown
 
@@ -31,7 +31,7 @@ _NOT_UNDERSTOOD = "not understood"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("map", help="a file map.f4x, as left by `f4x run`")
+    add_map_argument(parser)
     parser.add_argument("text", nargs="*", help='what to look for, e.g. "mug" "chair -wooden"')
     parser.add_argument(
         "--example", metavar="PICTURE", help="look for what this picture shows, cut to it"

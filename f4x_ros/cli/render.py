@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from f4x_ros.cli.moment import since_first, view_of
+from f4x_ros.cli.moment import MOMENT, add_map_argument, since_first, view_of
 from f4x_ros.core.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -29,12 +29,11 @@ _READABLE_PX = 640  # width from which on names can be read
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("map", help="a file map.f4x, as left by `f4x run`")
+    add_map_argument(parser)
     parser.add_argument("--out", required=True, metavar="PNG", help="the picture")
     parser.add_argument(
         "--at", default="", metavar="SECONDS,...",
-        help="the moment, or several of them for a strip: seconds since the first frame, negative: "
-        "before the last one (default: the last frame)",
+        help=f"the moment, or several of them for a strip: {MOMENT} (default: the last frame)",
     )  # fmt: skip
     parser.add_argument(
         "--view", metavar="VIEW",

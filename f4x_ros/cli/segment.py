@@ -11,14 +11,14 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from f4x_ros.cli.moment import add_moment_arguments, nanoseconds, view_of
+from f4x_ros.cli.moment import add_map_argument, add_moment_arguments, nanoseconds, view_of
 from f4x_ros.cli.table import table
 from f4x_ros.core.errors import BadInputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("map", help="a file map.f4x, as left by `f4x run`")
+    add_map_argument(parser)
     parser.add_argument(
         "--point", action="append", default=[], metavar="X,Y", help="a pixel of the object"
     )

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from f4x_ros.cli.moment import add_moment_arguments, nanoseconds, view_of
+from f4x_ros.cli.moment import add_map_argument, add_moment_arguments, nanoseconds, view_of
 from f4x_ros.cli.table import table
 from f4x_ros.core.errors import BadInputError
 
@@ -31,7 +31,7 @@ _UNSURE = 0.5  # confidence under which another place is named as well
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("map", help="a file map.f4x, as left by `f4x run`")
+    add_map_argument(parser)
     parser.add_argument(
         "target", nargs="?", default="", help="words for the objects that are to get the marks: mug"
     )

@@ -15,6 +15,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from f4x_ros.cli.moment import add_map_argument
 from f4x_ros.core.errors import BadInputError, UnsupportedError
 
 _PORT = 8322
@@ -23,7 +24,7 @@ _TOKEN = "F4X_WEB_TOKEN"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("map", help="a file map.f4x, as left by `f4x run` and `f4x demo`")
+    add_map_argument(parser)
     parser.add_argument(
         "--port", type=int, default=_PORT, help=f"0 takes a free one (default: {_PORT})"
     )

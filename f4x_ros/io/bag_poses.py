@@ -87,6 +87,7 @@ class BagPoses:
         self._bag, self._camera, self._slop_ns = bag, plain_frame(camera_frame), slop_ns
         self._left_out, self._remarks = left_out, remarks
         self._fixed = (plain_frame(map_frame),) if map_frame else FIXED_FRAMES
+        self._resent: dict[str, str] = {}  # by child, what to say of static ones that changed
         self._moving, self._static = self._read_transforms()
         for one in extrinsics:
             self._moving.pop((one.parent, one.child), None)
@@ -117,6 +118,8 @@ class BagPoses:
                 f"({', '.join(POSE_KINDS)}): its frames have no pose"
             )
         remarks.extend(self._poses.remarks(self.map_frame, self._camera))
+        way = self._poses.way(self.map_frame, self._camera)
+        remarks.extend(self._resent[name] for name in way if name in self._resent)
 
     def covers(self, stamp_ns: int) -> bool:
         """True if `at` has an answer, or nothing was asked for."""
@@ -162,11 +165,18 @@ class BagPoses:
                 )
         static: dict[tuple[str, str], Pose] = {}
         for edge, samples in still.items():
+            values: set[bytes] = set()
             for _, position, quaternion in samples:
                 try:
                     static[edge] = from_quaternion(position, quaternion)
                 except BadInputError:
                     continue  # counted below
+                values.add(static[edge].tobytes())
+            if len(values) > 1:
+                self._resent[edge[1]] = (
+                    f"static transform {edge[0]!r} -> {edge[1]!r} was sent with {len(values)} "
+                    "values; the last is used throughout"
+                )
             self._track(edge, samples)
         return {edge: self._track(edge, samples) for edge, samples in moving.items()}, static
 

@@ -134,7 +134,8 @@ class BagStorage:
                 for p in parts
                 if p.suffix in _SALVAGED and p.is_file() and p.stat().st_size > _LEAST_TO_REPAIR
             )
-            raise BadInputError(f"{self.path}: expected a ROS 2 bag ({error}){hint}") from error
+            why = error if isinstance(error, ReaderError) else "it is cut off or damaged"
+            raise BadInputError(f"{self.path}: expected a ROS 2 bag ({why}){hint}") from error
         self.remarks += [f"{part} cannot be read at all and is left out" for part in notes]
         if self.path.is_dir():
             if not self.remarks:

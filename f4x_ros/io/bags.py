@@ -31,6 +31,7 @@ from f4x_ros.io.ros_images import (
     depth_from_image,
 )
 from f4x_ros.io.source import Source
+from f4x_ros.io.speed import speed_remark
 from f4x_ros.io.stereo import StereoPair, calibration_key
 from f4x_ros.io.transforms import plain_frame
 
@@ -236,6 +237,9 @@ class BagSource(Source):
             )
         if not self._poses.topic:
             self.left_out.add("frames_without_pose", len(self))
+        self.remarks += speed_remark(
+            self.stamps_ns, lambda k: self._poses.at(int(self.stamps_ns[k]))
+        )
         if not self._named:  # (of several cameras, nobody knows alone)
             self.left_out.add("messages_on_other_topics", self._other_messages())
         self._see_one_frame()

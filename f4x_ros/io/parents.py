@@ -56,3 +56,12 @@ def two_parents(child: str, used: str, parents: Mapping[str, int]) -> str:
         f"frame {child!r} has {len(parents)} parents: {' and '.join(names)}; {used!r} is used "
         "throughout, the other is left out"
     )
+
+
+def in_a_circle(names: Sequence[str]) -> str:
+    """The remark on transforms without a root; `names` from a frame upwards to one met before."""
+    first = names.index(names[-1])
+    return (
+        f"the transforms go in a circle, each frame in the next: {' in '.join(names[first:])}; "
+        "one of them should not be sent"
+    )

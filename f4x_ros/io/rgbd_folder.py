@@ -23,6 +23,7 @@ from f4x_ros.io.images import (
 from f4x_ros.io.names import match_names, number_of
 from f4x_ros.io.poses_file import PosesFile
 from f4x_ros.io.source import Source, stamps_at_rate
+from f4x_ros.io.speed import speed_remark
 from f4x_ros.io.text_rows import read_matrix
 
 # Of half the size of the picture; also a cropped picture's principal point is seldom that far out.
@@ -79,6 +80,7 @@ class RgbdFolder(Source):
         self._images = [images[i] for i in chosen]
         self._depths = [depths[i] for i in chosen]
         self._poses = [poses[i] for i in chosen]
+        self.remarks += speed_remark(self.stamps_ns, lambda k: self._poses[k])
         self._count_left_out(times, has_depth, has_pose)
         self.left_out.add("depth_without_image", self._spare_depths)
         self._size = usual_size(self._images, read_rgb)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.errors import BadInputError, shown
+from f4x_ros.io.byte_order import check_byte_order
 from f4x_ros.io.compressed_depth import decoded, pixels_from_compressed
 
 _U1, _U2 = np.dtype("u1"), np.dtype("u2")
@@ -95,13 +96,14 @@ def depth_from_image(message: Any, where: str) -> NDArray[np.float32]:
     Whole numbers are millimetres. What is not finite or below 0 is no reading.
 
     Raises:
-        ValueError: another encoding, less data than rows, or whole numbers that cannot be
-            millimetres; names ``where``.
+        ValueError: another encoding, less data than rows, whole numbers that cannot be
+            millimetres, or bytes in the other order; names ``where``.
     """
     kind = DEPTH_ENCODINGS.get(message.encoding)
     if kind is None:
         raise _wrong_encoding(where, message.encoding, list(DEPTH_ENCODINGS))
     pixels = _rows(message, int(message.height), kind, 1, where)[..., 0]
+    check_byte_order(pixels, bool(message.is_bigendian), f"{where}: {message.encoding}")
     return metres(pixels, f"{where}: {message.encoding}")
 
 
@@ -135,12 +137,15 @@ def is_depth_format(compressed_format: str) -> bool:
 def metres(pixels: NDArray[Any], what: str) -> NDArray[np.float32]:
     """Depth ``[H, W]`` float32 metres, 0 = no reading, of millimetres (integers) or metres.
 
+    The largest integer there is, which drivers send for what is too far, is no reading.
+
     Raises:
         ValueError: whole numbers of metres where millimetres are expected; begins with ``what``.
     """
     out: NDArray[np.float32]
     if pixels.dtype.kind in "ui":
         out = np.maximum(pixels, 0).astype(np.float32) / np.float32(1000)
+        out[pixels == np.iinfo(pixels.dtype).max] = 0  # as large as can be written: out of range
         farthest = float(out.max(initial=0))
         if 0 < farthest < _NO_CAMERA_SO_NEAR_M:
             raise BadInputError(

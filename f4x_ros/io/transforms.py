@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from f4x_ros.core.data import Pose, from_quaternion, interpolate, inverse
-from f4x_ros.io.parents import FIXED_FRAMES, choose_parent, two_parents
+from f4x_ros.io.parents import FIXED_FRAMES, choose_parent, in_a_circle, two_parents
 
 #: Longest stretch without a sample that is bridged by interpolation [ns].
 MAX_GAP_NS = 500_000_000
@@ -199,8 +199,13 @@ class TransformTree:
 
     def remarks(self, target: str, source: str) -> list[str]:
         """What is doubtful on the way between two frames, such as one with two parents."""
-        up_target, up_source = self._legs(target, source)
-        return [self._doubts[n] for n in (*up_target, *up_source) if n in self._doubts]
+        way = self.way(target, source)
+        said = [self._doubts[name] for name in way if name in self._doubts]
+        chain = list(self._chain(source))
+        edge = self._static.get(chain[-1]) or self._moving.get(chain[-1])
+        if edge is not None:  # it ends where it bites its tail
+            said.append(in_a_circle([*chain, edge[0]]))
+        return said
 
     def connected(self, target: str, source: str) -> bool:
         """True if a chain of transforms joins the two frames, whatever the time."""
@@ -208,7 +213,7 @@ class TransformTree:
 
     def covers(self, target: str, source: str, stamp_ns: int) -> bool:
         """True if `lookup` has an answer."""
-        way = self._way(target, source)
+        way = self.way(target, source)
         return self.connected(target, source) and all(
             self._moving[name][1].covers(stamp_ns, self._hold_ns(name, way, stamp_ns))
             for name in way
@@ -217,7 +222,7 @@ class TransformTree:
 
     def lacking(self, target: str, source: str, stamp_ns: int) -> str:
         """Which transform has no answer then, and when it has; "" if all have one."""
-        way = self._way(target, source)
+        way = self.way(target, source)
         for name in way:
             if name not in self._moving:
                 continue
@@ -238,14 +243,17 @@ class TransformTree:
         }
         return inverse(_composed(up_target, steps)) @ _composed(up_source, steps)
 
-    def _way(self, target: str, source: str) -> list[str]:
+    def way(self, target: str, source: str) -> list[str]:
+        """The frames whose transforms lead from one frame to another."""
         up_target, up_source = self._legs(target, source)
         return [*up_target, *up_source]
 
     def _legs(self, target: str, source: str) -> tuple[list[str], list[str]]:
         """Frames to climb from target and from source until both stand at the same frame."""
         chain_target, chain_source = list(self._chain(target)), list(self._chain(source))
-        common = next((name for name in chain_source if name in chain_target), None)
+        # (where frames go in a circle the target itself is met, but not first)
+        meeting = [chain_target[0]] if chain_target[0] in chain_source else chain_target
+        common = next((name for name in chain_source if name in meeting), None)
         if common is None:
             return [], []
         return (

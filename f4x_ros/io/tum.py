@@ -17,6 +17,7 @@ from f4x_ros.io.images import check_size, read_depth, read_rgb, usual_size
 from f4x_ros.io.pairing import nearest_stamps, pair_stamps
 from f4x_ros.io.rectify import Rectifier
 from f4x_ros.io.source import Source
+from f4x_ros.io.speed import speed_remark
 from f4x_ros.io.stamp_units import in_nanoseconds, unit_of_images, unit_that_meets
 from f4x_ros.io.tum_files import FileList, PoseList, TumList, read_calibration
 
@@ -63,6 +64,7 @@ class TumFolder(Source):
         self._files = found.frames()
         super().__init__(self.path.name, np.array([f.stamp_ns for f in self._files], np.int64))
         self.left_out, self.remarks = found.left_out, found.remarks
+        self.remarks += speed_remark(self.stamps_ns, lambda k: self._files[k].pose)
         where, K, D = read_calibration(self.path)
         height, width = self._size = usual_size([f.rgb for f in self._files], read_rgb)
         self._rectifier = Rectifier.of(lens_calibration(where, K, D, width, height), where=where)

@@ -20,7 +20,7 @@ COUNTERS = (
             *("transforms_unusable", "depth_without_reading", "frames_of_a_lost_camera"),
             *("images_without_right", "right_without_image", "right_with_repeated_stamp"),
             *("pairs_swapped", "pairs_that_do_not_fit"),
-            *("superseded", "queue_full", "failed", "stopped"),
+            *("superseded", "queue_full", "failed", "stopped", "frames_of_earlier_maps"),
         )
     ),
     *("stamps_replaced", "time_jumps", "odometry_weak", "odometry_relocalised"),
@@ -44,5 +44,6 @@ NO_FRAMES = (
     *("depth_without_image", "depth_with_repeated_stamp", "calibrations_unusable"),
     *("right_without_image", "right_with_repeated_stamp"),
     *("poses_unusable", "poses_of_other_frames", "transforms_unusable", "depth_without_reading"),
+    "frames_of_earlier_maps",
 )
-"""Reasons that count what is no frame."""
+"""Reasons that count what is no frame, or a frame that was used and counts as such."""

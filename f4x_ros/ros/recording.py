@@ -46,6 +46,7 @@ class Recording:
         self._complaints, self._perception = complaints, perception
         self._recorder: RunRecorder | None = None
         self._received_before: dict[str, int] = {}
+        self._frames_told = 0  # of those recorded, how many are known to be of earlier maps
 
     @property
     def runs(self) -> bool:
@@ -61,7 +62,7 @@ class Recording:
 
         self._health.begin_report()
         self._complaints.why.clear()
-        self._received_before = self._received()
+        self._received_before, self._frames_told = self._received(), 0
         self._recorder = RunRecorder(
             self._perception,
             self._settings["report.dir"],
@@ -88,8 +89,11 @@ class Recording:
             raise
 
     def restart(self) -> None:
-        """A new map begins, and the report with it."""
+        """A new map begins; what the report measures is of that, and the frames before are told."""
         if self._recorder is not None:
+            frames = self._recorder.frames - self._frames_told
+            self._health.left_out("frames_of_earlier_maps", frames)
+            self._frames_told += frames
             self._recorder.restart()
 
     def finish(self, problem: str = "") -> None:

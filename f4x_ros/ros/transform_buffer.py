@@ -23,6 +23,7 @@ from f4x_ros.io.transforms import (
     MAX_HOLD_NS,
     Tolerance,
     choose_parent,
+    in_a_circle,
     plain_frame,
     tolerance,
 )
@@ -180,6 +181,7 @@ class TransformBuffer:
         self._edges: dict[str, dict[str, _Edge]] = defaultdict(dict)  # by child and parent
         self._added = 0
         self._told: dict[str, str] = {}  # child, and the parent that was said to be used
+        self._circles: dict[str, str] = {}  # frames below a circle, and what to say
         self._lock = threading.Lock()
 
     def add(
@@ -255,6 +257,8 @@ class TransformBuffer:
                 ns = min(newest, default=LATEST)
             steps = self._steps(way, ns, waited_s)
             doubts = [text for edge in way if (text := self._doubt(edge))]
+            doubts += [(child, text) for child, text in self._circles.items() if text]
+            self._circles = dict.fromkeys(self._circles, "")
         for child, text in doubts:
             self._on_choice(child, text)
         there, back = np.eye(4), np.eye(4)
@@ -287,7 +291,10 @@ class TransformBuffer:
         alive = self._alive(ns)
         names_target, up_target = self._chain(target, alive)
         names_source, up_source = self._chain(source, alive)
-        common = next((name for name in names_source if name in names_target), None)
+        self._note_circle(names_source, up_source)
+        # (where frames go in a circle the target itself is met, but not first)
+        meeting = [target] if target in names_source else names_target
+        common = next((name for name in names_source if name in meeting), None)
         if common is None:
             names = sorted(self._edges)
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
@@ -322,6 +329,11 @@ class TransformBuffer:
                 edges = {e.parent: e for e in late} or edges
             found[child] = {p: 0 if e.static else e.samples for p, e in edges.items()}
         return found
+
+    def _note_circle(self, names: list[str], edges: list[_Edge]) -> None:
+        """Say of a chain that bites its tail that it does, once."""
+        if len(edges) == len(names) and names[0] not in self._circles:
+            self._circles[names[0]] = in_a_circle([*names, edges[-1].parent])
 
     def _doubt(self, edge: _Edge) -> tuple[str, str] | None:
         """What to say of an edge that was chosen among several, if it was not said yet."""

@@ -48,6 +48,9 @@ MAX_PICTURE_PROMPTS = 20
 MAX_ORBIT_RAD = 6.3
 """Farthest that a view is turned about what is in its middle, either way."""
 
+MAX_EDITS = 100
+"""Edits of one layer: each is done anew for every moment that is looked at."""
+
 MAX_POINTS, MAX_POINT_STAMPS, USUAL_POINT_STAMPS = 1000, 1000, 200
 """Points that are followed at a time, and moments they are asked for, at most and unless told."""
 

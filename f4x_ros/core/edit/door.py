@@ -7,26 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from f4x_ros.core.ask.tools import Door
 from f4x_ros.core.data import PinholeCamera, Pose, QueryResult, RenderedView
 from f4x_ros.core.edit.shown import EDITED, Shown
 from f4x_ros.core.objects import Life
 
 
-class LayeredDoor(Protocol):
+class LayeredDoor(Door, Protocol):
     """A map that draws and answers in layers; `core.perception.Perception` is one."""
 
-    @property
-    def stamp_ns(self) -> int: ...
-    @property
-    def span_ns(self) -> tuple[int, int]: ...
-    @property
-    def map_frame(self) -> str: ...
-    @property
-    def lives(self) -> tuple[Life, ...]: ...
-    def misunderstood(self, texts: Sequence[str]) -> dict[str, str]: ...
-    def viewpoint(
-        self, view: Pose | None = None, stamp_ns: int = 0
-    ) -> tuple[PinholeCamera, Pose]: ...
     def query_all(
         self,
         texts: Sequence[str],

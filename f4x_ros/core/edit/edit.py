@@ -33,13 +33,16 @@ class Edit:
         kind: one of `KINDS`.
         region: the Gaussians it is about; None of what is inserted.
         transform: [4, 4] of a move, a copy or an insertion, map frame: `T @ p`, whose upper left
-            3 x 3 is a rotation times `scale`.
+            3 x 3 is a rotation times `scale`. Of what moves: as it holds at `at_s`.
         scale: > 0, how much larger it becomes.
         color: [3] sRGB 0..1 of a new colour.
         rows: of what is inserted: float columns of a splat by the names of `Snapshot`.
         since_s: seconds of the field from which on it holds; -inf: always.
         until_s: until which it holds; inf: for good.
         text: as it was asked for.
+        at_s: seconds of the field at which `transform` was made; what moves is turned and scaled
+            about where `pivot` has gone with it.
+        pivot: [3] m, the fixed point of a turn or scale at `at_s`.
     """
 
     kind: str
@@ -51,6 +54,8 @@ class Edit:
     since_s: float = -math.inf
     until_s: float = math.inf
     text: str = ""
+    at_s: float = 0.0
+    pivot: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -71,6 +76,10 @@ class Edit:
             raise BadInputError(
                 f"transform is no turn and shift of scale {self.scale}: {T.tolist()}"
             )
+        if not np.isfinite([self.at_s, *self.pivot]).all():
+            raise BadInputError(
+                f"at_s and pivot are {self.at_s}, {self.pivot}, expected finite numbers"
+            )
         if not self.since_s < self.until_s:
             raise BadInputError(
                 f"the span is {self.since_s} to {self.until_s} s, expected an end after its begin"
@@ -79,6 +88,12 @@ class Edit:
     def holds(self, time_s: float) -> bool:
         """Whether it holds at a time, seconds of the field."""
         return self.since_s <= time_s <= self.until_s
+
+    def transform_after(self, way: Matrix) -> Matrix:
+        """[4, 4]: the transform where the thing has gone a way [3] m since `at_s`."""
+        there, back = np.eye(4), np.eye(4)
+        there[:3, 3], back[:3, 3] = way, -way
+        return np.asarray(there @ self.transform @ back)
 
     def during(self, since_s: float, until_s: float) -> Edit:
         """The same within a span."""

@@ -20,7 +20,7 @@ from f4x_ros.core.data import PinholeCamera, Pose, RenderedView
 from f4x_ros.core.edit.change import RGB, about
 from f4x_ros.core.edit.door import EditedDoor, LayeredDoor
 from f4x_ros.core.edit.edit import DONE, NOT_UNDERSTOOD, Edit, EditResult
-from f4x_ros.core.edit.inserted import ply_columns, read_ply, rows_of_map
+from f4x_ros.core.edit.inserted import read_ply, rows_of_map
 from f4x_ros.core.edit.layer import Edited
 from f4x_ros.core.edit.meant import Meant, NotMeantError, meant_by
 from f4x_ros.core.edit.region import united
@@ -30,7 +30,7 @@ from f4x_ros.core.edit.stored import arrays_of, edits_of
 from f4x_ros.core.edit.ways import shift_of, turn_about_z
 from f4x_ros.core.edit.words import Wish, read_wish
 from f4x_ros.core.errors import BadInputError, NotReadyError, NotUnderstoodError
-from f4x_ros.core.field import Snapshot, some_of, to_picture
+from f4x_ros.core.field import NO_BODY, Snapshot, columns_of, some_of, to_picture
 from f4x_ros.core.files import map_file
 from f4x_ros.core.world import Memory
 
@@ -50,6 +50,7 @@ class Editor:
 
     def __init__(self, door: LayeredDoor, memory: Memory, asker: Asker, backend: str) -> None:
         self._door, self._memory, self._backend = door, memory, backend
+        self._asker = asker
         self.shown = Shown(memory, backend)
         self._selecting = Selecting(memory, asker, self.shown, backend)
         self._tools: Toolbox | None = None
@@ -63,9 +64,9 @@ class Editor:
         return tuple(self.shown.edits)
 
     def add(self, edit: Edit) -> None:
-        """One more, at the end."""
-        self.shown.edits.append(edit)
-        self._changed()
+        """One more, at the end; ValueError if there are too many."""
+        self.shown.add(edit)
+        self._tools = None
 
     def undo(self) -> Edit | None:
         """Take the last edit back; None where there is none."""
@@ -127,7 +128,7 @@ class Editor:
 
     def export_ply(self, path: Path) -> None:
         """Write the edited map at the last frame's time as Gaussians that splat viewers open."""
-        map_file.export_ply(path, ply_columns(self.edited().snapshot))
+        map_file.export_ply(path, columns_of(self.edited().snapshot, 0.0))
 
     def measured(self, stamp_ns: int = 0) -> Snapshot:
         """The whole map as it was measured at a stamp; 0 = the last frame."""
@@ -166,7 +167,7 @@ class Editor:
         if not found:
             raise NotMeantError("not present", f"no {ref} then")
         span = self._span(wish.when)
-        chosen = [self._selecting.of_meant(one, *span) for one in found]
+        chosen = [self._selecting.of_meant(one, *span, anyway=wish.anyway) for one in found]
         checks = tuple(check for one in chosen for check in one.checks)
         ids = tuple(one.thing.id for one in found)
         self._focus = ref
@@ -208,7 +209,7 @@ class Editor:
     ) -> Edit:
         region = united([one.region for one in chosen])
         kind = wish.kind if wish.kind in ("remove", "recolor", "copy") else "move"
-        transform = np.eye(4)
+        transform, foot = np.eye(4), found[0].foot
         if kind in ("move", "copy"):
             if len(chosen) > 1:
                 raise BadInputError(
@@ -222,6 +223,8 @@ class Editor:
             scale=wish.factor,
             color=RGB[wish.color] if kind == "recolor" else None,
             text=text,
+            at_s=self._memory.seconds(found[0].stamp_ns),
+            pivot=(float(foot[0]), float(foot[1]), float(foot[2])),
         )
         since, until = wish.when.since, wish.when.until
         if since is None and until is None:
@@ -231,13 +234,11 @@ class Editor:
         return edit.during(begin, end)
 
     def _transform(self, wish: Wish, meant: Meant) -> NDArray[np.float64]:
-        state = meant.state
-        foot = np.array([state.center[0], state.center[1], state.low[2]])
         shift = np.zeros(3)
         if wish.way is not None:
             _, pose = self._door.viewpoint(None, meant.stamp_ns)
-            shift = shift_of(wish.way, state, pose, lambda ref: self._place(ref, wish.when))
-        return about(foot, turn_about_z(wish.degrees), wish.factor, shift)
+            shift = shift_of(wish.way, meant.state, pose, lambda ref: self._place(ref, wish.when))
+        return about(meant.foot, turn_about_z(wish.degrees), wish.factor, shift)
 
     def _place(self, ref: Ref, when: When) -> State:
         """The box of the other thing of "on" and "next to"."""
@@ -260,18 +261,36 @@ class Editor:
         )
 
     def extract(self, chosen: Sequence[Selected], path: Path) -> int:
-        """Write what was selected as a PLY of Gaussians; returns how many.
+        """Write what was selected, as it is edited at that moment; returns how many Gaussians.
+
+        Args:
+            chosen: the selections.
+            path: `.ply` for splat viewers; `.f4x` a map of its own, with features, and with the
+                motion of what moves with a body and was not edited.
 
         Raises:
             BadInputError: the file is to be something else.
             OSError: it cannot be written.
         """
-        if path.suffix.lower() != ".ply":
-            raise BadInputError(f"the file to extract to is {path}, expected one that ends in .ply")
-        scene = self._selecting.scene(chosen[0].stamp_ns)
+        kind = path.suffix.lower()
+        if kind not in (".ply", ".f4x"):
+            raise BadInputError(
+                f"the file to extract to is {path}, expected one that ends in .ply or .f4x"
+            )
+        stamp_ns = chosen[0].stamp_ns
+        made = self.edited(0 if stamp_ns >= self._memory.stamp_ns else stamp_ns)
         region = united([one.region for one in chosen])
-        part = some_of(scene.snapshot, region.rows_of(scene.snapshot))
-        map_file.export_ply(path, ply_columns(part))
+        rows = region.rows_of(made.snapshot)
+        part = some_of(made.snapshot, rows)
+        if kind == ".ply":
+            map_file.export_ply(path, columns_of(part, 0.0))
+            return len(part)
+        # (what an edit put elsewhere does not go the body's way)
+        still = torch.where(made.touched[rows], NO_BODY, part.body_ids)
+        part = replace(part, body_ids=still.to(part.body_ids.dtype))
+        known = [] if self._door.misunderstood([region.name]) else [region.name]
+        prompts = self._asker.standing_prompts(known)
+        self._memory.save_part(path, prompts, part, self._memory.seconds(stamp_ns))
         return len(part)
 
     # --- other ways to select ------------------------------------------------------------------

@@ -39,6 +39,7 @@ _CELL_M = (0.006, 0.04)  # between Gaussians that are made
 _MOST_CELLS = 40_000  # of one plane
 _CLEAN_M = 0.02  # so far from the thing the rim is not stained by it
 _COLOR_FROM = 12  # Gaussians of the rim that give a guessed one its colour
+_SAME_COLOR, _USUAL = 0.08, 2.5  # off the usual colour (0..1 each); times the usual distance off it
 _THIN_M = 0.0015
 _OPACITY = 0.97
 _SEED = 17
@@ -232,6 +233,14 @@ def _like_thing(kept: Snapshot, removed: Snapshot, rim: NDArray[np.int64]) -> ND
     return np.asarray(off_thing < 0.7 * off_rim)
 
 
+def _usual(colors: Points) -> NDArray[np.bool_]:
+    """Which colours [K, 3] are as those of the surface: not contact shadows, nor a thing's rest."""
+    if not len(colors):
+        return np.zeros(0, bool)
+    off = np.linalg.norm(colors - np.median(colors, 0), axis=1)
+    return np.asarray(off <= max(_SAME_COLOR, _USUAL * float(np.median(off))))
+
+
 def _discs(
     points: Points, kept: Snapshot, removed: Snapshot, plane: Plane, cell: float, axes: Points
 ) -> Snapshot:
@@ -241,6 +250,7 @@ def _discs(
     means = _host(kept.means)
     apart, _ = cKDTree(_host(removed.means)).query(means[rim])
     clean = rim[(apart >= _CLEAN_M) & ~_like_thing(kept, removed, rim)]
+    clean = clean[_usual(_host(kept.colors)[clean])]
     rim = clean if len(clean) >= _COLOR_FROM else rim
     near, rows = cKDTree(means[rim]).query(points, k=min(_COLOR_FROM, len(rim)))
     near, rows = near.reshape(len(points), -1), rows.reshape(len(points), -1)

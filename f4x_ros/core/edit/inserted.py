@@ -106,22 +106,6 @@ def rows_of_map(present: Mapping[str, NDArray[Any]], what: str) -> Rows:
     )
 
 
-def rows_of(part: Snapshot) -> Rows:
-    """Gaussians of a snapshot as what can be inserted elsewhere."""
-    return {name: getattr(part, name).detach().cpu().numpy().copy() for name in COLUMNS}
-
-
-def ply_columns(part: Snapshot) -> dict[str, torch.Tensor]:
-    """Gaussians of a snapshot as `map_file.export_ply` takes them."""
-    return {
-        "means": part.means,
-        "quats": part.quats,
-        "log_scales": part.scales.clamp(min=1e-6).log(),
-        "logit_opacities": torch.logit(part.opacities, eps=1e-6),
-        "colors": part.colors,
-    }
-
-
 def inserted(edit: Edit, like: Snapshot) -> Snapshot:
     """What an insertion puts in, with no feature and no id; on the device of a snapshot."""
     assert edit.rows is not None

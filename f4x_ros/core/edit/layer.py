@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core.edit.change import joined, moved, painted
@@ -16,6 +18,8 @@ from f4x_ros.core.field import Snapshot, some_of
 
 Fill = Callable[[Snapshot, Tensor], Snapshot]
 """What is guessed to be behind some rows (mask [N]) of a snapshot that are taken away."""
+Way = Callable[[Edit, float], NDArray[np.float64]]
+"""How far [3] m the thing of an edit has gone from where it was when asked, at a time (s)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,16 +44,17 @@ class Edited:
         return cls(snapshot, nothing, nothing)
 
 
-def apply(edits: Sequence[Edit], snapshot: Snapshot, time_s: float, fill: Fill) -> Edited:
-    """Edits in order over the snapshot of a time (seconds of the field)."""
-    made = Edited.of(snapshot)
+def apply(edits: Sequence[Edit], made: Edited, time_s: float, fill: Fill, way: Way) -> Edited:
+    """Edits in order over what there is at a time (seconds of the field)."""
     for edit in edits:
         if edit.holds(time_s):
-            made = _applied(edit, made, fill)
+            made = _applied(edit, made, fill, lambda one: way(one, time_s))
     return made
 
 
-def _applied(edit: Edit, before: Edited, fill: Fill) -> Edited:
+def _applied(
+    edit: Edit, before: Edited, fill: Fill, way: Callable[[Edit], NDArray[np.float64]]
+) -> Edited:
     snapshot = before.snapshot
     if edit.kind == "insert":
         new = inserted(edit, snapshot)
@@ -60,8 +65,12 @@ def _applied(edit: Edit, before: Edited, fill: Fill) -> Edited:
         return before
     part = some_of(snapshot, rows)
     if edit.kind == "copy":
-        new = moved(part, edit.transform, edit.scale)
-        new = replace(new, object_ids=torch.zeros_like(new.object_ids))
+        new = moved(part, edit.transform_after(way(edit)), edit.scale)
+        new = replace(
+            new,
+            object_ids=torch.zeros_like(new.object_ids),
+            body_ids=torch.zeros_like(new.body_ids),
+        )
         return _added(before, new, before.guessed[rows])
     stays = ~rows
     kept = Edited(some_of(snapshot, stays), before.guessed[stays], before.touched[stays])
@@ -71,7 +80,7 @@ def _applied(edit: Edit, before: Edited, fill: Fill) -> Edited:
     behind = fill(snapshot, rows)
     after = _added(kept, behind, torch.ones_like(behind.object_ids, dtype=torch.bool))
     if edit.kind == "move":
-        new = moved(part, edit.transform, edit.scale)
+        new = moved(part, edit.transform_after(way(edit)), edit.scale)
         after = _added(after, new, before.guessed[rows])
     return after
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from f4x_ros.core.ask.dialogue.carry_out import Carrier
 from f4x_ros.core.ask.dialogue.request import Ref, Request, When
 from f4x_ros.core.ask.tools import Outcome, State, Thing, Toolbox, ToolResult
@@ -40,6 +43,11 @@ class Meant:
     words: str
     state: State
     stamp_ns: int
+
+    @property
+    def foot(self) -> NDArray[np.float64]:
+        """[3] m, the middle of the bottom of its box."""
+        return np.array([*self.state.center[:2], self.state.low[2]])
 
 
 def meant_by(tools: Toolbox, ref: Ref, when: When) -> list[Meant]:

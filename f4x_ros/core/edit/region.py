@@ -22,7 +22,7 @@ from torch import Tensor
 
 from f4x_ros.core.base import on_host
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.field import Snapshot
+from f4x_ros.core.field import NO_BODY, Snapshot
 
 REACH_M = 0.03
 """So far from what was selected a new Gaussian may be and yet belong to it."""
@@ -34,6 +34,7 @@ AROUND_M = 0.12
 """Within so much of the selection is kept what was not selected."""
 
 _UNIT = (100.0, 6.0, 0.5)  # a centimetre, a sixth of the colours' range, two seconds count alike
+_LEAST_OF_BODY = 6  # Gaussians
 _BEFORE_S = -5.0  # birth that stands for "always"
 
 Rows = NDArray[np.float32]
@@ -47,6 +48,7 @@ class Region:
         inside: [M, 7] of those selected: place [m, map frame], colour 0..1, birth [s of the field].
         outside: [K, 7] of those around them.
         tracks: ids of things that move; what carries one belongs to it wherever it is.
+        bodies: ids of moving bodies (`field.paths`) that it is, wherever they are.
         things: ids of the tracks that it is, those of resting things among them.
         name: what it is called.
     """
@@ -56,6 +58,7 @@ class Region:
     tracks: tuple[int, ...] = ()
     things: tuple[int, ...] = ()
     name: str = ""
+    bodies: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name, rows in (("inside", self.inside), ("outside", self.outside)):
@@ -99,7 +102,25 @@ class Region:
         mask = torch.from_numpy(found).to(device)
         for track in self.tracks:
             mask |= snapshot.object_ids == track
-        return mask
+        return mask | of_bodies(snapshot, self.bodies)
+
+
+def of_bodies(snapshot: Snapshot, bodies: Sequence[int]) -> Tensor:
+    """Mask [N] of the Gaussians of some bodies."""
+    return torch.isin(snapshot.body_ids, snapshot.body_ids.new_tensor(list(bodies)))
+
+
+def bodies_in(snapshot: Snapshot, selected: Tensor, share: float) -> tuple[int, ...]:
+    """The bodies of which such a share is selected (mask [N]), those with most Gaussians first."""
+    own, count = torch.unique(snapshot.body_ids[selected], return_counts=True)
+    every, of_all = torch.unique(snapshot.body_ids, return_counts=True)
+    total = dict(zip(every.tolist(), of_all.tolist(), strict=True))
+    found = {
+        body: number
+        for body, number in zip(own.tolist(), count.tolist(), strict=True)
+        if body != NO_BODY and number >= max(share * total[body], _LEAST_OF_BODY)
+    }
+    return tuple(sorted(found, key=lambda body: -found[body]))
 
 
 def described(snapshot: Snapshot, rows: Tensor) -> Rows:
@@ -121,13 +142,18 @@ def region_of(
     tracks: tuple[int, ...] = (),
     things: tuple[int, ...] = (),
     name: str = "",
+    bodies: tuple[int, ...] = (),
 ) -> Region:
-    """The region of some Gaussians of a snapshot (mask [N]).
+    """The region of some Gaussians of a snapshot (mask [N]), and of bodies.
+
+    Where bodies are selected and something else as well, only that is written down: bodies are told
+    by their ids.
 
     Raises:
         ValueError: nothing is selected.
     """
-    rows = selected.nonzero()[:, 0]
+    others = selected & ~of_bodies(snapshot, bodies)
+    rows = (others if bool(others.any()) else selected).nonzero()[:, 0]
     if not len(rows):
         raise BadInputError(f"nothing is selected{f' as {name!r}' if name else ''}")
     inside = described(snapshot, rows)
@@ -136,7 +162,7 @@ def region_of(
     near = ((snapshot.means >= low) & (snapshot.means <= high)).all(1) & ~selected
     outside = described(snapshot, near.nonzero()[:, 0])
     apart, _ = cKDTree(inside[:, :3]).query(outside[:, :3])
-    return Region(inside, outside[apart <= AROUND_M], tracks, things, name)
+    return Region(inside, outside[apart <= AROUND_M], tracks, things, name, bodies)
 
 
 def with_past(region: Region, past: Rows, own: NDArray[np.bool_]) -> Region:
@@ -167,7 +193,8 @@ def united(regions: Sequence[Region]) -> Region:
     outside = outside[np.array([row.tobytes() not in mine for row in outside], bool)]
     tracks = tuple(sorted({track for one in regions for track in one.tracks}))
     things = tuple(sorted({thing for one in regions for thing in one.things}))
-    return Region(inside, outside, tracks, things, regions[0].name)
+    bodies = tuple(dict.fromkeys(body for one in regions for body in one.bodies))
+    return Region(inside, outside, tracks, things, regions[0].name, bodies)
 
 
 def _coordinates(rows: Rows) -> NDArray[np.float64]:

@@ -12,16 +12,27 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from f4x_ros.core.ask import Asker, QueryScene
+from f4x_ros.core.ask.answer import Answer
 from f4x_ros.core.ask.clicks import LEVEL, members_of
 from f4x_ros.core.ask.segment_clicks import check_clicks
 from f4x_ros.core.ask.tools import State
 from f4x_ros.core.ask.tools.mapped import Followed
 from f4x_ros.core.ask.tools.scene import even_stamps
 from f4x_ros.core.data import PinholeCamera, Pose, Presence
-from f4x_ros.core.edit.choose import best_of, choose, completed, within
+from f4x_ros.core.edit.choose import Chosen, best_of, choose, completed, within
+from f4x_ros.core.edit.doubts import doubt_of
 from f4x_ros.core.edit.edit import UNSURE
 from f4x_ros.core.edit.meant import Meant, NotMeantError
-from f4x_ros.core.edit.region import AROUND_M, Region, as_rows, region_of, united, with_past
+from f4x_ros.core.edit.region import (
+    AROUND_M,
+    Region,
+    as_rows,
+    bodies_in,
+    of_bodies,
+    region_of,
+    united,
+    with_past,
+)
 from f4x_ros.core.edit.shown import EDITED, Shown
 from f4x_ros.core.errors import BadInputError, NotUnderstoodError
 from f4x_ros.core.field import MIN_OPACITY, NO_PIECE, Snapshot, some_of
@@ -32,6 +43,8 @@ _MOMENTS = 24  # at most, of a thing that moves
 _WAY_LOOKS = 16  # at a track, to tell whether it went anywhere: so far, and ...
 _WAY_M = 0.08
 _WAY_SHARE = 0.25  # ... so much of its size
+_OF_BODY = 0.3  # share of a body that is selected, from which all of it is meant: half a car
+_SURELY_OF_BODY = 0.6  # the same at other moments, which nobody asked about
 _STEP_NS = 100_000_000
 _THERE = 0.5  # of a box, in which the middle of what is still found must be
 
@@ -70,11 +83,19 @@ class Selecting:
 
     # --- words ---------------------------------------------------------------------------------
 
-    def of_meant(self, meant: Meant, since_ns: int, until_ns: int) -> Selected:
+    def of_meant(
+        self, meant: Meant, since_ns: int, until_ns: int, *, anyway: bool = False
+    ) -> Selected:
         """The Gaussians of a thing at a moment, and where it moved at all moments of a span.
 
+        Args:
+            meant: the thing.
+            since_ns: begin of the span.
+            until_ns: its end.
+            anyway: also where no selection stands the look at itself.
+
         Raises:
-            NotMeantError: no selection of it stands the look at itself.
+            NotMeantError: none does, or there is none.
         """
         scene = self.scene(meant.stamp_ns)
         tried = choose(
@@ -90,22 +111,55 @@ class Selecting:
                 UNSURE, f"{meant.words} has too few Gaussians to be told from what is around it",
                 (meant.thing.id,),
             )  # fmt: skip
+        if not anyway and (doubt := self._doubt(scene, meant, best)):
+            raise NotMeantError(
+                UNSURE,
+                f"not sure of what was chosen for {meant.words!r}: {doubt}. Name it otherwise, say "
+                "#id, or '... anyway'",
+                (meant.thing.id,),
+            )
         own = (meant.thing.id,) if meant.thing.id > 0 else ()
-        named = {"tracks": own if _moves(meant) else (), "things": own}
-        name = meant.words
-        regions = [region_of(scene.snapshot, best.rows, **named, name=name)]
-        if not _moves(meant):
+        bodies = self._bodies(scene.snapshot, best.rows, _OF_BODY)
+        moves = bool(bodies) or _moves(meant)
+
+        def region(snapshot: Snapshot, rows: Tensor, bodies: tuple[int, ...]) -> Region:
+            rows = rows | of_bodies(snapshot, bodies)
+            tracks = own if moves else ()
+            return region_of(
+                snapshot, rows, tracks=tracks, things=own, name=meant.words, bodies=bodies
+            )
+
+        regions = [region(scene.snapshot, best.rows, bodies)]
+        if not moves:
             regions = [self._at_all_times(regions[0], scene.snapshot, best.rows)]
-        for stamp, state in self._elsewhere(meant, since_ns, until_ns):
+        for stamp, state in self._elsewhere(meant, since_ns, until_ns) if moves else ():
             then = self.scene(stamp)
             moved = replace(meant, state=state, stamp_ns=stamp)
             seeds = self._selected(then, moved, best.limit) & within(then.snapshot, state)
             if bool(seeds.any()):
                 rows = completed(then.snapshot, seeds, state)
-                regions.append(region_of(then.snapshot, rows, **named, name=name))
+                bodies = self._bodies(then.snapshot, rows, _SURELY_OF_BODY)
+                regions.append(region(then.snapshot, rows, bodies))
         if len(regions) > 1:
             checks += (f"it moves: looked at {len(regions)} moments",)
         return Selected(united(regions), meant.state, meant.stamp_ns, checks)
+
+    def _doubt(self, scene: QueryScene, meant: Meant, chosen: Chosen) -> str:
+        """Why a selection is not surely what was meant; "" if it is."""
+
+        def ask(words: str) -> Answer:
+            wanted = self._asker.prompts([words])
+            return self._asker.answers(self._memory.distiller, scene, wanted)[0]
+
+        def is_shown() -> bool:
+            return self._shown.is_seen(scene.snapshot, chosen.rows)
+
+        return doubt_of(scene, chosen, meant.words, meant.state, meant.thing.id, ask, is_shown)
+
+    def _bodies(self, snapshot: Snapshot, rows: Tensor, share: float) -> tuple[int, ...]:
+        """The bodies of which such a share is selected (mask [N]), and that went anywhere."""
+        paths, found = self._memory.field.paths, bodies_in(snapshot, rows, share)
+        return tuple(one for one in found if paths.reach_m(one) > _WAY_M)
 
     def _at_all_times(self, region: Region, snapshot: Snapshot, rows: Tensor) -> Region:
         """The region of a thing at rest, with what was there at other times near it.
@@ -129,8 +183,6 @@ class Selecting:
 
     def _elsewhere(self, meant: Meant, since_ns: int, until_ns: int) -> list[tuple[int, State]]:
         """Moments of a span at which the thing was somewhere else than at those before."""
-        if not _moves(meant):
-            return []
         first, last = meant.thing.span_ns()
         first, last = max(first, since_ns), min(last, until_ns)
         states: list[tuple[int, State]] = []

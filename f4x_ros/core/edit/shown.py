@@ -9,12 +9,16 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core.ask import QueryScene
-from f4x_ros.core.data import Pose, inverse
+from f4x_ros.core.base.limits import MAX_EDITS
+from f4x_ros.core.data import PinholeCamera, Pose, inverse
+from f4x_ros.core.edit.change import joined
 from f4x_ros.core.edit.edit import Edit
 from f4x_ros.core.edit.fill import guessed
+from f4x_ros.core.edit.inpaint import inpainted
 from f4x_ros.core.edit.layer import Edited, apply
 from f4x_ros.core.edit.views import looks_at
 from f4x_ros.core.errors import BadInputError
@@ -29,6 +33,7 @@ _KEPT = 4  # edited snapshots
 _CANDIDATES = 64  # poses along the camera's way, of which ...
 _LOOKS = 8  # ... so many that show the thing tell what it hid
 _LOOK_PX = 320  # wide at most
+_SEEN_PX, _SHOWN = 8, 0.5  # pixels that are mostly a thing, for a picture to show it
 
 
 def check_layer(layer: str) -> None:
@@ -53,6 +58,25 @@ class Shown:
         """Forget what was made of other edits."""
         self._made.clear()
 
+    def add(self, edit: Edit) -> None:
+        """One more edit, at the end; what was made of those before it is the beginning of it.
+
+        Raises:
+            ValueError: there are as many as there may be.
+        """
+        if len(self.edits) >= MAX_EDITS:
+            raise BadInputError(
+                f"there are {len(self.edits)} edits, expected at most {MAX_EDITS}: undo some"
+            )
+        self.edits.append(edit)
+        memory = self._memory
+        now = (memory.stamp_ns, memory.mapped)
+        for key in list(self._made):
+            if key[1:] != now:  # of a map that has gone on
+                del self._made[key]
+                continue
+            self._made[key] = self._applied([edit], self._made[key], key[0])
+
     @torch.no_grad()
     def at(self, time_s: float | None) -> Edited:
         """The whole map with edits, at a time (seconds of the field); None: the last frame's."""
@@ -71,10 +95,14 @@ class Shown:
         self, snapshot: Snapshot, time_s: float | None, edits: Sequence[Edit] | None = None
     ) -> Edited:
         """A snapshot with edits, those of the layer unless given."""
-        memory = self._memory
-        now = memory.seconds(memory.stamp_ns)
         chosen = self.edits if edits is None else edits
-        return apply(chosen, snapshot, now if time_s is None else time_s, self._behind)
+        return self._applied(chosen, Edited.of(snapshot), time_s)
+
+    @torch.no_grad()
+    def _applied(self, edits: Sequence[Edit], before: Edited, time_s: float | None) -> Edited:
+        memory = self._memory
+        then = memory.seconds(memory.stamp_ns) if time_s is None else time_s
+        return apply(edits, before, then, self._behind, self._way)
 
     def scene(self, scene: QueryScene, layer: str) -> QueryScene:
         """What a question is about, in a layer.
@@ -87,14 +115,50 @@ class Shown:
             return scene
         return replace(scene, snapshot=self.at(scene.time_s if scene.past else None).snapshot)
 
+    def _way(self, edit: Edit, time_s: float) -> NDArray[np.float64]:
+        """How far [3] m the thing of an edit has gone since it was asked for, with its body.
+
+        Of a track without a body it is what its middle went.
+        """
+        region, nowhere = edit.region, np.zeros(3)
+        if region is None:
+            return nowhere
+        paths = self._memory.field.paths
+        body = next((one for one in region.bodies if one in paths), None)
+        if body is not None:
+            then, now = paths.at(body, edit.at_s), paths.at(body, time_s)
+            pivot = np.array([*edit.pivot, 1.0])
+            return np.asarray((now @ inverse(then) @ pivot - pivot)[:3])
+        for life in self._memory.tracker.lives:
+            if life.id in region.tracks:
+                then, now = (
+                    life.position_at(self._memory.stamp_at(one)) for one in (edit.at_s, time_s)
+                )
+                return now - then
+        return nowhere
+
+    @torch.no_grad()
+    def is_seen(self, snapshot: Snapshot, rows: Tensor) -> bool:
+        """Whether a view along the camera's way shows some rows (mask [N]) of a snapshot."""
+        camera = self._look_camera()
+        for pose in self._poses(some_of(snapshot, rows)):
+            (look,) = looks_at(snapshot, rows, camera, [pose], self._backend)
+            if int((look.thing >= _SHOWN).sum()) >= _SEEN_PX:
+                return True
+        return False
+
+    def _look_camera(self) -> PinholeCamera:
+        last = self._memory.viewpoint(None, 0)[0]
+        return last.camera.scaled(min(1.0, _LOOK_PX / last.camera.width))
+
     def _behind(self, snapshot: Snapshot, rows: Tensor) -> Snapshot:
         """What is guessed to be behind some rows of a snapshot."""
         removed = some_of(snapshot, rows)
-        last = self._memory.viewpoint(None, 0)[0]
-        camera = last.camera.scaled(min(1.0, _LOOK_PX / last.camera.width))
-        poses = self._poses(removed)
-        looks = looks_at(snapshot, rows, camera, poses, self._backend)
-        return guessed(some_of(snapshot, ~rows), removed, looks)
+        looks = looks_at(snapshot, rows, self._look_camera(), self._poses(removed), self._backend)
+        kept = some_of(snapshot, ~rows)
+        planes = guessed(kept, removed, looks)
+        rest = inpainted(joined([kept, planes]), looks, self._backend)
+        return joined([planes, rest])
 
     def _poses(self, removed: Snapshot) -> list[Pose]:
         """Poses of the camera's way that look at the thing, spread over it."""

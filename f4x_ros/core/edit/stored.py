@@ -16,8 +16,8 @@ from f4x_ros.core.edit.inserted import COLUMNS, checked_rows
 from f4x_ros.core.edit.region import Region
 from f4x_ros.core.errors import CorruptError
 
-VERSION = 1
-"""Of the section."""
+VERSION = 2
+"""Of the section; 2: bodies, and where a transform was made. 1 is read as well."""
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -37,12 +37,15 @@ def arrays_of(edits: Sequence[Edit]) -> Arrays:
             "since_s": one.since_s if math.isfinite(one.since_s) else None,
             "until_s": one.until_s if math.isfinite(one.until_s) else None,
             "text": one.text,
+            "at_s": one.at_s,
+            "pivot": list(one.pivot),
         }
         if one.region is not None:
             row |= {
                 "name": one.region.name,
                 "tracks": list(one.region.tracks),
                 "things": list(one.region.things),
+                "bodies": list(one.region.bodies),
             }
             arrays[f"{number}.inside"] = one.region.inside
             arrays[f"{number}.outside"] = one.region.outside
@@ -68,8 +71,8 @@ def edits_of(arrays: Mapping[str, NDArray[Any]]) -> list[Edit]:
         version = head["version"]
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptError(f"the section of edits has no version ({error})") from error
-    if version != VERSION:
-        raise CorruptError(f"the section of edits has version {version!r}, expected {VERSION}")
+    if version not in (1, VERSION):
+        raise CorruptError(f"the section of edits has version {version!r}, expected 1 or {VERSION}")
     try:
         return [_edit(number, row, arrays) for number, row in enumerate(head["edits"])]
     except (KeyError, TypeError) as error:
@@ -86,11 +89,13 @@ def _edit(number: int, row: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]
             tuple(int(one) for one in row["tracks"]),
             tuple(int(one) for one in row["things"]),
             str(row["name"]),
+            tuple(int(one) for one in row.get("bodies", ())),
         )
     rows = None
     if row["kind"] == "insert":
         given = {name: arrays[f"{number}.{name}"] for name in COLUMNS}
         rows = checked_rows(given, f"insertion {number}")
+    x, y, z = (float(one) for one in row.get("pivot", (0.0, 0.0, 0.0)))
     since, until, color = row["since_s"], row["until_s"], row["color"]
     return Edit(
         kind=row["kind"],
@@ -102,4 +107,6 @@ def _edit(number: int, row: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]
         since_s=-math.inf if since is None else float(since),
         until_s=math.inf if until is None else float(until),
         text=str(row["text"]),
+        at_s=float(row.get("at_s", 0.0)),
+        pivot=(x, y, z),
     )

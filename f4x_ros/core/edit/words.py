@@ -8,7 +8,7 @@ passed over: then the wish is not understood, and which part of it is said.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from f4x_ros.core.ask.dialogue.moments import without_time
 from f4x_ros.core.ask.dialogue.normal import normal
@@ -24,8 +24,8 @@ MAX_LETTERS = 500
 CAN_DO = (
     "remove a thing, make it a colour, move it (a distance to the left, right, up, down, towards "
     "or away from the camera or along +x ... -z, to (x, y, z), or on / next to another thing), "
-    "turn it by degrees, scale it by a factor, copy it (like move), extract it to FILE.ply, insert "
-    "FILE at (x, y, z), undo"
+    "turn it by degrees, scale it by a factor, copy it (like move), extract it to FILE.ply or "
+    "FILE.f4x, insert FILE at (x, y, z), undo"
 )
 """What the grammar understands, for people."""
 
@@ -64,6 +64,7 @@ class Wish:
         factor: of a scale.
         file: of an extraction or an insertion.
         when: at which moment the thing is looked for, or the span the edit is for.
+        anyway: whatever the look at the selection finds ("... anyway").
     """
 
     kind: str
@@ -74,6 +75,7 @@ class Wish:
     factor: float = 1.0
     file: str = ""
     when: When = field(default_factory=When)
+    anyway: bool = False
 
 
 _N = r"-?\d+(?:\.\d+)?"
@@ -112,6 +114,9 @@ def read_wish(text: str) -> Wish:
     """
     check_length("edit", text, MAX_LETTERS)
     check_letters(text)
+    plain = re.sub(r"[\s,]+(?:anyway|all the same|regardless)[\s.!]*$", "", text, flags=re.I)
+    if plain != text:
+        return replace(read_wish(plain), anyway=True)
     if (filed := _with_file(text)) is not None:
         return filed
     plain, when = without_time(normal(text))

@@ -8,7 +8,8 @@ times, and what any view teaches is kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from dataclasses import field as dc_field
 from typing import Any, NamedTuple
@@ -148,6 +149,9 @@ class BodyPaths:
     def __len__(self) -> int:
         return len(self._paths)
 
+    def __contains__(self, body: int) -> bool:
+        return body in self._paths
+
     def new_id(self) -> int:
         """An id that no body has had."""
         self._next += 1
@@ -162,6 +166,16 @@ class BodyPaths:
         self._count += not needless
         if self._count > MAX_POSES:
             self._thin()
+
+    def some(self, bodies: Collection[int]) -> BodyPaths:
+        """A copy of the paths of some bodies; those without one are left out."""
+        made = BodyPaths()
+        for body in sorted(set(bodies) & self._paths.keys()):
+            path = self._paths[body]
+            made._paths[body] = deepcopy(path)
+            made._count += path.count
+        made._next = self._next
+        return made
 
     def drop(self, body: int) -> None:
         """Forget a path: what carries this body's id has never moved."""
@@ -185,6 +199,14 @@ class BodyPaths:
         """`T_map_body` at a time."""
         places, quats = self._paths[body].at(np.array([time_s]))
         return poses.from_quaternion(places[0], quats[0])
+
+    def reach_m(self, body: int) -> float:
+        """How far a body's origin got from its first place; 0 of one that has no path."""
+        path = self._paths.get(body)
+        if path is None:
+            return 0.0
+        places = path.places[: path.count]
+        return float(np.linalg.norm(places - places[0], axis=1).max())
 
     def away(self, time_s: float) -> list[int]:
         """Bodies that were elsewhere at a time than where they came to rest."""

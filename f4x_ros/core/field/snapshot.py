@@ -18,6 +18,7 @@ from f4x_ros.core.observe import apply
 from f4x_ros.core.render import RenderOutput, render
 
 MIN_OPACITY = 0.3  # fainter Gaussians are neither points of a cloud nor parts of an object
+_LEAST = 1e-6  # m of a width, and off 0 and 1 of an opacity, that are written down
 EMPTY_ALPHA = 0.05  # below this a pixel has no depth
 
 
@@ -77,6 +78,10 @@ _COLUMNS = (
     "seen_s",
 )
 
+# (what an id of a track is depends on the map)
+_AS_THEY_ARE = ("means", "quats", "colors", "latents", "latent_weights", "latent_vars",
+                "piece_ids", "body_ids", "seen_s")  # fmt: skip
+
 
 def take_snapshot(
     field: GaussianField, time_s: float | None = None, *, blocks: Iterable[int] | None = None
@@ -124,6 +129,18 @@ def _placed(rows: dict[str, Tensor], paths: BodyPaths, time_s: float) -> dict[st
     if moved is not None:
         rows["means"], rows["quats"] = moved.means(rows["means"]), moved.turned(rows["quats"])
     return rows
+
+
+def columns_of(snapshot: Snapshot, time_s: float) -> dict[str, Tensor]:
+    """Columns of a table from a snapshot of a time; its Gaussians were always there."""
+    opacities = snapshot.opacities.clamp(_LEAST, 1 - _LEAST)
+    count, device = len(snapshot), snapshot.means.device
+    return {
+        **{name: getattr(snapshot, name) for name in _AS_THEY_ARE},
+        "log_scales": snapshot.scales.clamp(min=_LEAST).log(),
+        "logit_opacities": torch.logit(opacities),
+        "placed_s": torch.full((count,), time_s, dtype=torch.float64, device=device),
+    }
 
 
 def some_of(snapshot: Snapshot, rows: Tensor) -> Snapshot:

@@ -163,6 +163,12 @@ class Life:
             last_seen_ns=last_seen_ns,
         )
 
+    def position_at(self, stamp_ns: int) -> NDArray[np.float64]:
+        """[3] m, where it was; before its first state and after its last it rests there."""
+        places = self.rows["values"][:, _POSITION]
+        stamps = (self.rows["stamp_ns"] - stamp_ns).astype(np.float64)
+        return np.array([np.interp(0.0, stamps, column) for column in places.T])
+
     def forget_before(self, stamp_ns: int) -> None:
         """Drop the states that no moment from a stamp on needs."""
         needed = int(np.searchsorted(self.rows["stamp_ns"], stamp_ns, side="right")) - 1

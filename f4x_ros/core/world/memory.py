@@ -22,7 +22,7 @@ from f4x_ros.core.errors import BadInputError, NotReadyError
 from f4x_ros.core.features.base import FeatureExtractor
 from f4x_ros.core.features.distil import Distiller
 from f4x_ros.core.features.heads import Heads
-from f4x_ros.core.field import GaussianField, Snapshot, take_snapshot
+from f4x_ros.core.field import GaussianField, Snapshot, columns_of, take_snapshot
 from f4x_ros.core.files import PageFolder, map_file
 from f4x_ros.core.mapping import Followed, Mapper, MappingCounts
 from f4x_ros.core.motion import (
@@ -112,6 +112,10 @@ class Memory:
     def seconds(self, stamp_ns: int) -> float:
         """Seconds since the field's first frame."""
         return (stamp_ns - self.cameras.origin_ns) / 1e9 if len(self.cameras) else 0.0
+
+    def stamp_at(self, time_s: float) -> int:
+        """The stamp of a time in seconds of the field."""
+        return self.cameras.origin_ns + round(time_s * 1e9)
 
     @property
     def recent_s(self) -> float:
@@ -348,6 +352,27 @@ class Memory:
         self, path: Path, prompts: PromptSet, edits: Mapping[str, NDArray[Any]] | None = None
     ) -> None:
         """Write the map (without keyframes) and its edits to one file, whole or not at all."""
+        self._write(path, prompts, self.field, self.tracker, edits or {})
+
+    def save_part(self, path: Path, prompts: PromptSet, part: Snapshot, time_s: float) -> None:
+        """Write some Gaussians, as they are at a time, as a map of their own.
+
+        It has their features, the camera's way and exposures, and the motion of bodies; what has
+        none was there always. Tracks and what was there at other times are not in it.
+        """
+        field = GaussianField(self._config.field.latent_dim, self._config.field.max_bytes)
+        field.present.append(columns_of(part, time_s))
+        field.paths = self.field.paths.some(torch.unique(part.body_ids).tolist())
+        self._write(path, prompts, field, Tracker(self._config.tracks, 1), {})
+
+    def _write(
+        self,
+        path: Path,
+        prompts: PromptSet,
+        field: GaussianField,
+        tracker: Tracker,
+        edits: Mapping[str, NDArray[Any]],
+    ) -> None:
         if not len(self.cameras):
             raise NotReadyError("there is no map to save: no frame has been processed yet")
         map_file.save(
@@ -355,11 +380,11 @@ class Memory:
             config=self._config,
             prompts=prompts,
             cameras=self.cameras,
-            field=self.field,
+            field=field,
             codec=self.distiller.codec,
-            tracker=self.tracker,
+            tracker=tracker,
             fingerprints=self.distiller.heads.fingerprints,
-            edits=edits or {},
+            edits=edits,
         )
 
     def restore(self, stored: map_file.StoredMap) -> None:

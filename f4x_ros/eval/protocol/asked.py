@@ -85,15 +85,22 @@ class Tally:
 
     def numbers(self) -> dict[str, Any]:
         """As in the report: shares 0..1, by kind with the chance of a guess."""
-        inside = [
-            held for question, answer in self.asked
-            if (held := question.in_interval(answer)) is not None
+        held = [
+            (question.kind, inside) for question, answer in self.asked
+            if (inside := question.in_interval(answer)) is not None
         ]  # fmt: skip
         outcomes = [answer.outcome for _, answer in self.asked]
         return {
             "right": self.right(),
             "asked": len(self.asked),
-            "in_interval": sum(inside) / len(inside) if inside else None,
+            "in_interval": sum(one for _, one in held) / len(held) if held else None,
+            "in_interval_per_kind": {
+                kind: {
+                    "held": sum(one for name, one in held if name == kind),
+                    "asked": sum(name == kind for name, _ in held),
+                }
+                for kind in dict.fromkeys(name for name, _ in held)
+            },
             "unsure": sum(one in ("unsure", "not present") for one in outcomes) / len(outcomes)
             if outcomes else None,
             "not_understood": sum(one == "not understood" for one in outcomes) / len(outcomes)

@@ -175,7 +175,7 @@ class MapScene:
         rests = not isinstance(thing, Followed) or not thing.ever_moved
         if rests or state is None or covered >= _COVERED * (span[1] - span[0]):
             return thing
-        return self._spotted_in(words, state)
+        return self._spotted_in(words, state, ns)
 
     def things_at(self, stamp_ns: int) -> Sequence[Thing]:
         """What was followed then, and things of everyday kinds beside it; see `Scene`."""
@@ -215,7 +215,7 @@ class MapScene:
                     for one, other in taken
                 ):
                     continue
-                thing = self._spotted_in(result.prompt, state_of(track, stamp_ns))
+                thing = self._spotted_in(result.prompt, state_of(track, stamp_ns), stamp_ns)
                 taken.append((thing, track))
                 made.append(thing)
         return made
@@ -241,14 +241,14 @@ class MapScene:
         state = state_of(track, stamp_ns)
         if (followed := self._followed_there(words, stamp_ns, state)) is not None:
             return followed
-        return self._spotted_in(words, state)
+        return self._spotted_in(words, state, stamp_ns)
 
-    def _spotted_in(self, words: str, state: State) -> Spotted:
+    def _spotted_in(self, words: str, state: State, stamp_ns: int) -> Spotted:
         """The thing that words found in a place, the same one at each call."""
         for one in self._spotted:
             if one.words == words and overlap(one.box, state) >= _SAME:
                 return one
-        made = Spotted(self, -len(self._spotted) - 1, words, state)
+        made = Spotted(self, -len(self._spotted) - 1, words, state, stamp_ns)
         self._spotted.append(made)
         return made
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ _WHOLE = 1.06  # of a box that leaves out 2 % of the points at each side and the
 _BOX_SIGMA = 0.14  # of a box's middle, share of its size: what the filter does not know
 _LEAST_SIGMA_M = 0.05
 _LEAST_SIGMA_MPS = 0.05
+_FASTEST_MPS = 3.0  # what is farther away a moment later is another thing
 _ASKED_EVERY_NS, _MOST_ASKED = 250_000_000, 40  # words cost a question of the map at each moment
 
 
@@ -111,13 +113,29 @@ class Followed:
 class Spotted:
     """A thing that words found at a moment; at others the words are asked again."""
 
-    def __init__(self, owner: Owner, number: int, words: str, box: State) -> None:
+    def __init__(self, owner: Owner, number: int, words: str, box: State, stamp_ns: int) -> None:
         self._owner = owner
         self.id, self.name, self.words, self.box = number, words, words, box
+        self._stamp_ns = stamp_ns
 
     def state_at(self, stamp_ns: int) -> State | None:
-        """What the words find then, nearest to where they found it."""
-        return self._owner.spotted_at(self.words, stamp_ns, self.box)
+        """What the words find then, nearest to where it must be by what they found in between."""
+        return self._owner.spotted_at(self.words, stamp_ns, self._expected(stamp_ns))
+
+    def _expected(self, stamp_ns: int) -> State:
+        """Where it is by going on as it did, step by step from the moment it was found at."""
+        steps, rest = divmod(abs(stamp_ns - self._stamp_ns), _ASKED_EVERY_NS)
+        if steps > _MOST_ASKED:
+            return self.box
+        way = _ASKED_EVERY_NS if stamp_ns > self._stamp_ns else -_ASKED_EVERY_NS
+        last, step = self.box, np.zeros(3)
+        for number in range(1, steps + (rest > 0)):
+            goal = replace(last, center=last.center + step)
+            now = self._owner.spotted_at(self.words, self._stamp_ns + number * way, goal)
+            far = _FASTEST_MPS * _ASKED_EVERY_NS / 1e9
+            if now is not None and np.linalg.norm(now.center - last.center) <= far:
+                last, step = now, now.center - last.center
+        return replace(last, center=last.center + step)
 
     def track_at(self, stamp_ns: int) -> Track | None:
         """The same as a `Track` without an id, of which nothing is known of how it is turned."""
