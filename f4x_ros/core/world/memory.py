@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from f4x_ros.core.motion import Pace, Trajectory, gone_beside, note_moving_thing
 from f4x_ros.core.motion.bodies import Bodies
 from f4x_ros.core.objects import GIVEN_UP, Grouper, Tracker, track_objects
 from f4x_ros.core.observe import Exposure, ExposureTrack, View, make_view
+from f4x_ros.core.world.camera_depth import TOLERANCE, CameraDepth
 from f4x_ros.core.world.camera_pose import CameraPose
 from f4x_ros.core.world.recall import Elsewhere, promising
 
@@ -70,9 +71,14 @@ class Memory:
             block_m=config.field.block_m,
             pages=self._pages,
         )
-        self.mapper = Mapper(self.field, config.mapping, backend)
+        if config.depth.source == "motion":
+            coarse = max(config.mapping.depth_tolerance, TOLERANCE)
+            self._mapping = replace(config.mapping, depth_tolerance=coarse)
+        else:
+            self._mapping = config.mapping
+        self.mapper = Mapper(self.field, self._mapping, backend)
         self.bodies = Bodies(
-            self.field.paths, config.mapping.depth_tolerance, backend, config.mapping.seed
+            self.field.paths, self._mapping.depth_tolerance, backend, config.mapping.seed
         )
         self.exposures = ExposureTrack(device, learn=config.mapping.exposure)
         self.tracker = Tracker(config.tracks, first_id)
@@ -84,7 +90,8 @@ class Memory:
         self._elsewhere = Elsewhere()
         self.mapped = 0  # frames that were not held out
         self._pace = Pace()
-        self.camera_pose = CameraPose(config.pose, config.mapping.seed)
+        self.camera_pose = CameraPose(config.pose, config.depth, config.mapping.seed)
+        self.camera_depth = CameraDepth(config.depth, self.camera_pose.mono)
 
     # --- time ----------------------------------------------------------------------------------
 
@@ -155,9 +162,10 @@ class Memory:
     # --- frames --------------------------------------------------------------------------------
 
     def posed(self, frame: Frame) -> Frame:
-        """The frame with the pose that the map takes; errors as `Perception.process`."""
+        """The frame with the pose and the depth that the map takes; errors as there."""
         self._check(frame)
-        return self.camera_pose.posed(frame, has_map=bool(len(self.trajectory)))
+        frame = self.camera_pose.posed(frame, has_map=bool(len(self.trajectory)))
+        return self.camera_depth.given_to(frame, self.camera_pose.estimate)
 
     def take_in(
         self, frame: Frame, clock: StageClock, between: Callable[[], None], *, hold_out: bool
@@ -183,9 +191,10 @@ class Memory:
         return counts
 
     def _check(self, frame: Frame) -> None:
-        if frame.depth is None:
+        if frame.depth is None and self._config.depth.source == "given":
             raise BadInputError(
-                "frame has no depth, expected RGB-D: connect a registered depth image"
+                "frame has no depth, expected RGB-D: connect a registered depth image, or set "
+                "depth.source=motion"
             )
         if len(self.trajectory) and frame.stamp_ns <= self.stamp_ns:
             raise BadInputError(
@@ -199,7 +208,7 @@ class Memory:
         interval_s = self._pace.interval_s
         with clock("prepare"):
             exposure = self.exposures.begin(time_s)
-            view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
+            view = make_view(frame, time_s, self._mapping, self._device, exposure)
         with clock("map"):
             counts = self.mapper.integrate(
                 view, interval_s, self._in_sight(), between,
@@ -248,7 +257,7 @@ class Memory:
     def _note_seen(self, frame: Frame, time_s: float) -> None:
         """What a held-out frame shows is in sight, though nothing is learned from it."""
         exposure = Exposure.neutral(self._device, learn=False)
-        view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
+        view = make_view(frame, time_s, self._mapping, self._device, exposure)
         self.mapper.pass_by(view, self._pace.interval_s, self._in_sight(), self.bodies.pass_by)
 
     def best_at_rest(self, prompts: PromptSet) -> Tensor | None:

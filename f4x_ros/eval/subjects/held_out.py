@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from f4x_ros.core.data import Frame, PinholeCamera, Pose
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.eval.metrics.common import depth_errors_m, mean_or_none, median_or_none, psnr_db
+from f4x_ros.eval.metrics.common import (
+    depth_errors_m,
+    depth_ratios,
+    mean_or_none,
+    median_or_none,
+    psnr_db,
+)
 
 _PERFECT_DB = 100.0  # stands for the infinity of two equal pictures, so that means exist
 
@@ -24,6 +30,8 @@ class Quality(NamedTuple):
     psnr_db: float | None  # mean over the frames
     depth_median_error_m: float | None  # over the pixels of all frames
     frames: int  # compared
+    depth_scale: float | None = None  # depth of the map by measured depth, median over all pixels
+    depth_relative_error: float | None = None  # median over all pixels after this scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +108,7 @@ class HeldOut:
 
         Only pixels that show something count; a frame without any is not compared.
         """
-        psnrs, errors = [], []
+        psnrs, errors, ratios = [], [], []
         for kept in self._kept:
             seen = kept.observed()
             if not seen.any():
@@ -110,4 +118,11 @@ class HeldOut:
             depth = kept.depth()  # (0, no reading, where nothing was seen)
             if depth is not None:
                 errors.append(depth_errors_m(view, depth))
-        return Quality(mean_or_none(psnrs), median_or_none(errors), len(psnrs))
+                ratios.append(depth_ratios(view, depth))
+        scale = median_or_none(ratios)
+        relative = None
+        if scale is not None:
+            relative = median_or_none([np.abs(one / np.float32(scale) - 1) for one in ratios])
+        return Quality(
+            mean_or_none(psnrs), median_or_none(errors), len(psnrs), scale, relative
+        )

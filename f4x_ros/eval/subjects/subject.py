@@ -85,10 +85,13 @@ class Subject(Protocol):
     Attributes:
         encoder: name of the feature extractor.
         finds_pose: it estimates where the camera is, and is told the first pose alone.
+        finds_depth: it measures how deep frames are; with `finds_pose` it is told poses until it
+            has begun, which say how large everything is.
     """
 
     encoder: str
     finds_pose: bool
+    finds_depth: bool
 
     def understood(self, texts: Sequence[str]) -> list[str]:
         """Those of the texts that the encoder accepts as a prompt, in their order."""
@@ -170,6 +173,7 @@ class LibrarySubject:
         self._recorder: RunRecorder | None = None
         self.encoder = perception.encoder
         self.finds_pose = not perception.needs_pose
+        self.finds_depth = not perception.needs_depth
 
     def understood(self, texts: Sequence[str]) -> list[str]:
         return understood_by(self._perception, texts)

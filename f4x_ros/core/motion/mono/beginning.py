@@ -24,12 +24,12 @@ from f4x_ros.core.motion.mono.two_views import first_points, motions, turn_betwe
 DBG=0
 _KEPT = 60  # pictures that wait, at most
 _COMMON, _COMMON_SHARE = 50, 0.35  # corners that two pictures must have in common
-_PARALLAX = 0.012  # radians that corners must move beside a turn before two views are tried
+_PARALLAX, _NOISES = 0.004, 2.0  # radians, and deviations, that corners must move beside a turn
 _BETWEEN = 6  # pictures between the two that are adjusted with them
 _LEAST_POINTS = 30
-_MORE = 1.1  # parallax grows by such a factor before it is tried again
+_MORE = 1.15  # parallax grows by such a factor before it is tried again
 _STEPS = 8
-_DISTINCT = 1.12  # another motion must fit worse than the best by such a factor
+_DISTINCT = 1.2  # another motion must fit worse than the best by such a factor
 _SAME = 0.9  # cosine of directions that are one
 _UNSURE = 0.05  # radians of the direction of the motion, at most
 _AGREES = 3.0  # deviations
@@ -96,7 +96,7 @@ class Beginning:
         picture.turn = first.turn @ turn.T
         self.parallax = float(np.median(left))
         self._keep(picture)
-        if self.parallax < max(_PARALLAX, _MORE * self._tried):
+        if self.parallax < max(_PARALLAX, _NOISES * noise, _MORE * self._tried):
             return None
         self._tried = self.parallax
         return self._adjusted(first, picture, rows, turn, noise)

@@ -50,6 +50,7 @@ _WINDOW, _HELD = 7, 6  # keyframes that are adjusted, and older ones that hold t
 _ALIKE = 6  # keyframes that are tried to find back
 _RECOGNISED = 25
 _LEAST_S = 1e-3
+_LATEST = 24  # keyframes whose poses are told
 
 
 class MonoOdometry:
@@ -99,6 +100,10 @@ class MonoOdometry:
     def measures(self) -> bool:
         """Whether distances are known."""
         return bool(self.keyframes)
+
+    def latest_poses(self) -> dict[int, Pose]:
+        """`T_map_camera` of the latest keyframes by stamp, as they are known by now."""
+        return {one.stamp_ns: one.T_map_camera for one in self.keyframes[-_LATEST:]}
 
     def depths_m(self) -> Array:
         """Depth [N] of the points that the last frame has shown."""
