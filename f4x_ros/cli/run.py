@@ -88,9 +88,7 @@ def run(options: argparse.Namespace) -> int:
     with RunRecorder(
         perception, out, holdout_every=options.holdout, source=source.name
     ) as recorder:
-        feed = Feed(
-            source, needs_pose=perception.needs_pose, needs_depth=perception.needs_depth
-        )
+        feed = Feed(source, needs_pose=perception.needs_pose, needs_depth=perception.needs_depth)
         failure = _process(feed, recorder, len(source), source.name)
         if failure is not None and not recorder.frames:
             raise failure  # what lies in the folder stays as it is

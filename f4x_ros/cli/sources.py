@@ -74,9 +74,7 @@ def flags_of(chosen: dict[str, Any]) -> list[str]:
     ]
 
 
-def open_recording(
-    spec: str, chosen: dict[str, Any], lens: dict[str, Any] | None = None
-) -> Source:
+def open_recording(spec: str, chosen: dict[str, Any], lens: dict[str, Any] | None = None) -> Source:
     """Open a source; `chosen` (`topic_options`) is for bags alone, `lens` for pictures alone.
 
     Raises:

@@ -76,9 +76,7 @@ def _read(path: Path, width: int, height: int) -> Calibration:
         raise BadInputError(f"calibration {str(path)!r}: no such file")
     if path.suffix.lower() not in (".yaml", ".yml"):
         K = checked_matrix(str(path), "the matrix", read_matrix(path, 3), width, height)
-        return Calibration(
-            PinholeCamera.from_opencv(K, width, height), K, np.empty(0), np.eye(3)
-        )
+        return Calibration(PinholeCamera.from_opencv(K, width, height), K, np.empty(0), np.eye(3))
     info = _info(path)
     if (info.width, info.height) != (width, height):
         raise BadInputError(

@@ -48,7 +48,9 @@ class PictureFolder(Source):
         folder = _folder_of(self.path)
         self._images = list_images(folder)
         if len(self._images) < _FEWEST:
-            raise BadInputError(f"{folder}: {len(self._images)} pictures, expected {_FEWEST} or more")
+            raise BadInputError(
+                f"{folder}: {len(self._images)} pictures, expected {_FEWEST} or more"
+            )
         super().__init__(self.path.name, stamps_at_rate(len(self._images), rate_hz))
         self._size = usual_size(self._images, read_rgb)
         height, width = self._size

@@ -77,9 +77,10 @@ class VideoFile(Source):
             raise BadInputError(f"video {self.path}: {error.strerror}") from error
         reader = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
         if empty or not reader.isOpened():
+            what = "an empty file" if empty else "it cannot be opened"
             raise BadInputError(
-                f"video {self.path}: {'an empty file' if empty else 'it cannot be opened'}, expected "
-                "one that OpenCV's FFmpeg decodes, such as MP4 with H.264 or MPEG-4"
+                f"video {self.path}: {what}, expected one that OpenCV's FFmpeg decodes, such as "
+                "MP4 with H.264 or MPEG-4"
             )
         there, bgr = reader.read()
         if not there:

@@ -60,8 +60,8 @@ class CameraDepth:
             said.append(
                 f"The camera was nearly still, not lost, in {self.assumed} frames: it is taken to "
                 f"turn on its place, and everything to be {self._config.scene_m:g} m away "
-                "(depth.scene_m), what moves a quarter nearer. Colours, masks and turns of that part mean something, distances "
-                "do not."
+                "(depth.scene_m), what moves a quarter nearer. Colours, masks and turns of that "
+                "part mean something, distances do not."
             )
         return said
 

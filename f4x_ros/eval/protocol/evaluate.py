@@ -86,9 +86,7 @@ def evaluate(
         return _evaluate_world(source, subject, progress)
     costs = Costs()
     subject.begin(subject.understood(["red thing", "blue thing", "green thing", "yellow thing"]))
-    feed = Feed(
-        source, needs_pose=not subject.finds_pose, needs_depth=not subject.finds_depth
-    )
+    feed = Feed(source, needs_pose=not subject.finds_pose, needs_depth=not subject.finds_depth)
     feed.run(lambda frame: costs.add(subject.process(frame)), progress)
     source.left_out = feed.left_out
     run = subject.finish()

@@ -123,6 +123,4 @@ class HeldOut:
         relative = None
         if scale is not None:
             relative = median_or_none([np.abs(one / np.float32(scale) - 1) for one in ratios])
-        return Quality(
-            mean_or_none(psnrs), median_or_none(errors), len(psnrs), scale, relative
-        )
+        return Quality(mean_or_none(psnrs), median_or_none(errors), len(psnrs), scale, relative)

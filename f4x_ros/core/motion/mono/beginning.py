@@ -21,7 +21,6 @@ from f4x_ros.core.motion.mono.bundle import (
 )
 from f4x_ros.core.motion.mono.two_views import first_points, motions, turn_between
 
-DBG=0
 _KEPT = 60  # pictures that wait, at most
 _COMMON, _COMMON_SHARE = 50, 0.35  # corners that two pictures must have in common
 _PARALLAX, _NOISES = 0.004, 2.0  # radians, and deviations, that corners must move beside a turn
@@ -138,9 +137,7 @@ class Beginning:
             guesses = [_between(first, one, last, pair[-1]) for one in pictures]
             for i, one in enumerate(pictures[1:-1], 1):
                 guesses[i] = _placed(guesses[i], one, ids, points, noise)
-            tried.append(
-                adjust(np.stack(guesses), points, seen, fixed, noise, _STEPS, INVERSE)
-            )
+            tried.append(adjust(np.stack(guesses), points, seen, fixed, noise, _STEPS, INVERSE))
         tried.sort(key=lambda one: one[2])
         # With the noise that corners really have, a wrong motion no longer fits.
         off, _ = residuals_of(*tried[0][:2], seen)
@@ -150,7 +147,6 @@ class Beginning:
             if not any(_same_way(poses[-1], other[0][-1]) for other in found):
                 found.append(adjust(poses, points, seen, fixed, noise, _STEPS, INVERSE))
         found.sort(key=lambda one: one[2])
-        if DBG: print([(round(f[2]),f[0][-1,:3,3].round(2)/np.linalg.norm(f[0][-1,:3,3])) for f in found],noise)
         poses, points, loss = found[0]
         if any(
             other[2] < _DISTINCT * loss and not _same_way(poses[-1], other[0][-1])
@@ -159,9 +155,7 @@ class Beginning:
             return None  # two motions explain what was seen
         off, z = residuals_of(poses, points, seen)
         bad = (np.linalg.norm(off, axis=1) > _AGREES * noise) | (z <= 0)
-        share = np.bincount(seen.point, bad, len(ids)) / np.bincount(
-            seen.point, minlength=len(ids)
-        )
+        share = np.bincount(seen.point, bad, len(ids)) / np.bincount(seen.point, minlength=len(ids))
         good = share < 0.3
         if good.sum() < max(_LEAST_POINTS, 0.5 * len(ids)):
             return None

@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 _LEAST_Z = 1e-3
 _FARTHEST = 1e-3  # inverse depth that a point has at least, in units of the first shift
 PLACES, INVERSE = (0, 1, 2), (0, 1, 3)
-"""What of a homogeneous point [x, y, z, w] is adjusted: its place, or its direction and 1 / depth."""
+"""What of a homogeneous point [x, y, z, w] is adjusted: its place, or direction and 1 / depth."""
 _CUT = 4.0  # residuals beyond so many deviations do not count at all
 
 

@@ -157,7 +157,8 @@ def _looked_up(swept: Swept, seen: Seen, kept: _Kept) -> Image:
     """Relative difference [h, w] to the depth an earlier picture has there; NaN = none."""
     assert kept.inverse_depth is not None
     height, width = swept.sure.shape
-    points = seen.camera.unproject(1 / swept.inverse_depth).reshape(-1, 3)
+    depth = (1 / swept.inverse_depth).astype(np.float32)
+    points = seen.camera.unproject(depth).reshape(-1, 3)
     T = inverse(kept.seen.T_map_camera) @ seen.T_map_camera
     local = points @ T[:3, :3].T + T[:3, 3]
     z = np.where(local[:, 2] > 1e-3, local[:, 2], np.nan)

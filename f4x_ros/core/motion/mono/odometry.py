@@ -202,9 +202,7 @@ class MonoOdometry:
             T = T_camera_first.copy()
             T[:3, 3] *= scale
             pose = T_map_first @ inverse(T)
-            keyframe = MonoKeyframe(
-                picture.stamp_ns, picture.grey, pose, picture.ids, picture.rays
-            )
+            keyframe = MonoKeyframe(picture.stamp_ns, picture.grey, pose, picture.ids, picture.rays)
             self._remember(keyframe)
         self._pose, self._stamp_ns = self.keyframes[-1].T_map_camera, stamp_ns
         a, b = self.keyframes[-2:]
@@ -257,9 +255,7 @@ class MonoOdometry:
             compared=float(len(off)),
             inliers=agreeing / len(off),
         )
-        return replace(
-            estimate, twist=self._velocity, twist_covariance=2 * unsure / dt**2
-        )
+        return replace(estimate, twist=self._velocity, twist_covariance=2 * unsure / dt**2)
 
     def _expected(self, last: Pose, predicted: Pose) -> NDArray[np.float32]:
         """Where corners may be in a picture taken from a predicted pose."""
@@ -279,9 +275,7 @@ class MonoOdometry:
         depths = self.depths_m()
         return float(np.median(depths)) if len(depths) else self._scene_m
 
-    def _placed(
-        self, points: Array, rays: Array, guess: Pose
-    ) -> tuple[Pose, Array, Array] | None:
+    def _placed(self, points: Array, rays: Array, guess: Pose) -> tuple[Pose, Array, Array] | None:
         """The pose from known points, its information and residuals; None if too few agree."""
         if len(points) < _LEAST:
             return None
@@ -331,9 +325,7 @@ class MonoOdometry:
     def _make_keyframe(self, stamp_ns: int, grey: NDArray[np.uint8]) -> None:
         assert self._pose is not None
         self._tracks.refill(grey)
-        self._remember(
-            MonoKeyframe(stamp_ns, grey, self._pose, self._tracks.ids, self._rays())
-        )
+        self._remember(MonoKeyframe(stamp_ns, grey, self._pose, self._tracks.ids, self._rays()))
         self._triangulate()
         self._adjust()
         self._pose = self.keyframes[-1].T_map_camera
@@ -386,9 +378,7 @@ class MonoOdometry:
             one.T_map_camera = inverse(T)
         off, z = residuals_of(poses, points, seen)
         bad = (np.linalg.norm(off, axis=1) > _WRONG * self._noise) | (z <= 0)
-        share = np.bincount(seen.point, bad, len(ids)) / np.bincount(
-            seen.point, minlength=len(ids)
-        )
+        share = np.bincount(seen.point, bad, len(ids)) / np.bincount(seen.point, minlength=len(ids))
         self._points.put(ids, points[:, :3])
         wrong = ids[share > 0.4]
         self._points.drop(wrong.tolist())

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -93,16 +95,19 @@ class CornerTracks:
 def _followed(
     before: Grey, grey: Grey, start: Pixels, guess: Pixels
 ) -> tuple[Pixels, NDArray[np.bool_]]:
-    options = dict(
-        winSize=_WINDOW, maxLevel=_LEVELS, criteria=_STOP, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
-    )
+    options: dict[str, Any] = {
+        "winSize": _WINDOW,
+        "maxLevel": _LEVELS,
+        "criteria": _STOP,
+        "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
+    }
     found, there, _ = cv2.calcOpticalFlowPyrLK(before, grey, start, guess.copy(), **options)
     back, again, _ = cv2.calcOpticalFlowPyrLK(grey, before, found, start.copy(), **options)
     height, width = grey.shape
     inside = (found >= _BORDER_PX).all(1)
     inside &= (found[:, 0] < width - _BORDER_PX) & (found[:, 1] < height - _BORDER_PX)
     near = np.linalg.norm(back - start, axis=1) < _BACK_PX
-    return found, (there[:, 0] > 0) & (again[:, 0] > 0) & near & inside
+    return np.asarray(found, np.float32), (there[:, 0] > 0) & (again[:, 0] > 0) & near & inside
 
 
 def _doubled(pixels: Pixels) -> NDArray[np.bool_]:
@@ -119,7 +124,7 @@ def _doubled(pixels: Pixels) -> NDArray[np.bool_]:
 
 def _carried_over(before: Grey, grey: Grey, pixels: Pixels) -> Pixels | None:
     """Pixels [N, 2] as the motion of most of the picture moves them; None if none is found."""
-    orb = cv2.ORB.create(800)
+    orb: Any = cv2.ORB_create(800)  # type: ignore[attr-defined]
     (points_a, signs_a), (points_b, signs_b) = (
         orb.detectAndCompute(one, None) for one in (before, grey)
     )
@@ -131,7 +136,7 @@ def _carried_over(before: Grey, grey: Grey, pixels: Pixels) -> Pixels | None:
     a = np.array([points_a[m.queryIdx].pt for m in matches], np.float32)
     b = np.array([points_b[m.trainIdx].pt for m in matches], np.float32)
     cv2.setRNGSeed(0)  # the same pictures, the same answer
-    H, _ = cv2.findHomography(a, b, cv2.RANSAC, 0.02 * grey.shape[1])
+    H: Any = cv2.findHomography(a, b, cv2.RANSAC, 0.02 * grey.shape[1])[0]
     if H is None:
         return None
     return cv2.perspectiveTransform(pixels[:, None], H)[:, 0].astype(np.float32)
