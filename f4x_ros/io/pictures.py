@@ -12,18 +12,24 @@ from f4x_ros.io.lens import Lens
 from f4x_ros.io.source import Source, stamps_at_rate
 
 _FEWEST = 2
+_OF_OTHERS = ("poses.txt", "transforms.json", "rgb.txt", "depth.txt")  # files of other layouts
 
 
 def is_picture_folder(path: Path) -> bool:
     """True for a folder with pictures in it, or in its ``images``, and no other known layout."""
     if not path.is_dir() or (path / "K.txt").exists() or (path / "masks").is_dir():
         return False
-    folder = _folder_of(path)
+    if any((path / name).exists() for name in _OF_OTHERS):
+        return False
+    folder = folder_of(path)
     others = [one for one in path.iterdir() if one.is_dir() and one != folder]
-    return not others and len(list_images(folder)) >= _FEWEST
+    pictures = [] if others else list_images(folder)
+    with_depth = any(".depth." in one.name or one.name.startswith("depth") for one in pictures)
+    return len(pictures) >= _FEWEST and not with_depth
 
 
-def _folder_of(path: Path) -> Path:
+def folder_of(path: Path) -> Path:
+    """Where the pictures of a folder lie: in its ``images``, or in itself."""
     return path / "images" if (path / "images").is_dir() else path
 
 
@@ -45,7 +51,7 @@ class PictureFolder(Source):
     ) -> None:
         """Index the folder; raises ValueError naming what does not fit."""
         self.path = Path(path)
-        folder = _folder_of(self.path)
+        folder = folder_of(self.path)
         self._images = list_images(folder)
         if len(self._images) < _FEWEST:
             raise BadInputError(
