@@ -302,7 +302,7 @@ def test_pixels_that_show_nothing_are_not_compared(tmp_path: Path) -> None:
     all_of_it = measured(black, depth, None)
     assert masked.psnr_db > all_of_it.psnr_db + 5
     nothing = measured(black, depth, np.zeros_like(observed))
-    assert nothing == (None, None, 0)
+    assert nothing == Quality(None, None, 0)
 
 
 def test_what_was_left_out_is_reported_with_reasons_stamps_and_how_it_was_read(

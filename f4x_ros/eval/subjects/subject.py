@@ -187,7 +187,9 @@ class LibrarySubject:
         return self._recorder.process(frame)
 
     def ask(self, text: str, stamp_ns: int = 0, view: Pose | None = None) -> Answer:
-        found = self._perception.query(text, stamp_ns=stamp_ns, view=view, want_cloud=False)
+        found = self._perception.query(
+            text, stamp_ns=self._known(stamp_ns), view=view, want_cloud=False
+        )
         unsure = found.presence is Presence.UNSURE
         return Answer(found.present, found.score, found.mask >= found.threshold, unsure)
 
@@ -195,11 +197,17 @@ class LibrarySubject:
         self, clicks: Sequence[Click], stamp_ns: int = 0, view: Pose | None = None
     ) -> NDArray[np.bool_]:
         given = as_arguments(clicks)
-        found = self._perception.segment(**given, stamp_ns=stamp_ns, view=view, want_cloud=False)
+        found = self._perception.segment(
+            **given, stamp_ns=self._known(stamp_ns), view=view, want_cloud=False
+        )
         return np.asarray(found.mask >= found.threshold)
 
     def render(self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int) -> RenderedView:
-        return self._perception.render(camera, T_map_camera, stamp_ns)
+        return self._perception.render(camera, T_map_camera, self._known(stamp_ns))
+
+    def _known(self, stamp_ns: int) -> int:
+        """A moment before the map began, as frames may be without depth at first, is its first."""
+        return max(stamp_ns, self._perception.span_ns[0]) if stamp_ns else 0
 
     def cloud(self) -> NDArray[np.float32] | None:
         return self._perception.cloud().xyz
