@@ -70,7 +70,7 @@ def test_a_guessed_lens_is_said_and_a_known_one_is_used(clip: Path) -> None:
 
 @pytest.mark.parametrize("fov", [0.5, 171.0, -60.0, float("nan")])
 def test_an_angle_that_no_camera_has_is_refused(clip: Path, fov: float) -> None:
-    with pytest.raises(BadInputError, match="fov is .*, expected 1 to 170 degrees"):
+    with pytest.raises(BadInputError, match=r"fov is .*, expected 1 to 170 degrees"):
         open_source(clip, fov=fov)
 
 

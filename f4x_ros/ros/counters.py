@@ -18,6 +18,7 @@ COUNTERS = (
             *("depth_without_calibration", "depth_not_registered", "frames_unusable"),
             *("calibrations_unusable", "poses_unusable", "poses_of_other_frames"),
             *("transforms_unusable", "depth_without_reading", "frames_of_a_lost_camera"),
+            "frames_before_depth",
             *("superseded", "queue_full", "failed", "stopped"),
         )
     ),
