@@ -104,4 +104,4 @@ class CameraDepth:
         moving = self._movers.update(frame.rgb)
         rays = np.linalg.norm(frame.camera.pixel_rays(), axis=2)
         depth = self._config.scene_m * np.where(moving, _IN_FRONT, 1.0) / rays
-        return depth.astype(np.float32)
+        return np.asarray(depth, np.float32)

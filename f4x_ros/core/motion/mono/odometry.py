@@ -243,7 +243,7 @@ class MonoOdometry:
         agreeing = int((off < _AGREES).sum())
         if self._is_new(agreeing):
             self._make_keyframe(stamp_ns, grey)
-        unsure = np.linalg.inv(information + 1e-9 * np.eye(6))
+        unsure = _inverted(information)
         self._covariance = about_map_axes(unsure, self._pose)
         few = agreeing < 2 * _LEAST
         estimate = PoseEstimate(
@@ -415,12 +415,15 @@ class MonoOdometry:
             self._tracks.keep(found[2] < _WRONG)
             self._pose, self._stamp_ns, self._bad = inverse(found[0]), stamp_ns, 0
             self._velocity = np.zeros(6)
-            self._covariance = about_map_axes(
-                np.linalg.inv(found[1] + 1e-9 * np.eye(6)), self._pose
-            )
+            self._covariance = about_map_axes(_inverted(found[1]), self._pose)
             self._make_keyframe(stamp_ns, grey)
             return PoseEstimate(
                 stamp_ns, TrackingState.TRACKING, self._pose, self._covariance, relocalised=True,
                 compared=float(len(points)), inliers=float((found[2] < _AGREES).mean()),
             )  # fmt: skip
         return lost
+
+
+def _inverted(information: Array) -> Array:
+    """The covariance [6, 6] of a pose; large where nothing holds it."""
+    return np.asarray(np.linalg.inv(information + 1e-9 * np.eye(6)), np.float64)
