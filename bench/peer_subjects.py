@@ -91,6 +91,7 @@ class Contestant(ABC):
 
     encoder = "none"
     finds_pose = False  # frames come with the pose of the camera
+    finds_depth = False
 
     def __init__(self) -> None:
         """Ready for the first frame."""

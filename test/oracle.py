@@ -32,6 +32,7 @@ class Oracle:
 
     encoder = "oracle"
     finds_pose = False
+    finds_depth = False
 
     def __init__(self, world: World, errs: str = "") -> None:
         self.world, self.errs = world, errs

@@ -28,6 +28,7 @@ from rosbags.rosbag2 import StoragePlugin
 from f4x_ros.cli import main as cli
 from f4x_ros.io.bag_topics import CAMERA_INFO, IMAGE, POSE_STAMPED, TF
 from f4x_ros.io.survey import timing
+from f4x_ros.viz.video import VideoWriter
 
 FRAMES = 12
 
@@ -205,7 +206,7 @@ def test_a_tum_sequence_is_listed_with_what_lacks(
     assert "1 of 6 rows have no pose of 7 finite numbers, the first at 1700000000.1" in found
 
 
-def test_pictures_with_masks_are_listed_and_said_not_to_map(
+def test_pictures_with_masks_are_listed_and_mapped_by_motion(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, pixel in (("images", (9, 9, 9)), ("masks", 255)):
@@ -213,8 +214,28 @@ def test_pictures_with_masks_are_listed_and_said_not_to_map(
         shape = (6, 8, 3) if name == "images" else (6, 8)
         cv2.imwrite(str(tmp_path / name / "0.png"), np.full(shape, pixel, np.uint8))
     code, text = doctor(capsys, tmp_path)
-    assert code == 1
-    assert problems(text) == ["1 of 1 frames tried have no depth, and cannot be mapped"]
+    assert code == 0
+    assert "Colour alone: f4x run finds poses and depth by the camera's motion." in text
+    assert "1 frames can be mapped" in text
+
+
+def test_a_video_and_pictures_alone_are_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index in range(3):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((6, 8, 3), 40 * index, np.uint8))
+    code, text = doctor(capsys, tmp_path)
+    assert code == 0
+    assert "pictures alone" in text
+    assert "3 frames can be mapped" in text
+    clip = tmp_path / "clip.mp4"
+    with VideoWriter(clip, (32, 24), 10.0) as writer:
+        for index in range(4):
+            writer.write(np.full((24, 32, 3), 40 * index, np.uint8))
+    code, text = doctor(capsys, clip)
+    assert code == 0
+    assert "4 frames can be mapped" in text
+    assert "is guessed" in text
 
 
 def test_what_is_no_recording_is_refused_in_one_line(

@@ -80,6 +80,7 @@ class NodeSubject:
         self._cloud: Any = None
         self.encoder = config.features.extractor
         self.finds_pose = False  # the camera publishes its pose
+        self.finds_depth = False  # ... and its depth
 
     def __enter__(self) -> NodeSubject:
         own_domain("f4x eval --ros")

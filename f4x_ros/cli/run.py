@@ -16,16 +16,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from f4x_ros.cli.prompts import KNOWS, chosen_prompts, speaker, use_prompts
-from f4x_ros.cli.sources import SOURCE_HELP, add_topic_arguments, topic_options
+from f4x_ros.cli.sources import (
+    SOURCE_HELP,
+    add_lens_arguments,
+    add_topic_arguments,
+    lens_options,
+    topic_options,
+)
 from f4x_ros.cli.table import table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from f4x_ros.core.config import Config
     from f4x_ros.core.data import Frame
     from f4x_ros.eval.subjects.feed import Feed
     from f4x_ros.eval.subjects.report import Report
     from f4x_ros.eval.subjects.run_recorder import RunRecorder
+    from f4x_ros.io.source import Source
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--config", metavar="FILE", help="options in YAML, or ROS parameters")
     add_topic_arguments(parser)
+    add_lens_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -57,8 +66,10 @@ def run(options: argparse.Namespace) -> int:
     from f4x_ros.cli.sources import Part, open_recording, prepared
 
     config, configured = read_settings(options.config, options.assignments)
-    opened = open_recording(options.source, topic_options(options))
+    opened = open_recording(options.source, topic_options(options), lens_options(options))
     Part(opened, options.start, options.frames)  # says what is wrong before anything is loaded
+    config, chosen = from_motion(opened, config, options.assignments)
+    opened.remarks += chosen
     extractor = config.features.extractor
     prompts = chosen_prompts(options.prompt, options.prompts_file, configured, extractor)
     if speaker(extractor) in KNOWS:
@@ -77,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     with RunRecorder(
         perception, out, holdout_every=options.holdout, source=source.name
     ) as recorder:
-        feed = Feed(source, needs_pose=perception.needs_pose)
+        feed = Feed(source, needs_pose=perception.needs_pose, needs_depth=perception.needs_depth)
         failure = _process(feed, recorder, len(source), source.name)
         if failure is not None and not recorder.frames:
             raise failure  # what lies in the folder stays as it is
@@ -95,6 +106,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"f4x: what was mapped cannot be saved: {error}", file=sys.stderr)
             raise failure from error
     say_remarks(source.name, source.remarks[said:])  # what only the frames have shown
+    say_remarks(source.name, perception.remarks)
     _print_report(report, feed.why)
     saved = recorder.path("map.f4x")
     shown = f"Results are in {out}; f4x view {saved} shows the map in a browser."
@@ -102,6 +114,30 @@ def run(options: argparse.Namespace) -> int:
     if failure is not None:
         raise failure
     return 0
+
+
+def from_motion(
+    source: Source, config: Config, assignments: Sequence[str]
+) -> tuple[Config, list[str]]:
+    """Options with which a source without depth is mapped all the same, and what was chosen.
+
+    Videos and pictures alone have neither depth nor poses; what is set by hand stays.
+    """
+    from f4x_ros.io.davis import DavisFolder
+    from f4x_ros.io.pictures import PictureFolder
+    from f4x_ros.io.video import VideoFile
+
+    if not isinstance(source, (VideoFile, PictureFolder, DavisFolder)):
+        return config, []
+    named = {one.split("=")[0] for one in assignments}
+    wanted = {"depth.source": "motion", "pose.source": "odometry"}
+    changed = {key: value for key, value in wanted.items() if key not in named}
+    if not changed:
+        return config, []
+    said = " ".join(f"{key}={value}" for key, value in changed.items())
+    return type(config).from_dotted({**config.to_dotted(), **changed}), [
+        f"It has colour alone, so {said} is taken."
+    ]
 
 
 def say_remarks(name: str, remarks: list[str]) -> int:

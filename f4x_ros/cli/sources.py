@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SOURCE_HELP = (
     "a drawn world (demo, tabletop, livingroom, corridor, warehouse, crowd, random:SEED), an RGB-D "
-    "or TUM folder, or a ROS 2 bag"
+    "or TUM folder, a ROS 2 bag, a video, or a folder of pictures"
 )
 
 #: Flags that name what is what in a bag, the options of `BagSource` they stand for, and their help.
@@ -53,6 +53,22 @@ def add_topic_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_lens_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags that say what lens took pictures that say nothing of it."""
+    group = parser.add_argument_group("lens of a video or of pictures alone (guessed if not known)")
+    group.add_argument("--fov", type=float, metavar="DEGREES", help="horizontal field of view")
+    group.add_argument(
+        "--calibration", metavar="FILE",
+        help="3x3 numbers, or YAML as ROS's camera_calibration writes it",
+    )  # fmt: skip
+
+
+def lens_options(options: argparse.Namespace) -> dict[str, Any]:
+    """The options of `VideoFile` and the like that were given by flags."""
+    given = {"fov": options.fov, "calibration": options.calibration}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def topic_options(options: argparse.Namespace) -> dict[str, Any]:
     """The options of `BagSource` that were given by flags."""
     given = {
@@ -85,8 +101,10 @@ def flags_of(chosen: dict[str, Any]) -> list[str]:
     ]
 
 
-def open_recording(spec: str, chosen: dict[str, Any]) -> Source:
+def open_recording(spec: str, chosen: dict[str, Any], lens: dict[str, Any] | None = None) -> Source:
     """Open a source; `chosen` (`topic_options`) is for bags alone, but for the cameras.
+
+    `lens` is for pictures alone.
 
     Raises:
         BadInputError: the source is not as expected, or topics are named and it is no bag.
@@ -94,7 +112,7 @@ def open_recording(spec: str, chosen: dict[str, Any]) -> Source:
     from f4x_ros.sim import open_source
 
     check_chosen(spec, chosen)
-    return open_source(spec, **chosen)
+    return open_source(spec, **chosen, **(lens or {}))
 
 
 def check_chosen(spec: str, chosen: dict[str, Any]) -> None:

@@ -59,6 +59,27 @@ class PoseConfig:
 
 
 @dataclass(frozen=True)
+class DepthConfig:
+    """Who knows how deep a picture is."""
+
+    source: str = option(
+        "given", "given: each frame brings its depth image; motion: it is measured by the camera's "
+        "own motion, and depth images are ignored",
+        choices=("given", "motion"),
+    )  # fmt: skip
+    scene_m: float = option(
+        2.0, "if depth and pose both come from pictures: median distance of what is seen first, "
+        "which gives everything its size; only poses of the first frames know better",
+        low=0.01, high=1000,
+    )  # fmt: skip
+    still_s: float = option(
+        3.0, "seconds without parallax, if depth and pose both come from pictures, after which "
+        "the camera is said to be nearly still, and everything taken to be depth.scene_m away",
+        low=0, high=1e6,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class MappingConfig:
     """How frames become Gaussians."""
 
@@ -175,6 +196,7 @@ class Config:
     field: FieldConfig = FieldConfig()
     map: MapConfig = MapConfig()
     pose: PoseConfig = PoseConfig()
+    depth: DepthConfig = DepthConfig()
     mapping: MappingConfig = MappingConfig()
     features: FeaturesConfig = FeaturesConfig()
     query: QueryConfig = QueryConfig()

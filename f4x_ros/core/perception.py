@@ -228,6 +228,22 @@ class Perception:
         return self.config.pose.source != "odometry"
 
     @property
+    def needs_depth(self) -> bool:
+        """Whether frames must come with depth."""
+        return self.config.depth.source == "given"
+
+    @property
+    def remarks(self) -> list[str]:
+        """What was taken for granted of the frames so far, in sentences."""
+        return self._memory.camera_depth.remarks
+
+    @property
+    def scale_given(self) -> bool:
+        """Whether lengths of the map are metres, and not chosen for want of any known length."""
+        mono = self._memory.camera_pose.mono
+        return mono is None or mono.scale_given
+
+    @property
     def camera_pose(self) -> PoseEstimate | None:
         """What is known of the last frame's pose; None before it, and where poses are given."""
         return self._memory.camera_pose.estimate
@@ -241,7 +257,7 @@ class Perception:
         Raises:
             ValueError: no depth, or a stamp before that of the last one; poses are given.
         """
-        if self.needs_pose or frame.depth is None:
+        if self.needs_pose or (frame.depth is None and self.needs_depth):
             raise BadInputError(
                 "a frame can be followed if it has depth and pose.source is 'odometry', expected "
                 "both"
@@ -286,9 +302,9 @@ class Perception:
         """Take in one frame and describe it from the field.
 
         Args:
-            frame: RGB-D with a pose, or without one if `pose.source` is odometry; stamps must grow
-                from call to call. Of several cameras, those of each must grow, and none may lie
-                before the last one of another.
+            frame: RGB-D with a pose, or without one if `pose.source` is odometry, or without depth
+                if `depth.source` is motion; stamps must grow from call to call. Of several cameras,
+                those of each must grow, and none may lie before the last one of another.
             outputs: what to compute; everything if not given.
             hold_out: do not map the frame, only describe it (for measuring the map).
             between: called between two small steps of the frame (an optimiser step, a pass of an
@@ -298,7 +314,8 @@ class Perception:
 
         Raises:
             ValueError: no depth, no pose, or a stamp that does not follow the last one.
-            BadSampleError: with `pose.source` odometry, the camera is lost; nothing was mapped.
+            BadSampleError: with `pose.source` odometry, the camera is lost; with `depth.source`
+                motion, it has not moved yet; nothing was mapped.
         """
         if self._busy:
             raise RuntimeError("process was called from inside of process")

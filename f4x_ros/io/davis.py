@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from f4x_ros.core.data import Frame, PinholeCamera
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.io.images import check_size, list_images, other_files, read_rgb, usual_size
+from f4x_ros.io.lens import GUESSED_FOV_DEG, Lens, camera_of_fov
 from f4x_ros.io.source import Source, stamps_at_rate
 
 #: Horizontal field of view of the nominal camera.
-NOMINAL_FOV_RAD = math.radians(60.0)
+NOMINAL_FOV_RAD = math.radians(GUESSED_FOV_DEG)
 
 
 def is_davis_folder(path: Path) -> bool:
@@ -35,12 +36,14 @@ class DavisFolder(Source):
       "A benchmark dataset and evaluation methodology for video object segmentation", CVPR 2016);
       whatever else moves counts as background.
 
-    There is no depth and no pose, so the frames can be watched and segmented but not mapped. The
-    camera is nominal, for want of a calibration: 60 degrees wide, square pixels, principal point in
-    the middle. Stamps are ``1 / rate_hz`` apart, starting at ``START_NS``.
+    There is no depth and no pose: motion has to tell them. Without `fov` (degrees) or a file of a
+    `calibration` the camera is nominal, see `Lens`: 60 degrees wide, square pixels, principal point
+    in the middle. Stamps are ``1 / rate_hz`` apart, starting at ``START_NS``.
     """
 
-    def __init__(self, path: str | Path, *, rate_hz: float = 24.0) -> None:
+    def __init__(
+        self, path: str | Path, *, rate_hz: float = 24.0, fov: float = 0.0, calibration: str = ""
+    ) -> None:
         """Index the folder; raises ValueError naming the file or count that does not fit."""
         self.path = Path(path)
         if not is_davis_folder(self.path):
@@ -57,13 +60,19 @@ class DavisFolder(Source):
         super().__init__(self.path.name, stamps_at_rate(len(self._images), rate_hz))
         self.remarks += other_files(self.path / "images") + other_files(self.path / "masks")
         self._size = usual_size(self._images, read_rgb)
+        height, width = self._size
+        lens = Lens(width, height, fov, calibration)
+        self._rectifier = lens.rectifier
+        self.remarks += lens.remarks
 
     def load(self, index: int) -> Frame:
         rgb = read_rgb(self._images[index])
         check_size(self._images[index], rgb, self._size, "images_of_other_size")
-        height, width = rgb.shape[:2]
         return Frame(
-            stamp_ns=int(self.stamps_ns[index]), rgb=rgb, camera=nominal_camera(width, height)
+            stamp_ns=int(self.stamps_ns[index]),
+            rgb=self._rectifier.color(rgb),
+            camera=self._rectifier.camera,
+            observed=self._rectifier.observed,
         )
 
     def moving_mask(self, index: int) -> NDArray[np.bool_]:
@@ -87,5 +96,4 @@ class DavisFolder(Source):
 
 def nominal_camera(width: int, height: int) -> PinholeCamera:
     """A camera 60 degrees wide with square pixels and the principal point in the middle."""
-    focal = width / 2 / math.tan(NOMINAL_FOV_RAD / 2)
-    return PinholeCamera(width, height, focal, focal, width / 2, height / 2)
+    return camera_of_fov(width, height, GUESSED_FOV_DEG)

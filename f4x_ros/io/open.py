@@ -13,18 +13,21 @@ from f4x_ros.core.errors import BadInputError
 from f4x_ros.io.bags import BagSource, is_bag
 from f4x_ros.io.cameras import CamerasSource, check_names
 from f4x_ros.io.davis import DavisFolder, is_davis_folder
+from f4x_ros.io.pictures import PictureFolder, is_picture_folder
 from f4x_ros.io.rgbd_folder import RgbdFolder, is_rgbd_folder
 from f4x_ros.io.source import Source
 from f4x_ros.io.tum import TumFolder, is_tum_folder
 from f4x_ros.io.unopened import describe
+from f4x_ros.io.video import VideoFile, is_video
 
 
 def open_source(spec: str | Path, **options: Any) -> Source:
     """Open a recording.
 
     Args:
-        spec: a folder laid out like `RgbdFolder`, `TumFolder` or `DavisFolder`; or a ROS 2 bag,
-            given as its folder or as a ``.mcap`` or ``.db3`` file (`BagSource`).
+        spec: a folder laid out like `RgbdFolder`, `TumFolder` or `DavisFolder`; a ROS 2 bag,
+            given as its folder or as a ``.mcap`` or ``.db3`` file (`BagSource`); a video
+            (`VideoFile`); or a folder of pictures alone (`PictureFolder`).
         options: passed to the source's constructor, e.g. ``rate_hz=15.0``;
             ``cameras=("front", "left")`` for several, see `open_cameras`.
 
@@ -49,7 +52,8 @@ def open_source(spec: str | Path, **options: Any) -> Source:
     raise BadInputError(
         f"source {str(spec)!r}: {describe(path, _is_recording)}; expected an RGB-D folder "
         "(images/, K.txt), a TUM folder (rgb.txt, depth.txt), a DAVIS folder "
-        "(images/, masks/), a ROS 2 bag (metadata.yaml, *.mcap, *.db3) or a drawn world ('demo', "
+        "(images/, masks/), a ROS 2 bag (metadata.yaml, *.mcap, *.db3), a video (*.mp4), a folder "
+        "of pictures or a drawn world ('demo', "
         "'random:7', 'tabletop:320x240:150:noisy')"
     )
 
@@ -94,6 +98,8 @@ def reader_of(path: Path) -> tuple[type[Source], Path] | None:
         TumFolder: is_tum_folder,
         DavisFolder: is_davis_folder,
         BagSource: is_bag,
+        VideoFile: is_video,
+        PictureFolder: is_picture_folder,
     }
     for kind, is_one in kinds.items():
         if is_one(path):

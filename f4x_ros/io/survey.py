@@ -145,10 +145,18 @@ def survey(path: str | Path, chosen: Mapping[str, Any] | None = None) -> Survey:
     from f4x_ros.io.bags import BagSource
     from f4x_ros.io.davis import DavisFolder
     from f4x_ros.io.open import open_source, reader_of
+    from f4x_ros.io.pictures import PictureFolder
     from f4x_ros.io.rgbd_folder import RgbdFolder
     from f4x_ros.io.survey_bag import survey_bag
-    from f4x_ros.io.survey_folder import survey_davis, survey_rgbd, survey_tum
+    from f4x_ros.io.survey_folder import (
+        survey_davis,
+        survey_pictures,
+        survey_rgbd,
+        survey_tum,
+        survey_video,
+    )
     from f4x_ros.io.tum import TumFolder
+    from f4x_ros.io.video import VideoFile
 
     found = reader_of(Path(path).expanduser())
     if found is None:
@@ -157,13 +165,24 @@ def survey(path: str | Path, chosen: Mapping[str, Any] | None = None) -> Survey:
     kind, where = found
     if kind is BagSource:
         return survey_bag(where, dict(chosen or {}))
-    of_folders = {RgbdFolder: survey_rgbd, TumFolder: survey_tum, DavisFolder: survey_davis}
+    of_folders: dict[type[Source], Callable[[Path], Survey]] = {
+        RgbdFolder: survey_rgbd,
+        TumFolder: survey_tum,
+        DavisFolder: survey_davis,
+        PictureFolder: survey_pictures,
+        VideoFile: survey_video,
+    }
     return of_folders[kind](where)
 
 
-def try_frames(survey: Survey, source: Source) -> None:
-    """What the opened source says of itself, and whether some of its frames can be decoded."""
+def try_frames(survey: Survey, source: Source, *, colour_alone: bool = False) -> None:
+    """What the opened source says of itself, and whether some of its frames can be decoded.
+
+    Of a source of `colour_alone` depth and pose are not missed: motion tells them.
+    """
     survey.notes += source.remarks
+    if colour_alone:
+        survey.notes.append("Colour alone: f4x run finds poses and depth by the camera's motion.")
     survey.frames = len(source)
     there = source.frames_there
     for reason, count, first_ns in source.left_out:
@@ -173,6 +192,8 @@ def try_frames(survey: Survey, source: Source) -> None:
         survey.problems.append(f"only {len(source)} of {there} pictures make a frame")
     wanted = sorted(set(np.linspace(0, len(source) - 1, _SAMPLES).astype(int).tolist()))
     lacks = _lacks(survey, source, wanted)
+    if colour_alone:
+        lacks = {what: count for what, count in lacks.items() if what == "decoded"}
     for what, count in lacks.items():
         if what == "decoded":
             survey.problems.append(f"{count} of {len(wanted)} frames tried cannot be decoded")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is in a folder of pictures: RGB-D, TUM, DAVIS."""
+"""What is in a folder of pictures (RGB-D, TUM, DAVIS, pictures alone) or a video."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import numpy as np
 
 from f4x_ros.io.davis import DavisFolder
 from f4x_ros.io.images import list_images
+from f4x_ros.io.pictures import PictureFolder, folder_of
 from f4x_ros.io.rgbd_folder import RgbdFolder
 from f4x_ros.io.source import Source
 from f4x_ros.io.survey import Survey, Table, say_timing, timing, try_frames
 from f4x_ros.io.text_rows import read_rows
 from f4x_ros.io.tum import TumFolder
 from f4x_ros.io.tum_files import is_title
+from f4x_ros.io.video import VideoFile
 
 _LOOKED_AT = 50  # pictures of a folder, evenly spaced, whose size is read
 _NAMED = 3  # files that a problem names
@@ -58,7 +60,27 @@ def survey_davis(path: Path) -> Survey:
                 _picture_row(survey, f"{name}/", list_images(path / name))
             )
         )
-    survey.attempt(lambda: _open(survey, DavisFolder(path)))
+    survey.attempt(lambda: _open(survey, DavisFolder(path), colour_alone=True))
+    return survey
+
+
+def survey_pictures(path: Path) -> Survey:
+    """Of a folder of pictures and nothing else."""
+    survey = Survey("pictures alone")
+    files = Table("Files", ("what", "number", "size and type", "first", "last"))
+    survey.tables.append(files)
+    folder = folder_of(path)
+    survey.attempt(
+        lambda: files.rows.append(_picture_row(survey, f"{folder.name}/", list_images(folder)))
+    )
+    survey.attempt(lambda: _open(survey, PictureFolder(path), colour_alone=True))
+    return survey
+
+
+def survey_video(path: Path) -> Survey:
+    """Of a video."""
+    survey = Survey("video")
+    survey.attempt(lambda: _open(survey, VideoFile(path), colour_alone=True))
     return survey
 
 
@@ -76,9 +98,9 @@ def survey_tum(path: Path) -> Survey:
     return survey
 
 
-def _open(survey: Survey, source: Source) -> None:
+def _open(survey: Survey, source: Source, *, colour_alone: bool = False) -> None:
     with source:
-        try_frames(survey, source)
+        try_frames(survey, source, colour_alone=colour_alone)
 
 
 def _picture_row(survey: Survey, name: str, files: list[Path]) -> tuple[str, ...]:

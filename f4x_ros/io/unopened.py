@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from f4x_ros.io.images import is_picture
+from f4x_ros.io.video import SUFFIXES
 
-_VIDEO = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
 _PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst", ".zstd", ".lz4")
 _MAP = (".f4x", ".ply", ".npz", ".pt", ".pth", ".safetensors")
 _BAG = (".mcap", ".db3")
@@ -25,7 +25,6 @@ _DATA_SETS = (
     (("image_2",), "KITTI", "image_2/, without depth"),
 )
 _LAYOUT = "f4x reads images/, depth/ (16-bit PNG, millimetres), K.txt and poses.txt"
-_NO_POSES = "colour alone, without the depth, calibration and poses that a map is made from"
 
 
 def describe(path: Path, is_recording: Callable[[Path], bool]) -> str:
@@ -62,8 +61,8 @@ def _file(path: Path) -> str:
             f"it is a ROS 1 bag; make a ROS 2 bag of it with 'rosbags-convert --src {path.name} "
             f"--dst {path.stem}'"
         )
-    if suffix in _VIDEO:
-        return f"it is a video: {_NO_POSES}"
+    if suffix in SUFFIXES:
+        return "it is a video, which is to be named itself"
     if is_picture(path):
         return "it is one picture"
     if suffix in _PACKED:
@@ -102,7 +101,10 @@ def _folder(path: Path, is_recording: Callable[[Path], bool]) -> str:
     if any(".depth." in p.name or p.name.startswith("depth") for p in pictures):
         return f"it holds colour and depth in one folder, as 7-Scenes: {_LAYOUT}"
     if len(pictures) * 2 > len(inside):
-        return f"it holds {len(pictures)} pictures such as {pictures[0].name}: {_NO_POSES}"
+        return (
+            f"it holds {len(pictures)} pictures such as {pictures[0].name}: {_LAYOUT}, or two or "
+            "more pictures and nothing else"
+        )
     recordings = [p.name for p in inside if is_recording(p)]
     if recordings:
         return f"it holds recordings, of which one has to be named: {_some(recordings)}"

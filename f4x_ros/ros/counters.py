@@ -19,7 +19,7 @@ COUNTERS = (
             *("calibrations_unusable", "poses_unusable", "poses_of_other_frames"),
             *("transforms_unusable", "depth_without_reading", "frames_of_a_lost_camera"),
             *("images_without_right", "right_without_image", "right_with_repeated_stamp"),
-            *("pairs_swapped", "pairs_that_do_not_fit"),
+            *("pairs_swapped", "pairs_that_do_not_fit", "frames_before_depth"),
             *("superseded", "queue_full", "failed", "stopped", "frames_of_earlier_maps"),
         )
     ),

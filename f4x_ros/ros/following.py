@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from f4x_ros.core.data import Frame, Percept
 from f4x_ros.core.errors import BadSampleError
 from f4x_ros.core.perception import Perception
+from f4x_ros.core.world.camera_depth import NO_PARALLAX
 from f4x_ros.core.world.camera_pose import LOST
 from f4x_ros.ros.complaints import Complaints
 from f4x_ros.ros.frames import BadFrameError
@@ -96,9 +97,9 @@ class Following:
         try:
             return process(look_and_go_on)
         except BadSampleError as error:
-            if error.reason != LOST:
+            if error.reason not in (LOST, NO_PARALLAX):
                 raise
-            self._complaints.left_out(LOST, job.ns, str(error))
+            self._complaints.left_out(error.reason, job.ns, str(error))
             return None
 
     def _look_at_one(self, before_ns: int | None = None) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from f4x_ros.core.config import PoseConfig
+from f4x_ros.core.config import DepthConfig, PoseConfig
 from f4x_ros.core.data import Frame, Pose
 from f4x_ros.core.errors import BadInputError, BadSampleError, UnsupportedError, shown
-from f4x_ros.core.motion.odometry import Odometry, PoseEstimate
+from f4x_ros.core.motion.mono import MonoOdometry
+from f4x_ros.core.motion.odometry import Odometry, PoseEstimate, TrackingState
+from f4x_ros.core.world.camera_depth import NO_PARALLAX, WHY_NO_PARALLAX
 
 LOST = "frames_of_a_lost_camera"
 """Reason under which frames are counted whose pose nobody knows."""
@@ -26,10 +28,17 @@ class CameraPose:
         estimate: of the last frame; None before the first, and where poses are given.
         start: `T_map_camera` [4, 4] where odometry begins if the first frame does not say; None:
             the map begins at the camera, see `odometry.START`.
+        mono: what estimates the pose where there is no depth; None elsewhere.
     """
 
-    def __init__(self, config: PoseConfig, seed: int) -> None:
-        self._odometry = Odometry(config.keyframes, seed) if config.source == "odometry" else None
+    def __init__(self, config: PoseConfig, depth: DepthConfig, seed: int) -> None:
+        self.mono: MonoOdometry | None = None
+        self._odometry: Odometry | MonoOdometry | None = None
+        if config.source == "odometry" and depth.source == "motion":
+            self.mono = MonoOdometry(config.keyframes, depth.scene_m, depth.still_s)
+            self._odometry = self.mono
+        elif config.source == "odometry":
+            self._odometry = Odometry(config.keyframes, seed)
         self.estimate: PoseEstimate | None = None
         self.start: Pose | None = None
         self._followed: dict[int, PoseEstimate] = {}  # by stamp, of frames that may be mapped
@@ -50,12 +59,13 @@ class CameraPose:
         """The frame with the pose that the map is to take.
 
         Args:
-            frame: with depth.
+            frame: with depth, unless motion measures it.
             has_map: there is a map, so that a first pose cannot be chosen freely.
 
         Raises:
             BadInputError: there is no pose, and one is needed.
-            BadSampleError: nobody knows where the camera is (reason `LOST`).
+            BadSampleError: nobody knows where the camera is (reason `LOST`), or there is no
+                depth yet to begin with (reason `NO_PARALLAX`).
         """
         if self._odometry is None:
             if frame.T_map_camera is None:
@@ -67,6 +77,8 @@ class CameraPose:
         self.estimate = self.follow(frame, has_map=has_map)
         for stamp_ns in [ns for ns in self._followed if ns <= frame.stamp_ns]:
             del self._followed[stamp_ns]
+        if self.estimate.state is TrackingState.BEGINNING:
+            raise BadSampleError(NO_PARALLAX, WHY_NO_PARALLAX)
         if self.estimate.T_map_camera is None:
             raise BadSampleError(LOST, WHY_LOST if self.begun else WHY_NOT_BEGUN)
         return replace(frame, T_map_camera=self.estimate.T_map_camera)

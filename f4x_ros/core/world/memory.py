@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from f4x_ros.core.motion import (
 from f4x_ros.core.motion.bodies import Bodies
 from f4x_ros.core.objects import GIVEN_UP, Grouper, Tracker, track_objects
 from f4x_ros.core.observe import Exposure, View, make_view
+from f4x_ros.core.world.camera_depth import TOLERANCE, CameraDepth
 from f4x_ros.core.world.camera_pose import CameraPose
 from f4x_ros.core.world.recall import Elsewhere, promising
 
@@ -86,9 +87,14 @@ class Memory:
             block_m=config.field.block_m,
             pages=self._pages,
         )
-        self.mapper = Mapper(self.field, config.mapping, backend)
+        if config.depth.source == "motion":
+            coarse = max(config.mapping.depth_tolerance, TOLERANCE)
+            self._mapping = replace(config.mapping, depth_tolerance=coarse)
+        else:
+            self._mapping = config.mapping
+        self.mapper = Mapper(self.field, self._mapping, backend)
         self.bodies = Bodies(
-            self.field.paths, config.mapping.depth_tolerance, backend, config.mapping.seed
+            self.field.paths, self._mapping.depth_tolerance, backend, config.mapping.seed
         )
         self.cameras = Cameras(device, learn=config.mapping.exposure, order=order)
         self.tracker = Tracker(config.tracks, first_id)
@@ -98,7 +104,8 @@ class Memory:
         self._elsewhere = Elsewhere()
         self.mapped = 0  # frames that were not held out
         self._newest_s = float("-inf")  # time of the last view
-        self.camera_pose = CameraPose(config.pose, config.mapping.seed)
+        self.camera_pose = CameraPose(config.pose, config.depth, config.mapping.seed)
+        self.camera_depth = CameraDepth(config.depth, self.camera_pose.mono)
         self._looks_here = 0  # frames that were encoded since one showed something new
         self._not_looked_at = 0  # Gaussians that came since the last one
 
@@ -182,9 +189,10 @@ class Memory:
     # --- frames --------------------------------------------------------------------------------
 
     def posed(self, frame: Frame) -> Frame:
-        """The frame with the pose that the map takes; errors as `Perception.process`."""
+        """The frame with the pose and the depth that the map takes; errors as there."""
         self._check(frame)
-        return self.camera_pose.posed(frame, has_map=bool(len(self.cameras)))
+        frame = self.camera_pose.posed(frame, has_map=bool(len(self.cameras)))
+        return self.camera_depth.given_to(frame, self.camera_pose.estimate)
 
     def take_in(
         self, frame: Frame, clock: StageClock, between: Callable[[], None], *, hold_out: bool
@@ -211,9 +219,10 @@ class Memory:
         return counts
 
     def _check(self, frame: Frame) -> None:
-        if frame.depth is None:
+        if frame.depth is None and self._config.depth.source == "given":
             raise BadInputError(
-                "frame has no depth, expected RGB-D: connect a registered depth image"
+                "frame has no depth, expected RGB-D: connect a registered depth image, or set "
+                "depth.source=motion"
             )
         self.cameras.check(frame)
 
@@ -228,7 +237,7 @@ class Memory:
         interval_s = camera.pace.interval_s
         with clock("prepare"):
             exposure = camera.exposures.begin(time_s)
-            view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
+            view = make_view(frame, time_s, self._mapping, self._device, exposure)
         with clock("map"):
             counts = self.mapper.integrate(
                 view, interval_s, self._in_sight(), between,
@@ -289,7 +298,7 @@ class Memory:
     def _note_seen(self, camera: CameraMemory, frame: Frame, time_s: float) -> None:
         """What a held-out frame shows is in sight, though nothing is learned from it."""
         exposure = Exposure.neutral(self._device, learn=False)
-        view = make_view(frame, time_s, self._config.mapping, self._device, exposure)
+        view = make_view(frame, time_s, self._mapping, self._device, exposure)
         self.mapper.pass_by(view, camera.pace.interval_s, self._in_sight(), self.bodies.pass_by)
 
     def best_at_rest(self, prompts: PromptSet) -> Tensor | None:

@@ -59,6 +59,17 @@ def depth_errors_m(view: RenderedView, truth: NDArray[np.float32]) -> NDArray[np
     return np.asarray(errors, np.float32)[:: max(1, len(errors) // _DEPTH_SAMPLES)]
 
 
+def depth_ratios(view: RenderedView, truth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Depth of the map by measured depth [n], where `depth_errors_m` has errors; raises like it."""
+    if view.depth.shape != truth.shape:
+        raise BadInputError(
+            f"depths have shapes {view.depth.shape} and {truth.shape}, expected one"
+        )
+    both = (truth > 0) & (view.depth > 0) & (view.alpha > SOLID_ALPHA)
+    ratios = view.depth[both] / truth[both]
+    return np.asarray(ratios, np.float32)[:: max(1, len(ratios) // _DEPTH_SAMPLES)]
+
+
 def median_or_none(parts: Sequence[NDArray[np.float32]]) -> float | None:
     """The median of all numbers of all arrays; None if there is none."""
     together = np.concatenate(parts) if parts else np.zeros(0)

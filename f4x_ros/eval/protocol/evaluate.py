@@ -31,6 +31,7 @@ from f4x_ros.eval.protocol.questions import (
     ask_everything,
 )
 from f4x_ros.eval.protocol.rig import evaluate_rig
+from f4x_ros.eval.subjects.camera_path import CameraPath
 from f4x_ros.eval.subjects.feed import Feed
 from f4x_ros.eval.subjects.report import Report
 from f4x_ros.eval.subjects.subject import Subject, is_held_out
@@ -92,7 +93,7 @@ def evaluate(
         return _evaluate_world(source, subject, progress)
     costs = Costs()
     subject.begin(subject.understood(["red thing", "blue thing", "green thing", "yellow thing"]))
-    feed = Feed(source, needs_pose=not subject.finds_pose)
+    feed = Feed(source, needs_pose=not subject.finds_pose, needs_depth=not subject.finds_depth)
     feed.run(lambda frame: costs.add(subject.process(frame)), progress)
     source.left_out = feed.left_out
     run = subject.finish()
@@ -111,16 +112,19 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
     subject.begin([phrase.text for phrase in standing])
     scores, pictures, costs = FrameScores(world, standing), _Pictures(), Costs()
     at_the_time = PhraseIou()
+    begun = False
     for index in range(len(world)):
         frame, truth = world[index], world.truth(index)
         if subject.finds_pose:  # told where the map lies, and nothing else
-            frame = replace(frame, T_map_camera=None if index else truth.T_map_camera)
+            told = index == 0 or (subject.finds_depth and not begun)
+            frame = replace(frame, T_map_camera=truth.T_map_camera if told else None)
         try:
             observed = subject.process(frame)
         except BadSampleError as error:  # the camera is lost: there is nothing to compare
             world.left_out.add(error.reason, 1, frame.stamp_ns)
             progress(index + 1)
             continue
+        begun = True
         costs.add(observed)
         scores.add(truth, observed, subject.predictions())
         if is_held_out(index) and observed.color is not None:
@@ -145,7 +149,7 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
         "predictions": _predictions(scores),
         "points": _points(world, subject),
         "history": {} if events is None else dataclasses.asdict(scores.moves(events)),
-        "camera": _camera(scores) | _lost(subject, run),
+        "camera": _camera(scores) | _lost(subject, run) | _scaled(subject, scores),
         "geometry": geometry,
         "render": render,
         "cost": costs.numbers(run),
@@ -235,6 +239,17 @@ def _camera(scores: FrameScores) -> Numbers:
 
 def _lost(subject: Subject, run: Report) -> Numbers:
     return {"lost_frames": run.get("lost_frames")} if subject.finds_pose else {}
+
+
+def _scaled(subject: Subject, scores: FrameScores) -> Numbers:
+    """Of a subject that had to find sizes, too: the path's error after the best scale."""
+    if not (subject.finds_pose and subject.finds_depth):
+        return {}
+    path = CameraPath()
+    for true, estimated in scores.poses():
+        path.add(estimated, true)
+    after, scale = path.scaled()
+    return {"ate_scaled_rmse_m": after, "scale": scale, "path_m": path.errors().path_m}
 
 
 def _tracks(scores: TrackScores) -> Numbers:

@@ -204,6 +204,10 @@ class FrameScores:
         """Events against what truly moved, of all things that ever move."""
         return move_scores(true_moves(self._movers, self._unseen), events)
 
+    def poses(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """True and used pose [4, 4] of each frame that had both."""
+        return list(zip(self._poses, self._used, strict=False))
+
     def camera(self) -> CameraScores | None:
         """The path of the camera; None if the subject does not say which pose it used."""
         if len(self._used) < len(self._poses):

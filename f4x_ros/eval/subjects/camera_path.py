@@ -28,11 +28,13 @@ class CameraPath:
     Attributes:
         lost: frames of a camera that was lost.
         weak: frames whose pose was held badly.
+        still: frames of a camera without depth that was nearly still.
     """
 
     def __init__(self) -> None:
         self.lost = 0
         self.weak = 0
+        self.still = 0
         self._rows: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         self._every = 1
         self._count = 0
@@ -50,6 +52,26 @@ class CameraPath:
         """Estimated and given [N, 3] metres; NaN where none was given."""
         both = np.array(self._rows, np.float64).reshape(-1, 2, 3)
         return both[:, 0], both[:, 1]
+
+    def scaled(self) -> tuple[float | None, float | None]:
+        """RMSE [m] after the best motion with scale (Umeyama 1991), and that scale.
+
+        The scale takes the estimated path to the given one; None with fewer than three poses.
+        """
+        estimated, given = self.positions()
+        known = np.isfinite(given).all(1)
+        estimated, given = estimated[known], given[known]
+        if len(given) < 3:
+            return None, None
+        ours, theirs = estimated - estimated.mean(0), given - given.mean(0)
+        left, sizes, right = np.linalg.svd(theirs.T @ ours)
+        signs = np.array([1, 1, np.sign(np.linalg.det(left @ right))])
+        spread = float(np.square(ours).sum())
+        if not spread:
+            return None, None
+        scale = float((sizes * signs).sum()) / spread
+        turn = left @ np.diag(signs) @ right
+        return _rms(scale * ours @ turn.T - theirs), scale
 
     def errors(self) -> PathErrors:
         """How far they are apart."""

@@ -42,9 +42,11 @@ class Feed:
         why: by reason, what the first error said.
     """
 
-    def __init__(self, source: Frames, *, needs_pose: bool = True) -> None:
-        """Hand on the frames of a source; those without a pose if they do not need one."""
-        self._needs_pose = needs_pose
+    def __init__(
+        self, source: Frames, *, needs_pose: bool = True, needs_depth: bool = True
+    ) -> None:
+        """Hand on the frames of a source; those without pose or depth if they need none."""
+        self._needs_pose, self._needs_depth = needs_pose, needs_depth
         self.used = 0
         self.lost = LeftOut()
         self.why: dict[str, str] = {}
@@ -101,8 +103,12 @@ class Feed:
 
     def _check(self, frame: Frame) -> None:
         """What a map needs of every frame."""
-        if frame.depth is None:
-            raise BadSampleError("frames_without_depth", "the frame has no depth, expected RGB-D")
+        if self._needs_depth and frame.depth is None:
+            raise BadSampleError(
+                "frames_without_depth",
+                "the frame has no depth, expected RGB-D, or the option depth.source=motion, with "
+                "which f4x run and f4x eval measure it",
+            )
         if self._needs_pose and frame.T_map_camera is None:
             raise BadSampleError(
                 "frames_without_pose",

@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from f4x_ros.core.data import Frame, PinholeCamera, Pose
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.eval.metrics.common import depth_errors_m, mean_or_none, median_or_none, psnr_db
+from f4x_ros.eval.metrics.common import (
+    depth_errors_m,
+    depth_ratios,
+    mean_or_none,
+    median_or_none,
+    psnr_db,
+)
 
 _PERFECT_DB = 100.0  # stands for the infinity of two equal pictures, so that means exist
 
@@ -27,6 +33,8 @@ class Quality(NamedTuple):
     depth_median_error_m: float | None  # over the pixels of all frames
     frames: int  # compared
     psnr_of: Mapping[str, float | None] = MappingProxyType({})  # of each camera with a name
+    depth_scale: float | None = None  # depth of the map by measured depth, median over all pixels
+    depth_relative_error: float | None = None  # median over all pixels after this scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +140,7 @@ class HeldOut:
 
         Only pixels that show something count; a frame without any is not compared.
         """
-        psnrs, errors = dict[str, list[float]](), []
+        psnrs, errors, ratios = dict[str, list[float]](), [], []
         for kept in (kept for own in self._of.values() for kept in own):
             seen = kept.observed()
             if not seen.any():
@@ -145,6 +153,17 @@ class HeldOut:
             depth = kept.depth()  # (0, no reading, where nothing was seen)
             if depth is not None:
                 errors.append(depth_errors_m(view, depth))
+                ratios.append(depth_ratios(view, depth))
         all_of_them = [value for values in psnrs.values() for value in values]
-        each = {name: mean_or_none(values) for name, values in psnrs.items() if name}
-        return Quality(mean_or_none(all_of_them), median_or_none(errors), len(all_of_them), each)
+        scale = median_or_none(ratios)
+        relative = None
+        if scale is not None:
+            relative = median_or_none([np.abs(one / np.float32(scale) - 1) for one in ratios])
+        return Quality(
+            mean_or_none(all_of_them),
+            median_or_none(errors),
+            len(all_of_them),
+            {name: mean_or_none(values) for name, values in psnrs.items() if name},
+            scale,
+            relative,
+        )

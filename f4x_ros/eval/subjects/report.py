@@ -102,6 +102,20 @@ def _camera_rows(report: Mapping[str, Value]) -> list[tuple[str, str]]:
     return rows
 
 
+def _of_motion(report: Mapping[str, Value]) -> list[tuple[str, str]]:
+    """Where motion measures depth: whether sizes are known, and how good it is after scaling."""
+    if report.get("depth_source", "given") == "given":
+        return []
+    error, still = report.get("depth_relative_error"), report.get("still_frames")
+    said = "in metres" if report.get("scale_known") else "up to scale"
+    if still:
+        said += f"; {still} frames nearly still"
+    rows = [("depth", f"from motion, {said}")]
+    if isinstance(error, float):
+        rows.append(("depth error, scaled", f"{100 * error:.1f} % median"))
+    return rows
+
+
 def report_rows(report: Mapping[str, Value]) -> list[tuple[str, str]]:
     """What a person wants to know, as (name, value with unit)."""
 
@@ -118,6 +132,8 @@ def report_rows(report: Mapping[str, Value]) -> list[tuple[str, str]]:
         apart = number("ate_rmse_m", ".1f", "cm", 100)
         aligned = number("ate_aligned_rmse_m", ".1f", "cm aligned", 100)
         length = number("path_m", ".2f", "m")
+        if report.get("depth_source", "given") != "given":
+            aligned = number("ate_scaled_rmse_m", ".1f", "cm aligned and scaled", 100)
         camera = [
             ("pose", f"{report.get('pose_source')}; frames: {lost}, {weak}"),
             ("off the given path", apart if apart == "not measured" else
@@ -136,6 +152,7 @@ def report_rows(report: Mapping[str, Value]) -> list[tuple[str, str]]:
             f"{number('latency_p50_ms', '.0f', '')}, {number('latency_p95_ms', '.0f', 'ms')}",
         ),
         *camera,
+        *_of_motion(report),
         ("PSNR, held out", number("psnr_heldout_db", ".2f", "dB")),
         *_camera_rows(report),
         ("depth error", number("depth_median_error_m", ".2f", "cm median", 100)),

@@ -178,6 +178,7 @@ class RunRecorder:
         self._paths.add(percept.T_map_camera if first else None, percept.tracks)
         self._camera.add(percept.T_map_camera, frame.T_map_camera)
         self._camera.weak += self._state() is TrackingState.WEAK
+        self._camera.still += self._state() is TrackingState.STILL
         return percept
 
     def _state(self) -> TrackingState:
@@ -237,7 +238,7 @@ class RunRecorder:
             quality = self._held_out.evaluate(self._perception)
             report = self._report(quality, not_used, dropped) | {
                 "frames_there": frames_there,
-                "remarks": list(remarks),
+                "remarks": [*remarks, *self._perception.remarks],
                 "ended_early": ended_early or None,
             }
             self._write_files(report)
@@ -363,6 +364,7 @@ class RunRecorder:
             "tracks": len(self._tracks.confirmed),
             **self._of_cameras(quality),
             **self._of_camera(),
+            **self._of_depth(quality),
             "seconds": time.perf_counter() - self._began,
         }
 
@@ -384,6 +386,21 @@ class RunRecorder:
             **self._camera.errors()._asdict(),
             "lost_frames": self._camera.lost,
             "weak_frames": self._camera.weak,
+        }
+
+    def _of_depth(self, quality: Quality) -> Report:
+        """Where depth is measured by motion: how large, and how good after the right scale."""
+        if self._perception.needs_depth:
+            return {}
+        after, scale = self._camera.scaled()
+        return {
+            "depth_source": self._perception.config.depth.source,
+            "scale_known": self._pose_source == "given" or self._perception.scale_given,
+            "ate_scaled_rmse_m": after,
+            "path_scale": scale,
+            "depth_scale": quality.depth_scale,
+            "depth_relative_error": quality.depth_relative_error,
+            "still_frames": self._camera.still,
         }
 
     def _write_paths(self) -> None:

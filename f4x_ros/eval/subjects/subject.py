@@ -85,10 +85,13 @@ class Subject(Protocol):
     Attributes:
         encoder: name of the feature extractor.
         finds_pose: it estimates where the camera is, and is told the first pose alone.
+        finds_depth: it measures how deep frames are; with `finds_pose` it is told poses until it
+            has begun, which say how large everything is.
     """
 
     encoder: str
     finds_pose: bool
+    finds_depth: bool
 
     def understood(self, texts: Sequence[str]) -> list[str]:
         """Those of the texts that the encoder accepts as a prompt, in their order."""
@@ -178,6 +181,7 @@ class LibrarySubject:
         self._recorder: RunRecorder | None = None
         self.encoder = perception.encoder
         self.finds_pose = not perception.needs_pose
+        self.finds_depth = not perception.needs_depth
 
     def understood(self, texts: Sequence[str]) -> list[str]:
         return understood_by(self._perception, texts)
@@ -191,7 +195,9 @@ class LibrarySubject:
         return self._recorder.process(frame)
 
     def ask(self, text: str, stamp_ns: int = 0, view: Pose | None = None) -> Answer:
-        found = self._perception.query(text, stamp_ns=stamp_ns, view=view, want_cloud=False)
+        found = self._perception.query(
+            text, stamp_ns=self._known(stamp_ns), view=view, want_cloud=False
+        )
         unsure = found.presence is Presence.UNSURE
         return Answer(found.present, found.score, found.mask >= found.threshold, unsure)
 
@@ -199,11 +205,17 @@ class LibrarySubject:
         self, clicks: Sequence[Click], stamp_ns: int = 0, view: Pose | None = None
     ) -> NDArray[np.bool_]:
         given = as_arguments(clicks)
-        found = self._perception.segment(**given, stamp_ns=stamp_ns, view=view, want_cloud=False)
+        found = self._perception.segment(
+            **given, stamp_ns=self._known(stamp_ns), view=view, want_cloud=False
+        )
         return np.asarray(found.mask >= found.threshold)
 
     def render(self, camera: PinholeCamera, T_map_camera: Pose, stamp_ns: int) -> RenderedView:
-        return self._perception.render(camera, T_map_camera, stamp_ns)
+        return self._perception.render(camera, T_map_camera, self._known(stamp_ns))
+
+    def _known(self, stamp_ns: int) -> int:
+        """A moment before the map began, as frames may be without depth at first, is its first."""
+        return max(stamp_ns, self._perception.span_ns[0]) if stamp_ns else 0
 
     def cloud(self) -> NDArray[np.float32] | None:
         return self._perception.cloud().xyz

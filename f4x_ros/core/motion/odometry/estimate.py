@@ -22,6 +22,8 @@ class TrackingState(Enum):
     TRACKING = "tracking"  # it is estimated
     WEAK = "weak"  # it is estimated, and the pictures hold it badly: see the covariance
     LOST = "lost"  # nobody knows
+    BEGINNING = "beginning"  # a camera without depth has not moved enough to know distances
+    STILL = "still"  # a camera without depth only turns, as far as can be told
 
 
 @dataclass(frozen=True, eq=False)
