@@ -101,7 +101,7 @@ def _grown(values: NDArray[np.float32], unknown: Mask) -> NDArray[np.float32]:
     out = values[tuple(nearest)].astype(np.float32)
     for _ in range(_SMOOTHED):
         out = np.where(unknown, cv2.blur(out, (3, 3), borderType=cv2.BORDER_REPLICATE), out)
-    return out
+    return np.asarray(out, np.float32)
 
 
 def _balls(
