@@ -285,6 +285,23 @@ def test_pictures_are_limited_as_the_text_says(perception: Perception) -> None:
         perception.show(orbit_rad=-limits.MAX_ORBIT_RAD - 0.01)
 
 
+def test_points_are_limited_as_the_text_says(perception: Perception) -> None:
+    assert limit("FollowPoints.srv", "points") == limits.MAX_POINTS
+    said = comment("FollowPoints.srv", "step")
+    assert f"{limits.MIN_STEP_S:g} to {limits.MAX_STEP_S:g}" in said
+    assert f"at most {limits.MAX_POINT_STAMPS} of them" in said
+    assert f"and {limits.MAX_POINT_PLACES} divided by" in said
+    assert said.endswith(f"thinned to {limits.USUAL_POINT_STAMPS}")
+    assert limit("FollowPoints.srv", "want_visible") == limits.MAX_POINT_PICTURES
+    place = [[0.0, 0.0, 0.0]]
+    many = limits.MAX_POINT_PLACES // limits.MAX_POINTS
+    for points, count in ((place, limits.MAX_POINT_STAMPS), (place * limits.MAX_POINTS, many)):
+        asked = {"points": points, "want_visible": False}
+        assert perception.follow_points(stamps_ns=[0] * count, **asked).positions.shape[0] == count
+        with pytest.raises(ValueError, match=f"expected 1 to {count}"):
+            perception.follow_points(stamps_ns=[0] * (count + 1), **asked)
+
+
 def test_what_no_track_follows_has_the_id_of_the_text() -> None:
     assert "in a response 0 = it is followed by no track" in comment("Track.msg", "id")
     assert "in a response also: followed by no track" in comment("Track.msg", "TENTATIVE")

@@ -34,7 +34,7 @@ from f4x_ros.core.features.color_terms import TERMS
 from f4x_ros.ros.conversions import stamp_msg
 from f4x_ros.ros.images import byte_array
 from f4x_ros.ros.requests import EXAMPLE_ENCODINGS
-from f4x_ros.srv import History, Query, Render, Segment, SetPrompts
+from f4x_ros.srv import FollowPoints, History, Query, Render, Segment, SetPrompts
 
 REQUESTS = int(os.environ.get("F4X_REQUESTS", "0"))
 MANY = [
@@ -170,6 +170,22 @@ renders = st.builds(
     want_image=st.booleans(),
     want_depth=st.booleans(),
     want_labels=st.booleans(),
+    want_points=st.booleans(),
+)
+followed_points = st.builds(
+    FollowPoints.Request,
+    points=mostly(
+        st.lists(st.builds(Point, x=st.floats(0, 60), y=st.floats(0, 40)), max_size=4),
+        st.just([Point()] * 65_535)
+        | st.lists(st.builds(Point, x=double, y=double, z=double), max_size=3),
+    ),
+    in_map=st.booleans(),
+    stamp=stamps,
+    view=views(),
+    since=stamps,
+    until=stamps,
+    step=mostly(st.sampled_from([0.0, 0.01, 3600.0]), st.floats(width=32)),
+    want_visible=st.booleans(),
 )
 
 slowest: dict[str, tuple[float, str]] = {}
@@ -184,6 +200,7 @@ def answered(asked: Asked, request: Any) -> Any:
         "SetPrompts": asked.questions.set_prompts,
         "History": asked.over_time.history,
         "Render": asked.over_time.render,
+        "FollowPoints": asked.over_time.follow_points,
     }[kind]
     begin = time.monotonic()
     answer = ask(request)
@@ -259,6 +276,21 @@ def test_any_picture_is_drawn_or_refused(asked: Asked, request: Render.Request) 
         return
     wanted = [request.want_image, request.want_depth, request.want_labels]
     assert [bool(len(image.data)) for image in images] == wanted
+    assert bool(len(answer.points.data)) == request.want_points
+
+
+@_slow
+@given(request=followed_points)
+def test_any_points_are_followed_or_refused(asked: Asked, request: FollowPoints.Request) -> None:
+    answer = answered(asked, request)
+    count = len(answer.stamps) * len(answer.bodies)
+    if not answer.success:
+        check_refused(answer)
+        assert not count
+        return
+    assert len(answer.bodies) == len(request.points)
+    assert len(answer.positions) == count
+    assert len(answer.visible) == (count if request.want_visible else 0)
 
 
 @_slow
@@ -300,7 +332,9 @@ def test_so_many_requests_leave_no_more_in_memory(
             asked.see()
 
     @settings(_slow, max_examples=REQUESTS)
-    @given(request=queries | pictures | segments | histories | renders | prompt_sets)
+    @given(
+        request=queries | pictures | segments | histories | renders | followed_points | prompt_sets
+    )
     def first(request: Any) -> None:
         requests.append(request)
         ask(request)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`~/history`, `~/render` and `~/predictions` of a running node."""
+"""`~/history`, `~/render`, `~/follow_points` and `~/predictions` of a running node."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ from ros_harness import (
     running,
     stamps,
 )
+from sensor_msgs.msg import PointCloud2
 from visualization_msgs.msg import MarkerArray
 
 from f4x_ros.core.base import limits
 from f4x_ros.core.data import Happening, MotionModel, PinholeCamera
 from f4x_ros.msg import HistoryEvent, PredictedTrack, PredictedTracks, TrackArray
 from f4x_ros.ros.conversions import stamp_msg, stamp_ns
+from f4x_ros.ros.pointcloud import FLOWING
 from f4x_ros.srv import History, Render
 
 FRAMES = 18
@@ -48,15 +50,19 @@ class Driven(NamedTuple):
 def driven() -> Iterator[Driven]:
     with ros_client() as client, running(client, **{"mapping.iterations": 2}) as run:
         robot = Robot()
-        early = [client.history(), client.render()]
+        early = [client.history(), client.render(), client.follow_points([(1, 1)])]
         client.start()
         robot.wait_until_heard()
-        heard = run.hear(predictions=PredictedTracks, tracks=TrackArray, markers=MarkerArray)
+        heard = run.hear(
+            predictions=PredictedTracks, tracks=TrackArray, markers=MarkerArray,
+            point_map=PointCloud2,
+        )  # fmt: skip
         sent = []
         for i in range(FRAMES):
             sent.append(robot.send(i, scene=driving_box))
             eventually(lambda: stamps(heard["tracks"]) == sent)
-        eventually(lambda: len(heard["predictions"]) == len(heard["markers"]) == FRAMES)
+        others = ("predictions", "markers", "point_map")
+        eventually(lambda: all(len(heard[name]) == FRAMES for name in others))
         yield Driven(run, sent, heard, early)
         robot.close()
 
@@ -121,6 +127,48 @@ def test_render_draws_a_past_moment_with_depth_and_labels(driven: Driven) -> Non
     assert PinholeCamera.from_opencv(info.k, info.width, info.height) == CAMERA
 
 
+def test_points_of_what_moves_are_followed(driven: Driven) -> None:
+    rows, columns = np.nonzero((driving_box(8).rgb == RED).all(-1))
+    middle = (float(np.median(columns)), float(np.median(rows)))
+    answer = driven.run.client.follow_points(
+        [middle, (3.0, 3.0)], stamp=stamp_msg(driven.sent[8]), want_visible=True,
+        since=stamp_msg(driven.sent[8]),
+    )  # fmt: skip
+    assert answer.success, answer.message
+    assert answer.header.frame_id == "map"
+    assert [stamp_ns(one) for one in answer.stamps] == driven.sent[8:]
+    assert answer.bodies[0] > 0 == answer.bodies[1]
+    places = np.array([(p.x, p.y, p.z) for p in answer.positions]).reshape(-1, 2, 3)
+    went = places[-1] - places[0]
+    assert went[0, 0] == pytest.approx(box_x(17) - box_x(8), abs=0.06)
+    assert np.abs(went[1]).max() < 1e-6
+    assert np.array(answer.visible).reshape(-1, 2).all()
+
+
+def test_render_gives_a_point_map_with_velocities(driven: Driven) -> None:
+    answer = driven.run.client.render(stamp=stamp_msg(driven.sent[12]), want_points=True)
+    assert answer.success, answer.message
+    cloud = answer.points
+    assert (cloud.height, cloud.width) == (CAMERA.height, CAMERA.width)
+    assert cloud.header.frame_id == "map"
+    assert [one.name for one in cloud.fields] == ["x", "y", "z", "rgb", "vx", "vy", "vz"]
+    points = np.frombuffer(cloud.data, FLOWING).reshape(cloud.height, cloud.width)
+    box = (driving_box(12).rgb == RED).all(-1)
+    assert np.median(points["vx"][box]) == pytest.approx(0.4, abs=0.1)
+    assert np.abs(np.median(points["vx"][~box])) < 0.02
+    assert np.median(points["z"][box]) == pytest.approx(1.5, abs=0.05)
+
+
+def test_the_point_map_of_each_frame_is_published(driven: Driven) -> None:
+    clouds = driven.heard["point_map"]
+    assert stamps(clouds) == driven.sent
+    assert {one.header.frame_id for one in clouds} == {"map"}
+    points = np.frombuffer(clouds[16].data, FLOWING).reshape(CAMERA.height, CAMERA.width)
+    box = (driving_box(16).rgb == RED).all(-1)
+    assert np.median(points["x"][box]) == pytest.approx(box_x(16), abs=0.05)
+    assert np.median(points["vx"][box]) == pytest.approx(0.4, abs=0.1)
+
+
 def test_render_looks_from_a_pose_in_the_size_asked_for(driven: Driven) -> None:
     view = PoseStamped()
     view.header.frame_id = "map"
@@ -150,6 +198,11 @@ def test_render_looks_from_a_pose_in_the_size_asked_for(driven: Driven) -> None:
         ("render", {"orbit": float("inf")}, "orbit is"),
         ("render", {"prompts": ["red"] * (limits.MAX_PICTURE_PROMPTS + 1)}, "21 prompts"),
         ("render", {"prompts": ["red", "red"]}, "twice"),
+        ("follow_points", {"points": []}, "expected [N, 2]"),
+        ("follow_points", {"points": [(1.0, 1.0)] * (limits.MAX_POINTS + 1)}, "1001 points"),
+        ("follow_points", {"points": [(999.0, 1.0)]}, "outside of the picture"),
+        ("follow_points", {"points": [(1.0, 1.0)], "step": float("inf")}, "step is inf"),
+        ("follow_points", {"points": [(1.0, 1.0)], "since": stamp_msg(5)}, "outside of what"),
     ],
 )
 def test_bad_requests_are_refused_with_what_was_expected(

@@ -198,6 +198,23 @@ class NodeSubject:
     def events(self) -> None:
         """Not asked for, either."""
 
+    def follow(
+        self, points: NDArray[np.float64], stamp_ns: int, stamps_ns: Sequence[int]
+    ) -> NDArray[np.float64]:
+        from f4x_ros.ros.conversions import stamp_msg
+
+        rows = []
+        for ns in stamps_ns:
+            moment = {"stamp": stamp_ns, "since": ns, "until": ns}
+            answer = self._client.follow_points(
+                points, SILENCE_S, in_map=True,
+                **{name: stamp_msg(value) for name, value in moment.items()},
+            )  # fmt: skip
+            if not answer.success:
+                raise BadInputError(f"the node refuses points: {answer.message}")
+            rows.append([(one.x, one.y, one.z) for one in answer.positions])
+        return np.array(rows)
+
     def finish(self) -> Report:
         self._client.change_state("deactivate", REPORT_S)
         file = self._out / "report.json"

@@ -67,12 +67,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels", metavar="PNG",
         help="write the labels, too: 16 bits, 0 background, 1.. the prompts, 65535 = nothing",
     )  # fmt: skip
+    parser.add_argument(
+        "--points", metavar="NPZ",
+        help="write the point map, too: xyz [H,W,3] m, and its scene flow, velocity [H,W,3] m/s",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     import numpy as np
 
+    from f4x_ros.core.base import atomic_write
     from f4x_ros.core.perception import Perception
     from f4x_ros.viz.png import save_png
     from f4x_ros.viz.strip import strip
@@ -86,6 +91,7 @@ def run(options: argparse.Namespace) -> int:
         perception.show(
             ns, view, orbit_rad=math.radians(options.orbit), width=options.width,
             prompts=options.prompt or None, want_labels=wants_labels,
+            want_velocity=bool(options.points),
         )
         for ns in stamps
     ]  # fmt: skip
@@ -102,6 +108,11 @@ def run(options: argparse.Namespace) -> int:
         if options.depth:
             millimetres = np.rint(one.depth * 1000).clip(0, 65535).astype(np.uint16)
             print(f"The depth is in {_write(options.depth, suffix, millimetres)}.")
+        if options.points and one.velocity is not None:
+            file = _numbered(options.points, suffix)
+            with atomic_write(file) as out:
+                np.savez_compressed(out, xyz=one.points(), velocity=one.velocity)
+            print(f"Points and velocities are in {file}.")
         if options.labels and one.labels is not None:
             file = _write(options.labels, suffix, one.labels)
             named = ", ".join(f"{k} {text}" for k, text in enumerate(one.prompts, 1))
@@ -159,14 +170,18 @@ def _write(path: str, suffix: str, pixels: NDArray[np.uint16]) -> Path:
 
     from f4x_ros.core.base import atomic_write
 
-    file = Path(path).expanduser()
-    file = file.with_stem(file.stem + suffix)
+    file = _numbered(path, suffix)
     done, encoded = cv2.imencode(".png", pixels)
     if not done:
         raise BadInputError(f"picture {file} of shape {pixels.shape} cannot be encoded as PNG")
     with atomic_write(file) as out:
         out.write(encoded.tobytes())
     return file
+
+
+def _numbered(path: str, suffix: str) -> Path:
+    file = Path(path).expanduser()
+    return file.with_stem(file.stem + suffix)
 
 
 def _s(span_ns: tuple[int, int]) -> str:

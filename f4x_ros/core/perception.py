@@ -39,6 +39,7 @@ from f4x_ros.core.data import (
     Outputs,
     Percept,
     PinholeCamera,
+    PointTracks,
     Pose,
     Prediction,
     QueryResult,
@@ -55,7 +56,16 @@ from f4x_ros.core.objects import AHEAD_S, Life, predictions
 from f4x_ros.core.observe import apply
 from f4x_ros.core.render import resolve_backend
 from f4x_ros.core.render.device import choose_device, drawable_here
-from f4x_ros.core.world import MapCloud, Memory, cloud_of, percept_of, shown
+from f4x_ros.core.world import (
+    MapCloud,
+    Memory,
+    cloud_of,
+    followed,
+    moments,
+    percept_of,
+    shown,
+    surface_points,
+)
 
 
 def nothing() -> None:
@@ -519,8 +529,10 @@ class Perception:
             snapshot = self._editor.shown.at(then).snapshot
         else:
             field = self._memory.field
-            seen = field.rest.met_by([Frustum(camera, pose, self.config.mapping.range_m)])
-            snapshot = take_snapshot(field, then, blocks=seen)
+            seen = {*field.rest.met_by([Frustum(camera, pose, self.config.mapping.range_m)])}
+            if then is not None:
+                seen.update(self._memory.went_on(then))
+            snapshot = take_snapshot(field, then, blocks=sorted(seen))
         out = snapshot.render(snapshot.colors, camera, pose, self.backend)
         return to_picture(out, self._memory.exposures.at(time_s))
 
@@ -534,6 +546,7 @@ class Perception:
         width: int = 0,
         prompts: Sequence[str] | None = None,
         want_labels: bool = True,
+        want_velocity: bool = False,
     ) -> ShownView:
         """The map seen from anywhere at any moment, with the labels that `~/masks` would have.
 
@@ -546,6 +559,7 @@ class Perception:
             width: columns of the pictures; 0 = those of the camera. Rows follow.
             prompts: what the labels mean; None = the standing prompts.
             want_labels: whether to make them.
+            want_velocity: whether to say how fast the surface of each pixel goes (scene flow).
 
         Raises:
             NotUnderstoodError: a prompt is not understood.
@@ -556,7 +570,53 @@ class Perception:
         return shown(
             self._memory, self._asker, asked if want_labels else None,
             stamp_ns=stamp_ns, view=view, camera=camera, orbit_rad=orbit_rad, width=width,
+            want_velocity=want_velocity,
         )  # fmt: skip
+
+    def follow_points(
+        self,
+        pixels: ArrayLike | None = None,
+        *,
+        points: ArrayLike | None = None,
+        stamp_ns: int = 0,
+        stamps_ns: Sequence[int],
+        view: Pose | None = None,
+        camera: PinholeCamera | None = None,
+        want_visible: bool = True,
+    ) -> PointTracks:
+        """Where points of a surface were at other moments, in sight or not (point tracks).
+
+        Args:
+            pixels: [N, 2] columns and rows of the view, N up to 1000; or
+            points: [N, 3] positions on a surface, map frame.
+            stamp_ns: the moment they are picked at; 0 = that of the last frame.
+            stamps_ns: [T] the moments they are wanted at, before or after, up to 1000; up to 200
+                with `want_visible`, and up to 100,000 / N.
+            view: `T_map_camera` [4, 4] the pixels are of; None = where the camera was then.
+            camera: its intrinsics; None = those of the last frame.
+            want_visible: whether to say in which the camera saw them: a picture each.
+
+        Raises:
+            NotReadyError: no frame yet.
+            ValueError: none or both of pixels and points, more than that many, a pixel that shows
+                nothing, a stamp outside of what was recorded.
+        """
+        last, pose, _ = self._memory.viewpoint(view, stamp_ns)
+        if (pixels is None) == (points is None):
+            raise BadInputError("expected one of pixels and points")
+        if pixels is not None:
+            looked = camera or last.camera
+            picture = self.render(looked, pose, stamp_ns)
+            points = surface_points(pixels, picture.depth, looked, pose)
+        assert points is not None
+        return followed(
+            self._memory, points, stamp_ns, stamps_ns, self.backend, want_visible=want_visible
+        )
+
+    def moments(self, since_ns: int = 0, until_ns: int = 0, step_s: float = 0.0) -> list[int]:
+        """Stamps of a span, for `follow_points`; see `core.world.points.moments`."""
+        self._memory.viewpoint(None, 0)
+        return moments(self._memory, since_ns, until_ns, step_s)
 
     @torch.no_grad()
     def snapshot(self, stamp_ns: int = 0) -> Snapshot:

@@ -15,7 +15,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import Point
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from rclpy.client import Client
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
@@ -27,7 +27,16 @@ from std_msgs.msg import Header
 
 from f4x_ros.ros.images import image_msg
 from f4x_ros.ros.middleware import use_large_shared_memory
-from f4x_ros.srv import Ask, Edit, History, Query, Render, Segment, SetPrompts
+from f4x_ros.srv import (
+    Ask,
+    Edit,
+    FollowPoints,
+    History,
+    Query,
+    Render,
+    Segment,
+    SetPrompts,
+)
 
 _TRANSITIONS = {
     "configure": Transition.TRANSITION_CONFIGURE,
@@ -39,6 +48,7 @@ _SERVICES = {
     "change_state": ChangeState,
     "ask": Ask,
     "edit": Edit,
+    "follow_points": FollowPoints,
     "history": History,
     "query": Query,
     "render": Render,
@@ -161,6 +171,18 @@ class PerceptionClient:
     def history(self, timeout_s: float = 30.0, **fields: Any) -> History.Response:
         """Ask where things were; `fields` are those of the request."""
         return self._call("history", History.Request(**fields), timeout_s)
+
+    def follow_points(
+        self, points: ArrayLike, timeout_s: float = 30.0, **fields: Any
+    ) -> FollowPoints.Response:
+        """Follow pixels [N, 2], or with `in_map=True` positions [N, 3], through time.
+
+        `fields` are further fields of the request.
+        """
+        given = np.asarray(points, np.float64)
+        found = [Point(**dict(zip("xyz", row, strict=False))) for row in given.tolist()]
+        request = FollowPoints.Request(points=found, **fields)
+        return self._call("follow_points", request, timeout_s)
 
     def render(self, timeout_s: float = 30.0, **fields: Any) -> Render.Response:
         """Have the map drawn; `fields` are those of the request."""

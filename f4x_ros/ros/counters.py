@@ -26,6 +26,7 @@ COUNTERS = (
     "odometry_loops_closed",
     *("queries", "queries_refused", "asks", "asks_refused", "segments", "segments_refused"),
     *("histories", "histories_refused", "renders", "renders_refused"),
+    *("points_followed", "points_refused"),
     *("edits", "edits_refused"),
     *("prompts_refused", "services_failed", "reports_failed"),
 )

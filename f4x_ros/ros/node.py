@@ -21,12 +21,22 @@ from f4x_ros.ros.diagnostics import FOR_EVER_S, DiagnosticsPublisher, Health
 from f4x_ros.ros.middleware import ignore_interrupts, refused, ros, until_interrupted
 from f4x_ros.ros.parameters import NodeParameters
 from f4x_ros.ros.session import Session
-from f4x_ros.srv import Ask, Edit, History, Query, Render, Segment, SetPrompts
+from f4x_ros.srv import (
+    Ask,
+    Edit,
+    FollowPoints,
+    History,
+    Query,
+    Render,
+    Segment,
+    SetPrompts,
+)
 
 Response = TypeVar(
     "Response",
     Ask.Response,
     Edit.Response,
+    FollowPoints.Response,
     History.Response,
     Query.Response,
     Render.Response,
@@ -55,6 +65,9 @@ class PerceptionNode(LifecycleNode):
         group = ReentrantCallbackGroup()
         self.create_service(Query, "~/query", self._on_query, callback_group=group)
         self.create_service(Ask, "~/ask", self._on_ask, callback_group=group)
+        self.create_service(
+            FollowPoints, "~/follow_points", self._on_follow_points, callback_group=group
+        )
         self.create_service(History, "~/history", self._on_history, callback_group=group)
         self.create_service(Render, "~/render", self._on_render, callback_group=group)
         self.create_service(Edit, "~/edit", self._on_edit, callback_group=group)
@@ -191,6 +204,11 @@ class PerceptionNode(LifecycleNode):
         self, request: History.Request, response: History.Response
     ) -> History.Response:
         return await self._answer(lambda session: session.history(request), response)
+
+    async def _on_follow_points(
+        self, request: FollowPoints.Request, response: FollowPoints.Response
+    ) -> FollowPoints.Response:
+        return await self._answer(lambda session: session.follow_points(request), response)
 
     async def _on_render(
         self, request: Render.Request, response: Render.Response

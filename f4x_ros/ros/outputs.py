@@ -17,14 +17,14 @@ from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
 
-from f4x_ros.core.data import Cloud, Frame, Outputs, Percept, Prediction
+from f4x_ros.core.data import Cloud, Frame, Outputs, Percept, Prediction, ShownView
 from f4x_ros.core.objects import AHEAD_S
 from f4x_ros.msg import LabelMap, PredictedTracks, TrackArray
 from f4x_ros.ros.conversions import header, tracks_msg
 from f4x_ros.ros.images import image_msg, mono8_of_probability
 from f4x_ros.ros.markers import TrackMarkers
 from f4x_ros.ros.parameters import Settings
-from f4x_ros.ros.pointcloud import cloud_msg
+from f4x_ros.ros.pointcloud import cloud_msg, point_map_msg
 from f4x_ros.ros.predictions import predictions_msg
 from f4x_ros.viz.overlay import overlay_percept
 
@@ -38,6 +38,7 @@ _TOPICS: dict[str, tuple[Any, QoSProfile]] = {
     "tracks": (TrackArray, _STREAM),
     "predictions": (PredictedTracks, _STREAM),
     "markers": (MarkerArray, _STREAM),
+    "point_map": (PointCloud2, _STREAM),
     "cloud": (PointCloud2, _LATCHED),
     "map_cloud": (PointCloud2, _LATCHED),
     "labels": (LabelMap, _LATCHED),
@@ -131,11 +132,12 @@ class OutputTopics:
         wanted: Wanted,
         map_cloud: Callable[[], Cloud],
         predictions: Callable[[], Sequence[Prediction]],
+        point_map: Callable[[], ShownView],
     ) -> None:
         """Publish what is wanted; everything carries the stamp of the frame.
 
-        `map_cloud` makes that of the whole map, and `predictions` those of the tracks for
-        `AHEAD_S`, if somebody wants them.
+        If somebody wants them, `map_cloud` makes that of the whole map, `predictions` those of the
+        tracks for `AHEAD_S`, and `point_map` the frame's view with velocities.
         """
         in_camera = header(percept.stamp_ns, percept.frame_id)
         in_map = header(percept.stamp_ns, percept.map_frame)
@@ -149,6 +151,7 @@ class OutputTopics:
             "markers": lambda: self._markers.update(
                 percept.tracks, percept.prompts, in_map, predictions()
             ),
+            "point_map": lambda: point_map_msg(point_map(), in_map),
             "predictions": lambda: predictions_msg(predictions(), AHEAD_S, in_map),
             "tracks": lambda: tracks_msg(percept.tracks, in_map),
         }

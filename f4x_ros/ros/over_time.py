@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`~/history` and `~/render`: where things were, and pictures of any moment."""
+"""`~/history`, `~/render`, `~/follow_points`: things, pictures and points of any moment."""
 
 from __future__ import annotations
 
+import numpy as np
+from geometry_msgs.msg import Point
+
 from f4x_ros.core.ask.prompts import check_prompts
-from f4x_ros.core.base.limits import MAX_PICTURE_PROMPTS, MAX_PROMPT_LETTERS, check_length
-from f4x_ros.core.data import Event, HistoryResult, ThingStates
+from f4x_ros.core.base.limits import (
+    MAX_PICTURE_PROMPTS,
+    MAX_POINTS,
+    MAX_PROMPT_LETTERS,
+    check_length,
+)
+from f4x_ros.core.data import Event, HistoryResult, PointTracks, ThingStates
 from f4x_ros.core.errors import BadInputError, F4xError
 from f4x_ros.core.perception import Perception
 from f4x_ros.msg import HistoryEvent, TrackHistory
@@ -13,8 +21,9 @@ from f4x_ros.ros.camera_poses import CameraPoses
 from f4x_ros.ros.conversions import camera_info_msg, header, pose_msg, stamp_msg, track_msg
 from f4x_ros.ros.diagnostics import Health
 from f4x_ros.ros.images import image_msg
+from f4x_ros.ros.pointcloud import point_map_msg
 from f4x_ros.ros.requests import check_view, read_moment
-from f4x_ros.srv import History, Render
+from f4x_ros.srv import FollowPoints, History, Render
 
 
 class OverTime:
@@ -62,6 +71,7 @@ class OverTime:
                 width=request.width,
                 prompts=list(request.prompts) or None,
                 want_labels=request.want_labels,
+                want_velocity=request.want_points,
             )
         except F4xError as error:
             self._health.count("renders_refused")
@@ -83,7 +93,49 @@ class OverTime:
             answer.depth = image_msg(shown.depth, "32FC1", head)
         if shown.labels is not None:
             answer.labels = image_msg(shown.labels, "mono16", head)
+        if shown.velocity is not None:
+            answer.points = point_map_msg(shown, header(shown.stamp_ns, shown.map_frame))
         return answer
+
+    def follow_points(self, request: FollowPoints.Request) -> FollowPoints.Response:
+        """Follow points of a surface; a bad request gets success=false and the reason."""
+        try:
+            if len(request.points) > MAX_POINTS:
+                raise BadInputError(
+                    f"there are {len(request.points)} points, expected at most {MAX_POINTS}"
+                )
+            check_view(request.view)
+            since = read_moment(request.since, "since")
+            until = read_moment(request.until, "until")
+            given = np.array([(one.x, one.y, one.z) for one in request.points]).reshape(-1, 3)
+            found = self._perception.follow_points(
+                None if request.in_map else given[:, :2],
+                points=given if request.in_map else None,
+                stamp_ns=read_moment(request.stamp, "stamp"),
+                stamps_ns=self._perception.moments(since, until, request.step),
+                view=self._poses.view(request.view),
+                want_visible=request.want_visible,
+            )
+        except F4xError as error:
+            self._health.count("points_refused")
+            return FollowPoints.Response(success=False, message=str(error))
+        self._health.count("points_followed")
+        return points_response(found)
+
+
+def points_response(found: PointTracks) -> FollowPoints.Response:
+    """Point tracks as a message."""
+    going = int((found.bodies > 0).sum())
+    return FollowPoints.Response(
+        success=True,
+        message=f"{len(found.bodies)} points at {len(found.stamps_ns)} moments, {going} of them "
+        "on what moves",
+        header=header(found.stamps_ns[-1], found.map_frame),
+        stamps=[stamp_msg(ns) for ns in found.stamps_ns],
+        positions=[Point(x=x, y=y, z=z) for x, y, z in found.positions.reshape(-1, 3).tolist()],
+        visible=[] if found.visible is None else found.visible.reshape(-1).tolist(),
+        bodies=found.bodies.tolist(),
+    )
 
 
 def _thing(request: History.Request) -> str:

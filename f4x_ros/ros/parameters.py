@@ -109,6 +109,9 @@ OPTIONS: tuple[Option, ...] = (
         low=0,
     ),
     Option("markers.rate_hz", 0.0, "most ~/markers per second of stamps; 0 = every frame", low=0),
+    Option(
+        "point_map.rate_hz", 0.0, "most ~/point_map per second of stamps; 0 = every frame", low=0
+    ),
     Option("cloud.rate_hz", 0.0, "most ~/cloud per second of stamps; 0 = every frame", low=0),
     Option(
         "map_cloud.rate_hz", 0.5, "most ~/map_cloud per second of stamps; 0 = every frame", low=0

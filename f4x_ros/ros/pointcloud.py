@@ -7,7 +7,7 @@ import numpy as np
 from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
-from f4x_ros.core.data import Cloud
+from f4x_ros.core.data import Cloud, ShownView
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.ros.images import byte_array
 
@@ -21,13 +21,17 @@ POINT = np.dtype(
         "itemsize": 32,
     }
 )
+# A point of a point map: where it is, its colour, and how fast it goes.
+FLOWING = np.dtype(
+    [(name, "<u4" if name == "rgb" else "<f4") for name in ("x", "y", "z", "rgb", "vx", "vy", "vz")]
+)
 _DATATYPES = {"<f4": PointField.FLOAT32, "<u4": PointField.UINT32, "<u2": PointField.UINT16}
 
 
-def _fields() -> list[PointField]:
+def _fields(point: np.dtype[np.void] = POINT) -> list[PointField]:
     fields = []
-    for name in POINT.names or ():
-        kind, offset = POINT.fields[name][:2]  # type: ignore[index]
+    for name in point.names or ():
+        kind, offset = point.fields[name][:2]  # type: ignore[index]
         datatype = PointField.FLOAT32 if name == "rgb" else _DATATYPES[kind.str]
         fields.append(PointField(name=name, offset=offset, datatype=datatype, count=1))
     return fields
@@ -47,6 +51,28 @@ def cloud_msg(cloud: Cloud | None, head: Header) -> PointCloud2:
     message.row_step = points.nbytes
     message.is_bigendian = False
     message.is_dense = bool(cloud is None or np.isfinite(cloud.xyz).all())
+    message.data = byte_array(points)
+    return message
+
+
+def point_map_msg(shown: ShownView, head: Header) -> PointCloud2:
+    """Organised cloud [H, W] of what each pixel of a view shows, with the fields of `FLOWING`.
+
+    `shown` has velocities.
+    """
+    assert shown.velocity is not None
+    points = np.zeros(shown.depth.shape, FLOWING)
+    for names, values in (("xyz", shown.points()), (("vx", "vy", "vz"), shown.velocity)):
+        for name, column in zip(names, np.moveaxis(values, -1, 0), strict=True):
+            points[name] = column
+    r, g, b = np.moveaxis(shown.color.astype(np.uint32), -1, 0)
+    points["rgb"] = r << 16 | g << 8 | b
+    height, width = points.shape
+    message = PointCloud2(header=head, height=height, width=width, fields=_fields(FLOWING))
+    message.point_step = FLOWING.itemsize
+    message.row_step = width * FLOWING.itemsize
+    message.is_bigendian = False
+    message.is_dense = bool((shown.depth > 0).all())
     message.data = byte_array(points)
     return message
 

@@ -228,7 +228,10 @@ class Processing:
         self._labels.used_at(job.ns, labels)
         if self._node.context.ok():  # not after Ctrl-C
             p = self._perception
-            self._outputs.publish(frame, percept, wanted, p.cloud, p.predictions)
+            self._outputs.publish(
+                frame, percept, wanted, p.cloud, p.predictions,
+                lambda: p.show(want_labels=False, want_velocity=True),
+            )  # fmt: skip
         age_ns = self._node.get_clock().now().nanoseconds - job.ns
         self._health.processed((time.monotonic() - job.since_s) * 1e3, age_ns / 1e6)
 

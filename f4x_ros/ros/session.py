@@ -27,7 +27,16 @@ from f4x_ros.ros.questions import Labels, Questions
 from f4x_ros.ros.recording import Recording
 from f4x_ros.ros.warm_up import make_perception
 from f4x_ros.ros.worker import Worker
-from f4x_ros.srv import Ask, Edit, History, Query, Render, Segment, SetPrompts
+from f4x_ros.srv import (
+    Ask,
+    Edit,
+    FollowPoints,
+    History,
+    Query,
+    Render,
+    Segment,
+    SetPrompts,
+)
 
 
 class Session:
@@ -166,6 +175,10 @@ class Session:
     def history(self, request: History.Request) -> Future[History.Response]:
         """Answer on the worker's thread."""
         return self._worker.ask(lambda: self._over_time.history(request))
+
+    def follow_points(self, request: FollowPoints.Request) -> Future[FollowPoints.Response]:
+        """Answer on the worker's thread."""
+        return self._worker.ask(lambda: self._over_time.follow_points(request))
 
     def render(self, request: Render.Request) -> Future[Render.Response]:
         """Draw on the worker's thread."""

@@ -141,6 +141,22 @@ class World(Source):
             raise BadInputError(f"instance is {instance}, expected 1..{len(self.labels)}")
         return self.scene.objects[instance - 1].mesh_at(self._time_s(index))
 
+    def carried(
+        self, points: NDArray[np.float64], instances: NDArray[np.integer], index: int, later: int
+    ) -> NDArray[np.float64]:
+        """Where points ``[N, 3]`` on these instances at frame ``index`` are at another frame.
+
+        NaN where the thing does not exist any more, or not yet. All in the map frame.
+        """
+        out = np.full((len(points), 3), np.nan)
+        t, then = self._time_s(index), self._time_s(later)
+        for number in np.unique(instances[instances > 0]).tolist():
+            thing = self.scene.objects[number - 1]
+            if thing.exists(then):
+                own = instances == number
+                out[own] = thing.carried(points[own], t, then)
+        return out
+
     # --- frames --------------------------------------------------------------------------------
 
     def load(self, index: int) -> Frame:

@@ -232,6 +232,20 @@ def merged(meshes: Sequence[Mesh]) -> Mesh:
     )
 
 
+def corners_between(mesh: Mesh, spacing: float = 0.01) -> NDArray[np.float64]:
+    """Points [N, 3] all over the triangles, hardly farther apart than this, and their corners."""
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    sides = np.linalg.norm(corners - np.roll(corners, 1, 1), axis=2).max(1)
+    steps = np.clip(np.ceil(sides / spacing).astype(int), 1, 40)
+    found = [mesh.vertices.astype(np.float64)]
+    for count in np.unique(steps[steps > 1]):
+        a, b = np.meshgrid(np.arange(count + 1), np.arange(count + 1), indexing="ij")
+        inside = a + b <= count
+        shares = np.stack([a[inside], b[inside], count - a[inside] - b[inside]], 1) / count
+        found.append(np.einsum("sk,fkc->fsc", shares, corners[steps == count]).reshape(-1, 3))
+    return np.concatenate(found)
+
+
 def corner_normals(mesh: Mesh, crease_cos: float = 0.72) -> NDArray[np.float32]:
     """Unit normals ``[F, 3, 3]`` of the three corners of each face.
 

@@ -12,10 +12,11 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.sim.materials import Finish, Material, Rgb, surface
-from f4x_ros.sim.mesh import Mesh, box, corner_normals, merged, transformed
+from f4x_ros.sim.mesh import Mesh, box, corner_normals, corners_between, merged, transformed
 from f4x_ros.sim.motion import Motion, Pose, upright, velocity_of
 from f4x_ros.sim.shapes import CLASS_IDS, CLASSES, Part, Parts, called
 
@@ -158,6 +159,19 @@ class SceneObject:
         """``T_map_body`` of each body at time ``t`` [s]."""
         T_map_object = self.pose(t)
         return [T_map_object @ link for link in self._link_poses(t)]
+
+    def carried(self, points: NDArray[np.float64], t: float, later: float) -> NDArray[np.float64]:
+        """Where points [N, 3] of its surface at time ``t`` [s] are at another time, map frame."""
+        poses = zip(self.body_poses(t), self.body_poses(later), strict=True)
+        moved, far = [], []
+        for body, (then, now) in zip(self.bodies, poses, strict=True):
+            local = (points - then[:3, 3]) @ then[:3, :3]
+            moved.append(local @ now[:3, :3].T + now[:3, 3])
+            if len(self.bodies) > 1:
+                far.append(cKDTree(corners_between(body.mesh)).query(local)[0])
+        if not far:
+            return np.asarray(moved[0])
+        return np.asarray(np.stack(moved)[np.argmin(far, 0), np.arange(len(points))])
 
     def moves(self, t: float) -> bool:
         """Whether any of its bodies moves at time ``t`` [s]."""

@@ -48,6 +48,12 @@ MAX_PICTURE_PROMPTS = 20
 MAX_ORBIT_RAD = 6.3
 """Farthest that a view is turned about what is in its middle, either way."""
 
+MAX_POINTS, MAX_POINT_STAMPS, USUAL_POINT_STAMPS = 1000, 1000, 200
+"""Points that are followed at a time, and moments they are asked for, at most and unless told."""
+
+MAX_POINT_PLACES, MAX_POINT_PICTURES = 100_000, 200
+"""Points times moments of one answer; moments of one that says what was in sight."""
+
 MAX_FRAME_NAME_LETTERS = 255
 """Characters in the name of a frame."""
 

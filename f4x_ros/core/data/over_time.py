@@ -118,6 +118,8 @@ class ShownView(RenderedView):
         T_map_camera: [4, 4] where it was looked from.
         labels: [H, W] uint16, 0 background, q + 1 prompt q, 65535 unlabelled; None = not asked for.
         prompts: what the labels mean.
+        velocity: [H, W, 3] float32 m/s of each pixel's surface in the map frame (scene flow); None
+            = not asked for.
     """
 
     stamp_ns: int
@@ -127,3 +129,29 @@ class ShownView(RenderedView):
     T_map_camera: Pose
     labels: NDArray[np.uint16] | None  # [H, W]
     prompts: tuple[str, ...]
+    velocity: NDArray[np.float32] | None = None  # [H, W, 3]
+
+    def points(self) -> NDArray[np.float32]:
+        """Point map [H, W, 3] in the map frame, metres; NaN where the map is empty."""
+        there = self.camera.unproject(self.depth)
+        out = there @ self.T_map_camera[:3, :3].T + self.T_map_camera[:3, 3]
+        return np.where(self.depth[..., None] > 0, out, np.nan).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class PointTracks:
+    """Points of the map's surface over time.
+
+    Attributes:
+        stamps_ns: [T] the moments.
+        map_frame: fixed frame of all positions.
+        positions: [T, N, 3] metres.
+        bodies: [N] what each goes with: 0 = it stays where it is, else a number of a moving thing.
+        visible: [T, N] whether the camera saw it then; None = not asked for.
+    """
+
+    stamps_ns: tuple[int, ...]
+    map_frame: str
+    positions: NDArray[np.float64]
+    bodies: NDArray[np.int64]
+    visible: NDArray[np.bool_] | None

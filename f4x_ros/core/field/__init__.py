@@ -22,6 +22,7 @@ from f4x_ros.core.field.gaussians import (
 from f4x_ros.core.field.packed import Packed, pack
 from f4x_ros.core.field.paths import NO_BODY, BodyPaths, Moved
 from f4x_ros.core.field.snapshot import (
+    EMPTY_ALPHA,
     MIN_OPACITY,
     Snapshot,
     brought_here,
@@ -32,6 +33,7 @@ from f4x_ros.core.field.snapshot import (
 from f4x_ros.core.field.uplifted import uplift_view
 
 __all__ = [
+    "EMPTY_ALPHA",
     "FOREVER",
     "MIN_OPACITY",
     "NO_BODY",

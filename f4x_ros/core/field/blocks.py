@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from dataclasses import field as dc_field
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from f4x_ros.core.base import on_host
@@ -25,6 +27,7 @@ from f4x_ros.core.field.cubes import cube_codes
 from f4x_ros.core.field.gaussians import Columns
 from f4x_ros.core.field.gist import Gist, gist_of, joined
 from f4x_ros.core.field.packed import Packed, pack
+from f4x_ros.core.field.paths import NO_BODY
 from f4x_ros.core.field.places import SIGMAS, Corners
 
 _log = logging.getLogger(__name__)
@@ -32,7 +35,13 @@ _log = logging.getLogger(__name__)
 Rows = dict[str, Tensor]
 """Some rows of a table: columns [N, ...] by name."""
 
-_TOLD = ("means", "log_scales", "seen_s", "object_ids")  # what is looked at when a block is made
+_TOLD = (
+    "means",
+    "log_scales",
+    "seen_s",
+    "object_ids",
+    "body_ids",
+)  # what is looked at when a block is made
 
 
 @dataclass(eq=False)
@@ -46,6 +55,7 @@ class Block:
     edition: int  # of the latent code that its latents are in
     seen_s: float  # last time that one of its Gaussians was observed
     objects: dict[int, int]  # track id: how many of its present Gaussians carry it
+    bodies: frozenset[int]  # of its Gaussians, present and past
     gist: Gist
     renamed: dict[int, int] = dc_field(default_factory=dict)  # track ids, since it is on disk
 
@@ -141,6 +151,24 @@ class BlockStore:
         if not wanted:
             return []
         return [b.code for b in self._blocks.values() if not wanted.isdisjoint(b.objects)]
+
+    def with_bodies(self, bodies: Iterable[int]) -> list[int]:
+        """Codes of the blocks that hold Gaussians of these bodies."""
+        wanted = set(bodies)
+        if not wanted:
+            return []
+        return [b.code for b in self._blocks.values() if not wanted.isdisjoint(b.bodies)]
+
+    def around(self, points: NDArray[np.floating], reach_m: float) -> list[int]:
+        """Codes of the blocks that reach as near as this to at least one of some points [N, 3]."""
+        codes = list(self._blocks)
+        if not codes:
+            return []
+        low, high = self.boxes(codes)
+        near = np.zeros(len(codes), bool)
+        for point in points:
+            near |= ((point > low - reach_m) & (point < high + reach_m)).all(1)
+        return [code for code, one in zip(codes, near, strict=True) if one]
 
     def gists(self) -> tuple[Gist, Tensor]:
         """What all blocks say in short, with the latents of now, and [K] codes of their blocks.
@@ -304,7 +332,8 @@ class BlockStore:
     def _add(self, code: int, present: Rows, past: Rows, edition: int) -> None:
         """Keep the rows of a cube that has no block yet."""
         together = [torch.cat([one[n] for one in (present, past)]) for n in _TOLD]
-        means, log_scales, seen_s, ids = (torch.from_numpy(one) for one in on_host(*together))
+        host = on_host(*together)
+        means, log_scales, seen_s, ids = (torch.from_numpy(one) for one in host[:4])
         self._boxes.add(code, *_box(means, log_scales))
         self._blocks[code] = Block(
             code=code,
@@ -314,6 +343,7 @@ class BlockStore:
             edition=edition,
             seen_s=float(seen_s.max()),
             objects=_carried(ids[: len(present["means"])]),
+            bodies=frozenset(np.unique(host[4]).tolist()) - {NO_BODY},
             gist=gist_of([present, past]),
         )
         self._count(self._blocks[code], 1)

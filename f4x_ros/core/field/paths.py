@@ -117,6 +117,17 @@ class _Path:
         places = self.places[left] + share[:, None] * (self.places[right] - self.places[left])
         return places, turns.slerp(self.quats[left], self.quats[right], share)
 
+    def goes_on(self, time_s: Array) -> bool:
+        """Whether it moves after a time [1]."""
+        last = self.count - 1
+        if time_s[0] >= self.times[last]:
+            return False
+        place, quat = (one[0] for one in self.at(time_s))
+        return bool(
+            np.abs(place - self.places[last]).max() > _SAME_M
+            or abs(float(quat @ self.quats[last])) < np.cos(_SAME_RAD / 2)
+        )
+
     def keep(self, rows: Sequence[int]) -> None:
         """Forget all but some poses."""
         self.times, self.places = self.times[list(rows)], self.places[list(rows)]
@@ -174,6 +185,11 @@ class BodyPaths:
         """`T_map_body` at a time."""
         places, quats = self._paths[body].at(np.array([time_s]))
         return poses.from_quaternion(places[0], quats[0])
+
+    def away(self, time_s: float) -> list[int]:
+        """Bodies that were elsewhere at a time than where they came to rest."""
+        when = np.array([time_s])
+        return [body for body, path in self._paths.items() if path.goes_on(when)]
 
     def moved(self, table: GaussianSet, time_s: float) -> Moved | None:
         """What of a table is elsewhere at a time than where it is written down; None: nothing."""

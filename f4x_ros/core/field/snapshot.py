@@ -18,7 +18,7 @@ from f4x_ros.core.observe import apply
 from f4x_ros.core.render import RenderOutput, render
 
 MIN_OPACITY = 0.3  # fainter Gaussians are neither points of a cloud nor parts of an object
-_EMPTY_ALPHA = 0.05  # below this a pixel has no depth
+EMPTY_ALPHA = 0.05  # below this a pixel has no depth
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +143,6 @@ def brought_here(snapshot: Snapshot) -> Snapshot:
 def to_picture(out: RenderOutput, exposure: Tensor) -> RenderedView:
     """The first three channels as a picture taken with an exposure [2, 3], with depth and alpha."""
     color = apply(exposure, out.image[..., :3], out.alpha).clamp(0, 1)
-    depth = torch.where(out.alpha > _EMPTY_ALPHA, out.expected_depth, 0)
+    depth = torch.where(out.alpha > EMPTY_ALPHA, out.expected_depth, 0)
     whole, depth_m, alpha = on_host((color * 255).round().to(torch.uint8), depth, out.alpha)
     return RenderedView(color=whole, depth=depth_m.astype(np.float32), alpha=alpha)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from f4x_ros.core.field import NO_BODY, NO_PIECE, PARAMETERS, GaussianField, Gau
 from f4x_ros.core.mapping import insertion
 from f4x_ros.core.mapping.births import At, RecentViews, birth_times, held_times
 from f4x_ros.core.mapping.keyframes import Keyframes
+from f4x_ros.core.mapping.looking_back import born_later
 from f4x_ros.core.mapping.optimiser import refine
 from f4x_ros.core.mapping.schedule import Schedule, near_keyframes
 from f4x_ros.core.mapping.sighting import note_seen
@@ -25,6 +27,7 @@ from f4x_ros.core.render import RenderOutput, render
 
 _AT_HAND = 16  # latest keyframes near a view whose blocks are brought in with it
 _ABSENT = 0.03  # a keyframe is out of reach if such a share of it shows what is at rest
+_LOOKS_BACK = 4  # earlier views in a frame that look at what bodies carry
 _MIN_OPACITY = 0.05  # a Gaussian fainter than this is pruned
 _MAX_SCALE_M = 0.25  # one larger than this is made smaller, ...
 _MAX_SCALE_SHARE = 0.07  # ... unless it is far: up to this share of its distance, ...
@@ -79,6 +82,7 @@ class Mapper:
         self._followed: Tensor | None = None  # bodies that the last view followed
         self._gone: list[Tensor] = []  # pieces of what was seen to be gone, by frame
         self._surfaces = Surfaces(field.rest.edge_m)
+        self._rng = np.random.default_rng(config.seed)
 
     def integrate(
         self,
@@ -105,6 +109,7 @@ class Mapper:
             self._followed = None if known is None else known.ids
             counts.retired = self._retire(view, interval_s, known)
             self._insert(view, counts, known)
+            self._look_back(view, interval_s, known)
             reachable = self._within_reach()
             near = [one for one in near[-_AT_HAND:] if one in reachable]
             views = self._schedule.views(view, near, reachable, keyframe=bool(counts.keyframe))
@@ -294,6 +299,24 @@ class Mapper:
         counts.forgotten += self.field.enforce_budget(reserve=len(chosen))
         self.field.present.append(rows)
         counts.inserted = len(chosen)
+
+    def _look_back(self, view: View, interval_s: float, bodies: Followed | None) -> None:
+        """Ask some earlier views whether what bodies carry was there then."""
+        if bodies is None or not len(bodies.sure):
+            return
+        earlier = list(dict.fromkeys([*self._recent.views, *self.keyframes.views]))
+        earlier = [one for one in earlier if one.time_s < view.time_s]
+        if not earlier:
+            return
+        chosen = self._rng.permutation(len(earlier))[:_LOOKS_BACK]
+        born_later(
+            self.field.parts[int(self._rng.integers(2))],  # what is present, or what is past
+            self.field.paths,
+            bodies.sure,
+            [earlier[one] for one in chosen],
+            self._config.depth_tolerance,
+            interval_s / 2,
+        )
 
     def _fitting(self, view: View, pixels: Tensor) -> Tensor:
         """Indices [K] of the pixels [M, 2] for whose Gaussians there is room, evenly spread."""

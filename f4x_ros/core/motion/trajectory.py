@@ -58,6 +58,14 @@ class Trajectory:
         share = (stamp_ns - t0) / (t1 - t0)
         return poses.interpolate(self._poses[right - 1], self._poses[right], share)
 
+    def stamps(self, since_ns: int, until_ns: int, most: int) -> list[int]:
+        """Stamps of the frames from one moment to another, both among them, thinned evenly."""
+        left = bisect.bisect_left(self._stamps, since_ns)
+        right = bisect.bisect_right(self._stamps, until_ns)
+        found = sorted({since_ns, *self._stamps[left:right], until_ns})
+        rows = np.unique(np.linspace(0, len(found) - 1, most).round().astype(int)).tolist()
+        return [found[row] for row in rows]
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Stamps [M] int64 and poses [M, 4, 4] for saving."""
         stacked = np.stack(self._poses) if self._poses else np.zeros((0, 4, 4))

@@ -9,6 +9,16 @@ from __future__ import annotations
 from f4x_ros.core.world.map_cloud import MapCloud, cloud_of
 from f4x_ros.core.world.memory import Memory
 from f4x_ros.core.world.percepts import percept_of
+from f4x_ros.core.world.points import followed, moments, surface_points
 from f4x_ros.core.world.shown import shown
 
-__all__ = ["MapCloud", "Memory", "cloud_of", "percept_of", "shown"]
+__all__ = [
+    "MapCloud",
+    "Memory",
+    "cloud_of",
+    "followed",
+    "moments",
+    "percept_of",
+    "shown",
+    "surface_points",
+]

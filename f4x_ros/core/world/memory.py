@@ -139,6 +139,8 @@ class Memory:
         past, rest = stamp_ns != 0, self.field.rest
         seen = Frustum(camera or last.camera, pose, self._config.mapping.range_m)
         codes = {*rest.met_by([seen]), *rest.with_objects(ids)}
+        if past:
+            codes.update(self.went_on(time_s))
         if wanted is not None:
             min_weight = self._config.query.min_weight
             codes.update(promising(rest, self.distiller, wanted, min_weight))
@@ -158,6 +160,10 @@ class Memory:
             past=past,
             tracks_known=not past or self.tracker.remembers(stamp_ns),
         )
+
+    def went_on(self, time_s: float) -> list[int]:
+        """Codes of the blocks at rest with what was elsewhere at a time: it may be in view then."""
+        return self.field.rest.with_bodies(self.field.paths.away(time_s))
 
     # --- frames --------------------------------------------------------------------------------
 

@@ -10,12 +10,14 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from f4x_ros.core.ask import Asker, Labelling, PromptSet, prompts_at_once
+from f4x_ros.core.base import on_host
 from f4x_ros.core.base.limits import MAX_ORBIT_RAD, MAX_PICTURE_PX
 from f4x_ros.core.data import PinholeCamera, Pose, RenderedView, ShownView
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.core.field import to_picture
+from f4x_ros.core.field import EMPTY_ALPHA, to_picture
 from f4x_ros.core.render import RenderOutput
 from f4x_ros.core.world.memory import Memory
+from f4x_ros.core.world.points import velocities
 
 _MIDDLE = 0.1  # of the picture's sides: whose depth says about what a view is turned
 _USUAL_M = 2.0  # where there is nothing in the middle
@@ -62,12 +64,13 @@ def shown(
     camera: PinholeCamera | None,
     orbit_rad: float,
     width: int,
+    want_velocity: bool,
 ) -> ShownView:
     """The map as `Perception.show` says."""
     if not abs(orbit_rad) <= MAX_ORBIT_RAD:  # (NaN is refused, too)
         raise BadInputError(f"orbit is {orbit_rad:g} rad, expected within {MAX_ORBIT_RAD:g} of 0")
     check_moment(memory, stamp_ns)
-    last, pose, _ = memory.viewpoint(view, stamp_ns)
+    last, pose, time_s = memory.viewpoint(view, stamp_ns)
     asked = sized(camera or last.camera, width)
     if orbit_rad:
         small = asked.scaled(min(1.0, 160 / asked.width))
@@ -83,6 +86,7 @@ def shown(
         T_map_camera=pose,
         labels=labels,
         prompts=() if prompts is None else prompts.texts,
+        velocity=_flow(memory, asker, stamp_ns, pose, asked, time_s) if want_velocity else None,
     )
 
 
@@ -111,6 +115,24 @@ def _picture(
     for more in others:
         labelling.add(drawn([more]).image)
     return to_picture(out, exposure), labelling.result()[1]
+
+
+def _flow(
+    memory: Memory,
+    asker: Asker,
+    stamp_ns: int,
+    pose: Pose,
+    camera: PinholeCamera,
+    time_s: float,
+) -> NDArray[np.float32]:
+    """Velocity [H, W, 3] of what each pixel shows, m/s, map frame; 0 where the map is empty."""
+    snapshot = memory.scene(stamp_ns, pose, camera).snapshot
+    last_s = memory.seconds(memory.stamp_ns)
+    going = velocities(snapshot, memory.field.paths, time_s, last_s)
+    out = snapshot.render(going, camera, pose, asker.backend)
+    mean = out.image / out.alpha.clamp(min=EMPTY_ALPHA)[..., None]
+    (flow,) = on_host(torch.where((out.alpha > EMPTY_ALPHA)[..., None], mean, 0))
+    return flow.astype(np.float32)
 
 
 def _middle_m(depth: NDArray[np.float32]) -> float:

@@ -12,6 +12,14 @@ from numpy.typing import NDArray
 from f4x_ros.core.errors import BadInputError
 
 _UNIT_TOLERANCE = 1e-2  # of a quaternion's length
+_SHAPES = {
+    "orientations": (4,),
+    "velocities": (3,),
+    "angular_velocities": (3,),
+    "pose_covariances": (6, 6),
+    "twist_covariances": (6, 6),
+    "sizes": (3,),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +32,12 @@ class ObjectStates:
         positions: [N, 3] centres, metres.
         orientations: [N, 4] unit quaternions xyzw, object to map.
         velocities: [N, 3] of the centres, m/s.
+        angular_velocities: [N, 3] rad/s.
+        pose_covariances, twist_covariances: [N, 6, 6] of predictions, ordered as in ROS.
         sizes: [N, 3] edges of the boxes, metres, in any order.
         confirmed: [N] bool of predictions: a tracker's tentative ones are not scored. All if None.
         moving: [N] bool of truths: those that move at this instant.
+        pixels: [N] of truths: pixels of each in sight.
         classes: [N] whole numbers; objects of different classes never match. Any match if None.
 
     Raises:
@@ -39,10 +50,14 @@ class ObjectStates:
     positions: NDArray[np.floating]
     orientations: NDArray[np.floating] | None = None
     velocities: NDArray[np.floating] | None = None
+    angular_velocities: NDArray[np.floating] | None = None
+    pose_covariances: NDArray[np.floating] | None = None
+    twist_covariances: NDArray[np.floating] | None = None
     sizes: NDArray[np.floating] | None = None
     confirmed: NDArray[np.bool_] | None = None
     moving: NDArray[np.bool_] | None = None
     classes: NDArray[np.integer] | None = None
+    pixels: NDArray[np.number] | None = None
 
     def __post_init__(self) -> None:
         if self.ids.ndim != 1 or not np.issubdtype(self.ids.dtype, np.integer):
@@ -50,10 +65,10 @@ class ObjectStates:
         if len(np.unique(self.ids)) != len(self.ids):
             raise BadInputError(f"ids are {self.ids.tolist()}, expected each once")
         _check_numbers("positions", self.positions, (len(self.ids), 3))
-        for name, columns in (("orientations", 4), ("velocities", 3), ("sizes", 3)):
+        for name, shape in _SHAPES.items():
             if getattr(self, name) is not None:
-                _check_numbers(name, getattr(self, name), (len(self.ids), columns))
-        for name in ("confirmed", "moving", "classes"):
+                _check_numbers(name, getattr(self, name), (len(self.ids), *shape))
+        for name in ("confirmed", "moving", "classes", "pixels"):
             values = getattr(self, name)
             if values is not None and values.shape != self.ids.shape:
                 raise BadInputError(f"{name} has shape {values.shape}, expected {self.ids.shape}")
@@ -73,7 +88,7 @@ class ObjectStates:
         return replace(self, **changed)
 
 
-def _check_numbers(name: str, values: NDArray[np.floating], shape: tuple[int, int]) -> None:
+def _check_numbers(name: str, values: NDArray[np.floating], shape: tuple[int, ...]) -> None:
     if values.shape != shape:
         raise BadInputError(f"{name} has shape {values.shape}, expected {shape}")
     if not np.isfinite(values).all():

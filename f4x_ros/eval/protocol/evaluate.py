@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from f4x_ros.core.data import Frame
 from f4x_ros.core.errors import BadSampleError
+from f4x_ros.eval.metrics.common import psnr_db as psnr_of_pixels_db
 from f4x_ros.eval.metrics.geometry import cloud_scores, depth_coverage, depth_l1_m
 from f4x_ros.eval.metrics.queries import PhraseIou, PhraseScores, fall
 from f4x_ros.eval.metrics.rendering import psnr_db, ssim
@@ -21,6 +22,7 @@ from f4x_ros.eval.protocol.asides import AsideView, views_aside
 from f4x_ros.eval.protocol.click_questions import click_numbers
 from f4x_ros.eval.protocol.costs import Costs
 from f4x_ros.eval.protocol.frame_scores import FrameScores
+from f4x_ros.eval.protocol.points import point_scores
 from f4x_ros.eval.protocol.questions import (
     Answers,
     Vocabulary,
@@ -42,6 +44,7 @@ _CLOUD_COLUMNS = 160  # of the true depth images: denser than their voxels withi
 _CLOUD_EVERY = 2  # frames
 _VOXEL_M = 0.02
 _VOXEL_BIAS = 1 << 20  # makes all three numbers of a voxel positive, within 21 km
+_MOVER_SHARE = 0.003  # of the picture that moves, for its PSNR to be measured
 _PERFECT_DB = 100.0  # stands for the infinity of two equal pictures
 
 
@@ -51,8 +54,8 @@ class Evaluation:
 
     Attributes:
         name: of the source.
-        numbers: "query", "motion", "tracks", "predictions", "history", "camera", "geometry",
-            "render", "cost", "run".
+        numbers: "query", "motion", "tracks", "predictions", "points", "history", "camera",
+            "geometry", "render", "cost", "run".
         scores: frame by frame; None without truth.
         answers: to questions; None without truth.
         source: the world, for pictures; None without truth.
@@ -121,7 +124,7 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
         costs.add(observed)
         scores.add(truth, observed, subject.predictions())
         if is_held_out(index) and observed.color is not None:
-            pictures.live(observed.color, frame.rgb)
+            pictures.live(observed.color, frame.rgb, truth)
         ask_at_the_time(world, subject, words, index, at_the_time)
         progress(index + 1)
     aside = views_aside(world, aside_moments(len(world)))
@@ -135,11 +138,12 @@ def _evaluate_world(world: World, subject: Subject, progress: Callable[[int], No
     if render["psnr_past_db"] is None:  # the subject cannot be asked for pictures, but measured
         render["psnr_past_db"] = run.get("psnr_heldout_db")
     numbers = {
-        "query": _query(answers, scores) | click_numbers(world, subject, aside),
+        "query": _query(answers, scores, world) | click_numbers(world, subject, aside),
         "motion": _motion(scores),
-        "tracks": _tracks(scores.tracks(moving_only=True)),
+        "tracks": _tracks(scores.tracks(moving_only=True)) | _kinds(scores),
         "tracks_all": _tracks(scores.tracks(moving_only=False)),
         "predictions": _predictions(scores),
+        "points": _points(world, subject),
         "history": {} if events is None else dataclasses.asdict(scores.moves(events)),
         "camera": _camera(scores) | _lost(subject, run) | _scaled(subject, scores),
         "geometry": geometry,
@@ -161,7 +165,7 @@ def _about(source: Source, subject: Subject, run: Report) -> Numbers:
     }
 
 
-def _query(answers: Answers, scores: FrameScores) -> Numbers:
+def _query(answers: Answers, scores: FrameScores, world: World) -> Numbers:
     own, other = answers.phrases.result(), answers.paraphrases.result()
     aside, live = answers.aside.result(), scores.masks.result()
     beside, aside_seen = answers.beside.result(), answers.aside_seen.result()
@@ -179,6 +183,8 @@ def _query(answers: Answers, scores: FrameScores) -> Numbers:
         "miou_beside": beside.miou,
         "aside_fall": fall(beside, aside_seen),
         "miou_live": live.miou,
+        "miou_movers": _mean_iou(live, scores.standing_of(moving=True)),
+        "miou_static": _mean_iou(live, scores.standing_of(moving=False)),
         "macc_live": live.macc,
         "presence_auroc": there.auroc if there else None,
         "presence_f1": there.f1 if there else None,
@@ -192,6 +198,12 @@ def _query(answers: Answers, scores: FrameScores) -> Numbers:
         "iou_paraphrase": {text: score.iou for text, score in other.per_phrase.items()},
         "refused": list(answers.refused),
     }
+
+
+def _mean_iou(scores: PhraseScores, texts: Collection[str]) -> float | None:
+    """Over some phrases, those that never were in sight left out."""
+    ious = [score.iou for text, score in scores.per_phrase.items() if text in texts]
+    return float(np.mean(ious)) if ious else None
 
 
 def _with_refused(own: PhraseScores, refused: int) -> float | None:
@@ -246,6 +258,18 @@ def _tracks(scores: TrackScores) -> Numbers:
         numbers["moving_position_median_m"] = scores.moving.position_median_m
         numbers["moving_velocity_median_mps"] = scores.moving.velocity_median_mps
     return numbers
+
+
+def _kinds(scores: FrameScores) -> Numbers:
+    """Of "rigid", "persons" and "balls"; and whether all movers' errors are as was said."""
+    kinds = {name: dataclasses.asdict(own) for name, own in scores.kinds().items()}
+    movers = kinds.pop("movers")
+    return kinds | {name: value for name, value in movers.items() if name.startswith("nees_")}
+
+
+def _points(world: World, subject: Subject) -> Numbers:
+    found = point_scores(world, subject)
+    return {} if found is None else dataclasses.asdict(found)
 
 
 def _predictions(scores: FrameScores) -> Numbers:
@@ -324,12 +348,24 @@ class _Pictures:
 
     def __init__(self) -> None:
         self._color: dict[str, list[tuple[float, float]]] = {"": [], "_past": [], "_aside": []}
+        self._parts: dict[tuple[str, str], list[float]] = {}
         self._depth_m: list[float] = []
         self._covered: list[float] = []
 
-    def live(self, picture: NDArray[np.uint8], seen: NDArray[np.uint8]) -> None:
+    def live(self, picture: NDArray[np.uint8], seen: NDArray[np.uint8], truth: WorldTruth) -> None:
         """A held-out frame at the moment it came."""
         self._add("", picture, seen)
+        self._movers("live", picture, seen, truth)
+
+    def _movers(
+        self, when: str, picture: NDArray[np.uint8], seen: NDArray[np.uint8], truth: WorldTruth
+    ) -> None:
+        """Pixels of what moves, and of what rests, in frames that show enough of the first."""
+        moving = truth.moving_mask
+        if moving.sum() >= _MOVER_SHARE * moving.size:
+            for kind, mask in (("movers", moving), ("static", ~moving)):
+                db = min(_PERFECT_DB, psnr_of_pixels_db(picture[mask], seen[mask]))
+                self._parts.setdefault((when, kind), []).append(db)
 
     def past(self, world: World, subject: Subject) -> None:
         """All held-out frames again, out of the finished map."""
@@ -350,6 +386,7 @@ class _Pictures:
             return
         self._add(kind, view.color, rgb)
         if kind == "_past":
+            self._movers("past", view.color, rgb, truth)
             error = depth_l1_m(view.depth, truth.depth, view.alpha)
             if error is not None:
                 self._depth_m.append(error)
@@ -366,6 +403,10 @@ class _Pictures:
             mean = np.mean(values, axis=0) if values else (None, None)
             numbers[f"psnr{kind}_db"] = None if mean[0] is None else float(mean[0])
             numbers[f"ssim{kind}"] = None if mean[1] is None else float(mean[1])
+        for when, end in (("past", ""), ("live", "_live")):
+            for kind in ("movers", "static"):
+                dbs = self._parts.get((when, kind))
+                numbers[f"psnr_{kind}{end}_db"] = float(np.mean(dbs)) if dbs else None
         return numbers
 
     def geometry(self) -> Numbers:

@@ -13,9 +13,11 @@ from f4x_ros.core.data import Event, Prediction, Track, TrackState
 from f4x_ros.core.objects import AHEAD_S
 from f4x_ros.eval.metrics.camera import CameraScores, camera_scores, position_errors_m
 from f4x_ros.eval.metrics.masks import MaskScores, MaskSequence, jaccard
+from f4x_ros.eval.metrics.mover_errors import MoverErrors, mover_errors
 from f4x_ros.eval.metrics.moves import MoveScores, move_scores, true_moves
 from f4x_ros.eval.metrics.predictions import PredictionScores, prediction_scores
 from f4x_ros.eval.metrics.queries import PhraseIou
+from f4x_ros.eval.metrics.track_matching import follow_matches, scored_frame
 from f4x_ros.eval.metrics.track_states import ObjectStates
 from f4x_ros.eval.metrics.tracks import TrackScores, track_scores
 from f4x_ros.eval.subjects.subject import Observed
@@ -30,6 +32,8 @@ VISIBLE_PX = 40
 _MOVING_LEVEL = 0.5
 _NEAR_M = 0.5
 _EXAMPLES = 12
+_CLEAR_PX = 150  # of a thing at 320x240 from which its way and turn are scored
+_KINDS = {"person": "persons", "ball": "balls", "football": "balls"}
 
 
 def least_visible_px(truth: WorldTruth) -> float:
@@ -49,6 +53,7 @@ class FrameScores:
 
     def __init__(self, world: World, standing: Sequence[Phrase]) -> None:
         self._world, self._standing = world, standing
+        self._scale = world.camera.width * world.camera.height / (320 * 240)
         self._masks, self._moving = PhraseIou(), MaskSequence()
         self._false_alarms: list[float] = []
         self._truths: list[ObjectStates] = []
@@ -119,8 +124,17 @@ class FrameScores:
         )
         for states, ids in ((self._truths, wanted), (self._movers, movers)):
             there = sorted(ids & truth.T_map_center.keys())
-            states.append(_true_states(self._world, truth, there))
+            states.append(_true_states(self._world, truth, there, pixels))
         self._tracks.append(_tracked_states(truth.stamp_ns, observed.tracks))
+
+    def standing_of(self, *, moving: bool) -> set[str]:
+        """Texts of the standing phrases all of whose things move at some time, or none of them."""
+        labels = self._world.labels
+        return {
+            phrase.text
+            for phrase in self._standing
+            if phrase.instances and all(labels[one].moving is moving for one in phrase.instances)
+        }
 
     # --- results -------------------------------------------------------------------------------
 
@@ -148,9 +162,34 @@ class FrameScores:
         """
         if not moving_only:
             return track_scores(self._truths, self._tracks, ignore=self._unseen)
-        ever = {n for states in self._tracks for n in states.ids[states.moving].tolist()}
-        called = [states.kept(np.isin(states.ids, list(ever))) for states in self._tracks]
-        return track_scores(self._movers, called, ignore=self._unseen)
+        return track_scores(self._movers, self._called_moving(), ignore=self._unseen)
+
+    def _called_moving(self) -> list[ObjectStates]:
+        """Frame by frame the tracks that were called moving at any time."""
+        ever = {
+            number
+            for states in self._tracks
+            if states.moving is not None
+            for number in states.ids[states.moving].tolist()
+        }
+        return [states.kept(np.isin(states.ids, list(ever))) for states in self._tracks]
+
+    def kinds(self) -> dict[str, MoverErrors]:
+        """How well the motion is known of "movers", all, and of "rigid", "persons" and "balls"."""
+        kinds: dict[str, set[int]] = {"movers": set(), "rigid": set(), "persons": set()}
+        kinds["balls"] = set()
+        for number, label in self._world.labels.items():
+            if label.moving:
+                kinds["movers"].add(number)
+                kinds[_KINDS.get(label.cls, "rigid")].add(number)
+        frames = [
+            scored_frame(true, said, _NEAR_M, ids)
+            for true, said, ids in zip(
+                self._movers, self._called_moving(), self._unseen, strict=True
+            )
+        ]
+        matches, least = follow_matches(frames), _CLEAR_PX * self._scale
+        return {name: mover_errors(frames, matches, ids, least) for name, ids in kinds.items()}
 
     def predictions(self) -> dict[float, PredictionScores]:
         """Predictions of what moves, by seconds ahead; empty where the subject makes none."""
@@ -218,7 +257,9 @@ def countable(world: World, truth: WorldTruth, phrase: Phrase) -> NDArray[np.boo
     return ~truth.mask(room)
 
 
-def _true_states(world: World, truth: WorldTruth, there: Sequence[int]) -> ObjectStates:
+def _true_states(
+    world: World, truth: WorldTruth, there: Sequence[int], pixels: Mapping[int, int]
+) -> ObjectStates:
     poses = [truth.T_map_center[number] for number in there]
     turns = [Rotation.from_matrix(pose[:3, :3]).as_quat() for pose in poses]
     return ObjectStates(
@@ -227,8 +268,12 @@ def _true_states(world: World, truth: WorldTruth, there: Sequence[int]) -> Objec
         positions=np.array([pose[:3, 3] for pose in poses]).reshape(-1, 3),
         orientations=np.array(turns).reshape(-1, 4),
         velocities=np.array([truth.velocity[number] for number in there]).reshape(-1, 3),
+        angular_velocities=np.array([truth.angular_velocity[number] for number in there]).reshape(
+            -1, 3
+        ),
         sizes=np.array([world.labels[number].size for number in there]).reshape(-1, 3),
         moving=np.array([truth.moving[number] for number in there], bool),
+        pixels=np.array([pixels.get(number, 0) for number in there], np.int64),
     )
 
 
@@ -241,6 +286,9 @@ def _tracked_states(stamp_ns: int, tracks: Sequence[Track]) -> ObjectStates:
         positions=np.array([track.position for track in sure], float).reshape(-1, 3),
         orientations=np.array([track.orientation for track in sure], float).reshape(-1, 4),
         velocities=np.array([track.velocity for track in sure], float).reshape(-1, 3),
+        angular_velocities=np.array([one.angular_velocity for one in sure], float).reshape(-1, 3),
+        pose_covariances=np.array([one.pose_covariance for one in sure], float).reshape(-1, 6, 6),
+        twist_covariances=np.array([one.twist_covariance for one in sure], float).reshape(-1, 6, 6),
         sizes=np.array([track.size for track in sure], float).reshape(-1, 3),
         moving=np.array([track.moving for track in sure], bool),
     )

@@ -119,6 +119,14 @@ class Subject(Protocol):
     def events(self) -> tuple[Event, ...] | None:
         """What moved, appeared and left in the run, after its last frame; None: unknown."""
 
+    def follow(
+        self, points: NDArray[np.float64], stamp_ns: int, stamps_ns: Sequence[int]
+    ) -> NDArray[np.float64] | None:
+        """Where points ``[N, 3]``, on a surface at a stamp, are at others, ``[T, N, 3]``.
+
+        None if it cannot say.
+        """
+
     def finish(self) -> Report:
         """End the run and leave its files."""
 
@@ -217,6 +225,14 @@ class LibrarySubject:
 
     def events(self) -> tuple[Event, ...]:
         return self._perception.history(want_states=False).events
+
+    def follow(
+        self, points: NDArray[np.float64], stamp_ns: int, stamps_ns: Sequence[int]
+    ) -> NDArray[np.float64]:
+        found = self._perception.follow_points(
+            points=points, stamp_ns=stamp_ns, stamps_ns=stamps_ns, want_visible=False
+        )
+        return found.positions
 
     def finish(self) -> Report:
         assert self._recorder is not None

@@ -140,7 +140,9 @@ class Bodies:
         picture = picture.measured(depth, picture.known & (alpha > _SOLID))
         rest = at_rest(picture, depth, alpha, moves, self._tolerance)
         taken = np.zeros(read.shape, np.int32)
-        return Sight(view.time_s, interval_s, view.T_map_camera, picture, rest, taken)
+        return Sight(
+            view.time_s, interval_s, self._finder.jitter, view.T_map_camera, picture, rest, taken
+        )
 
     def _forget(self) -> None:
         """Drop what is not followed and never moved; of the others keep in mind the last.

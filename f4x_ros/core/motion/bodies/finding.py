@@ -15,6 +15,7 @@ from f4x_ros.core.data import turns
 from f4x_ros.core.field import NO_PIECE, BodyPaths, GaussianSet
 from f4x_ros.core.motion.bodies import gaussians
 from f4x_ros.core.motion.bodies.body import ESTABLISHED, Body, BodyState
+from f4x_ros.core.motion.bodies.jitter import Jitter
 from f4x_ros.core.motion.bodies.labels import footprint, patches, widened
 from f4x_ros.core.motion.bodies.picture import Mask
 from f4x_ros.core.motion.bodies.shape import Shape
@@ -29,6 +30,9 @@ _STABLE = 0.5  # share of a patch that was there in the frame before, too
 _ACCELERATION = (1.0, 3.0)  # m/s^2, rad/s^2
 _VOXEL_PX, _VOXEL_M = 1.5, (0.006, 0.03)  # of a shape
 _SIGMAS = 2.0  # of its place that a hidden body is looked for within
+_BESIDE_PX = 2  # from a patch is what it is compared with
+_STEP_M = 0.02  # in depth, at which a thing ends, ...
+_ENDS = 0.25  # ... along such a share of its outline at least
 _INNER = 0.15  # share of its pixels that are not at its edge
 _LIMB_M = 0.2  # what is within this of a body beside it in the picture may be a limb of it
 _LIMB, _YOUNG = 0.5, 1.5  # of its pixels that a patch may have: of one known well, of a new one
@@ -56,6 +60,11 @@ class Finder:
         self._paths, self._trials = paths, Trials(rng)
         self._before: Mask | None = None  # what was changed in the last frame
 
+    @property
+    def jitter(self) -> Jitter:
+        """By how much what rests seems to move."""
+        return self._trials.jitter
+
     def find(self, sight: Sight, present: GaussianSet, known: Known) -> None:
         """Try some pieces; give patches to the bodies they touch, or make bodies of them.
 
@@ -81,7 +90,7 @@ class Finder:
             mask = parts == number
             body = _beside(mask, sight, known)
             stays = stable[number] > _STABLE * size
-            new_one = stays and size >= _LEAST_PX * scale and _solid(mask)
+            new_one = stays and size >= _LEAST_PX * scale and _is_thing(mask, sight)
             if body is None and new_one and not _awaited(mask, sight, known):
                 body = self._appeared(sight, mask)
                 known[body.id] = body
@@ -211,10 +220,21 @@ def _awaited(mask: Mask, sight: Sight, known: Known) -> bool:
     return False
 
 
-def _solid(mask: Mask) -> bool:
-    """Whether a patch [H, W] is more than a seam of surfaces, or of the picture's edge."""
-    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0)
-    return bool(inner.sum() > _INNER * mask.sum())
+def _is_thing(mask: Mask, sight: Sight) -> bool:
+    """Whether a patch [H, W] may be a thing, no seam of surfaces and no part of one.
+
+    A thing is more than an edge, and somewhere it ends: what is beside it is nearer or farther.
+    """
+    small = mask.astype(np.uint8)
+    inner = cv2.erode(small, np.ones((3, 3), np.uint8), borderValue=0)
+    if inner.sum() <= _INNER * mask.sum():
+        return False
+    picture = sight.picture
+    beside = widened(mask, _BESIDE_PX) & ~mask & picture.known
+    depth = spread(np.where(mask, picture.depth, 0).astype(np.float32), _BESIDE_PX)[beside]
+    step = np.maximum(_STEP_M, 4 * picture.noise_m(depth))
+    ends = np.abs(picture.depth[beside] - depth) > step
+    return bool(len(ends) > 0 and ends.mean() > _ENDS)
 
 
 def _with_nameless(means: NDArray[np.floating], pieces: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -36,6 +36,7 @@ _SPAN_S = 0.5  # ... as measured over this long
 _LEAST_M, _LEAST_RAD = 0.01, 0.08  # a shorter way, or turn, is noise
 _PAUSE_S = 0.3  # what has not gone for so long has stopped
 _SURE = 2  # frames in a row in which it must go
+_JITTERS = (4.0, 2.0)  # times as much as what rests seems to: to begin to move, to go on
 _HELD_S = 0.25  # what moves looks otherwise than if it had rested for so long ...
 _BETTER = 0.85  # ... of which misfit so much is left at most
 _GROW_PX = 4  # beyond a body's outline that it may grow in a frame
@@ -76,7 +77,7 @@ def follow(body: Body, sight: Sight, rng: np.random.Generator) -> None:
         return
     still = _as_well_at_rest(body, part, where, found, rng)
     body.filter.correct(sight.T_map_camera, fit)
-    _note(body, sight.time_s, sight.interval_s, still=still)
+    _note(body, sight, still=still)
     own = _own(body, fit, part)
     if fit.shown > 0.5:
         body.shape.grow(part.picture, fit.T_camera_body, own)
@@ -156,39 +157,48 @@ def _as_well_at_rest(
     return held.value < FITS_WELL or found.value > _BETTER * held.value
 
 
-def _note(body: Body, time_s: float, interval_s: float, *, still: bool) -> None:
+def _note(body: Body, sight: Sight, *, still: bool) -> None:
     """Judge whether a body that was found moves; `still`: it may as well have rested."""
+    time_s = sight.time_s
     if body.misses and body.moving:  # nobody knows whether it moved all the while
         body.still_s = time_s
         body.poses.clear()
     body.seen_s, body.misses, body.fits = time_s, 0, body.fits + 1
     body.poses.append((time_s, body.filter.T_map_body.copy()))
-    body.went = 0 if still or not _moves(body, time_s) else body.went + 1
+    body.went = 0 if still or not _moves(body, sight) else body.went + 1
     if body.went:
         body.still_s = time_s
     if body.went >= _SURE and body.fits >= ESTABLISHED:
         body.state, body.has_moved = BodyState.MOVING, True
-    elif time_s - body.still_s > rest_s(interval_s):
+    elif time_s - body.still_s > rest_s(sight.interval_s):
         body.state = BodyState.RESTING
-    elif body.moving and body.went == 0 and time_s - body.still_s > max(_PAUSE_S, interval_s):
+    elif body.moving and body.went == 0 and time_s - body.still_s > _pause_s(sight):
         body.state = BodyState.STOPPED
     elif body.state is BodyState.HIDDEN:
         body.state = BodyState.MOVING
 
 
-def _moves(body: Body, time_s: float) -> bool:
-    """Whether a body's way of late is one."""
-    old = body.pose_since(time_s - _SPAN_S)
+def _pause_s(sight: Sight) -> float:
+    return max(_PAUSE_S, sight.interval_s)
+
+
+def _moves(body: Body, sight: Sight) -> bool:
+    """Whether a body's way of late is one, and more than the jitter of what rests."""
+    old = body.pose_since(sight.time_s - _SPAN_S)
     if old is None:
         return False
-    span, motion = time_s - old[0], body.filter.T_map_body @ inverse(old[1])
+    span, motion = sight.time_s - old[0], body.filter.T_map_body @ inverse(old[1])
     middle = body.filter.middle
     before = inverse(motion)[:3, :3] @ middle + inverse(motion)[:3, 3]
     far = float(np.linalg.norm(middle - before))
-    if far > max(0.5 * _MOVING_MPS * span, _LEAST_M):
+    distance = float(np.linalg.norm(middle - sight.T_map_camera[:3, 3]))
+    times = _JITTERS[body.moving]
+    noise_m = times * sight.jitter.pixels * distance / sight.picture.camera.fx
+    if far > max(0.5 * _MOVING_MPS * span, _LEAST_M, noise_m):
         return float(np.linalg.norm(body.velocity)) > _MOVING_MPS
     angle = float(np.arccos(np.clip((np.trace(motion[:3, :3]) - 1) / 2, -1, 1)))
-    return body.turns_known and angle > max(_MOVING_RADPS * span, _LEAST_RAD)
+    limit = max(_MOVING_RADPS * span, _LEAST_RAD, times * sight.jitter.radians)
+    return body.turns_known and angle > limit
 
 
 def _miss(body: Body, time_s: float, *, expected: bool) -> None:

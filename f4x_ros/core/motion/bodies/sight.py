@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from f4x_ros.core.data import PinholeCamera, Pose, inverse
+from f4x_ros.core.motion.bodies.jitter import Jitter
 from f4x_ros.core.motion.bodies.labels import AtRest
 from f4x_ros.core.motion.bodies.picture import Image, Mask, RgbdPicture
 
@@ -24,6 +25,7 @@ class Sight:
     Attributes:
         time_s: seconds of the field.
         interval_s: usual time from frame to frame.
+        jitter: by how much what rests seems to move.
         T_map_camera: [4, 4].
         picture: [H, W] of it.
         rest: what the map without its followed bodies says of it.
@@ -32,6 +34,7 @@ class Sight:
 
     time_s: float
     interval_s: float
+    jitter: Jitter
     T_map_camera: Pose
     picture: RgbdPicture
     rest: AtRest

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from f4x_ros.core.data import Pose, inverse, turns
 from f4x_ros.core.motion.bodies.align import FITS_WELL, Fit, Misfit, align
+from f4x_ros.core.motion.bodies.jitter import Jitter, JitterMeter
 from f4x_ros.core.motion.bodies.labels import widened
 from f4x_ros.core.motion.bodies.picture import Mask, RgbdPicture
 from f4x_ros.core.motion.bodies.shape import Shape
@@ -28,6 +30,7 @@ _SPREAD_PX = 3  # a Gaussian's row stands for the pixels around it
 _SURE = 30.0  # squared Mahalanobis distance from rest, six degrees of freedom
 _SHIFT_PX = 0.7  # the least shift that counts, ...
 _TURN_RAD = 0.05  # ... or turn
+_JITTERS = 5.0  # times as much as what rests seems to
 _BETTER = 0.75  # of the misfit at rest that may be left
 _CLEAR = 0.4  # ... which leaves no doubt
 _LOOSE = np.diag(1 / np.square(np.repeat([0.15, 0.3], 3)))  # m, rad: prior of what it did
@@ -72,10 +75,16 @@ class Trials:
         self._past: deque[Past] = deque(maxlen=_KEPT)
         self._tried: dict[int, int] = {}  # piece: number of the last trial
         self._count = 0
+        self._jitter = JitterMeter()
 
     def add(self, time_s: float, picture: RgbdPicture, T_map_camera: Pose) -> None:
         """Remember a frame."""
         self._past.append(Past(time_s, picture, T_map_camera))
+
+    @property
+    def jitter(self) -> Jitter:
+        """By how much what rests seems to move."""
+        return self._jitter.value
 
     def earlier(self, back_s: float) -> Past | None:
         """The frame from so long ago, about; None before there is one."""
@@ -146,26 +155,40 @@ class Trials:
         if at_rest.value < FITS_WELL:
             return False
         fit = align(shape, picture, free, now, _LOOSE, self._rng)
+        moved = _apparent(fit, now, shape, picture, z)
+        self._jitter.add(moved.pixels, moved.radians)
         there = Misfit.of(shape, picture, free, fit.T_camera_body, self._rng)
         if there is None or fit.used < 0.6 or there.value > _BETTER * at_rest.value:
             return False
         clear = there.value < _CLEAR * at_rest.value
-        if not _significant(fit, now, shape, picture, z, clear=clear):
+        if not _significant(fit, moved, self._jitter.value, clear=clear):
             return False
         return Trial(shape, T_map_body, T_map_camera @ fit.T_camera_body, past.time_s, fit)
 
 
-def _significant(
-    fit: Fit, rest: Pose, shape: Shape, picture: RgbdPicture, z: float, *, clear: bool
-) -> bool:
-    """Whether a fit is surely not at rest; with `clear` what is seen says so anyway."""
-    middle = shape.middle
-    shift = (fit.T_camera_body - rest)[:3, :3] @ middle + (fit.T_camera_body - rest)[:3, 3]
+class _Apparent(NamedTuple):
+    """By how much a fit is off rest."""
+
+    twist: NDArray[np.float64]  # [6] shift of the middle and turn, camera axes
+    pixels: float
+    radians: float
+
+
+def _apparent(fit: Fit, rest: Pose, shape: Shape, picture: RgbdPicture, z: float) -> _Apparent:
+    """The motion of a fit from where the thing is if it rests."""
+    off = fit.T_camera_body - rest
+    shift = off[:3, :3] @ shape.middle + off[:3, 3]
     turn = turns.vector_of_matrix(fit.T_camera_body[:3, :3] @ rest[:3, :3].T)
-    twist = np.concatenate([shift, turn])
+    pixels = float(np.linalg.norm(shift)) * picture.camera.fx / z
+    return _Apparent(np.concatenate([shift, turn]), pixels, float(np.linalg.norm(turn)))
+
+
+def _significant(fit: Fit, moved: _Apparent, jitter: Jitter, *, clear: bool) -> bool:
+    """Whether a fit is surely not at rest; with `clear` what is seen says so anyway."""
+    twist = moved.twist
     sure = clear or float(twist @ (fit.information / 10) @ twist) > _SURE
-    far_px = float(np.linalg.norm(shift)) * picture.camera.fx / z
-    return sure and (far_px > _SHIFT_PX or float(np.linalg.norm(turn)) > _TURN_RAD)
+    far = moved.pixels > max(_SHIFT_PX, _JITTERS * jitter.pixels)
+    return sure and (far or moved.radians > max(_TURN_RAD, _JITTERS * jitter.radians))
 
 
 def seen_at(points: NDArray[np.floating], picture: RgbdPicture, T_map_camera: Pose) -> Mask:
