@@ -12,18 +12,10 @@ from numpy.typing import NDArray
 from f4x_ros.core.data import Frame, PinholeCamera, Pose, inverse
 from f4x_ros.core.data.poses import rotation_angle_rad
 from f4x_ros.core.motion.mono.beginning import Beginning, Begun, Waiting, first_given
-from f4x_ros.core.motion.mono.bundle import (
-    Array,
-    Seen,
-    adjust,
-    homogeneous,
-    pose_of,
-    residuals_of,
-    triangulated,
-)
-from f4x_ros.core.motion.mono.keyframes import MonoKeyframe, Points, alike, thinned
+from f4x_ros.core.motion.mono.bundle import Array, pose_of
+from f4x_ros.core.motion.mono.keyframes import MonoKeyframe, alike
+from f4x_ros.core.motion.mono.local_map import LocalMap
 from f4x_ros.core.motion.mono.tracks import CornerTracks
-from f4x_ros.core.motion.mono.two_views import parallax
 from f4x_ros.core.motion.odometry.estimate import (
     PoseEstimate,
     TrackingState,
@@ -45,8 +37,6 @@ _LEAST, _LEAST_SHARE = 15, 0.4  # corners that must agree with a pose
 _BAD_FRAMES = 3  # in a row, after which the camera is lost
 _NEW_SHARE = 0.7  # of the last keyframe's points that must be in sight, else there is a new one
 _NEW_SHIFT, _NEW_TURN = 0.04, 0.12  # share of the depth, and radians, that make a new one
-_PARALLAX = 0.015  # radians from which a new point is believed
-_WINDOW, _HELD = 7, 6  # keyframes that are adjusted, and older ones that hold them
 _ALIKE = 6  # keyframes that are tried to find back
 _RECOGNISED = 25
 _LEAST_S = 1e-3
@@ -71,13 +61,13 @@ class MonoOdometry:
     """
 
     def __init__(self, keyframes: int = 200, scene_m: float = 2.0, still_s: float = 3.0) -> None:
-        self._limit, self._scene_m, self._still_s = keyframes, scene_m, still_s
+        self._scene_m, self._still_s = scene_m, still_s
         self._tracks = CornerTracks(_CORNERS)
         self._finder = FeatureFinder()
         self._even = cv2.createCLAHE(3.0, (8, 6))  # dark corners count as bright ones do
         self._beginning = Beginning()
-        self._points = Points()
-        self._first: dict[int, tuple[MonoKeyframe, Array]] = {}  # where a corner was found, by id
+        self._map = LocalMap(keyframes)
+        self._points = self._map.points
         self._at_keyframe = 0  # points that were in sight of the last keyframe
         self._camera: PinholeCamera | None = None
         self._noise = 1e-3
@@ -88,7 +78,6 @@ class MonoOdometry:
         self._covariance = np.zeros((6, 6))
         self._begin_ns: int | None = None
         self._start: Pose | None = None  # of the first picture
-        self.keyframes: list[MonoKeyframe] = []
         self.scale_given = False
 
     @property
@@ -99,11 +88,11 @@ class MonoOdometry:
     @property
     def measures(self) -> bool:
         """Whether distances are known."""
-        return bool(self.keyframes)
+        return bool(self._map.keyframes)
 
     def latest_poses(self) -> dict[int, Pose]:
         """`T_map_camera` of the latest keyframes by stamp, as they are known by now."""
-        return {one.stamp_ns: one.T_map_camera for one in self.keyframes[-_LATEST:]}
+        return {one.stamp_ns: one.T_map_camera for one in self._map.keyframes[-_LATEST:]}
 
     def depths_m(self) -> Array:
         """Depth [N] of the points that the last frame has shown."""
@@ -124,10 +113,10 @@ class MonoOdometry:
 
     def note_depth(self, stamp_ns: int, depth: NDArray[np.float32]) -> None:
         """Say how deep [h, w] the last frame was seen to be: a keyframe is recognised by it."""
-        if not self.keyframes or self.keyframes[-1].stamp_ns != stamp_ns:
+        if not self._map.keyframes or self._map.keyframes[-1].stamp_ns != stamp_ns:
             return
         assert self._camera is not None
-        last = self.keyframes[-1]
+        last = self._map.keyframes[-1]
         size = (self._camera.width, self._camera.height)
         full = cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST).astype(np.float32)
         last.features = self._finder.find(last.grey, full, self._camera)
@@ -203,9 +192,9 @@ class MonoOdometry:
             T[:3, 3] *= scale
             pose = T_map_first @ inverse(T)
             keyframe = MonoKeyframe(picture.stamp_ns, picture.grey, pose, picture.ids, picture.rays)
-            self._remember(keyframe)
-        self._pose, self._stamp_ns = self.keyframes[-1].T_map_camera, stamp_ns
-        a, b = self.keyframes[-2:]
+            self._map.remember(keyframe)
+        self._pose, self._stamp_ns = self._map.keyframes[-1].T_map_camera, stamp_ns
+        a, b = self._map.keyframes[-2:]
         dt = max(_LEAST_S, (b.stamp_ns - a.stamp_ns) / 1e9)
         self._velocity = twist_of(between(a.T_map_camera, b.T_map_camera)) / dt
         self._at_keyframe = int(self._points.known(last.ids).sum())
@@ -301,7 +290,7 @@ class MonoOdometry:
 
     def _is_new(self, agreeing: int) -> bool:
         assert self._pose is not None
-        last = self.keyframes[-1].T_map_camera
+        last = self._map.keyframes[-1].T_map_camera
         shift = float(np.linalg.norm(self._pose[:3, 3] - last[:3, 3]))
         return (
             agreeing < _NEW_SHARE * self._at_keyframe
@@ -309,80 +298,16 @@ class MonoOdometry:
             or rotation_angle_rad(last, self._pose) > _NEW_TURN
         )
 
-    def _remember(self, keyframe: MonoKeyframe) -> None:
-        self.keyframes.append(keyframe)
-        for i, ray in zip(keyframe.ids.tolist(), keyframe.rays, strict=True):
-            self._first.setdefault(i, (keyframe, ray))
-        gone = thinned(self.keyframes, self._limit)
-        if gone is not None:
-            kept = set().union(*(one.ids.tolist() for one in self.keyframes))
-            kept.update(self._tracks.ids.tolist())
-            dropped = [i for i in self._first if i not in kept]
-            self._points.drop(dropped)
-            for i in dropped:
-                del self._first[i]
-
     def _make_keyframe(self, stamp_ns: int, grey: NDArray[np.uint8]) -> None:
         assert self._pose is not None
         self._tracks.refill(grey)
-        self._remember(MonoKeyframe(stamp_ns, grey, self._pose, self._tracks.ids, self._rays()))
-        self._triangulate()
-        self._adjust()
-        self._pose = self.keyframes[-1].T_map_camera
-        self._at_keyframe = int(self._points.known(self._tracks.ids).sum())
-
-    def _triangulate(self) -> None:
-        """Points of the corners that are seen from far enough apart by now."""
-        last = self.keyframes[-1]
-        rows = np.flatnonzero(~self._points.known(last.ids))
-        earlier = [self._first[i] for i in last.ids[rows].tolist()]
-        mine = [n for n, (keyframe, _) in enumerate(earlier) if keyframe is not last]
-        if not mine:
-            return
-        rows = rows[mine]
-        T_a = np.stack([earlier[n][0].T_camera_map for n in mine])
-        rays_a, rays_b = np.stack([earlier[n][1] for n in mine]), last.rays[rows]
-        T_b = np.broadcast_to(last.T_camera_map, T_a.shape)
-        points = triangulated(T_a, rays_a, T_b, rays_b)
-        eyes = np.stack([earlier[n][0].T_map_camera[:3, 3] for n in mine])
-        good = parallax(points, eyes, last.T_map_camera[:3, 3]) > _PARALLAX
-        for T, rays in ((T_a, rays_a), (T_b, rays_b)):
-            local = np.einsum("nij,nj->ni", T[:, :3, :3], points) + T[:, :3, 3]
-            z = np.maximum(local[:, 2:], 1e-6)
-            off = np.linalg.norm(local[:, :2] / z - rays, axis=1)
-            good &= (local[:, 2] > 0) & (off < _AGREES * self._noise)
-        self._points.put(last.ids[rows[good]], points[good])
-
-    def _adjust(self) -> None:
-        """The latest keyframes and their points, held by older ones that see the same."""
-        chosen = self.keyframes[-_WINDOW - _HELD :]
-        ids, counts = np.unique(np.concatenate([one.ids for one in chosen]), return_counts=True)
-        ids = ids[(counts > 1)]
-        ids = ids[self._points.known(ids)]
-        if len(ids) < _LEAST:
-            return
-        pose, point, rays = [], [], []
-        for number, one in enumerate(chosen):
-            _, rows, at = np.intersect1d(ids, one.ids, assume_unique=True, return_indices=True)
-            pose.append(np.full(len(rows), number))
-            point.append(rows)
-            rays.append(one.rays[at])
-        seen = Seen(np.concatenate(pose), np.concatenate(point), np.concatenate(rays))
-        fixed = np.arange(len(chosen)) < max(2, len(chosen) - _WINDOW)
-        poses, points, _ = adjust(
-            np.stack([one.T_camera_map for one in chosen]), homogeneous(self._points.of(ids)),
-            seen, fixed,
-            self._noise,
-        )  # fmt: skip
-        for one, T in zip(chosen, poses, strict=True):
-            one.T_map_camera = inverse(T)
-        off, z = residuals_of(poses, points, seen)
-        bad = (np.linalg.norm(off, axis=1) > _WRONG * self._noise) | (z <= 0)
-        share = np.bincount(seen.point, bad, len(ids)) / np.bincount(seen.point, minlength=len(ids))
-        self._points.put(ids, points[:, :3])
-        wrong = ids[share > 0.4]
-        self._points.drop(wrong.tolist())
+        keyframe = MonoKeyframe(stamp_ns, grey, self._pose, self._tracks.ids, self._rays())
+        self._map.remember(keyframe)
+        self._map.triangulate(self._noise)
+        wrong = self._map.adjust(self._noise)
         self._tracks.keep(~np.isin(self._tracks.ids, wrong))
+        self._pose = self._map.keyframes[-1].T_map_camera
+        self._at_keyframe = int(self._points.known(self._tracks.ids).sum())
 
     # --- lost ------------------------------------------------------------------------------------
 
@@ -391,7 +316,7 @@ class MonoOdometry:
         assert self._camera is not None
         lost = PoseEstimate(stamp_ns, TrackingState.LOST, None)
         seen = self._finder.find(grey, np.zeros(grey.shape, np.float32), self._camera)
-        for place in alike(self.keyframes, thumbnail_of(grey), _ALIKE):
+        for place in alike(self._map.keyframes, thumbnail_of(grey), _ALIKE):
             if place.features is None:
                 continue
             motion, count = motion_between(place.features, seen, self._camera)
