@@ -135,6 +135,12 @@ class Contestant(ABC):
         """None by default."""
         return None
 
+    def follow(
+        self, points: NDArray[np.float64], stamp_ns: int, stamps_ns: Sequence[int]
+    ) -> NDArray[np.float64] | None:
+        """None by default."""
+        return None
+
     def counts(self) -> dict[str, int | float | None]:
         """Numbers of its own for the report, e.g. "map_bytes"."""
         return {}

@@ -111,6 +111,20 @@ class Oracle:
     def events(self) -> None:
         """None: what moves in it never rests."""
 
+    def follow(
+        self, points: NDArray[np.float64], stamp_ns: int, stamps_ns: Sequence[int]
+    ) -> NDArray[np.float64]:
+        index, *later = (
+            int(np.searchsorted(self.world.stamps_ns, n)) for n in (stamp_ns, *stamps_ns)
+        )
+        truth = self.world.truth(index)
+        local = (points - truth.T_map_camera[:3, 3]) @ truth.T_map_camera[:3, :3]
+        columns, rows = np.floor(self.world.camera.project(local)).astype(int).T
+        ids = truth.instances[rows, columns]
+        if self.errs == "still":
+            return np.stack([points] * len(later))
+        return np.stack([self.world.carried(points, ids, index, one) for one in later])
+
     def finish(self) -> dict[str, Any]:
         return {"fps": 5.0, "map_bytes": 1000, "peak_rss_bytes": 10**8}
 

@@ -48,9 +48,11 @@ def paths_of(*bodies: int) -> BodyPaths:
 
 
 def look(gaussians: GaussianSet, paths: BodyPaths) -> int:
-    view = empty_room()
-    sure = torch.tensor([1], dtype=torch.int32)
-    return born_later(gaussians, paths, sure, view, Config().mapping.depth_tolerance, HALF_S)
+    """How many the view saw through."""
+    sure, before = torch.tensor([1], dtype=torch.int32), gaussians["birth_s"].clone()
+    tolerance = Config().mapping.depth_tolerance
+    born_later(gaussians, paths, sure, [empty_room()], tolerance, HALF_S)
+    return int((gaussians["birth_s"] != before).sum())
 
 
 def test_what_a_view_sees_through_begins_after_it() -> None:

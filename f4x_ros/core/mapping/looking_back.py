@@ -7,43 +7,43 @@ core (a limb that swings, a scrap of floor), it is wrong there; an earlier view 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from f4x_ros.core.field import BodyPaths, GaussianSet
-from f4x_ros.core.observe import View, seen_through
+from f4x_ros.core.observe import View, sights
 
 
 def born_later(
     table: GaussianSet,
     paths: BodyPaths,
     bodies: Tensor,
-    view: View,
+    views: Sequence[View],
     tolerance: float,
     wait_s: float,
-) -> int:
-    """Let Gaussians of some bodies begin after a view that sees through where they were then.
+) -> None:
+    """Let Gaussians of some bodies begin after views that see through where they were then.
 
     Args:
         table: its column of births is written.
         paths: of the field.
         bodies: [B] int32 those that are asked about.
-        view: an earlier one.
+        views: earlier ones.
         tolerance: depth error of the sensor, share of the depth.
-        wait_s: seconds after the view that they begin.
-
-    Returns:
-        How many were wrong there.
+        wait_s: seconds after a view that they begin.
     """
-    alive = (table["birth_s"] < view.time_s) & (view.time_s < table["death_s"])
-    rows = (torch.isin(table["body_ids"], bodies) & alive).nonzero()[:, 0]
-    if not len(rows):
-        return 0
-    means = table["means"][rows]
-    moved = paths.motion(table["body_ids"][rows], table["placed_s"][rows], [view.time_s])[0]
-    if moved is not None:
-        means = moved.means(means)
-    extent = 2 * table["log_scales"][rows].amax(-1).exp()
-    wrong = rows[seen_through(view, means, extent, tolerance).nonzero()[:, 0]]
-    table["birth_s"][wrong] = view.time_s + wait_s
-    return len(wrong)
+    rows = torch.isin(table["body_ids"], bodies).nonzero()[:, 0]
+    if not len(rows) or not views:
+        return
+    columns = ("means", "body_ids", "placed_s", "birth_s", "death_s", "log_scales")
+    means, owners, placed_s, birth_s, death_s, log_scales = (table[name][rows] for name in columns)
+    times_s = [view.time_s for view in views]
+    moved = paths.motion(owners, placed_s, times_s)
+    places = torch.stack([means if one is None else one.means(means) for one in moved])
+    empty = sights(views, places, 2 * log_scales.amax(-1).exp(), tolerance).empty
+    for time_s, wrong in zip(times_s, empty, strict=True):
+        wrong = wrong & (birth_s < time_s) & (time_s < death_s)
+        birth_s = torch.where(wrong, time_s + wait_s, birth_s)
+    table["birth_s"][rows] = birth_s

@@ -27,7 +27,7 @@ from f4x_ros.core.render import RenderOutput, render
 
 _AT_HAND = 16  # latest keyframes near a view whose blocks are brought in with it
 _ABSENT = 0.03  # a keyframe is out of reach if such a share of it shows what is at rest
-_LOOKS_BACK = 2  # earlier views in a frame that look at what bodies carry
+_LOOKS_BACK = 4  # earlier views in a frame that look at what bodies carry
 _MIN_OPACITY = 0.05  # a Gaussian fainter than this is pruned
 _MAX_SCALE_M = 0.25  # one larger than this is made smaller, ...
 _MAX_SCALE_SHARE = 0.07  # ... unless it is far: up to this share of its distance, ...
@@ -307,12 +307,17 @@ class Mapper:
             return
         earlier = list(dict.fromkeys([*self._recent.views, *self.keyframes.views]))
         earlier = [one for one in earlier if one.time_s < view.time_s]
-        for row in self._rng.integers(0, len(earlier), _LOOKS_BACK) if earlier else ():
-            for table in self.field.parts:
-                born_later(
-                    table, self.field.paths, bodies.sure, earlier[row],
-                    self._config.depth_tolerance, interval_s / 2,
-                )  # fmt: skip
+        if not earlier:
+            return
+        chosen = self._rng.permutation(len(earlier))[:_LOOKS_BACK]
+        born_later(
+            self.field.parts[int(self._rng.integers(2))],  # what is present, or what is past
+            self.field.paths,
+            bodies.sure,
+            [earlier[one] for one in chosen],
+            self._config.depth_tolerance,
+            interval_s / 2,
+        )
 
     def _fitting(self, view: View, pixels: Tensor) -> Tensor:
         """Indices [K] of the pixels [M, 2] for whose Gaussians there is room, evenly spread."""
