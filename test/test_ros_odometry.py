@@ -219,7 +219,7 @@ def test_a_camera_that_is_part_of_a_robot_gets_no_second_parent(
         heard = started(run, eye)
         transforms = tf_heard(run)
         eye.say_still("base", FRAME_ID, T_BASE_CAMERA)
-        eventually(lambda: run.node._session._poses.transforms.parents_of(FRAME_ID) == ["base"])
+        eventually(lambda: run.node._session._poses[""].transforms.parents_of(FRAME_ID) == ["base"])
         eye.show(ROOM.frame(0, walk(0)))
         eventually(lambda: len(heard["odometry"]) == 1)
         run.says("own_tf", "in 'base'", "set odometry.base_frame", "map_to_base")
