@@ -4,7 +4,7 @@
     python bench/mono.py [WORLD ...] [--only worlds hololens given bedroom] [--frames N] \
         [--json FILE] [--out DIR]
 
-Worlds (default: one that no option was chosen on) are evaluated twice, with the camera's pose
+Worlds (default: 8731, which the start was developed on) are evaluated twice, with the camera's pose
 estimated both times: with their depth images, and with the depth that motion gives. The HoloLens
 recording is mapped from its pictures alone (poses and depth are compared with afterwards), and once
 more with its poses given; `bedroom` as it is, pictures without anything.
