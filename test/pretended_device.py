@@ -35,7 +35,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import f4x_ros.core.perception as perception_module
+import f4x_ros.core.perception.door as perception_module
 import f4x_ros.core.render as render_module
 from f4x_ros.core.render import RenderOutput
 
