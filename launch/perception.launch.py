@@ -181,6 +181,7 @@ def start(context: LaunchContext) -> list[object]:
                 {name: as_text(value) for name, value in given.items()} | page,
             ],
             remappings=[*TF_REMAPPINGS, *image_topics, ("pose", said["pose_topic"])],
+            sigterm_timeout="30",  # after Ctrl-C: what was taken in is mapped, and reported
             **common,
         )
     )

@@ -198,7 +198,7 @@ def rvl(pixels: np.ndarray) -> bytes:
 def with_holes() -> np.ndarray:
     pixels = depth(1)
     pixels[0, :3] = pixels[3] = pixels[-1, -1] = 0
-    pixels[4, 4] = 65535
+    pixels[4, 4] = 65534
     return pixels
 
 

@@ -87,7 +87,10 @@ def eye(robot: Robot) -> Eye:
 
 
 def odometry_of(client: PerceptionClient, eye: Eye, **parameters: Any) -> Any:
-    return running(client, pose_source="odometry", mapping__resolution=160, **parameters)
+    # (frames are shown at once: as many wait as there are)
+    return running(
+        client, pose_source="odometry", mapping__resolution=160, queue_size=40, **parameters
+    )
 
 
 def started(run: Running, eye: Eye) -> dict[str, list[Any]]:

@@ -26,7 +26,6 @@ from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.features.heads import make_heads
 from f4x_ros.core.files import map_file
 from f4x_ros.core.motion.odometry import PoseEstimate
-from f4x_ros.core.objects import Life
 from f4x_ros.core.perception.answers import Answers
 from f4x_ros.core.render import resolve_backend
 from f4x_ros.core.render.device import choose_device, drawable_here
@@ -185,11 +184,6 @@ class Perception(Answers):
         return self._memory.tracker.next_id
 
     @property
-    def stamp_ns(self) -> int:
-        """Stamp of the last frame; 0 before the first."""
-        return self._memory.stamp_ns
-
-    @property
     def needs_pose(self) -> bool:
         """Whether frames must come with a pose."""
         return self.config.pose.source != "odometry"
@@ -235,26 +229,6 @@ class Perception(Answers):
     def begin_camera_at(self, T_map_camera: Pose) -> None:
         """Say where the camera is in the first frame, if that does not say; later of no effect."""
         self._memory.camera_pose.start = T_map_camera
-
-    @property
-    def span_ns(self) -> tuple[int, int]:
-        """Stamps of the first and the last frame of all; NotReadyError before the first."""
-        return self._memory.cameras.span_ns
-
-    @property
-    def cameras(self) -> tuple[str, ...]:
-        """Names of the cameras that had a frame, by precedence; ("",) of one without a name."""
-        return tuple(camera.name for camera in self._memory.cameras.known)
-
-    @property
-    def map_frame(self) -> str:
-        """Fixed frame of all positions; NotReadyError before the first frame."""
-        return self._memory.viewpoint(None, 0)[0].map_frame
-
-    @property
-    def lives(self) -> tuple[Life, ...]:
-        """The histories of all tracks, also of those that are no more; not to be changed."""
-        return self._memory.tracker.lives
 
     # --- frames --------------------------------------------------------------------------------
 

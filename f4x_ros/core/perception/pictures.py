@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a map shows: clouds, pictures from anywhere, points through time."""
+"""What a map shows: its span, clouds, pictures from anywhere, points through time."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from f4x_ros.core.data import (
 from f4x_ros.core.edit import EDITED, MEASURED, Editor, check_layer
 from f4x_ros.core.errors import BadInputError
 from f4x_ros.core.field import Snapshot, brought_here, take_snapshot, to_picture
+from f4x_ros.core.objects import Life
 from f4x_ros.core.observe import apply
 from f4x_ros.core.world import (
     MapCloud,
@@ -53,6 +54,31 @@ class Pictures:
     _prompts: PromptSet
     _editor: Editor
     _map_cloud: MapCloud
+
+    @property
+    def stamp_ns(self) -> int:
+        """Stamp of the last frame; 0 before the first."""
+        return self._memory.stamp_ns
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """Stamps of the first and the last frame of all; NotReadyError before the first."""
+        return self._memory.cameras.span_ns
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of the cameras that had a frame, by precedence; ("",) of one without a name."""
+        return tuple(camera.name for camera in self._memory.cameras.known)
+
+    @property
+    def map_frame(self) -> str:
+        """Fixed frame of all positions; NotReadyError before the first frame."""
+        return self._memory.viewpoint(None, 0)[0].map_frame
+
+    @property
+    def lives(self) -> tuple[Life, ...]:
+        """The histories of all tracks, also of those that are no more; not to be changed."""
+        return self._memory.tracker.lives
 
     def cloud(self, layer: str = MEASURED) -> Cloud:
         """The semantic cloud of the whole map in memory at the last frame's time.

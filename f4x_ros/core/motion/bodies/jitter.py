@@ -19,8 +19,8 @@ _FEWEST = 8  # trials below which it is guessed
 class Jitter(NamedTuple):
     """Apparent motion within a quarter of a second, or so, of what rests."""
 
-    pixels: float = 0.5  # shift of its middle in the picture
-    radians: float = 0.02  # turn
+    pixels: float = 0.15  # shift of its middle in the picture
+    radians: float = 0.006  # turn
 
 
 class JitterMeter:
