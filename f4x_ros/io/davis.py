@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from f4x_ros.core.data import Frame, PinholeCamera
+from f4x_ros.core.data import PinholeCamera
 from f4x_ros.core.errors import BadInputError
-from f4x_ros.io.images import check_size, list_images, other_files, read_rgb, usual_size
-from f4x_ros.io.lens import GUESSED_FOV_DEG, Lens, camera_of_fov
-from f4x_ros.io.source import Source, stamps_at_rate
+from f4x_ros.io.images import list_images, other_files
+from f4x_ros.io.lens import GUESSED_FOV_DEG, camera_of_fov
+from f4x_ros.io.pictures import PicturesAlone
 
 #: Horizontal field of view of the nominal camera.
 NOMINAL_FOV_RAD = math.radians(GUESSED_FOV_DEG)
@@ -26,7 +26,7 @@ def is_davis_folder(path: Path) -> bool:
     return folders and not (path / "K.txt").exists()
 
 
-class DavisFolder(Source):
+class DavisFolder(PicturesAlone):
     """Colour frames with the true mask of what moves, from a folder laid out as follows.
 
     - ``images/*.jpg`` (or png): colour; the natural order of the names (2 before 10) is the order
@@ -48,32 +48,17 @@ class DavisFolder(Source):
         self.path = Path(path)
         if not is_davis_folder(self.path):
             raise BadInputError(f"{self.path}: expected a folder with images/ and masks/, no K.txt")
-        self._images = list_images(self.path / "images")
-        if not self._images:
+        images = list_images(self.path / "images")
+        if not images:
             raise BadInputError(f"{self.path / 'images'}: expected JPEG or PNG images, found none")
         self._masks = list_images(self.path / "masks")
-        if [p.stem for p in self._masks] != [p.stem for p in self._images]:
+        if [p.stem for p in self._masks] != [p.stem for p in images]:
             raise BadInputError(
                 f"{self.path / 'masks'}: {len(self._masks)} masks whose names do not match the "
-                f"{len(self._images)} of images/, expected the same names in both"
+                f"{len(images)} of images/, expected the same names in both"
             )
-        super().__init__(self.path.name, stamps_at_rate(len(self._images), rate_hz))
-        self.remarks += other_files(self.path / "images") + other_files(self.path / "masks")
-        self._size = usual_size(self._images, read_rgb)
-        height, width = self._size
-        lens = Lens(width, height, fov, calibration)
-        self._rectifier = lens.rectifier
-        self.remarks += lens.remarks
-
-    def load(self, index: int) -> Frame:
-        rgb = read_rgb(self._images[index])
-        check_size(self._images[index], rgb, self._size, "images_of_other_size")
-        return Frame(
-            stamp_ns=int(self.stamps_ns[index]),
-            rgb=self._rectifier.color(rgb),
-            camera=self._rectifier.camera,
-            observed=self._rectifier.observed,
-        )
+        super().__init__(self.path.name, images, rate_hz, fov, calibration)
+        self.remarks[:0] = other_files(self.path / "images") + other_files(self.path / "masks")
 
     def moving_mask(self, index: int) -> NDArray[np.bool_]:
         """``[H, W]`` true pixels of the annotated object in frame ``index``.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from f4x_ros.core.data import Frame
@@ -33,7 +34,43 @@ def folder_of(path: Path) -> Path:
     return path / "images" if (path / "images").is_dir() else path
 
 
-class PictureFolder(Source):
+class PicturesAlone(Source):
+    """Colour frames without depth and pose, of picture files that a lens took.
+
+    Args:
+        name: of the source.
+        images: the files in the order of time.
+        rate_hz: pictures a second, from ``START_NS``.
+        fov: horizontal field of view in degrees; 0 = guessed, and said, see `Lens`.
+        calibration: file of a calibration instead; "" = none.
+
+    Raises:
+        BadInputError: a picture, a rate or a lens that cannot be used.
+    """
+
+    def __init__(
+        self, name: str, images: Sequence[Path], rate_hz: float, fov: float, calibration: str
+    ) -> None:
+        self._images = images
+        super().__init__(name, stamps_at_rate(len(images), rate_hz))
+        self._size = usual_size(images, read_rgb)
+        height, width = self._size
+        lens = Lens(width, height, fov, calibration)
+        self._rectifier = lens.rectifier
+        self.remarks += lens.remarks
+
+    def load(self, index: int) -> Frame:
+        rgb = read_rgb(self._images[index])
+        check_size(self._images[index], rgb, self._size, "images_of_other_size")
+        return Frame(
+            stamp_ns=int(self.stamps_ns[index]),
+            rgb=self._rectifier.color(rgb),
+            camera=self._rectifier.camera,
+            observed=self._rectifier.observed,
+        )
+
+
+class PictureFolder(PicturesAlone):
     """Colour frames without depth and pose, from the pictures of a folder or of its ``images``.
 
     The natural order of the names (2 before 10) is the order in time; frames are ``1 / rate_hz``
@@ -52,24 +89,8 @@ class PictureFolder(Source):
         """Index the folder; raises ValueError naming what does not fit."""
         self.path = Path(path)
         folder = folder_of(self.path)
-        self._images = list_images(folder)
-        if len(self._images) < _FEWEST:
-            raise BadInputError(
-                f"{folder}: {len(self._images)} pictures, expected {_FEWEST} or more"
-            )
-        super().__init__(self.path.name, stamps_at_rate(len(self._images), rate_hz))
-        self._size = usual_size(self._images, read_rgb)
-        height, width = self._size
-        lens = Lens(width, height, fov, calibration)
-        self._rectifier = lens.rectifier
-        self.remarks += [*other_files(folder), *lens.remarks]
-
-    def load(self, index: int) -> Frame:
-        rgb = read_rgb(self._images[index])
-        check_size(self._images[index], rgb, self._size, "images_of_other_size")
-        return Frame(
-            stamp_ns=int(self.stamps_ns[index]),
-            rgb=self._rectifier.color(rgb),
-            camera=self._rectifier.camera,
-            observed=self._rectifier.observed,
-        )
+        images = list_images(folder)
+        if len(images) < _FEWEST:
+            raise BadInputError(f"{folder}: {len(images)} pictures, expected {_FEWEST} or more")
+        super().__init__(self.path.name, images, rate_hz, fov, calibration)
+        self.remarks[:0] = other_files(folder)

@@ -35,6 +35,38 @@ def joined(parts: Sequence[Snapshot]) -> Snapshot:
     return Snapshot(**{n: torch.cat([getattr(part, n) for part in parts]) for n in names})
 
 
+def made_beside(
+    others: Snapshot,
+    means: NDArray[np.floating],
+    colors: NDArray[np.floating],
+    scales: Tensor,
+    quat: Sequence[float],
+    opacity: float,
+) -> Snapshot:
+    """New Gaussians that were always there, each with the features of another.
+
+    Args:
+        others: whose features they take, one for each.
+        means: [N, 3] metres, map frame.
+        colors: [N, 3] 0..1.
+        scales: [N, 3] metres.
+        quat: wxyz of all of them.
+        opacity: of all of them, 0..1.
+    """
+    like, count = others.means, len(means)
+    return replace(
+        others,
+        means=torch.from_numpy(means).to(like),
+        quats=like.new_tensor(quat).expand(count, 4).clone(),
+        scales=scales,
+        opacities=like.new_full((count,), opacity),
+        colors=torch.from_numpy(colors).to(like),
+        object_ids=torch.zeros_like(others.object_ids),
+        body_ids=torch.zeros_like(others.body_ids),
+        birth_s=torch.full_like(others.birth_s, -torch.inf),
+    )
+
+
 def moved(part: Snapshot, transform: Matrix, scale: float) -> Snapshot:
     """Gaussians under a similarity [4, 4] of the map frame."""
     T = torch.from_numpy(np.asarray(transform, np.float64)).to(part.means.device)

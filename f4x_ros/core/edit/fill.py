@@ -19,7 +19,7 @@ from scipy.spatial import ConvexHull, QhullError, cKDTree
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from f4x_ros.core.edit.change import joined
+from f4x_ros.core.edit.change import joined, made_beside
 from f4x_ros.core.edit.views import Look, around_thing, hidden_by_thing
 from f4x_ros.core.field import MIN_OPACITY, Snapshot, some_of
 from f4x_ros.core.render.projection import rotation_matrices
@@ -260,20 +260,5 @@ def _discs(
     nearest = torch.from_numpy(rim[rows[:, 0]]).to(device)
     turn = np.stack([*axes, np.cross(axes[0], axes[1])], 1)
     x, y, z, w = Rotation.from_matrix(turn).as_quat().tolist()
-    count = len(points)
-    like_rim = some_of(kept, nearest)
-    return Snapshot(
-        means=torch.from_numpy(points).to(like),
-        quats=like.new_tensor([w, x, y, z]).expand(count, 4).clone(),
-        scales=like.new_tensor([0.7 * cell, 0.7 * cell, _THIN_M]).expand(count, 3).clone(),
-        opacities=like.new_full((count,), _OPACITY),
-        colors=torch.from_numpy(colors).to(like),
-        latents=like_rim.latents,
-        latent_weights=like_rim.latent_weights,
-        latent_vars=like_rim.latent_vars,
-        object_ids=torch.zeros_like(like_rim.object_ids),
-        piece_ids=like_rim.piece_ids,
-        body_ids=torch.zeros_like(like_rim.body_ids),
-        birth_s=torch.full_like(like_rim.birth_s, -torch.inf),
-        seen_s=like_rim.seen_s,
-    )
+    scales = like.new_tensor([0.7 * cell, 0.7 * cell, _THIN_M]).expand(len(points), 3).clone()
+    return made_beside(some_of(kept, nearest), points, colors, scales, [w, x, y, z], _OPACITY)

@@ -19,7 +19,7 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from f4x_ros.core.base import on_host
-from f4x_ros.core.edit.change import joined
+from f4x_ros.core.edit.change import joined, made_beside
 from f4x_ros.core.edit.views import Look, hidden_by_thing
 from f4x_ros.core.field import Snapshot, some_of
 
@@ -114,20 +114,5 @@ def _balls(
     (means,) = on_host(like.means)
     _, nearest = cKDTree(means).query(points)
     near = some_of(like, torch.from_numpy(nearest).to(like.means.device))
-    to = like.means
-    count = len(points)
-    return Snapshot(
-        means=torch.from_numpy(points).to(to),
-        quats=to.new_tensor([1.0, 0, 0, 0]).expand(count, 4).clone(),
-        scales=torch.from_numpy(widths).to(to)[:, None].expand(count, 3).clone(),
-        opacities=to.new_full((count,), _OPACITY),
-        colors=torch.from_numpy(colors).to(to),
-        latents=near.latents,
-        latent_weights=near.latent_weights,
-        latent_vars=near.latent_vars,
-        object_ids=torch.zeros_like(near.object_ids),
-        piece_ids=near.piece_ids,
-        body_ids=torch.zeros_like(near.body_ids),
-        birth_s=torch.full_like(near.birth_s, -torch.inf),
-        seen_s=near.seen_s,
-    )
+    scales = torch.from_numpy(widths).to(like.means)[:, None].expand(len(points), 3).clone()
+    return made_beside(near, points, colors, scales, [1.0, 0, 0, 0], _OPACITY)
